@@ -1,0 +1,1 @@
+//! gateway.wasm: aegis-core behind the WIT world aegis:gateway/gateway.

@@ -1,0 +1,3 @@
+//! Build tool: gateway.wasm + edge.wasm -> gateway-edge.wasm.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Secrets and hostile characters taken out of text that leaves AegisGitea-MCP.

@@ -1,0 +1,1 @@
+//! Pure custody logic of AegisGitea-MCP: the audit line, its chain and its verification.

@@ -1,0 +1,3 @@
+//! The sample Gitea as a program.
+
+fn main() {}

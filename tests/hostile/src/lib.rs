@@ -1,0 +1,1 @@
+//! A guest that tries every way around the host.
