@@ -1,1 +1,27 @@
-//! The product logic of AegisGitea-MCP behind ports: MCP, tools, policy gate, replies.
+//! The product: everything AegisGitea-MCP decides, behind ports.
+//!
+//! The modules stand in the order a request meets them, and each uses only those below it (`tests/layers.rs`
+//! holds that). Nothing here reads a clock, a file, the environment or the network: the ports do, and in the
+//! product the native host stands behind them (see `wit/`).
+//!
+//! - [`gateway`]: one HTTP request in, one answer out; routes, hosts, origins, refusals on the wire.
+//! - [`admission`]: who is calling and whether there is room for one more request.
+//! - [`mcp`]: the Model Context Protocol in both eras; `mcp::call` is the path of every tool call.
+//! - [`tools`]: the catalogue. One struct in one file for each tool.
+//! - [`access`]: where scope, write mode and policy meet; hands out the only doors to Gitea.
+//! - [`gitea`]: requests to Gitea and what its answers mean.
+//! - [`reply`]: the one place that bounds, cleans and masks what leaves.
+//! - [`audit`]: what the record says about a call.
+//! - [`settings`]: the settings a guest may read, typed.
+//! - [`ports`]: what the world offers.
+
+pub mod gateway;
+pub mod admission;
+pub mod mcp;
+pub mod tools;
+pub mod access;
+pub mod gitea;
+pub mod reply;
+pub mod audit;
+pub mod settings;
+pub mod ports;
