@@ -1,1 +1,3 @@
 //! Pure custody logic of AegisGitea-MCP: the audit line, its chain and its verification.
+
+pub mod egress;
