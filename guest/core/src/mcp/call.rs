@@ -1,0 +1,179 @@
+//! The path of every tool call, from its name to an answer that may leave.
+//!
+//! Nothing is asked of Gitea before the intent is durable, and no result leaves before its outcome is. This
+//! module speaks neither JSON-RPC nor HTTP: it must not know how an answer or a refusal looks on the wire.
+
+mod error;
+#[cfg(test)]
+mod tests;
+
+use serde_json::{Map, Value};
+
+use crate::access::{self, Asked, Ground, Permit, Target};
+use crate::audit;
+use crate::ports::{Caller, Claims, Outcome, Ports, Status, Ticket};
+use crate::reply::Screen;
+use crate::settings::Config;
+use crate::tools::Catalogue;
+use crate::tools::kit::{Entry, Prepared};
+
+pub use crate::reply::Finished;
+pub use error::CallError;
+
+/// Everything a tool call of one request stands on.
+pub struct Session<'a> {
+    /// What the world offers.
+    pub ports: Ports<'a>,
+    /// The settings in force.
+    pub config: &'a Config,
+    /// The tools that exist.
+    pub catalogue: &'a Catalogue,
+    /// Who calls.
+    pub caller: &'a dyn Caller,
+    /// What is known about them.
+    pub claims: &'a Claims,
+    /// The id of the HTTP request.
+    pub request_id: &'a str,
+}
+
+/// Where the progress of a call is told, for a client that asked to hear of it.
+pub trait Progress {
+    /// `done` steps of `total` are over; `message` says which comes next and holds no data of the call.
+    fn report(&mut self, done: u32, total: Option<u32>, message: &str);
+}
+
+/// Nobody listens.
+pub struct Silent;
+
+impl Progress for Silent {
+    fn report(&mut self, _done: u32, _total: Option<u32>, _message: &str) {}
+}
+
+/// What came of a call.
+pub struct Called {
+    /// Joins the answer, the audit lines and the requests sent to Gitea: the ticket's id where a ticket was
+    /// given, else the request id.
+    pub correlation_id: String,
+    /// An answer that may leave, or why there is none.
+    pub result: Result<Finished, CallError>,
+}
+
+/// Steps that a listener is told of.
+const STEPS: Option<u32> = Some(3);
+
+/// Run one tool call. Every audit line and the metric of the call are written here.
+pub fn call(
+    session: &Session<'_>,
+    tool: &str,
+    arguments: Option<Value>,
+    progress: &mut dyn Progress,
+) -> Called {
+    let clock = session.ports.clock;
+    let started = clock.monotonic_microseconds();
+    let mut correlation_id = session.request_id.to_owned();
+    let known = session.catalogue.find(tool);
+    let result = match known {
+        None => Err(unknown_tool(session, tool)),
+        Some(entry) => journey(session, entry, arguments, progress, &mut correlation_id),
+    };
+    let elapsed = clock.monotonic_microseconds().saturating_sub(started);
+    // A name that a client made up must not become a label: it could be anything.
+    session.ports.telemetry.tool_call(known.map_or("unknown", Entry::name), label(&result), elapsed);
+    Called { correlation_id, result }
+}
+
+fn journey(
+    session: &Session<'_>,
+    entry: &'static dyn Entry,
+    arguments: Option<Value>,
+    progress: &mut dyn Progress,
+    correlation_id: &mut String,
+) -> Result<Finished, CallError> {
+    let prepared = parse(session, entry, arguments)?;
+    let target = prepared.target();
+    let permit = permit(session, entry, &target)?;
+
+    progress.report(0, STEPS, "recording the intent");
+    let event = audit::event(entry.name(), entry.class(), &target.recorded(), prepared.recorded());
+    let ticket = session.caller.intent(&event).map_err(|_| CallError::AuditUnavailable)?;
+    *correlation_id = ticket.id();
+
+    progress.report(1, STEPS, "asking Gitea");
+    let answer = run(session, prepared, permit, &*ticket);
+
+    progress.report(2, STEPS, "recording the outcome");
+    let closed = ticket.close(&outcome(&answer));
+    match closed {
+        Ok(()) => answer,
+        // What is not on record must not be known: even a refusal by Gitea tells something.
+        Err(_) => Err(CallError::OutcomeNotRecorded { class: entry.class(), correlation_id: ticket.id() }),
+    }
+}
+
+fn parse(
+    session: &Session<'_>,
+    entry: &'static dyn Entry,
+    arguments: Option<Value>,
+) -> Result<Box<dyn Prepared>, CallError> {
+    let refused = |message: &str| {
+        let message = Screen::new(session.config).message(message);
+        session.ports.audit.note(&audit::denied("invalid_arguments", Some(entry.name()), None, &[]));
+        CallError::InvalidArguments { message }
+    };
+    let map = match arguments {
+        None => Map::new(),
+        Some(Value::Object(map)) => map,
+        Some(_) => return Err(refused("`arguments` must be a JSON object")),
+    };
+    entry.parse(map).map_err(|error| refused(&error.to_string()))
+}
+
+fn permit(
+    session: &Session<'_>,
+    entry: &'static dyn Entry,
+    target: &Target<'_>,
+) -> Result<Permit, CallError> {
+    let asked = Asked { tool: entry.name(), class: entry.class(), target };
+    access::decide(session.ports.settings, session.config, session.claims, &asked).map_err(|refused| {
+        let note =
+            audit::denied(refused.reason(), Some(entry.name()), Some(&target.recorded()), &refused.detail());
+        session.ports.audit.note(&note);
+        CallError::refused(&refused, &Screen::new(session.config))
+    })
+}
+
+fn run(
+    session: &Session<'_>,
+    prepared: Box<dyn Prepared>,
+    permit: Permit,
+    ticket: &dyn Ticket,
+) -> Result<Finished, CallError> {
+    let screen = Screen::new(session.config);
+    let ground =
+        Ground { settings: session.ports.settings, cache: session.ports.cache, config: session.config };
+    match prepared.run(permit.open(ticket, ground)) {
+        Ok(reply) => Ok(screen.finish(reply)),
+        Err(error) => Err(CallError::failed(&error, &screen)),
+    }
+}
+
+fn unknown_tool(session: &Session<'_>, tool: &str) -> CallError {
+    let name = Screen::new(session.config).message(tool);
+    session.ports.audit.note(&audit::denied("unknown_tool", Some(&name), None, &[]));
+    CallError::UnknownTool { name }
+}
+
+fn outcome(answer: &Result<Finished, CallError>) -> Outcome {
+    match answer {
+        Ok(_) => Outcome { status: Status::Success, reason: None },
+        Err(error) => Outcome { status: error.status(), reason: Some(error.reason().to_owned()) },
+    }
+}
+
+fn label(result: &Result<Finished, CallError>) -> &'static str {
+    match result.as_ref().map_err(CallError::status) {
+        Ok(_) => "success",
+        Err(Status::Denied) => "denied",
+        Err(Status::Error | Status::Success) => "error",
+    }
+}
