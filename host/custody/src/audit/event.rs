@@ -1,0 +1,73 @@
+//! The names of events. It decides nothing about when one is written.
+
+/// What a line is about: three events that the guest causes, and those of the log itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Event {
+    /// A tool call: its intent (`status` is `pending`) or its outcome, joined by `ticket`.
+    ToolInvocation,
+    /// A refusal.
+    AccessDenied,
+    /// Anything else that a security person wants to know.
+    SecurityEvent,
+    /// The log was opened by a process; at `seq` 1 it is the beginning of the log.
+    LogOpen,
+    /// The process stopped in good order.
+    LogClose,
+    /// Un-acknowledged bytes were cut off, or writing works again after an error other than a full disk.
+    Recovery,
+    /// Last line of a segment that was closed in good order.
+    SegmentClose,
+    /// First line of every segment but the first.
+    SegmentOpen,
+    /// The wall clock went backwards since the line before.
+    ClockStep,
+    /// Writing works again after the volume was full.
+    AuditDiskFull,
+    /// Entries that nobody waited for could not be kept.
+    LinesLost,
+    /// A tool call whose outcome was never recorded, found when the log was opened.
+    OutcomeUnknown,
+}
+
+impl Event {
+    /// Every event, in the order of the documentation.
+    pub const ALL: [Self; 12] = [
+        Self::ToolInvocation,
+        Self::AccessDenied,
+        Self::SecurityEvent,
+        Self::LogOpen,
+        Self::LogClose,
+        Self::Recovery,
+        Self::SegmentClose,
+        Self::SegmentOpen,
+        Self::ClockStep,
+        Self::AuditDiskFull,
+        Self::LinesLost,
+        Self::OutcomeUnknown,
+    ];
+
+    /// The name in the `event` member.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ToolInvocation => "tool_invocation",
+            Self::AccessDenied => "access_denied",
+            Self::SecurityEvent => "security_event",
+            Self::LogOpen => "log_open",
+            Self::LogClose => "log_close",
+            Self::Recovery => "recovery",
+            Self::SegmentClose => "segment_close",
+            Self::SegmentOpen => "segment_open",
+            Self::ClockStep => "clock_step",
+            Self::AuditDiskFull => "audit_disk_full",
+            Self::LinesLost => "lines_lost",
+            Self::OutcomeUnknown => "outcome_unknown",
+        }
+    }
+
+    /// The event of that name; none for a name of a later version, which a verifier accepts.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|event| event.name() == name)
+    }
+}

@@ -1,0 +1,62 @@
+//! The hash of a line and its written form.
+
+use std::fmt;
+
+use sha2::{Digest, Sha256};
+
+use super::HASH_PREFIX;
+
+/// SHA-256 over [`HASH_PREFIX`] and the bytes of a line up to `,"entry_hash"`. Written as 64 lower-case hex
+/// digits.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct EntryHash([u8; 32]);
+
+impl EntryHash {
+    /// What the first line of a log has for a predecessor.
+    pub const ZERO: Self = Self([0; 32]);
+
+    /// The hash of a line, given its bytes from `{` up to but not including `,"entry_hash"`.
+    #[must_use]
+    pub fn of(payload: &[u8]) -> Self {
+        Self(Sha256::new().chain_update(HASH_PREFIX).chain_update(payload).finalize().into())
+    }
+
+    /// Read 64 lower-case hex digits; nothing else is accepted.
+    #[must_use]
+    pub fn from_hex(text: &str) -> Option<Self> {
+        let mut bytes = [0_u8; 32];
+        let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+        if pairs.len() != bytes.len() || !rest.is_empty() {
+            return None;
+        }
+        for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
+            *byte = digit(*high)? << 4 | digit(*low)?;
+        }
+        Some(Self(bytes))
+    }
+}
+
+fn digit(byte: u8) -> Option<u8> {
+    match byte {
+        b'0'..=b'9' => Some(byte - b'0'),
+        b'a'..=b'f' => Some(byte - b'a' + 10),
+        _ => None,
+    }
+}
+
+impl fmt::Display for EntryHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        hex(f, &self.0)
+    }
+}
+
+impl fmt::Debug for EntryHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        hex(f, &self.0)
+    }
+}
+
+/// Write bytes as lower-case hex digits.
+pub(super) fn hex(out: &mut impl fmt::Write, bytes: &[u8]) -> fmt::Result {
+    bytes.iter().try_for_each(|byte| write!(out, "{byte:02x}"))
+}

@@ -1,0 +1,263 @@
+//! Verifying a log, one segment after the other, as a stream. It holds one line at a time and never writes.
+
+use std::io::{self, BufRead, Read};
+
+use sha2::{Digest, Sha256};
+
+use super::hash::hex;
+use super::{Chain, EntryHash, Event, Fault, Line, MAX_LINE};
+use crate::Timestamp;
+
+/// One line as a landmark.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// Its number.
+    pub seq: u64,
+    /// When it was written.
+    pub ts: Timestamp,
+    /// Its hash.
+    pub hash: EntryHash,
+    /// Its event; none where that is of a later version.
+    pub event: Option<Event>,
+}
+
+/// How the bytes of a segment end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum End {
+    /// With the last valid line.
+    Whole,
+    /// Valid lines, and then bytes that were never acknowledged: the rest of a write that did not finish.
+    Torn {
+        /// How many bytes.
+        bytes: u64,
+        /// Their SHA-256 as hex digits.
+        sha256: String,
+    },
+    /// A line that is not valid, which no unfinished write explains.
+    Bad {
+        /// Number of the line in the file, from 1.
+        line: u64,
+        /// What is wrong.
+        fault: Fault,
+    },
+}
+
+/// What a segment holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Segment {
+    /// Valid lines.
+    pub lines: u64,
+    /// Bytes of the valid lines.
+    pub bytes: u64,
+    /// The first of them.
+    pub first: Option<Mark>,
+    /// The last of them.
+    pub last: Option<Mark>,
+    /// How often a line is older than the line before it.
+    pub steps_back: u64,
+    /// What comes after them.
+    pub end: End,
+}
+
+/// The state of a verification that goes on from segment to segment.
+#[derive(Clone, Debug, Default)]
+pub struct Verifier {
+    chain: Option<Chain>,
+    log_id: Option<String>,
+    number: u64,
+    latest: Option<Timestamp>,
+}
+
+impl Verifier {
+    /// The `log_id` of the log, once a line has named it.
+    #[must_use]
+    pub fn log_id(&self) -> Option<&str> {
+        self.log_id.as_deref()
+    }
+
+    /// Number of the current segment, from 1.
+    #[must_use]
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// Where the chain stands after the lines verified so far.
+    #[must_use]
+    pub fn chain(&self) -> Chain {
+        self.chain.unwrap_or(Chain::EMPTY)
+    }
+
+    /// Verify the next segment and show every valid line to `observe`.
+    ///
+    /// `last_seq` is the number of the segment's last line where its file name states it: bytes after that
+    /// line were never acknowledged, whatever they are, for a file whose sync failed is put aside without
+    /// being written again. A segment closed in good order ends with `segment_close` and has nothing after it.
+    ///
+    /// # Errors
+    /// Only of the reader. What is wrong with the content is in the answer.
+    pub fn segment(
+        &mut self,
+        reader: &mut dyn BufRead,
+        last_seq: Option<u64>,
+        observe: &mut dyn FnMut(&Line<'_>),
+    ) -> io::Result<Segment> {
+        let mut seen =
+            Segment { lines: 0, bytes: 0, first: None, last: None, steps_back: 0, end: End::Whole };
+        let mut piece = Vec::with_capacity(MAX_LINE);
+        loop {
+            let last = seen.last;
+            let closed = last.is_some_and(|mark| mark.event == Some(Event::SegmentClose));
+            let surplus = !closed && last.is_some_and(|mark| Some(mark.seq) == last_seq);
+            next_piece(reader, &mut piece)?;
+            if piece.is_empty() {
+                return Ok(seen);
+            }
+            if surplus {
+                seen.end = Rest::read(&piece, reader)?.torn();
+                return Ok(seen);
+            }
+            let checked = match piece.strip_suffix(b"\n") {
+                Some(bytes) => Line::parse(bytes).and_then(|line| self.accept(&line, last).map(|()| line)),
+                None if piece.len() < MAX_LINE => Err(Fault::Unterminated),
+                None => Err(Fault::TooLong),
+            };
+            match checked {
+                Ok(line) => {
+                    observe(&line);
+                    self.take(&mut seen, &line);
+                    seen.bytes += u64::try_from(piece.len()).unwrap_or(u64::MAX);
+                }
+                Err(fault) => {
+                    let rest = Rest::read(&piece, reader)?;
+                    seen.end = if rest.unfinished() {
+                        rest.torn()
+                    } else {
+                        End::Bad { line: seen.lines + 1, fault }
+                    };
+                    return Ok(seen);
+                }
+            }
+        }
+    }
+
+    /// Whether the line fits behind the lines before it; `last` is the one before it in the same file.
+    fn accept(&self, line: &Line<'_>, last: Option<Mark>) -> Result<(), Fault> {
+        let event = line.event();
+        if last.is_some_and(|mark| mark.event == Some(Event::SegmentClose)) {
+            return Err(Fault::Misplaced("a line after segment_close"));
+        }
+        let genesis = event == Some(Event::LogOpen) && line.seq() == 1;
+        let opens = event == Some(Event::SegmentOpen);
+        if last.is_none() && !genesis && !opens {
+            return Err(Fault::Beginning);
+        }
+        if last.is_some() && opens {
+            return Err(Fault::Misplaced("segment_open within a segment"));
+        }
+        let expected = match (&self.chain, opens) {
+            (Some(chain), _) => *chain,
+            (None, false) => Chain::EMPTY,
+            // Earlier segments were not given: the first line seen is taken for what it says.
+            (None, true) => Chain::after(line.seq().saturating_sub(1), line.prev()),
+        };
+        if line.seq() != expected.last_seq().saturating_add(1) {
+            return Err(Fault::Seq { expected: expected.last_seq().saturating_add(1), found: line.seq() });
+        }
+        if line.prev() != expected.head() {
+            return Err(Fault::PrevHash(expected.last_seq()));
+        }
+        self.accept_claims(line)
+    }
+
+    /// Whether what a line says about the log agrees with the log.
+    fn accept_claims(&self, line: &Line<'_>) -> Result<(), Fault> {
+        let event = line.event();
+        if !matches!(event, Some(Event::LogOpen | Event::SegmentOpen)) {
+            return Ok(());
+        }
+        let log_id = line.text("log_id").filter(|id| id.len() == 32 && id.bytes().all(lower_hex));
+        let log_id = log_id.ok_or(Fault::Form("log_id"))?;
+        if self.log_id.as_ref().is_some_and(|known| *known != log_id) {
+            return Err(Fault::Contradiction("log_id"));
+        }
+        if event == Some(Event::SegmentOpen) {
+            if line.number("last_seq") != line.seq().checked_sub(1) {
+                return Err(Fault::Contradiction("last_seq"));
+            }
+            let number = line.number("number").filter(|number| *number > 1).ok_or(Fault::Form("number"))?;
+            if self.number > 0 && number != self.number.saturating_add(1) {
+                return Err(Fault::Contradiction("number"));
+            }
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, seen: &mut Segment, line: &Line<'_>) {
+        let mark = Mark { seq: line.seq(), ts: line.ts(), hash: line.hash(), event: line.event() };
+        seen.steps_back += u64::from(self.latest.is_some_and(|latest| line.ts() < latest));
+        self.latest = Some(line.ts());
+        seen.lines += 1;
+        seen.first.get_or_insert(mark);
+        seen.last = Some(mark);
+        self.chain = Some(Chain::after(mark.seq, mark.hash));
+        match mark.event {
+            Some(Event::LogOpen) => self.number = self.number.max(1),
+            Some(Event::SegmentOpen) => self.number = line.number("number").unwrap_or(self.number),
+            _ => return,
+        }
+        self.log_id = line.text("log_id").map(String::from);
+    }
+}
+
+fn lower_hex(byte: u8) -> bool {
+    matches!(byte, b'0'..=b'9' | b'a'..=b'f')
+}
+
+/// Read up to and including the next line feed, at most as many bytes as a line may have.
+fn next_piece(reader: &mut dyn BufRead, piece: &mut Vec<u8>) -> io::Result<()> {
+    piece.clear();
+    let most = u64::try_from(MAX_LINE).unwrap_or(u64::MAX);
+    reader.take(most).read_until(b'\n', piece).map(drop)
+}
+
+/// The bytes from the first line that is not valid to the end of the file.
+struct Rest {
+    bytes: u64,
+    digest: Sha256,
+    line_feed: bool,
+    /// A zero byte, which no line holds: space that a file system reserved and never filled.
+    hole: bool,
+    /// A line with a valid form and hash of its own.
+    valid_line: bool,
+}
+
+impl Rest {
+    fn read(first: &[u8], reader: &mut dyn BufRead) -> io::Result<Self> {
+        let mut rest =
+            Self { bytes: 0, digest: Sha256::new(), line_feed: false, hole: false, valid_line: false };
+        let mut piece = first.to_vec();
+        while !piece.is_empty() {
+            rest.bytes += u64::try_from(piece.len()).unwrap_or(u64::MAX);
+            rest.digest.update(&piece);
+            rest.hole |= piece.contains(&0);
+            if let Some(line) = piece.strip_suffix(b"\n") {
+                rest.line_feed = true;
+                rest.valid_line |= Line::parse(line).is_ok();
+            }
+            next_piece(reader, &mut piece)?;
+        }
+        Ok(rest)
+    }
+
+    /// Whether an interrupted write explains these bytes: the beginning of a line, or a hole with no valid
+    /// line anywhere. A changed line followed by others, or one that ends as a line does, is not explained.
+    fn unfinished(&self) -> bool {
+        !self.valid_line && (!self.line_feed || self.hole)
+    }
+
+    fn torn(self) -> End {
+        let mut sha256 = String::with_capacity(64);
+        let _ = hex(&mut sha256, &self.digest.finalize());
+        End::Torn { bytes: self.bytes, sha256 }
+    }
+}
