@@ -1,0 +1,230 @@
+//! Secrets known by what stands around them, and the ordinary text that looks alike.
+
+use super::{Dice, base64, mask, untouched};
+use crate::class::Class;
+
+const SHA: &str = "3f786850e387550fdab836ed7e6dc881de23001b";
+
+/// A key block with lines that hold no key.
+pub(super) fn block(label: &str, line_end: &str) -> String {
+    let mut dice = Dice(20);
+    let lines: Vec<String> = (0..4).map(|_| dice.of(Class::BASE64, 64)).collect();
+    format!("-----BEGIN {label}-----{line_end}{}{line_end}-----END {label}-----", lines.join(line_end))
+}
+
+#[test]
+fn masks_key_blocks_of_every_kind_up_to_their_end_line() {
+    for label in [
+        "PRIVATE KEY",
+        "RSA PRIVATE KEY",
+        "EC PRIVATE KEY",
+        "ENCRYPTED PRIVATE KEY",
+        "OPENSSH PRIVATE KEY",
+        "PGP PRIVATE KEY BLOCK",
+    ] {
+        for line_end in ["\n", "\r\n", "\\n", "\\r\\n", "\n+", "\n-", "\n ", "\n    ", "\\n\" +\n\""] {
+            let text = format!("key: {}\nafter", block(label, line_end));
+            assert_eq!(mask(&text), "key: [redacted:private-key]\nafter", "{label} {line_end:?}");
+        }
+    }
+    assert_eq!(
+        mask(&block("SSH2 ENCRYPTED PRIVATE KEY", "\n").replace("-----", "----").replace("----B", "---- B")),
+        "[redacted:private-key]"
+    );
+    let url = block("RSA PRIVATE KEY", "%0A").replace(' ', "+");
+    assert_eq!(mask(&url), "[redacted:private-key]");
+    assert_eq!(mask(&url.replace('+', "%20")), "[redacted:private-key]");
+}
+
+#[test]
+fn masks_a_block_without_an_end_to_the_end_of_the_text() {
+    let whole = block("PRIVATE KEY", "\n");
+    for cut in [60, 100, 200, whole.len() - 3] {
+        assert_eq!(mask(&format!("a\n{}", &whole[..cut])), "a\n[redacted:private-key]");
+    }
+}
+
+#[test]
+fn a_token_beside_a_block_does_not_hide_it() {
+    let text = format!("{}{}{}", concat!("xox", "b-"), "123456789012-abcdefghij", block("PRIVATE KEY", "\n"));
+    assert_eq!(mask(&text), "[redacted:private-key]");
+}
+
+#[test]
+fn masks_the_base64_form_of_a_block_over_its_lines() {
+    let encoded = base64(&block("RSA PRIVATE KEY", "\n"));
+    assert_eq!(
+        mask(&format!("tls.key: {encoded}\ntype: Opaque")),
+        "tls.key: [redacted:private-key]\ntype: Opaque"
+    );
+    let lines: Vec<&str> =
+        encoded.as_bytes().chunks(76).map(|line| std::str::from_utf8(line).unwrap()).collect();
+    assert_eq!(
+        mask(&format!("k: |\n  {}\nz: 1", lines[..3].join("\n  "))),
+        "k: |\n  [redacted:private-key]\nz: 1"
+    );
+}
+
+#[test]
+fn leaves_certificates_public_keys_and_talk_about_keys() {
+    untouched(&block("CERTIFICATE", "\n"));
+    untouched(&block("PUBLIC KEY", "\n"));
+    untouched(&base64(&block("CERTIFICATE", "\n")));
+    untouched(
+        "if strings.Contains(s, \"-----BEGIN RSA PRIVATE KEY-----\") {\n\treturn errLooksLikeAKey\n}\n",
+    );
+}
+
+#[test]
+fn masks_the_value_of_an_authorization_header_in_any_notation() {
+    for (before, value, after) in [
+        ("Authorization: Bearer ", "abcd1234", ""),
+        ("authorization: bearer ", "Zm9vYmFy.x", "\r\nHost: x"),
+        ("curl -H 'Authorization: token ", "s3cr3tvalue", "' https://x"),
+        ("\"Authorization\": \"Basic ", "dXNlcjpwYXNz", "\""),
+        ("{\\\"Authorization\\\":\\\"Bearer ", "abcdefgh12", "\\\"}"),
+        ("h.Set(\"Authorization\", \"Bearer ", "abcdefgh12", "\")"),
+        ("Proxy-Authorization: Basic ", "dXNlcjpwYXNz", "\n"),
+    ] {
+        assert_eq!(
+            mask(&format!("{before}{value}{after}")),
+            format!("{before}[redacted:authorization-header]{after}")
+        );
+    }
+}
+
+#[test]
+fn leaves_talk_about_authorization() {
+    for text in [
+        "Authorization: Bearer <token>",
+        "Authorization: Bearer $TOKEN",
+        "Authorization: Bearer YOUR_ACCESS_TOKEN",
+        "Authorization: token ${{ secrets.GITEA_TOKEN }}",
+        "authorization: basic authentication is off",
+        "req.Header.Set(\"Authorization\", \"token \"+cfg.Token)",
+        "WWW-Authenticate: Bearer realm=\"mcp\", resource_metadata=\"https://x.example/y\"",
+    ] {
+        untouched(text);
+    }
+}
+
+#[test]
+fn a_value_that_is_a_token_of_its_own_keeps_that_name() {
+    let token = format!("{}{}", concat!("gh", "p_"), "a1".repeat(18));
+    assert_eq!(
+        mask(&format!("Authorization: Bearer {token}")),
+        "Authorization: Bearer [redacted:github-token]"
+    );
+    assert_eq!(mask(&format!("api_key = \"{token}\"")), "api_key = \"[redacted:github-token]\"");
+}
+
+#[test]
+fn masks_passwords_in_urls_and_nothing_else_of_them() {
+    for (before, password, after) in [
+        ("postgres://app:", "hunter2", "@db.example:5432/app"),
+        ("see <https://me:", "p%40ss", "@git.example/x.git>"),
+        ("amqp://u:", "pässwort", "@[::1]/"),
+        ("redis://:", "x", "@cache.example"),
+    ] {
+        assert_eq!(
+            mask(&format!("{before}{password}{after}")),
+            format!("{before}[redacted:url-password]{after}")
+        );
+    }
+    assert_eq!(
+        mask(&format!("https://{SHA}@git.example/a/b")),
+        "https://[redacted:url-password]@git.example/a/b"
+    );
+    assert_eq!(
+        mask(&format!("https://{SHA}:x-oauth-basic@git.example/a/b")),
+        "https://[redacted:url-password]@git.example/a/b"
+    );
+}
+
+#[test]
+fn leaves_urls_without_passwords() {
+    for text in [
+        "https://git.example:3000/a/b@main",
+        "https://user@git.example/a",
+        "ssh://git@git.example:22/a/b.git",
+        "https://user:${PASSWORD}@git.example/",
+        "https://user:$PASSWORD@git.example/",
+        "https://user:***@git.example/",
+        "http://localhost:8080 and mail me@git.example",
+    ] {
+        untouched(text);
+    }
+}
+
+#[test]
+fn masks_forty_hex_digits_only_as_a_key() {
+    for before in [
+        "GITEA_TOKEN=",
+        "token: ",
+        "\"sha1_token\": \"",
+        "?access_token=",
+        "export TOKEN='",
+        "gitea api-key is ",
+    ] {
+        assert_eq!(mask(&format!("{before}{SHA}")), format!("{before}[redacted:gitea-token]"));
+    }
+    for text in [
+        format!("commit {SHA}"),
+        format!("token handling, commit {SHA}"),
+        format!("https://gitea.example/a/b/commit/{SHA}"),
+        format!("https://gitea.example/a/b/archive/{SHA}.tar.gz"),
+        format!("uses: actions/create-token@{SHA}"),
+        format!("{{\"path\":\"secret.txt\",\"sha\":\"{SHA}\"}}"),
+        format!("{{\"name\":\"token\",\"last_commit_sha\":\"{SHA}\"}}"),
+        format!("{SHA}\trefs/heads/fix-token"),
+        format!("token {SHA}0"),
+        format!("token {}", &SHA[1..]),
+        format!("token {SHA}{SHA}"),
+    ] {
+        untouched(&text);
+    }
+}
+
+#[test]
+fn masks_assigned_values_that_a_machine_made() {
+    let value = "k3J9xQ2mW8rT5vB1";
+    for (before, after) in [
+        ("password = \"", "\""),
+        ("\"client_secret\": \"", "\","),
+        ("{\\\"api_key\\\": \\\"", "\\\"}"),
+        ("'db_password' => '", "',"),
+        ("DB_PASSWORD=", "\nHOST=x"),
+        ("secret_key: ", ""),
+        ("?api_key=", "&page=2"),
+        ("-api-key: `", "`"),
+    ] {
+        assert_eq!(
+            mask(&format!("{before}{value}{after}")),
+            format!("{before}[redacted:assigned-secret]{after}")
+        );
+    }
+}
+
+#[test]
+fn leaves_assigned_values_that_a_person_wrote() {
+    for text in [
+        "password = \"correct-horse-battery-staple\"",
+        "token = \"config/oauth2/v1/token2/x3\"",
+        "secret: \"550e8400-e29b-41d4-a716-446655440000\"",
+        "password: String = String::from(\"short1a2b3c\")",
+        "let token = parse_base64_v2_token3(input4)?;",
+        "secretName: gateway-tls-2024-production",
+        "token_url = \"https://git.example/login/oauth2/v1x2y3z4\"",
+        "password = \"${DB_PASSWORD_1a2b3c4d5e6f}\"",
+        "PASSWORD=aaaaaaaaaaaaaaaaaaaaaaaa1",
+    ] {
+        untouched(text);
+    }
+}
+
+#[test]
+fn an_earlier_mask_is_opaque_and_a_made_up_one_is_not() {
+    untouched(&format!("[redacted:gitea-token] {SHA}"));
+    let token = format!("{}{}", concat!("np", "m_"), "b2".repeat(18));
+    assert_eq!(mask(&format!("[redacted:{token}]")), "[redacted:[redacted:npm-token]]");
+}

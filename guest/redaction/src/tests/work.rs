@@ -1,0 +1,69 @@
+//! The bytes looked at stay within a multiple of the length, whatever the text.
+
+use super::{Dice, every, jumble, positives, scan};
+use crate::class::Class;
+
+/// No text may cost more looks per byte than this.
+const LOOKS: u64 = 64;
+
+#[track_caller]
+fn linear(piece: &str) {
+    let text = piece.repeat(60_000 / piece.len() + 1);
+    let work = scan(&text, false).work;
+    assert!(work <= LOOKS * text.len() as u64, "{} looks per byte: {piece:?}", work / text.len() as u64);
+}
+
+#[test]
+fn repeated_starts_cost_a_bounded_number_of_looks() {
+    for anchor in every() {
+        for end in [
+            "", " ", "=", ":", "-", "/", ".", "_", "\"", "=\"", ": ", "\\n", "%3D", "@", "a", "-----",
+            ".eyJa.",
+        ] {
+            linear(&format!("{}{end}", anchor.literal));
+            linear(&format!("{end}{}a1B2c3", anchor.literal));
+        }
+    }
+}
+
+#[test]
+fn repeated_secrets_and_broken_ones_cost_a_bounded_number_of_looks() {
+    for text in positives() {
+        linear(&text);
+        linear(&format!("{text} "));
+        linear(&text[..text.len() - 1]);
+    }
+    linear("-----BEGIN PRIVATE KEY-----");
+    linear("-----BEGIN PRIVATE KEY----- END ");
+    linear("-----BEGIN PRIVATE KEY-----\n-----END CERTIFICATE-----\n");
+    linear("https://a:b");
+    linear("://");
+    linear("authorization: bearer a");
+}
+
+#[test]
+fn long_runs_of_every_class_cost_a_bounded_number_of_looks() {
+    let mut dice = Dice(30);
+    for class in [Class::HEX, Class::ALNUM, Class::BASE64, Class::BASE64URL, Class::DIGITS, Class::VALUE] {
+        linear(&dice.of(class, 50_000));
+        for anchor in every() {
+            linear(&format!("{}{}", anchor.literal, dice.of(class, 20_000)));
+        }
+    }
+    linear("-");
+    linear("[redacted:");
+    linear("[redacted:jwt]");
+}
+
+#[test]
+fn any_jumble_costs_a_bounded_number_of_looks() {
+    let mut dice = Dice(31);
+    let mut parts = positives();
+    parts.extend(every().iter().map(|anchor| anchor.literal.to_owned()));
+    for _ in 0..300 {
+        let piece = jumble(&mut dice, &parts);
+        if !piece.is_empty() {
+            linear(&piece);
+        }
+    }
+}
