@@ -15,7 +15,6 @@ const MINUS: u16 = 1 << 7;
 const DOT: u16 = 1 << 8;
 const SLASH: u16 = 1 << 9;
 const PLUS: u16 = 1 << 10;
-const EQUALS: u16 = 1 << 11;
 const WAVE: u16 = 1 << 12;
 const SIGN: u16 = 1 << 13;
 
@@ -32,7 +31,6 @@ const fn kind(byte: u8) -> u16 {
         b'.' => DOT,
         b'/' => SLASH,
         b'+' => PLUS,
-        b'=' => EQUALS,
         b'~' => WAVE,
         b'!' | b'@' | b'#' | b'$' | b'%' | b'^' | b'*' => SIGN,
         _ => 0,
@@ -53,7 +51,8 @@ impl Class {
     pub(crate) const ALNUM_DASH: Self = Self(MINUS).and(Self::ALNUM);
     pub(crate) const WORD: Self = Self(UNDERSCORE).and(Self::ALNUM);
     pub(crate) const BASE64URL: Self = Self(MINUS).and(Self::WORD);
-    pub(crate) const BASE64: Self = Self(PLUS | SLASH | EQUALS).and(Self::ALNUM);
+    /// Without `=`: padding is no part of a run, or a run could be entered again behind each `=` in it.
+    pub(crate) const BASE64: Self = Self(PLUS | SLASH).and(Self::ALNUM);
     pub(crate) const BASE64_ANY: Self = Self::BASE64.and(Self::BASE64URL);
     /// Base64url parts joined by dots. A dot at the end is a full stop and does not count.
     pub(crate) const DOTTED: Self = Self(DOT).and(Self::BASE64URL);
@@ -70,6 +69,11 @@ impl Class {
 
     pub(crate) const fn has(self, byte: u8) -> bool {
         self.0 & kind(byte) != 0
+    }
+
+    /// Whether a run of this class may be followed by the padding of Base64.
+    pub(crate) const fn padded(self) -> bool {
+        self.0 & PLUS != 0
     }
 
     /// Whether a byte of this class may be trimmed as the full stop of a sentence.

@@ -83,10 +83,12 @@ impl Scan<'_> {
         if known && spaces.max(encoded) > 0 {
             let start = scheme.saturating_add(spaces.max(encoded));
             let end = self.text.run(start, Class::TOKEN68, usize::MAX);
+            let end = self.text.padding(end);
             let credentials = self.text.bytes.get(start..end)?;
             return is_credential(credentials).then_some((start, end));
         }
         let end = self.text.run(value, Class::TOKEN68, usize::MAX);
+        let end = self.text.padding(end);
         let bare = self.text.bytes.get(value..end)?;
         looks_random(bare).then_some((value, end))
     }
@@ -126,7 +128,7 @@ impl Scan<'_> {
             .text
             .rest(from)
             .iter()
-            .take_while(|byte| !byte.is_ascii_whitespace() && !b"/:@?#\"'`<>()\\,".contains(byte))
+            .take_while(|byte| !byte.is_ascii_whitespace() && !b"/:@?#\"'`<>()[]\\,".contains(byte))
             .count();
         self.text.work = self.text.work.saturating_add(length as u64);
         from.saturating_add(length)
@@ -138,9 +140,8 @@ impl Scan<'_> {
         let found = suffixes.iter().find(|suffix| self.text.starts(after, suffix, true));
         let name_end = after.saturating_add(found.map_or(0, |suffix| suffix.len()));
         let (start, quoted) = self.separators(name_end)?;
-        let run = self.text.run(start, Class::VALUE, usize::MAX);
-        let padding = self.text.rest(run).iter().take(2).take_while(|byte| **byte == b'=').count();
-        let end = run.saturating_add(padding);
+        let end = self.text.run(start, Class::VALUE, usize::MAX);
+        let end = self.text.padding(end);
         let value = self.text.bytes.get(start..end)?;
         let closed = match self.text.byte(end) {
             None => true,

@@ -12,12 +12,7 @@ const DECODED: usize = 4096;
 impl Scan<'_> {
     /// The Base64 word at `at`, if it decodes to `token` and a line end at most.
     pub(crate) fn encoded(&mut self, at: usize, token: &Token, start: &str) -> Option<(usize, usize)> {
-        if !self.text.boundary(at, false)
-            || self.text.before(at, 1).is_some_and(|byte| Class::BASE64.has(byte) && byte != b'=')
-        {
-            return None;
-        }
-        let end = self.text.run(at, Class::BASE64_ANY, usize::MAX);
+        let end = self.base64_word(at)?;
         let bytes = decode(self.text.bytes.get(at..end)?.iter().take(DECODED));
         self.text.work = self.text.work.saturating_add(2 * bytes.len() as u64);
         let mut inner = Text::new(&bytes);
@@ -25,7 +20,19 @@ impl Scan<'_> {
             return None;
         }
         inner.token(0, start.len(), token)?;
-        Some((at, end))
+        Some((at, self.text.padding(end)))
+    }
+
+    /// The end, without padding, of the Base64 word that begins at `at`; nothing in the middle of one.
+    pub(crate) fn base64_word(&mut self, at: usize) -> Option<usize> {
+        let before = self.text.before(at, 1);
+        // A plus at the start of a line is a mark of a diff.
+        let mark = before == Some(b'+') && self.text.before(at, 2).is_none_or(|byte| byte == b'\n');
+        let sign = matches!(before, Some(b'+' | b'/')) && !mark;
+        if sign || !self.text.boundary(at, false) {
+            return None;
+        }
+        Some(self.text.run(at, Class::BASE64_ANY, usize::MAX))
     }
 }
 

@@ -87,10 +87,7 @@ impl Scan<'_> {
 
     /// The Base64 form of a block that begins at `at`: as long as Base64 goes on, over line ends.
     pub(crate) fn encoded_pem(&mut self, at: usize) -> Option<(usize, usize)> {
-        if !self.text.boundary(at, true) {
-            return None;
-        }
-        let mut end = self.text.run(at, Class::BASE64_ANY, usize::MAX);
+        let mut end = self.base64_word(at)?;
         let head = decode(self.text.bytes.get(at..end)?.iter().take(120));
         let named = |word: &[u8]| head.windows(word.len()).any(|part| part == word);
         if !named(b"PRIVATE") {
@@ -99,7 +96,7 @@ impl Scan<'_> {
         while let Some(next) = self.wrapped(end) {
             end = next;
         }
-        Some((at, end))
+        Some((at, self.text.padding(end)))
     }
 
     /// The end of the next line if it goes on with Base64 after a line end, indent or diff mark.

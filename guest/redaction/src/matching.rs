@@ -93,11 +93,17 @@ impl<'t> Text<'t> {
                     if length < *min || length > *max {
                         return None;
                     }
-                    at = end;
+                    at = if class.padded() { self.padding(end) } else { end };
                 }
             }
         }
         self.ends(at).then_some(at)
+    }
+
+    /// The place behind Base64 padding that may stand at `at`.
+    pub(crate) fn padding(&self, at: usize) -> usize {
+        let signs = self.rest(at).iter().take(2).take_while(|byte| **byte == b'=').count();
+        at.saturating_add(signs)
     }
 
     fn without_dots(&self, start: usize, end: usize) -> usize {
@@ -124,10 +130,11 @@ impl<'t> Text<'t> {
             let back =
                 seen.iter().rev().take(max.saturating_add(1)).take_while(|byte| class.has(**byte)).count();
             self.work = self.work.saturating_add(back as u64).saturating_add(1);
-            if back < min || back > max {
-                return None;
-            }
-            start = at.checked_sub(back)?;
+            // The longest part of the run that is a word: an escape may stand before it (`\u0022`).
+            start = (min..=back.min(max))
+                .rev()
+                .filter_map(|length| at.checked_sub(length))
+                .find(|start| self.boundary(*start, token.dash))?;
         }
         if !token.free && !self.boundary(start, token.dash) {
             return None;
