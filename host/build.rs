@@ -1,0 +1,235 @@
+//! Makes the typed settings of the host from `settings.toml`: a row for each setting, a reader, an accessor.
+
+use std::{env, error::Error, fmt::Write as _, fs, path::Path};
+
+type Outcome<T> = Result<T, Box<dyn Error>>;
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Table {
+    missing: Vec<String>,
+    setting: Vec<Setting>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Setting {
+    name: String,
+    r#type: String,
+    #[serde(default)]
+    default: String,
+    #[serde(default = "never")]
+    required: String,
+    reader: String,
+    section: String,
+    doc: String,
+    #[serde(default)]
+    seed: bool,
+    example: Option<String>,
+    items: Option<String>,
+    #[serde(default)]
+    min: u64,
+    #[serde(default)]
+    max: u64,
+    #[serde(default)]
+    values: Vec<String>,
+}
+
+fn never() -> String {
+    "never".to_owned()
+}
+
+/// How one setting looks in Rust.
+struct Shape {
+    /// The type of the value.
+    owned: String,
+    /// What the accessor hands out.
+    lent: String,
+    /// Appended to `self.values.name` by the accessor.
+    lend: &'static str,
+    /// An expression that parses text.
+    parse: String,
+    /// What is allowed, for people.
+    allowed: String,
+}
+
+fn main() -> Outcome<()> {
+    let table = Path::new(&env::var("CARGO_MANIFEST_DIR")?).join("../settings.toml");
+    println!("cargo::rerun-if-changed={}", table.display());
+    let table: Table = toml::from_str(&fs::read_to_string(table)?)?;
+    let (mut rows, mut enums, mut accessors) = (String::new(), String::new(), String::new());
+    let (mut fields, mut reads, mut complete) = (String::new(), String::new(), String::new());
+    for setting in &table.setting {
+        let Setting { name, default, doc, .. } = setting;
+        let shape = shape(setting)?;
+        row(&mut rows, setting, &shape.allowed)?;
+        let method = match setting.r#type.as_str() {
+            "list" | "keys" => "all",
+            _ if setting.required == "always" || !default.is_empty() => "one",
+            _ => "perhaps",
+        };
+        let read = format!("reading.{method}(&{name}, {})", shape.parse);
+        let field = name.to_lowercase();
+        if setting.reader == "guest" {
+            // The host has no use for the value and still says at once when it is wrong.
+            writeln!(reads, "        let _: Option<{}> = {read};", wrap(method, &shape.owned))?;
+            continue;
+        }
+        if setting.r#type == "enum" {
+            choices(&mut enums, setting)?;
+        }
+        let owned = wrap(method, &shape.owned);
+        let (lent, lend) = match (method, shape.lend) {
+            ("perhaps", ".as_str()" | ".as_path()") => (wrap(method, &shape.lent), ".as_deref()"),
+            ("perhaps", lend) => return Err(format!("{name}: lend an optional value by {lend}?").into()),
+            (_, lend) => (shape.lent, lend),
+        };
+        let (by, lend) = if lend == "&" { ("&", "") } else { ("", lend) };
+        writeln!(fields, "    {field}: Option<{owned}>,")?;
+        writeln!(reads, "        let {field} = {read};")?;
+        writeln!(complete, "{field} {owned}")?;
+        writeln!(accessors, "    /// `{name}`: {doc}\n    #[must_use]")?;
+        writeln!(
+            accessors,
+            "    pub(crate) fn {field}(&self) -> {lent} {{\n        {by}self.values.{field}{lend}\n    }}\n"
+        )?;
+    }
+    let code = rows + &enums + &structs(&table, &fields, &reads, &complete, &accessors)?;
+    fs::write(Path::new(&env::var("OUT_DIR")?).join("settings.rs"), code)?;
+    Ok(())
+}
+
+/// The constant that describes one setting.
+fn row(rows: &mut String, setting: &Setting, allowed: &str) -> Outcome<()> {
+    let Setting { name, default, required, reader, section, doc, .. } = setting;
+    let secret = matches!(setting.r#type.as_str(), "secret" | "keys");
+    let for_guest = match setting.reader.as_str() {
+        "host" => false,
+        "guest" | "both" if !secret => true,
+        other => return Err(format!("{name}: reader {other}").into()),
+    };
+    writeln!(
+        rows,
+        "const {name}: Setting = Setting {{ name: {name:?}, allowed: {allowed:?}, default: {default:?}, \
+         required: {required:?}, section: {section:?}, doc: {doc:?}, secret: {secret}, \
+         reader: {reader:?}, for_guest: {for_guest} }};"
+    )?;
+    Ok(())
+}
+
+fn shape(setting: &Setting) -> Outcome<Shape> {
+    let Setting { name, min, max, values, .. } = setting;
+    let new = |owned: &str, lent: &str, lend, parse: &str, allowed: &str| Shape {
+        owned: owned.to_owned(),
+        lent: lent.to_owned(),
+        lend,
+        parse: parse.to_owned(),
+        allowed: allowed.to_owned(),
+    };
+    let list = |owned: &str, item: &str, allowed: &str| {
+        let parse = format!("|text| rule::list(text, {item})");
+        new(&format!("Vec<{owned}>"), &format!("&[{owned}]"), ".as_slice()", &parse, allowed)
+    };
+    Ok(match (setting.r#type.as_str(), setting.items.as_deref()) {
+        ("bool", _) => new("bool", "bool", "", "rule::flag", "true or false"),
+        (width @ ("u16" | "u32" | "u64"), _) => {
+            let parse = format!("|text| rule::integer::<{width}>(text, {min}, {max})");
+            new(width, width, "", &parse, &format!("{min} to {max}"))
+        }
+        ("address", _) => new("IpAddr", "IpAddr", "", "rule::address", "IP address or localhost"),
+        ("url", _) => new("String", "&str", ".as_str()", "rule::url", "http or https address"),
+        ("origin", _) => {
+            new("String", "&str", ".as_str()", "rule::origin", "http or https address without a path")
+        }
+        ("enum", _) => {
+            let allowed = values.join(", ");
+            if setting.reader == "guest" {
+                let words: Vec<String> = values.iter().map(|value| format!("({value:?}, ())")).collect();
+                let parse = format!("|text| rule::choice(text, &[{}])", words.join(", "));
+                new("()", "()", "", &parse, &allowed)
+            } else {
+                let kind = camel(name);
+                new(&kind, &kind, "", &format!("|text| rule::choice(text, {kind}::CHOICES)"), &allowed)
+            }
+        }
+        ("list", Some("network")) => list("IpNet", "network", "list of addresses and networks"),
+        ("list", Some("host")) => list("String", "rule::host", "list of host names"),
+        ("list", Some("origin")) => list("String", "rule::origin", "list of addresses without a path"),
+        ("list", Some("repository")) => {
+            list("(String, String)", "rule::repository", "list of owner/repo or owner/*")
+        }
+        ("path", _) => new("PathBuf", "&Path", ".as_path()", "path", "path"),
+        ("secret", _) => new("Secret", "&Secret", "&", "secret::token", "secret"),
+        ("keys", _) => new("Vec<ApiKey>", "&[ApiKey]", ".as_slice()", "secret::api_keys", "secret list"),
+        (other, items) => return Err(format!("{name}: unknown type {other} {items:?}").into()),
+    })
+}
+
+fn wrap(method: &str, kind: &str) -> String {
+    if method == "perhaps" { format!("Option<{kind}>") } else { kind.to_owned() }
+}
+
+/// The enum of a setting that is one word of several.
+fn choices(code: &mut String, setting: &Setting) -> Outcome<()> {
+    let kind = camel(&setting.name);
+    writeln!(code, "/// The words of `{}`.", setting.name)?;
+    writeln!(code, "#[derive(Clone, Copy, Debug, PartialEq, Eq)]\npub(crate) enum {kind} {{")?;
+    for value in &setting.values {
+        writeln!(code, "    /// `{value}`.\n    {},", camel(value))?;
+    }
+    writeln!(code, "}}\n\nimpl {kind} {{\n    const CHOICES: &[(&str, Self)] = &[")?;
+    for value in &setting.values {
+        writeln!(code, "        ({value:?}, Self::{}),", camel(value))?;
+    }
+    writeln!(code, "    ];\n}}\n")?;
+    Ok(())
+}
+
+/// The table, the two structs and their functions.
+fn structs(table: &Table, fields: &str, reads: &str, complete: &str, accessors: &str) -> Outcome<String> {
+    let names: Vec<&str> = table.setting.iter().map(|setting| setting.name.as_str()).collect();
+    let seed: Vec<&str> = table.setting.iter().filter(|row| row.seed).map(|row| row.name.as_str()).collect();
+    let examples: Vec<(&str, &str)> =
+        table.setting.iter().filter_map(|row| Some((row.name.as_str(), row.example.as_deref()?))).collect();
+    let pairs: Vec<(&str, &str)> = complete.lines().filter_map(|line| line.split_once(' ')).collect();
+    let listed: String = pairs.iter().map(|(field, _)| format!("{field}, ")).collect();
+    let values: String = pairs.iter().map(|(field, owned)| format!("    {field}: {owned},\n")).collect();
+    let whole: String = pairs.iter().map(|(field, _)| format!("{field}: self.{field}?, ")).collect();
+    let mut code = format!(
+        "/// Every setting, in the order of the documentation.\nconst TABLE: &[&Setting] = &[&{}];\n",
+        names.join(", &")
+    );
+    writeln!(
+        code,
+        "/// Names of the original that are not read.\nconst MISSING: &[&str] = &{:?};",
+        table.missing
+    )?;
+    writeln!(
+        code,
+        "#[cfg(test)]\nconst SEED: &[&str] = &{seed:?};\n#[cfg(test)]\nconst EXAMPLES: &[(&str, &str)] = &{examples:?};\n"
+    )?;
+    writeln!(code, "/// The values that could be read.\nstruct Draft {{\n{fields}}}\n")?;
+    writeln!(code, "/// Every value that the host reads.\n#[derive(Debug)]\nstruct Values {{\n{values}}}\n")?;
+    writeln!(
+        code,
+        "impl Draft {{\n    fn read(reading: &mut Reading<'_>) -> Self {{\n{reads}        Self {{ {listed} }}\n    }}\n"
+    )?;
+    writeln!(
+        code,
+        "    fn complete(self) -> Option<Values> {{\n        Some(Values {{ {whole} }})\n    }}\n}}\n"
+    )?;
+    writeln!(
+        code,
+        "/// One function for each setting that the host reads.\nimpl Settings {{\n{accessors}}}"
+    )?;
+    Ok(code)
+}
+
+/// `LOG_LEVEL` or `durable` as a type or variant name.
+fn camel(name: &str) -> String {
+    let word = |word: &str| {
+        let (first, rest) = word.split_at(1);
+        first.to_uppercase() + &rest.to_lowercase()
+    };
+    name.split('_').map(word).collect()
+}
