@@ -30,7 +30,6 @@ struct Token {
     #[serde(default)]
     always: bool,
     dash: Option<bool>,
-    encoded: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -138,7 +137,7 @@ impl Tables {
         );
         for start in &token.starts {
             self.anchor(start, token.fold, rule, &format!("Look::Token(&TOKEN_{index})"))?;
-            if token.encoded.unwrap_or(true) && !token.keep && token.behind.is_none() && !token.fold {
+            if !token.keep && token.behind.is_none() && !token.fold {
                 let look = format!("Look::Encoded(&TOKEN_{index}, {start:?})");
                 self.anchor(&base64_head(start), false, rule, &look)?;
             }

@@ -106,10 +106,7 @@ impl Scan<'_> {
             Some(b'@') if lone => Some((after, user_end)),
             Some(b':') => {
                 let start = user_end.saturating_add(1);
-                let end = self.until_delimiter(start);
-                if self.text.byte(end) != Some(b'@') {
-                    return None;
-                }
+                let end = self.last_at_sign(start)?;
                 let password = self.text.bytes.get(start..end)?;
                 if lone {
                     return Some((after, end));
@@ -121,6 +118,17 @@ impl Scan<'_> {
             }
             _ => None,
         }
+    }
+
+    /// The last `@` of the authority that `from` is in: people write passwords with `@` in them, unescaped.
+    fn last_at_sign(&mut self, from: usize) -> Option<usize> {
+        let mut part = self.until_delimiter(from);
+        let mut found = None;
+        while self.text.byte(part) == Some(b'@') {
+            found = Some(part);
+            part = self.until_delimiter(part.saturating_add(1));
+        }
+        found
     }
 
     fn until_delimiter(&mut self, from: usize) -> usize {
@@ -148,7 +156,8 @@ impl Scan<'_> {
             Some(byte) if quoted => b"\"'`\\".contains(&byte),
             Some(byte) => b" \t\r\n,&}\\".contains(&byte),
         };
-        (closed && VALUE.contains(&value.len()) && looks_random(value)).then_some((start, end))
+        (closed && (quoted || !is_constant(value)) && VALUE.contains(&value.len()) && looks_random(value))
+            .then_some((start, end))
     }
 
     /// The place behind the signs that assign a value to the name before, and whether a quote opens it.
@@ -201,13 +210,22 @@ fn looks_random(value: &[u8]) -> bool {
         }
     }
     let path = slashes >= 2 && !upper;
+    // Words joined by signs are a name (`pkcs-9-at-pkcs15Token`); chance puts fewer signs into a value.
+    let signs = value.iter().filter(|byte| b"-_./".contains(byte)).count();
+    let joined = signs.saturating_mul(8) >= value.len();
     value.len() >= *VALUE.start()
         && digits >= 2
         && letters >= 4
         && changes >= 3
         && seen.count_ones() >= 10
         && !path
+        && !joined
         && !is_uuid(value)
+}
+
+/// Whether a bare value is the name of a constant (`D3D10_RETURN_TYPE`).
+fn is_constant(value: &[u8]) -> bool {
+    value.contains(&b'_') && !value.iter().any(u8::is_ascii_lowercase)
 }
 
 /// RFC 9562 section 4: 8-4-4-4-12 hex digits.

@@ -55,17 +55,19 @@ fn token_text(dice: &mut Dice, anchor: &Anchor, token: &Token, last: impl Fn(usi
 }
 
 fn tokens() -> impl Iterator<Item = (&'static Anchor, &'static Token)> {
-    every().iter().filter_map(|anchor| match anchor.look {
-        Look::Token(token) => Some((anchor, token)),
-        _ => None,
-    })
+    every().iter().filter_map(
+        |anchor| {
+            if let Look::Token(token) = anchor.look { Some((anchor, token)) } else { None }
+        },
+    )
 }
 
 fn nears() -> impl Iterator<Item = (&'static Anchor, &'static Near)> {
-    every().iter().filter_map(|anchor| match anchor.look {
-        Look::Near(near) => Some((anchor, near)),
-        _ => None,
-    })
+    every().iter().filter_map(
+        |anchor| {
+            if let Look::Near(near) = anchor.look { Some((anchor, near)) } else { None }
+        },
+    )
 }
 
 fn mask(text: &str) -> String {

@@ -8,7 +8,7 @@ const LOOKS: u64 = 40;
 
 #[track_caller]
 fn linear(piece: &str) {
-    let text = piece.repeat(8_000 / piece.len() + 1);
+    let text = piece.repeat(4_000 / piece.len() + 1);
     let work = scan(&text, false).work;
     assert!(work <= LOOKS * text.len() as u64, "{} looks per byte: {piece:?}", work / text.len() as u64);
 }
@@ -31,13 +31,16 @@ fn repeated_secrets_and_broken_ones_cost_a_bounded_number_of_looks() {
     for text in positives() {
         linear(&text);
         linear(&format!("{text} "));
-        linear(&text[..text.len() - 1]);
+        linear(text.get(..text.len() - 1).unwrap());
     }
     linear("-----BEGIN PRIVATE KEY-----");
     linear("-----BEGIN PRIVATE KEY----- END ");
     linear("-----BEGIN PRIVATE KEY-----\n-----END CERTIFICATE-----\n");
     linear("https://a:b");
     linear("://");
+    linear("x://a:b@");
+    linear("x://a:");
+    linear("x:@");
     linear("authorization: bearer a");
 }
 
