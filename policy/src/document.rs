@@ -45,8 +45,9 @@ impl Document {
     /// Cut the document into entries that [`crate::Rules::from_prepared`] loads one by one: [`GLOBALS_KEY`]
     /// first, then one for each key under `repositories`, in lower case. Keys are unique.
     pub fn prepare(&self) -> Vec<(String, Vec<u8>)> {
-        let globals = (GLOBALS_KEY.to_owned(), prepared::write(&self.globals));
-        let repositories = self.repositories.iter().map(|(key, rules)| (key.clone(), prepared::write(rules)));
+        let globals = (GLOBALS_KEY.to_owned(), prepared::write(GLOBALS_KEY, &self.globals));
+        let repositories =
+            self.repositories.iter().map(|(key, rules)| (key.clone(), prepared::write(key, rules)));
         std::iter::once(globals).chain(repositories).collect()
     }
 

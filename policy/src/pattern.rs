@@ -312,27 +312,62 @@ mod tests {
         assert!(!leads("src/a", "sr"));
     }
 
+    /// All well-formed patterns up to a length, those with `?` up to a smaller one.
+    fn short_patterns() -> Vec<String> {
+        let mut patterns = words(&['a', '/', '*', '?'], 4);
+        patterns.extend(words(&['a', '/', '*'], 6));
+        patterns.retain(|pattern| check(pattern).is_ok());
+        patterns
+    }
+
     #[test]
     fn matching_agrees_with_a_slow_and_obvious_matcher_on_every_short_input() {
-        let patterns = words(&['a', '/', '*', '?'], 5);
         let paths = words(&['a', 'b', '/'], 5);
         let mut matched = 0_u32;
-        for pattern in patterns.iter().filter(|p| check(p).is_ok() && !p.contains("**")) {
+        for pattern in short_patterns() {
+            let allow = AllowPattern::new(&pattern);
             for path in &paths {
-                let slow = slow(pattern.as_bytes(), path.as_bytes());
-                assert_eq!(allows(pattern, path), slow, "{pattern} {path}");
+                let slow = slow(&pattern, path, true);
+                assert_eq!(allow.matches(path), slow, "{pattern} {path}");
                 matched += u32::from(slow);
             }
         }
-        assert!(matched > 1000);
+        assert!(matched > 1000, "only {matched}");
     }
 
-    fn slow(pattern: &[u8], path: &[u8]) -> bool {
-        match (pattern.split_first(), path.split_first()) {
+    #[test]
+    fn a_deny_covers_all_that_the_same_allow_matches_and_all_beneath_what_it_covers() {
+        let paths: Vec<String> =
+            words(&['a', 'b', '/'], 4).into_iter().filter(|p| check(p).is_ok()).collect();
+        let mut beneath = 0_u32;
+        for pattern in short_patterns() {
+            let (allow, deny) = (AllowPattern::new(&pattern), DenyPattern::new(&pattern));
+            for path in &paths {
+                let covered = deny.covers(path, false);
+                assert!(covered || !allow.matches(path), "{pattern} {path}");
+                assert!(!covered || deny.covers(path, true), "{pattern} {path}");
+                assert!(!covered || deny.covers(&format!("{path}/b"), false), "{pattern} {path}");
+                assert_eq!(covered, deny.covers(&path.to_uppercase(), false), "{pattern} {path}");
+                beneath += u32::from(covered);
+            }
+        }
+        assert!(beneath > 1000, "only {beneath}");
+    }
+
+    /// `begin`: a directory's name begins here.
+    fn slow(pattern: &str, path: &str, begin: bool) -> bool {
+        if begin && let Some(rest) = pattern.strip_prefix("**/") {
+            let starts =
+                std::iter::once(path).chain(path.match_indices('/').map(|(at, _)| path.split_at(at + 1).1));
+            return starts.into_iter().any(|path| slow(rest, path, true));
+        }
+        let mut left = pattern.chars();
+        let mut right = path.chars();
+        match (left.next(), right.next()) {
             (None, None) => true,
-            (Some((b'*', rest)), _) if slow(rest, path) => true,
-            (Some((b'*', _)), Some((_, rest))) => slow(pattern, rest),
-            (Some((p, pattern)), Some((c, path))) => (*p == b'?' || p == c) && slow(pattern, path),
+            (Some('*'), None) => slow(left.as_str(), path, false),
+            (Some('*'), Some(_)) => slow(left.as_str(), path, false) || slow(pattern, right.as_str(), false),
+            (Some(p), Some(c)) => (p == '?' || p == c) && slow(left.as_str(), right.as_str(), p == '/'),
             (None, Some(_)) | (Some(_), None) => false,
         }
     }

@@ -75,24 +75,29 @@ pub(crate) struct Repository {
     pub(crate) paths: Lists,
 }
 
+/// What an entry is made of. It names its key, so that one entry cannot pass for another.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Versioned<T> {
+struct Envelope<T> {
     version: u32,
+    key: String,
     rules: T,
 }
 
-pub(crate) fn write<T: Serialize>(rules: &T) -> Vec<u8> {
+pub(crate) fn write<T: Serialize>(key: &str, rules: &T) -> Vec<u8> {
     // These types hold nothing that JSON cannot say. An empty entry, should it ever come to that, is corrupt
     // when read, and so denies.
-    serde_json::to_vec(&Versioned { version: VERSION, rules }).unwrap_or_default()
+    serde_json::to_vec(&Envelope { version: VERSION, key: key.to_owned(), rules }).unwrap_or_default()
 }
 
 pub(crate) fn read<T: DeserializeOwned>(key: &str, bytes: &[u8]) -> Result<T, Corrupt> {
-    let entry: Versioned<T> =
+    let entry: Envelope<T> =
         serde_json::from_slice(bytes).map_err(|error| Corrupt::new(key, error.to_string()))?;
     if entry.version != VERSION {
         return Err(Corrupt::new(key, format!("version {} instead of {VERSION}", entry.version)));
+    }
+    if entry.key != key {
+        return Err(Corrupt::new(key, format!("it is the entry of {:?}", entry.key)));
     }
     Ok(entry.rules)
 }

@@ -123,3 +123,36 @@ fn the_part_of_the_default_that_is_commented_out_is_valid_too() {
     let document = super::document(&uncommented.join("\n"));
     assert_eq!(document.tool_names().map(|(name, _)| name).collect::<Vec<_>>().len(), 4);
 }
+
+#[test]
+fn every_yaml_block_of_the_guide_is_valid_and_its_cases_hold() {
+    let guide = include_str!("../../../docs/policy.md");
+    let blocks: Vec<&str> = guide
+        .split("\n```yaml\n")
+        .skip(1)
+        .map(|rest| rest.split("\n```").next().expect("a block ends"))
+        .collect();
+    assert_eq!(blocks.len(), 3);
+    for block in blocks {
+        if !block.starts_with("policy:") {
+            super::document(block);
+            continue;
+        }
+        let cases = Cases::parse(block.as_bytes()).expect("the case file of the guide");
+        let document = super::document(cases.policy.as_deref().expect("it brings a policy"));
+        for case in &cases.cases {
+            assert_eq!(case.check(&document), Ok(()), "{}", case.it);
+        }
+    }
+}
+
+#[test]
+fn the_problems_that_the_guide_shows_are_the_ones_that_are_reported() {
+    let guide = include_str!("../../../docs/policy.md");
+    let unknown = "repositories:\n  acme/site:\n    tool: {}\n";
+    let boolean = "defaults:\n  write: no\n";
+    for yaml in [unknown, boolean] {
+        let problems = Document::parse(yaml.as_bytes()).expect_err(yaml);
+        assert!(guide.contains(&problems[0].message), "{}", problems[0]);
+    }
+}
