@@ -1,0 +1,107 @@
+//! Who is calling, and whether there is room for one more request.
+//!
+//! The credential is looked at first: a good one is counted against its principal alone, so that a neighbour
+//! behind the same address cannot lock anybody out. Everything else is counted against the address, and a
+//! credential that was presented and refused counts as a failure besides. Nothing here knows what is asked for.
+
+use http::HeaderValue;
+
+use crate::ports::{Admission, Bucket, Caller, Ports, Refusal};
+use crate::settings::Config;
+
+/// The window of the two per-minute limits, in seconds.
+const MINUTE: u32 = 60;
+
+/// Why a request may not go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// No credential where one is needed.
+    MissingCredential,
+    /// Not `Bearer` and one token.
+    MalformedCredential,
+    /// A credential that is not known here.
+    UnknownCredential,
+    /// A credential that was good once.
+    ExpiredCredential,
+    /// Too many requests in this minute; seconds to wait.
+    RateLimited(u32),
+    /// Too many refused credentials from this address; seconds to wait.
+    TooManyFailures(u32),
+    /// The principal has too many requests in flight.
+    TooManyConcurrent,
+    /// Credentials cannot be checked now.
+    IdentityUnavailable,
+}
+
+/// Admits a request that needs a caller. `presented` is the value of the `Authorization` header.
+///
+/// Without a header the host is asked too: it answers with a caller where the operator has turned
+/// authentication off, and with a refusal everywhere else.
+///
+/// # Errors
+/// No good credential, or no room.
+pub fn admit(
+    ports: &Ports<'_>,
+    config: &Config,
+    presented: Option<&HeaderValue>,
+) -> Result<Box<dyn Caller>, Refused> {
+    let answer = match presented.map(HeaderValue::to_str) {
+        None => ports.identity.authenticate(""),
+        Some(Ok(value)) => ports.identity.authenticate(value),
+        Some(Err(_)) => Err(Refusal::Malformed),
+    };
+    let refusal = match answer {
+        Ok(caller) => {
+            count(ports, Bucket::Principal, config.token_rate_limit_per_minute)?;
+            return Ok(caller);
+        }
+        Err(refusal) => refusal,
+    };
+    let refused = match (refusal, presented) {
+        // Proved, so it is not the address's concern.
+        (Refusal::TooManyConcurrent, _) => return Err(Refused::TooManyConcurrent),
+        (Refusal::Unavailable, _) => Refused::IdentityUnavailable,
+        (Refusal::Malformed | Refusal::Unknown | Refusal::Expired, None) => Refused::MissingCredential,
+        (Refusal::Malformed, Some(_)) => failed(ports, config, Refused::MalformedCredential),
+        (Refusal::Unknown, Some(_)) => failed(ports, config, Refused::UnknownCredential),
+        (Refusal::Expired, Some(_)) => failed(ports, config, Refused::ExpiredCredential),
+    };
+    let room = stranger(ports, config);
+    match refused {
+        // The longer wait is the honest one.
+        Refused::TooManyFailures(_) => Err(refused),
+        Refused::MissingCredential
+        | Refused::MalformedCredential
+        | Refused::UnknownCredential
+        | Refused::ExpiredCredential
+        | Refused::RateLimited(_)
+        | Refused::TooManyConcurrent
+        | Refused::IdentityUnavailable => Err(room.err().unwrap_or(refused)),
+    }
+}
+
+/// Counts a request that nobody vouches for against its source address.
+///
+/// # Errors
+/// The address has used up its minute.
+pub fn stranger(ports: &Ports<'_>, config: &Config) -> Result<(), Refused> {
+    count(ports, Bucket::Address, config.rate_limit_per_minute)
+}
+
+fn count(ports: &Ports<'_>, bucket: Bucket, limit: u32) -> Result<(), Refused> {
+    match ports.limits.admit(bucket, limit, MINUTE) {
+        Admission::Admitted(_) => Ok(()),
+        Admission::Refused(seconds) => Err(Refused::RateLimited(seconds)),
+    }
+}
+
+fn failed(ports: &Ports<'_>, config: &Config, refused: Refused) -> Refused {
+    let bucket = Bucket::AuthenticationFailures;
+    match ports.limits.admit(bucket, config.max_auth_failures, config.auth_failure_window) {
+        Admission::Admitted(_) => refused,
+        Admission::Refused(seconds) => Refused::TooManyFailures(seconds),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,196 @@
+//! One HTTP request in, one answer out.
+//!
+//! The order is fixed: name the route, read the settings, check where the request claims to come from, prove
+//! the caller, and only then look at what is asked for. Everything refused on the way is a [`Refusal`], which
+//! has one name, one status and one audit line. This module must not decide what a tool may do, and must not
+//! read forwarded headers: links, names and origins come from the settings alone.
+
+mod direct;
+mod dress;
+mod media;
+mod refusal;
+mod route;
+mod site;
+#[cfg(test)]
+mod tests;
+
+use http::header::AUTHORIZATION;
+use http::{HeaderValue, Method, Request, Response};
+use serde_json::{Value, json};
+
+use crate::admission;
+use crate::mcp::{self, Post, call::Session};
+use crate::ports::{Caller, Claims, Level, Ports};
+use crate::settings::Config;
+use crate::tools::Catalogue;
+use dress::{Dress, Dressed};
+use route::Route;
+
+pub use crate::mcp::stream::{Gone, Outgoing};
+pub use refusal::Refusal;
+
+/// The product behind one instance of the world.
+pub struct Gateway<'a> {
+    /// What the world offers.
+    pub ports: Ports<'a>,
+    /// The tools that exist.
+    pub catalogue: &'a Catalogue,
+    /// The product's version.
+    pub version: &'static str,
+}
+
+/// What became of a request.
+#[derive(Debug)]
+pub enum Answer {
+    /// Send this.
+    Whole(Response<Vec<u8>>),
+    /// `Outgoing` has carried it already.
+    Streamed,
+}
+
+/// Answers one request. `out` is used only for answers that are sent in pieces.
+#[expect(clippy::needless_pass_by_value, reason = "a request is answered once, and is gone with its answer")]
+pub fn handle(gateway: &Gateway<'_>, request: Request<Vec<u8>>, out: &mut dyn Outgoing) -> Answer {
+    let route = Route::of(request.uri().path());
+    gateway.ports.telemetry.route(route.template());
+    let mut dress = Dress::default();
+    match answer(gateway, route, &request, &mut dress, out) {
+        Ok(Some(response)) => Answer::Whole(dress.put_on(response)),
+        Ok(None) => Answer::Streamed,
+        Err(refusal) => {
+            record(&gateway.ports, &refusal);
+            Answer::Whole(dress.put_on(refusal.response()))
+        }
+    }
+}
+
+/// The way of a request. None where `out` has carried the answer.
+fn answer(
+    gateway: &Gateway<'_>,
+    route: Route,
+    request: &Request<Vec<u8>>,
+    dress: &mut Dress,
+    out: &mut dyn Outgoing,
+) -> Result<Option<Response<Vec<u8>>>, Refusal> {
+    let config = Config::load(gateway.ports.settings).map_err(Refusal::Misconfigured)?;
+    let visit = Visit { gateway, config: &config, request };
+
+    visit.or_a_stranger(site::host(&config, request.uri()))?;
+    dress.allow(visit.or_a_stranger(site::origin(&config, request))?);
+    visit.or_a_stranger(site::credential_in_query(request.uri()))?;
+
+    match (route, request.method()) {
+        (Route::Root, &Method::GET | &Method::HEAD) => visit.public(&describe(gateway)),
+        (Route::Tools, &Method::GET | &Method::HEAD) => visit.public(&tools(gateway)),
+        (Route::Root | Route::Tools | Route::Mcp(_) | Route::DirectCall, &Method::OPTIONS) => {
+            visit.preflight(route, dress)
+        }
+        (Route::Mcp(_), &Method::POST) => visit.mcp(dress, out),
+        (Route::DirectCall, &Method::POST) => visit.direct_call().map(Some),
+        // A client that only looks whether this is an MCP endpoint learns first that it has to sign in.
+        (Route::Mcp(_) | Route::DirectCall, _) => {
+            visit.caller()?;
+            Err(Refusal::MethodNotAllowed(route.allow()))
+        }
+        (Route::Root | Route::Tools, _) => visit.or_a_stranger(Err(Refusal::MethodNotAllowed(route.allow()))),
+        (Route::Other, _) => visit.or_a_stranger(Err(Refusal::NoSuchPath)),
+    }
+}
+
+/// A request on its way.
+struct Visit<'a> {
+    gateway: &'a Gateway<'a>,
+    config: &'a Config,
+    request: &'a Request<Vec<u8>>,
+}
+
+impl Visit<'_> {
+    /// Counts a refusal before anybody is proved against the source address, so that refusals cost something.
+    fn or_a_stranger<T>(&self, outcome: Result<T, Refusal>) -> Result<T, Refusal> {
+        if outcome.is_err() {
+            admission::stranger(&self.gateway.ports, self.config)?;
+        }
+        outcome
+    }
+
+    fn public(&self, document: &Value) -> Result<Option<Response<Vec<u8>>>, Refusal> {
+        admission::stranger(&self.gateway.ports, self.config)?;
+        Ok(Some(media::json(document)))
+    }
+
+    fn preflight(&self, route: Route, dress: &Dress) -> Result<Option<Response<Vec<u8>>>, Refusal> {
+        admission::stranger(&self.gateway.ports, self.config)?;
+        Ok(Some(dress.preflight(route.allow())))
+    }
+
+    fn caller(&self) -> Result<Box<dyn Caller>, Refusal> {
+        let presented = self.or_a_stranger(self.authorization())?;
+        Ok(admission::admit(&self.gateway.ports, self.config, presented)?)
+    }
+
+    /// RFC 6750 section 2: one credential, in one place.
+    fn authorization(&self) -> Result<Option<&HeaderValue>, Refusal> {
+        let mut values = self.request.headers().get_all(AUTHORIZATION).iter();
+        match (values.next(), values.next()) {
+            (presented, None) => Ok(presented),
+            (_, Some(_)) => Err(Refusal::TwoCredentials),
+        }
+    }
+
+    fn mcp(&self, dress: &Dress, out: &mut dyn Outgoing) -> Result<Option<Response<Vec<u8>>>, Refusal> {
+        let caller = self.caller()?;
+        let headers = self.request.headers();
+        media::check_body(headers)?;
+        let streams = media::check_accept(headers)?;
+        let claims = caller.claims();
+        let session = self.session(&*caller, &claims);
+        let post = Post { headers, body: self.request.body(), streams, version: self.gateway.version };
+        Ok(mcp::answer(&session, &post, &mut Dressed { dress, out }))
+    }
+
+    fn direct_call(&self) -> Result<Response<Vec<u8>>, Refusal> {
+        let caller = self.caller()?;
+        media::check_body(self.request.headers())?;
+        let claims = caller.claims();
+        direct::answer(&self.session(&*caller, &claims), self.request.body())
+    }
+
+    fn session<'s>(&'s self, caller: &'s dyn Caller, claims: &'s Claims) -> Session<'s> {
+        let request_id = self.request.headers().get("x-request-id").and_then(|id| id.to_str().ok());
+        Session {
+            ports: self.gateway.ports,
+            config: self.config,
+            catalogue: self.gateway.catalogue,
+            caller,
+            claims,
+            // The host sets one on every request; a world that does not still gets an answer.
+            request_id: request_id.unwrap_or("unknown"),
+        }
+    }
+}
+
+/// `GET /`.
+fn describe(gateway: &Gateway<'_>) -> Value {
+    json!({
+        "name": "AegisGitea-MCP",
+        "version": gateway.version,
+        "endpoints": {
+            "mcp": "/mcp",
+            "tools": "/mcp/tools",
+            "tool_call": "/mcp/tool/call",
+            "health": "/health",
+        },
+    })
+}
+
+/// `GET /mcp/tools`.
+fn tools(gateway: &Gateway<'_>) -> Value {
+    json!({ "tools": mcp::methods::definitions(gateway.catalogue) })
+}
+
+fn record(ports: &Ports<'_>, refusal: &Refusal) {
+    ports.audit.note(&refusal.remark());
+    if let Refusal::Misconfigured(invalid) = refusal {
+        ports.telemetry.log(Level::Error, "settings_invalid", &[("problem", &invalid.to_string())]);
+    }
+}

@@ -1,0 +1,140 @@
+//! What the methods answer, apart from running tools.
+//!
+//! Answers depend on the catalogue and the settings alone, never on who the client says it is.
+
+use serde_json::{Map, Value, json};
+
+use super::call::{Finished, Session};
+use super::era::{self, Era};
+use super::error::Fault;
+
+/// The key under which a tool result's `_meta` names the call in the audit trail. The same value stands under
+/// plain `correlation_id` for people and clients that look for that.
+pub const CORRELATION_ID: &str = "io.aegisgitea/correlation_id";
+
+/// The key under which a failed tool result's `_meta` gives the reason by name.
+pub const REASON: &str = "io.aegisgitea/reason";
+
+/// How long a client may keep a list, in milliseconds: lists change only when the operator changes settings.
+const LIST_TTL_MS: u32 = 300_000;
+
+/// Who we say we are. Clients must not decide anything on it.
+#[must_use]
+pub fn server_info(version: &str) -> Value {
+    json!({ "name": "aegis-gitea-mcp", "title": "AegisGitea-MCP", "version": version })
+}
+
+/// Tools, without change notices: the list changes only across restarts and reloads.
+fn capabilities() -> Value {
+    json!({ "tools": {} })
+}
+
+/// Legacy `initialize`. No session is opened: every later request stands on its own.
+///
+/// # Errors
+/// No protocol version was asked for.
+pub fn initialize(
+    session: &Session<'_>,
+    version: &str,
+    params: &Map<String, Value>,
+) -> Result<Map<String, Value>, Fault> {
+    let asked = params.get("protocolVersion").and_then(Value::as_str);
+    let asked = asked
+        .ok_or_else(|| Fault::InvalidParams("params.protocolVersion is a string and required.".to_owned()))?;
+    let agreed = era::LEGACY.iter().find(|served| **served == asked).unwrap_or(&era::LEGACY_NEWEST);
+    Ok(object([
+        ("protocolVersion", json!(agreed)),
+        ("capabilities", capabilities()),
+        ("serverInfo", server_info(version)),
+        ("instructions", json!(session.catalogue.instructions)),
+    ]))
+}
+
+/// Modern `server/discover`.
+#[must_use]
+pub fn discover(session: &Session<'_>) -> Map<String, Value> {
+    object([
+        ("supportedVersions", supported_versions()),
+        ("capabilities", capabilities()),
+        ("instructions", json!(session.catalogue.instructions)),
+        ("ttlMs", json!(LIST_TTL_MS)),
+        ("cacheScope", json!("private")),
+    ])
+}
+
+/// Every revision served, newest first.
+#[must_use]
+pub fn supported_versions() -> Value {
+    era::MODERN.iter().chain(era::LEGACY).copied().collect()
+}
+
+/// `tools/list`: one page holding the whole catalogue in its own order.
+///
+/// # Errors
+/// A cursor: this server hands none out.
+pub fn tools_list(
+    session: &Session<'_>,
+    era: Era,
+    params: &Map<String, Value>,
+) -> Result<Map<String, Value>, Fault> {
+    if params.contains_key("cursor") {
+        return Err(Fault::InvalidParams("The list has one page: ask without a cursor.".to_owned()));
+    }
+    let mut result = object([("tools", definitions(session.catalogue))]);
+    match era {
+        Era::Legacy => {}
+        Era::Modern => {
+            result.insert("ttlMs".to_owned(), json!(LIST_TTL_MS));
+            result.insert("cacheScope".to_owned(), json!("private"));
+        }
+    }
+    Ok(result)
+}
+
+/// The definitions of all tools, in the catalogue's order.
+#[must_use]
+pub fn definitions(catalogue: &crate::tools::Catalogue) -> Value {
+    catalogue.tools.iter().map(|tool| tool.definition()).collect()
+}
+
+/// `params.name` of `tools/call`.
+pub(super) fn tool_name(params: &Map<String, Value>) -> Result<String, Fault> {
+    let name = params.get("name").and_then(Value::as_str);
+    name.map(str::to_owned)
+        .ok_or_else(|| Fault::InvalidParams("params.name is a string and required.".to_owned()))
+}
+
+/// `params._meta.progressToken`, a string or an integer.
+pub(super) fn progress_token(params: &Map<String, Value>) -> Result<Option<Value>, Fault> {
+    match era::meta(params).and_then(|meta| meta.get("progressToken")) {
+        None => Ok(None),
+        Some(token) if token.is_string() || token.is_i64() || token.is_u64() => Ok(Some(token.clone())),
+        Some(_) => Err(Fault::InvalidParams("_meta.progressToken is a string or an integer.".to_owned())),
+    }
+}
+
+/// The result of a tool that succeeded.
+pub(super) fn tool_result(finished: Finished, correlation_id: &str) -> Map<String, Value> {
+    object([
+        ("content", json!([{ "type": "text", "text": finished.text }])),
+        ("structuredContent", finished.structured),
+        ("isError", json!(false)),
+        ("_meta", json!({ CORRELATION_ID: correlation_id, "correlation_id": correlation_id })),
+    ])
+}
+
+/// The result of a tool that was refused or failed, in words a model can act on.
+pub(super) fn tool_error(reason: &str, message: &str, correlation_id: &str) -> Map<String, Value> {
+    object([
+        ("content", json!([{ "type": "text", "text": format!("{reason}: {message}") }])),
+        ("isError", json!(true)),
+        (
+            "_meta",
+            json!({ CORRELATION_ID: correlation_id, "correlation_id": correlation_id, REASON: reason }),
+        ),
+    ])
+}
+
+fn object<const N: usize>(members: [(&str, Value); N]) -> Map<String, Value> {
+    members.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+}
