@@ -31,8 +31,11 @@ pub(super) fn env_example() -> String {
 
 /// Doc and allowed values as comment lines of at most 110 characters.
 fn comment(setting: &Setting) -> String {
-    let required =
-        if setting.required == "never" { String::new() } else { format!(" Required {}.", setting.required) };
+    let required = match setting.required {
+        "never" => String::new(),
+        "always" => " Required.".to_owned(),
+        when => format!(" Required {when}."),
+    };
     let prose = format!("{} ({}.){required}", setting.doc.replace('`', ""), setting.allowed);
     let (mut text, mut line) = (String::new(), String::from("#"));
     for word in prose.split_whitespace() {

@@ -6,6 +6,8 @@ use sha2::{Digest as _, Sha256};
 use std::{collections::BTreeSet, fmt};
 use zeroize::Zeroize as _;
 
+/// What stands for a secret wherever one would be shown.
+pub(super) const MASK: &str = "***";
 /// The fewest characters of an API key. A key of `generate-key` has 53.
 const KEY_MIN: usize = 32;
 /// The most characters of an API key; beyond it the `Authorization` header becomes unwieldy.
@@ -30,13 +32,13 @@ impl Secret {
 
 impl fmt::Debug for Secret {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("***")
+        formatter.write_str(MASK)
     }
 }
 
 impl fmt::Display for Secret {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("***")
+        formatter.write_str(MASK)
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! This is the only place of the program that reads the environment.
 
-use super::{Problem, Setting, env_file, problem::nearest, secret::Secret};
+use super::{Problem, Setting, env_file, problem::nearest, secret::MASK};
 use std::{env, ffi::OsString, fs, io, path::Path};
 use zeroize::Zeroizing;
 
@@ -150,11 +150,7 @@ impl<'a> Reading<'a> {
         let found = self.find(setting).map_err(|problem| self.problems.push(problem)).ok()?;
         let (text, source) =
             found.unwrap_or_else(|| (Zeroizing::new(setting.default.to_owned()), Source::Default));
-        let shown = if setting.secret && !text.is_empty() {
-            Secret::new(String::new()).to_string()
-        } else {
-            text.to_string()
-        };
+        let shown = if setting.secret && !text.is_empty() { MASK.to_owned() } else { text.to_string() };
         self.rows.push(Row { setting, shown, source });
         if text.is_empty() {
             return Some(None);
