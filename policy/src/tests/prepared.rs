@@ -105,7 +105,8 @@ fn rules_for_one_target_deny_requests_for_another() {
     let site = Some(("acme", "site"));
     assert_eq!(ask(site, Some(("ACME", "Site"))).0, Effect::Allow);
     assert_eq!(ask(None, None).0, Effect::Allow);
-    for (target, repository) in [(site, None), (None, site), (site, Some(("acme", "other")))] {
+    let others = [None, Some(("acme", "other")), Some(("other", "site"))];
+    for (target, repository) in others.map(|other| (site, other)).into_iter().chain([(None, site)]) {
         assert_eq!(ask(target, repository), (Effect::Deny, "request.repository".to_owned()));
     }
 }
