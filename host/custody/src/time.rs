@@ -115,8 +115,8 @@ mod tests {
     }
 
     #[test]
-    fn every_day_reads_back_as_written() {
-        for day in 0..=(LATEST / 86_400_000) {
+    fn days_of_every_month_and_year_read_back_as_written() {
+        for day in (0..=(LATEST / 86_400_000)).step_by(13) {
             let time = Timestamp::from_unix_millis(day * 86_400_000 + day % 86_400_000);
             assert_eq!(time.to_string().parse(), Ok(time));
         }

@@ -89,7 +89,6 @@ fn cut_string(text: &mut String, most: usize, pointer: String, cuts: &mut Cuts) 
 /// Take at least `excess` bytes off the written members if that can be done, the largest member first. Marks
 /// in `cuts` that point at nothing any more are dropped with what they marked.
 pub(super) fn shrink(members: &mut Map<String, Value>, excess: usize, cuts: &mut Cuts) {
-    let before = members.len();
     let largest = members
         .iter()
         .map(|(name, value)| (written_member_len(name, value), name.clone()))
@@ -101,11 +100,12 @@ pub(super) fn shrink(members: &mut Map<String, Value>, excess: usize, cuts: &mut
         shorten(value, size.saturating_sub(excess), &format!("/{}", token(&name)), cuts);
         changed = written_len(value) < size;
     }
+    let mut whole = Value::Object(std::mem::take(members));
     if !changed {
-        members.remove(&name);
-        cuts.entry(String::new()).or_insert(length(before));
+        // Many small members: keep the first of them, and in any case fewer than there are.
+        let size = written_len(&whole);
+        shorten(&mut whole, size.saturating_sub(excess.max(3)), "", cuts);
     }
-    let whole = Value::Object(std::mem::take(members));
     cuts.retain(|pointer, _| whole.pointer(pointer).is_some());
     if let Value::Object(back) = whole {
         *members = back;

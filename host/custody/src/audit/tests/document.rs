@@ -1,0 +1,1 @@
+//! The document and the code say the same.

@@ -1,0 +1,219 @@
+//! The audit trail of this process: entries go in, and come back as durable lines of a verifiable log.
+//!
+//! One thread writes; everybody who waits shares one write and one sync. What cannot be made durable is
+//! refused, never delayed or dropped in silence. The format is `aegis_custody::audit`; nothing here decides
+//! what is worth recording.
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use aegis_custody::{Clock, Random};
+use serde_json::{Map, Value};
+use tokio::sync::oneshot;
+
+mod fs;
+pub(crate) mod names;
+mod start;
+mod thread;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use aegis_custody::audit::Event;
+pub(crate) use start::OpenError;
+
+use thread::{Message, Worker};
+
+/// Entries that may wait for the thread, and pushed entries that are kept while the log cannot be written.
+const QUEUE: usize = 4096;
+
+/// Longest that anybody waits for a durable line.
+const DEADLINE: Duration = Duration::from_secs(2);
+
+/// Where the log is, and what its opening line says about this process.
+#[derive(Clone, Debug)]
+pub(crate) struct Opening {
+    /// The active file, such as `/var/log/aegis-mcp/audit.log`.
+    pub(crate) path: PathBuf,
+    /// Version of the product.
+    pub(crate) version: &'static str,
+    /// SHA-256 of the policy document in force, as hex digits.
+    pub(crate) policy_digest: String,
+    /// SHA-256 of the component, as hex digits.
+    pub(crate) component_digest: String,
+}
+
+/// What is to be recorded. Sequence, time and hashes are added by the writer; a member too long for a line is
+/// cut and marked.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Entry {
+    /// What it is about.
+    pub(crate) event: Event,
+    /// The members after `event`.
+    pub(crate) members: Map<String, Value>,
+}
+
+/// A line that is on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Appended {
+    /// Its number in the log.
+    pub(crate) seq: u64,
+}
+
+/// The entry is not on disk, and what depends on it must not happen.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the audit log is unavailable: {message}")]
+pub(crate) struct Unavailable {
+    message: String,
+}
+
+impl Unavailable {
+    fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into() }
+    }
+}
+
+/// How the trail is doing, for readiness and metrics.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Health {
+    /// Whether the last attempt to write succeeded and the writer lives.
+    pub(crate) writable: bool,
+    /// The last error, also after it was overcome.
+    pub(crate) last_error: Option<String>,
+    /// Lines made durable by this process.
+    pub(crate) lines: u64,
+    /// Entries waiting now.
+    pub(crate) queue_depth: usize,
+    /// Batches tried.
+    pub(crate) batches: u64,
+    /// Syncs of files and directories tried.
+    pub(crate) syncs: u64,
+    /// Entries that nobody waited for and that could not be kept.
+    pub(crate) lost: u64,
+}
+
+/// What the thread and the handles share.
+struct Shared {
+    writable: AtomicBool,
+    gone: AtomicBool,
+    last_error: Mutex<Option<String>>,
+    lines: AtomicU64,
+    depth: AtomicUsize,
+    batches: AtomicU64,
+    syncs: AtomicU64,
+    lost: AtomicU64,
+    /// How many of the lost a line has told of.
+    reported: AtomicU64,
+}
+
+/// A handle on the audit log of this process. Clones share the one writer.
+#[derive(Clone)]
+pub(crate) struct Trail {
+    queue: SyncSender<Message>,
+    shared: Arc<Shared>,
+    thread: Arc<Mutex<Option<JoinHandle<()>>>>,
+}
+
+impl Trail {
+    /// Take the lock, verify the log, recover from an interrupted write and write the opening lines.
+    ///
+    /// # Errors
+    /// Where the log is in use, cannot be written, or was changed by somebody else.
+    pub(crate) fn open(
+        opening: Opening,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+    ) -> Result<Self, OpenError> {
+        let bounds = writer::Bounds::default();
+        Self::open_in(opening, start::World { fs: Arc::new(fs::RealFs), clock, random, bounds })
+    }
+
+    fn open_in(opening: Opening, world: start::World) -> Result<Self, OpenError> {
+        let writer = start::start(&opening, world)?;
+        let shared = Arc::new(Shared {
+            writable: AtomicBool::new(true),
+            gone: AtomicBool::new(false),
+            last_error: Mutex::new(None),
+            lines: AtomicU64::new(writer.lines),
+            depth: AtomicUsize::new(0),
+            batches: AtomicU64::new(0),
+            syncs: AtomicU64::new(writer.syncs),
+            lost: AtomicU64::new(0),
+            reported: AtomicU64::new(0),
+        });
+        let (queue, receiver) = sync_channel(QUEUE);
+        let worker = Worker { writer, queue: receiver, shared: Arc::clone(&shared), held: VecDeque::new() };
+        let thread = std::thread::Builder::new().name("audit".to_owned()).spawn(move || worker.run());
+        let thread = thread.map_err(|source| OpenError::Unwritable { path: opening.path, source })?;
+        Ok(Self { queue, shared, thread: Arc::new(Mutex::new(Some(thread))) })
+    }
+
+    /// Make an entry durable. It is on disk when this returns its number; that takes at most 2 seconds.
+    ///
+    /// An entry that was refused for the deadline may still be written; then it stands in the log as an intent
+    /// without an outcome, which is what it was.
+    ///
+    /// # Errors
+    /// Whenever it is not known to be on disk.
+    pub(crate) async fn append(&self, entry: Entry) -> Result<Appended, Unavailable> {
+        let (ack, answer) = oneshot::channel();
+        self.send(Message::Append(entry, ack)).map_err(|refused| match refused {
+            TrySendError::Full(_) => Unavailable::new("too many entries are waiting"),
+            TrySendError::Disconnected(_) => Unavailable::new("it is closed"),
+        })?;
+        match tokio::time::timeout(DEADLINE, answer).await {
+            Ok(Ok(done)) => done,
+            Ok(Err(_)) => Err(Unavailable::new("its writer ended")),
+            Err(_) => Err(Unavailable::new("the disk did not answer within 2 seconds")),
+        }
+    }
+
+    /// Have an entry written with the next batch. Where it cannot be kept, that is counted and logged, and a
+    /// later line says how many were lost.
+    pub(crate) fn push(&self, entry: Entry) {
+        if self.send(Message::Push(entry)).is_err() {
+            let lost = self.shared.lost.fetch_add(1, Ordering::AcqRel) + 1;
+            tracing::error!(lost, "an audit entry was lost: the queue of the audit log is full or closed");
+        }
+    }
+
+    fn send(&self, message: Message) -> Result<(), TrySendError<Message>> {
+        self.shared.depth.fetch_add(1, Ordering::AcqRel);
+        self.queue.try_send(message).inspect_err(|_| {
+            self.shared.depth.fetch_sub(1, Ordering::AcqRel);
+        })
+    }
+
+    /// How the trail is doing.
+    pub(crate) fn health(&self) -> Health {
+        let shared = &self.shared;
+        Health {
+            writable: shared.writable.load(Ordering::Acquire) && !shared.gone.load(Ordering::Acquire),
+            last_error: shared.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            lines: shared.lines.load(Ordering::Acquire),
+            queue_depth: shared.depth.load(Ordering::Acquire),
+            batches: shared.batches.load(Ordering::Acquire),
+            syncs: shared.syncs.load(Ordering::Acquire),
+            lost: shared.lost.load(Ordering::Acquire),
+        }
+    }
+
+    /// Write what is waiting and the closing line, and stop. Blocks until that is done; entries that come
+    /// later are refused. Calling it again does nothing.
+    pub(crate) fn close(&self) {
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            // Where the thread is gone already there is nothing to ask of it.
+            let _ = self.queue.send(Message::Close);
+            if thread.join().is_err() {
+                tracing::error!("the writer of the audit log ended by a panic");
+            }
+        }
+    }
+}

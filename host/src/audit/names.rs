@@ -1,0 +1,78 @@
+//! The names of the files that make up a log. It touches no file.
+
+use std::path::{Path, PathBuf};
+
+/// A closed segment: `audit-<first>-<last>.jsonl`, with the numbers of its first and last line.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct ClosedName {
+    pub(crate) first: u64,
+    pub(crate) last: u64,
+    pub(crate) name: String,
+}
+
+/// Where the log lives: the directory, and the file names that follow from the active file's name.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    pub(crate) active: PathBuf,
+    pub(crate) dir: PathBuf,
+    stem: String,
+}
+
+impl Place {
+    /// The place of a log with this active file, such as `/var/log/aegis-mcp/audit.log`. None where the path
+    /// does not end in a file name of UTF-8.
+    pub(crate) fn new(active: &Path) -> Option<Self> {
+        let stem = active.file_stem()?.to_str()?.to_owned();
+        let dir = match active.parent() {
+            Some(dir) if dir.as_os_str().is_empty() => PathBuf::from("."),
+            Some(dir) => dir.to_path_buf(),
+            None => return None,
+        };
+        Some(Self { active: active.to_path_buf(), dir, stem })
+    }
+
+    pub(crate) fn lock(&self) -> PathBuf {
+        let mut name = self.active.clone().into_os_string();
+        name.push(".lock");
+        name.into()
+    }
+
+    /// Numbers are padded, so that a shell lists segments in their order.
+    pub(crate) fn closed_name(&self, first: u64, last: u64) -> String {
+        format!("{}-{first:012}-{last:012}.jsonl", self.stem)
+    }
+
+    pub(crate) fn closed(&self, name: &str) -> PathBuf {
+        self.dir.join(name)
+    }
+
+    /// Where to put bytes cut off before line `seq`; `attempt` counts from 1.
+    pub(crate) fn torn(&self, seq: u64, attempt: u32) -> PathBuf {
+        match attempt {
+            0 | 1 => self.dir.join(format!("{}.torn.{seq}", self.stem)),
+            more => self.dir.join(format!("{}.torn.{seq}.{more}", self.stem)),
+        }
+    }
+
+    /// The numbers in the name of a closed segment of any log; none for another file.
+    pub(crate) fn of_segment(path: &Path) -> Option<ClosedName> {
+        let name = path.file_name()?.to_str()?;
+        let stem = name.strip_suffix(".jsonl")?.rsplitn(3, '-').nth(2)?.to_owned();
+        Self { active: PathBuf::new(), dir: PathBuf::new(), stem }.parse(name.to_owned())
+    }
+
+    /// The closed segments among file names, in the order of their lines.
+    pub(crate) fn closed_among(&self, names: impl IntoIterator<Item = String>) -> Vec<ClosedName> {
+        let mut closed: Vec<ClosedName> = names.into_iter().filter_map(|name| self.parse(name)).collect();
+        closed.sort();
+        closed
+    }
+
+    fn parse(&self, name: String) -> Option<ClosedName> {
+        let numbers = name.strip_prefix(&self.stem)?.strip_prefix('-')?.strip_suffix(".jsonl")?;
+        let (first, last) = numbers.split_once('-')?;
+        let number = |text: &str| text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse::<u64>().ok())?;
+        let (first, last) = (number(first)?, number(last)?);
+        Some(ClosedName { first, last, name })
+    }
+}

@@ -1,0 +1,256 @@
+//! Opening the log: take the lock, verify what is there, recover from an interrupted write, say so, begin.
+//! It refuses rather than guesses: only bytes that were never acknowledged are ever cut off.
+
+use std::io::{self, BufReader, Read as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use aegis_custody::audit::{Chain, End, Event, Fault, Segment, Tickets, Verifier};
+use aegis_custody::{Clock, Random, Timestamp};
+use serde_json::json;
+
+use super::fs::{LockError, LogFile, LogFs, Tail};
+use super::names::{ClosedName, Place};
+use super::writer::{Active, Bounds, Found, Need, Previous, Writer, object};
+use super::{Entry, Opening};
+
+/// How many copies of cut-off bytes may lie beside the log for the same line.
+const TORN_COPIES: u32 = 100;
+
+/// Lines written at once while the log is opened.
+const CHUNK: usize = 1024;
+
+/// Why the log was not opened. Every message names the path.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum OpenError {
+    /// Another process writes this log. A caller exits with 75.
+    #[error("{} is in use by another process: each server needs an audit log of its own", .0.display())]
+    Locked(PathBuf),
+    /// The path cannot be read or written.
+    #[error("{} cannot be written: {source}", path.display())]
+    Unwritable {
+        /// The file or directory concerned.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The path names no file.
+    #[error("{} is not the path of a file", .0.display())]
+    Path(PathBuf),
+    /// The log does not verify, and no interrupted write explains it.
+    #[error(
+        "{} line {line}: {fault}. The log was changed outside this program, so it is not continued: examine it with `aegis-mcp audit verify`, keep it as evidence, and move it away to begin a new log",
+        path.display()
+    )]
+    Damaged {
+        /// The file concerned.
+        path: PathBuf,
+        /// Line in the file, from 1.
+        line: u64,
+        /// What is wrong with it.
+        fault: Fault,
+    },
+    /// The last closed segment is not what its name says.
+    #[error("{} does not end with the line that its name states", .0.display())]
+    Segment(PathBuf),
+}
+
+/// Everything that opening needs from outside.
+pub(super) struct World {
+    pub(super) fs: Arc<dyn LogFs>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) random: Arc<dyn Random>,
+    pub(super) bounds: Bounds,
+}
+
+/// Bytes that were cut off.
+struct Torn {
+    bytes: u64,
+    sha256: String,
+    copy: PathBuf,
+    after_seq: u64,
+}
+
+/// Open the log and write the lines about the opening; they are durable when this returns.
+pub(super) fn start(opening: &Opening, world: World) -> Result<Writer, OpenError> {
+    let World { fs, clock, random, bounds } = world;
+    let place = Place::new(&opening.path).ok_or_else(|| OpenError::Path(opening.path.clone()))?;
+    fs.create_dir(&place.dir).map_err(unwritable(&place.dir))?;
+    let lock = fs.lock(&place.lock()).map_err(|error| match error {
+        LockError::Held => OpenError::Locked(place.active.clone()),
+        LockError::Io(source) => OpenError::Unwritable { path: place.lock(), source },
+    })?;
+
+    let mut verifier = Verifier::default();
+    let mut tickets = Tickets::default();
+    let mut file = fs.open(&place.active).map_err(unwritable(&place.active))?;
+    let mut segment = None;
+    if let Some(file) = file.as_deref() {
+        segment = Some(scan(file, &place.active, None, &mut verifier, &mut tickets)?);
+    }
+    let before = match &segment {
+        Some(segment) if segment.lines > 0 => None,
+        _ => scan_last_closed(fs.as_ref(), &place, &mut verifier, &mut tickets)?,
+    };
+    let torn = match (&mut file, &segment) {
+        (Some(file), Some(segment)) => recover(fs.as_ref(), &place, file.as_mut(), segment, verifier.chain())?,
+        _ => None,
+    };
+
+    let last = segment.as_ref().and_then(|segment| segment.last).or(before.as_ref().map(|(_, mark)| *mark));
+    let log_id = verifier.log_id().map_or_else(|| new_log_id(random.as_ref()), str::to_owned);
+    let found = Found {
+        number: verifier.number() + u64::from(before.is_some() || last.is_none()),
+        log_id,
+        chain: verifier.chain(),
+        last_ts: last.map_or_else(Timestamp::default, |mark| mark.ts),
+        active: match file {
+            Some(file) => Some(active(file, &place, segment.as_ref(), verifier.chain(), clock.now())?),
+            None => None,
+        },
+        previous: before.map(|(closed, _)| Previous { name: closed.name, reason: "recovery" }),
+    };
+    let entries = opening_lines(opening, &found, torn, tickets);
+    let path = place.active.clone();
+    let mut writer = Writer::new(fs, clock, place, bounds, found, lock);
+    for chunk in entries.chunks(CHUNK) {
+        writer.commit(chunk, 0).map_err(|failure| OpenError::Unwritable {
+            path: path.clone(),
+            source: io::Error::other(failure),
+        })?;
+    }
+    Ok(writer)
+}
+
+fn unwritable(path: &Path) -> impl Fn(io::Error) -> OpenError {
+    move |source| OpenError::Unwritable { path: path.to_path_buf(), source }
+}
+
+fn new_log_id(random: &dyn Random) -> String {
+    let mut bytes = [0_u8; 16];
+    random.fill(&mut bytes);
+    format!("{:032x}", u128::from_be_bytes(bytes))
+}
+
+fn scan(
+    file: &dyn LogFile,
+    path: &Path,
+    last_seq: Option<u64>,
+    verifier: &mut Verifier,
+    tickets: &mut Tickets,
+) -> Result<Segment, OpenError> {
+    let mut reader = BufReader::with_capacity(256 * 1024, Tail { file, offset: 0 });
+    let segment = verifier.segment(&mut reader, last_seq, &mut |line| tickets.observe(line));
+    let segment = segment.map_err(unwritable(path))?;
+    match segment.end {
+        End::Bad { line, fault } => Err(OpenError::Damaged { path: path.to_path_buf(), line, fault }),
+        End::Whole | End::Torn { .. } => Ok(segment),
+    }
+}
+
+/// Where the active file holds no line, the chain goes on from the last closed segment, if there is one.
+fn scan_last_closed(
+    fs: &dyn LogFs,
+    place: &Place,
+    verifier: &mut Verifier,
+    tickets: &mut Tickets,
+) -> Result<Option<(ClosedName, aegis_custody::audit::Mark)>, OpenError> {
+    let names = fs.list(&place.dir).map_err(unwritable(&place.dir))?;
+    let Some(closed) = place.closed_among(names).pop() else { return Ok(None) };
+    let path = place.closed(&closed.name);
+    let Some(file) = fs.open(&path).map_err(unwritable(&path))? else {
+        return Err(OpenError::Segment(path));
+    };
+    let segment = scan(file.as_ref(), &path, Some(closed.last), verifier, tickets)?;
+    match (segment.first, segment.last) {
+        (Some(first), Some(last)) if first.seq == closed.first && last.seq == closed.last => {
+            Ok(Some((closed, last)))
+        }
+        _ => Err(OpenError::Segment(path)),
+    }
+}
+
+/// Copy what follows the last valid line beside the log, make the copy durable, then cut it off.
+fn recover(
+    fs: &dyn LogFs,
+    place: &Place,
+    file: &mut dyn LogFile,
+    segment: &Segment,
+    chain: Chain,
+) -> Result<Option<Torn>, OpenError> {
+    let End::Torn { bytes, sha256 } = &segment.end else { return Ok(None) };
+    let after_seq = chain.last_seq();
+    let (path, mut copy) = create_copy(fs, place, after_seq.saturating_add(1))?;
+    let mut tail = Tail { file, offset: segment.bytes };
+    let mut piece = vec![0_u8; 64 * 1024];
+    loop {
+        let count = tail.read(&mut piece).map_err(unwritable(&place.active))?;
+        match piece.get(..count) {
+            Some([]) | None => break,
+            Some(read) => copy.append(read).map_err(unwritable(&path))?,
+        }
+    }
+    copy.sync().map_err(unwritable(&path))?;
+    fs.sync_dir(&place.dir).map_err(unwritable(&place.dir))?;
+    file.cut(segment.bytes).map_err(unwritable(&place.active))?;
+    Ok(Some(Torn { bytes: *bytes, sha256: sha256.clone(), copy: path, after_seq }))
+}
+
+fn create_copy(fs: &dyn LogFs, place: &Place, seq: u64) -> Result<(PathBuf, Box<dyn LogFile>), OpenError> {
+    let mut attempt = 1;
+    loop {
+        let path = place.torn(seq, attempt);
+        match fs.create(&path) {
+            Ok(file) => return Ok((path, file)),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && attempt < TORN_COPIES => attempt += 1,
+            Err(source) => return Err(OpenError::Unwritable { path, source }),
+        }
+    }
+}
+
+fn active(
+    file: Box<dyn LogFile>,
+    place: &Place,
+    segment: Option<&Segment>,
+    chain: Chain,
+    now: Timestamp,
+) -> Result<Active, OpenError> {
+    let stat = file.stat().map_err(unwritable(&place.active))?;
+    let first = segment.and_then(|segment| segment.first);
+    let closed = segment.and_then(|segment| segment.last).and_then(|mark| mark.event) == Some(Event::SegmentClose);
+    Ok(Active {
+        id: stat.id,
+        file,
+        len: segment.map_or(0, |segment| segment.bytes),
+        first_seq: first.map_or(chain.last_seq().saturating_add(1), |mark| mark.seq),
+        first_ts: first.map_or(now, |mark| mark.ts),
+        need: if closed { Need::Close } else { Need::Nothing },
+    })
+}
+
+fn opening_lines(opening: &Opening, found: &Found, torn: Option<Torn>, tickets: Tickets) -> Vec<Entry> {
+    let mut entries = vec![Entry {
+        event: Event::LogOpen,
+        members: object(json!({
+            "log_id": found.log_id,
+            "version": opening.version,
+            "policy_digest": opening.policy_digest,
+            "component_digest": opening.component_digest,
+        })),
+    }];
+    if let Some(torn) = torn {
+        let copy = torn.copy.file_name().map(|name| name.to_string_lossy());
+        entries.push(Entry {
+            event: Event::Recovery,
+            members: object(json!({
+                "cause": "torn_tail", "bytes": torn.bytes, "sha256": torn.sha256,
+                "after_seq": torn.after_seq, "copy": copy,
+            })),
+        });
+    }
+    entries.extend(tickets.into_open().map(|open| Entry {
+        event: Event::OutcomeUnknown,
+        members: object(json!({"ticket": open.ticket, "intent_seq": open.seq, "tool": open.tool})),
+    }));
+    entries
+}

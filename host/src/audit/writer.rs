@@ -1,0 +1,388 @@
+//! Writing lines so that they are there: one write and one sync for a batch, and what to do when either
+//! fails. It runs on one thread, knows no queue and no waiter, and never changes a byte it acknowledged.
+
+use std::io;
+use std::sync::Arc;
+
+use aegis_custody::audit::{Chain, Event};
+use aegis_custody::{Clock, Timestamp};
+use serde_json::{Map, Value, json};
+
+use super::Entry;
+use super::fs::{LogFile, LogFs};
+use super::names::Place;
+
+/// When a segment is closed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bounds {
+    /// Bytes.
+    pub(super) size: u64,
+    /// Milliseconds since the first line.
+    pub(super) age: i64,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self { size: 64 * 1024 * 1024, age: 24 * 60 * 60 * 1000 }
+    }
+}
+
+/// Why a batch could not be made durable.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    #[error("{doing}: {source}")]
+    Io { doing: &'static str, source: io::Error },
+    #[error("{0}")]
+    Foreign(String),
+}
+
+impl Failure {
+    fn disk_full(&self) -> bool {
+        match self {
+            Self::Io { source, .. } => {
+                matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+            }
+            Self::Foreign(_) => false,
+        }
+    }
+}
+
+fn doing(doing: &'static str) -> impl Fn(io::Error) -> Failure {
+    move |source| Failure::Io { doing, source }
+}
+
+/// What must happen to the active file before anything is written to it again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Need {
+    Nothing,
+    /// A write failed: cut off what is not acknowledged.
+    Cut,
+    /// A sync failed: this file is never synced again; put it aside.
+    Retire,
+    /// `segment_close` is durable: put it aside.
+    Close,
+}
+
+/// The active file.
+pub(super) struct Active {
+    pub(super) file: Box<dyn LogFile>,
+    pub(super) id: (u64, u64),
+    /// Length of the acknowledged lines.
+    pub(super) len: u64,
+    pub(super) first_seq: u64,
+    pub(super) first_ts: Timestamp,
+    pub(super) need: Need,
+}
+
+/// The segment before the one that comes next, for its `segment_open`.
+pub(super) struct Previous {
+    pub(super) name: String,
+    pub(super) reason: &'static str,
+}
+
+struct Outage {
+    since: Timestamp,
+    error: String,
+    full: bool,
+    attempts: u64,
+}
+
+/// The log's single writer.
+pub(super) struct Writer {
+    pub(super) fs: Arc<dyn LogFs>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) place: Place,
+    pub(super) bounds: Bounds,
+    pub(super) log_id: String,
+    /// Number of the active segment.
+    pub(super) number: u64,
+    /// The chain up to the last acknowledged line.
+    pub(super) chain: Chain,
+    pub(super) last_ts: Timestamp,
+    pub(super) active: Option<Active>,
+    /// Set while the next line begins a segment after another.
+    pub(super) previous: Option<Previous>,
+    /// Names in the directory changed since it was last synced.
+    pub(super) dir_dirty: bool,
+    outage: Option<Outage>,
+    pub(super) syncs: u64,
+    pub(super) lines: u64,
+    /// Held for as long as the log is open.
+    pub(super) _lock: Box<dyn Send>,
+}
+
+/// What [`super::start`] found out.
+pub(super) struct Found {
+    pub(super) log_id: String,
+    pub(super) number: u64,
+    pub(super) chain: Chain,
+    pub(super) last_ts: Timestamp,
+    pub(super) active: Option<Active>,
+    pub(super) previous: Option<Previous>,
+}
+
+impl Writer {
+    pub(super) fn new(
+        fs: Arc<dyn LogFs>,
+        clock: Arc<dyn Clock>,
+        place: Place,
+        bounds: Bounds,
+        found: Found,
+        lock: Box<dyn Send>,
+    ) -> Self {
+        let Found { log_id, number, chain, last_ts, active, previous } = found;
+        Self {
+            fs,
+            clock,
+            place,
+            bounds,
+            log_id,
+            number,
+            chain,
+            last_ts,
+            active,
+            previous,
+            dir_dirty: true,
+            outage: None,
+            syncs: 0,
+            lines: 0,
+            _lock: lock,
+        }
+    }
+
+    /// Make entries durable as the next lines and return the number of the first of them. On an error none
+    /// of them is acknowledged; a later call repairs what it can and goes on.
+    pub(super) fn commit(&mut self, entries: &[Entry], lost: u64) -> Result<u64, Failure> {
+        let done = self.ready().and_then(|()| self.write(entries, lost));
+        match &done {
+            Ok(_) => self.outage = None,
+            Err(failure) => self.note_outage(failure),
+        }
+        done
+    }
+
+    fn note_outage(&mut self, failure: &Failure) {
+        let since = self.clock.now();
+        let outage =
+            self.outage.get_or_insert_with(|| Outage { since, error: failure.to_string(), full: false, attempts: 0 });
+        outage.full |= failure.disk_full();
+        outage.attempts = outage.attempts.saturating_add(1);
+    }
+
+    /// Bring the active file into a state in which it can be written.
+    fn ready(&mut self) -> Result<(), Failure> {
+        self.repair()?;
+        if self.must_rotate() {
+            self.close_segment()?;
+            self.repair()?;
+        }
+        if self.active.is_none() {
+            self.create()?;
+        }
+        Ok(())
+    }
+
+    fn repair(&mut self) -> Result<(), Failure> {
+        let need = match &self.active {
+            Some(active) => {
+                self.check(active)?;
+                active.need
+            }
+            None => return Ok(()),
+        };
+        match need {
+            Need::Nothing => Ok(()),
+            Need::Cut => self.cut(),
+            Need::Retire => self.put_aside("sync_failed"),
+            Need::Close => self.put_aside("rotation"),
+        }
+    }
+
+    /// The path must still name our file, and the file must hold what we put there and no more.
+    fn check(&self, active: &Active) -> Result<(), Failure> {
+        let path = self.place.active.display();
+        let found = self.fs.stat(&self.place.active).map_err(doing("look at the audit log"))?;
+        let Some(found) = found else {
+            return Err(Failure::Foreign(format!("{path} was moved or removed by somebody else: put it back")));
+        };
+        if found.id != active.id {
+            return Err(Failure::Foreign(format!("{path} was replaced by somebody else: put the log back")));
+        }
+        // An unfinished write of our own may stand behind the acknowledged lines.
+        let own = matches!(active.need, Need::Cut | Need::Retire) && found.len > active.len;
+        if found.len != active.len && !own {
+            return Err(Failure::Foreign(format!(
+                "{path} was changed by somebody else: it holds {} bytes in place of {}; save a copy, then restore its length or restart",
+                found.len, active.len
+            )));
+        }
+        Ok(())
+    }
+
+    fn cut(&mut self) -> Result<(), Failure> {
+        if let Some(active) = &mut self.active {
+            active.file.cut(active.len).map_err(doing("cut off an unfinished write"))?;
+            active.need = Need::Nothing;
+        }
+        Ok(())
+    }
+
+    /// Give the active file its closed name, or remove it where it holds no acknowledged line.
+    fn put_aside(&mut self, reason: &'static str) -> Result<(), Failure> {
+        let Some(active) = &mut self.active else { return Ok(()) };
+        if active.len == 0 {
+            self.fs.remove(&self.place.active).map_err(doing("remove a file that could not be synced"))?;
+        } else {
+            // Where even this fails, the closed name says which line is the last.
+            let _ = active.file.cut(active.len);
+            let name = self.place.closed_name(active.first_seq, self.chain.last_seq());
+            let closed = self.place.closed(&name);
+            if self.fs.stat(&closed).map_err(doing("look at the closed segment"))?.is_some() {
+                return Err(Failure::Foreign(format!("{} exists already: move it away", closed.display())));
+            }
+            self.fs.rename(&self.place.active, &closed).map_err(doing("rename a closed segment"))?;
+            self.previous = Some(Previous { name, reason });
+            self.number = self.number.saturating_add(1);
+        }
+        self.active = None;
+        self.dir_dirty = true;
+        Ok(())
+    }
+
+    fn must_rotate(&self) -> bool {
+        self.active.as_ref().is_some_and(|active| {
+            let age = self.clock.now().unix_millis().saturating_sub(active.first_ts.unix_millis());
+            active.len > 0 && (active.len >= self.bounds.size || age >= self.bounds.age)
+        })
+    }
+
+    fn close_segment(&mut self) -> Result<(), Failure> {
+        let now = self.clock.now().max(self.last_ts);
+        let (mut chain, mut bytes) = (self.chain, Vec::new());
+        chain.seal(&mut bytes, now, Event::SegmentClose, &object(json!({"number": self.number})));
+        self.append(&bytes, chain, 1, now)?;
+        if let Some(active) = &mut self.active {
+            active.need = Need::Close;
+        }
+        Ok(())
+    }
+
+    fn create(&mut self) -> Result<(), Failure> {
+        // The old name must be durable before the name it had is used again.
+        self.sync_dir()?;
+        let file = self.fs.create(&self.place.active).map_err(doing("create the audit log"))?;
+        self.dir_dirty = true;
+        let stat = file.stat().map_err(doing("look at the new audit log"));
+        let id = match stat {
+            Ok(stat) => stat.id,
+            Err(failure) => {
+                // Without its identity the file cannot be guarded; it is made anew next time.
+                let _ = self.fs.remove(&self.place.active);
+                return Err(failure);
+            }
+        };
+        let first_seq = self.chain.last_seq().saturating_add(1);
+        let first_ts = self.clock.now();
+        self.active = Some(Active { file, id, len: 0, first_seq, first_ts, need: Need::Nothing });
+        Ok(())
+    }
+
+    fn write(&mut self, entries: &[Entry], lost: u64) -> Result<u64, Failure> {
+        let now = self.clock.now();
+        let (mut chain, mut bytes, mut lines) = (self.chain, Vec::new(), 0_u64);
+        let fresh = self.active.as_ref().is_some_and(|active| active.len == 0);
+        for (event, members) in self.own_lines(now, fresh, lost) {
+            chain.seal(&mut bytes, now, event, &members);
+            lines += 1;
+        }
+        let first = chain.last_seq().saturating_add(1);
+        for entry in entries {
+            chain.seal(&mut bytes, now, entry.event, &entry.members);
+            lines += 1;
+        }
+        if !bytes.is_empty() {
+            self.append(&bytes, chain, lines, now)?;
+        }
+        Ok(first)
+    }
+
+    /// The lines that the log itself has to say before the next entries.
+    fn own_lines(&self, now: Timestamp, fresh: bool, lost: u64) -> Vec<(Event, Map<String, Value>)> {
+        let mut own = Vec::new();
+        if let (true, Some(previous)) = (fresh, &self.previous) {
+            own.push((
+                Event::SegmentOpen,
+                object(json!({
+                    "log_id": self.log_id, "number": self.number, "previous": previous.name,
+                    "last_seq": self.chain.last_seq(), "reason": previous.reason,
+                })),
+            ));
+        }
+        if now < self.last_ts {
+            let members = json!({"before": self.last_ts.to_string(), "after": now.to_string()});
+            own.push((Event::ClockStep, object(members)));
+        }
+        if let Some(outage) = &self.outage {
+            let event = if outage.full { Event::AuditDiskFull } else { Event::Recovery };
+            own.push((
+                event,
+                object(json!({
+                    "cause": "write_failed", "error": outage.error,
+                    "since": outage.since.to_string(), "attempts": outage.attempts,
+                })),
+            ));
+        }
+        if lost > 0 {
+            own.push((Event::LinesLost, object(json!({"count": lost}))));
+        }
+        own
+    }
+
+    /// Append lines and make them durable; only then do they count.
+    fn append(&mut self, bytes: &[u8], chain: Chain, lines: u64, now: Timestamp) -> Result<(), Failure> {
+        let Some(active) = &mut self.active else {
+            return Err(Failure::Foreign("the audit log is not open".to_owned()));
+        };
+        if let Err(source) = active.file.append(bytes) {
+            active.need = Need::Cut;
+            let _ = self.cut();
+            return Err(Failure::Io { doing: "write to the audit log", source });
+        }
+        self.syncs += 1;
+        if let Err(source) = active.file.sync() {
+            active.need = Need::Retire;
+            return Err(Failure::Io { doing: "sync the audit log", source });
+        }
+        if let Err(failure) = self.sync_dir() {
+            if let Some(active) = &mut self.active {
+                active.need = Need::Cut;
+            }
+            return Err(failure);
+        }
+        if let Some(active) = &mut self.active {
+            active.len = active.len.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+        }
+        self.chain = chain;
+        self.last_ts = now;
+        self.lines = self.lines.saturating_add(lines);
+        self.previous = None;
+        Ok(())
+    }
+
+    fn sync_dir(&mut self) -> Result<(), Failure> {
+        if self.dir_dirty {
+            self.fs.sync_dir(&self.place.dir).map_err(doing("sync the directory of the audit log"))?;
+            self.syncs += 1;
+            self.dir_dirty = false;
+        }
+        Ok(())
+    }
+}
+
+/// The members of a line, written as a JSON object.
+pub(super) fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(members) => members,
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => Map::new(),
+    }
+}

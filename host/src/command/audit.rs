@@ -1,0 +1,236 @@
+//! `aegis-mcp audit verify`: checks a log, or one segment of it, and says what it found. It only reads, and
+//! streams, so that a log of any size can be checked, also while a server writes it.
+
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{BufReader, Write as _};
+use std::path::{Path, PathBuf};
+
+use aegis_custody::audit::{End, EntryHash, Mark, Segment, Verifier};
+use serde_json::{Value, json};
+
+use crate::audit::names::Place;
+
+const VALID: u8 = 0;
+const TAMPERED: u8 = 1;
+const UNREADABLE: u8 = 2;
+const TORN: u8 = 3;
+
+/// Name of the active file where a directory is given.
+const ACTIVE: &str = "audit.log";
+
+/// Verify the file or directory at `path`, print what was found, and return the exit code: 0 valid, 1 damaged,
+/// 2 not readable, 3 valid with a torn tail that was never acknowledged.
+pub(crate) fn verify(path: &Path, json: bool) -> u8 {
+    let report = Report::of(path);
+    let text = if json { format!("{:#}\n", report.json()) } else { report.text() };
+    let written = std::io::stdout().lock().write_all(text.as_bytes());
+    if written.is_err() { UNREADABLE } else { report.code() }
+}
+
+/// A file to verify, with the first and last line that its name states.
+type Listed = (PathBuf, Option<(u64, u64)>);
+
+/// One file of the log and how it is.
+struct Part {
+    path: PathBuf,
+    segment: Segment,
+}
+
+/// What stopped the verification.
+struct Problem {
+    path: PathBuf,
+    line: Option<u64>,
+    what: String,
+    code: u8,
+}
+
+#[derive(Default)]
+struct Report {
+    parts: Vec<Part>,
+    log_id: Option<String>,
+    problem: Option<Problem>,
+}
+
+impl Report {
+    fn of(path: &Path) -> Self {
+        let mut report = Self::default();
+        match files(path) {
+            Ok(files) => report.check(files),
+            Err(problem) => report.problem = Some(problem),
+        }
+        report
+    }
+
+    fn check(&mut self, files: Vec<Listed>) {
+        let mut verifier = Verifier::default();
+        for (path, named) in files {
+            let last_seq = named.map(|(_, last)| last);
+            let done = File::open(&path).and_then(|file| {
+                verifier.segment(&mut BufReader::with_capacity(1 << 20, file), last_seq, &mut |_| ())
+            });
+            self.problem = match &done {
+                Err(error) => Some(unreadable(&path, error)),
+                Ok(segment) => fault(&path, segment, named),
+            };
+            self.parts.extend(done.ok().map(|segment| Part { path, segment }));
+            if self.problem.is_some() {
+                break;
+            }
+        }
+        self.log_id = verifier.log_id().map(str::to_owned);
+    }
+
+    fn code(&self) -> u8 {
+        match &self.problem {
+            Some(problem) => problem.code,
+            None if self.torn().next().is_some() => TORN,
+            None => VALID,
+        }
+    }
+
+    fn torn(&self) -> impl Iterator<Item = (&Path, u64, &str)> {
+        self.parts.iter().filter_map(|part| match &part.segment.end {
+            End::Torn { bytes, sha256 } => Some((part.path.as_path(), *bytes, sha256.as_str())),
+            End::Whole | End::Bad { .. } => None,
+        })
+    }
+
+    fn lines(&self) -> u64 {
+        self.parts.iter().map(|part| part.segment.lines).sum()
+    }
+
+    fn steps_back(&self) -> u64 {
+        self.parts.iter().map(|part| part.segment.steps_back).sum()
+    }
+
+    fn first(&self) -> Option<Mark> {
+        self.parts.iter().find_map(|part| part.segment.first)
+    }
+
+    fn last(&self) -> Option<Mark> {
+        self.parts.iter().rev().find_map(|part| part.segment.last)
+    }
+
+    fn verdict(&self) -> &'static str {
+        match self.code() {
+            VALID => "valid",
+            TORN => "valid, with a torn tail that was never acknowledged",
+            TAMPERED => "DAMAGED",
+            _ => "not verified",
+        }
+    }
+
+    fn text(&self) -> String {
+        let mut out = String::new();
+        // Writing to a String cannot fail.
+        let _ = writeln!(out, "verdict    {}", self.verdict());
+        if let Some(problem) = &self.problem {
+            let line = problem.line.map(|line| format!(" line {line}")).unwrap_or_default();
+            let _ = writeln!(out, "where      {}{line}", problem.path.display());
+            let _ = writeln!(out, "what       {}", problem.what);
+        }
+        for (path, bytes, sha256) in self.torn() {
+            let _ = writeln!(out, "torn tail  {}: {bytes} bytes, sha256 {sha256}", path.display());
+        }
+        let _ = writeln!(out, "log        {}", self.log_id.as_deref().unwrap_or("unknown"));
+        let _ = writeln!(out, "files      {}", self.parts.len());
+        let _ = writeln!(out, "lines      {}", self.lines());
+        for (name, mark) in [("first", self.first()), ("last", self.last())] {
+            if let Some(mark) = mark {
+                let _ = writeln!(out, "{name:<10} seq {} at {}", mark.seq, mark.ts);
+            }
+        }
+        if let Some(last) = self.last() {
+            let _ = writeln!(out, "last hash  {}", last.hash);
+        }
+        if self.steps_back() > 0 {
+            let _ = writeln!(out, "note       the clock went backwards {} times", self.steps_back());
+        }
+        if let Some(first) = self.first().filter(|mark| mark.seq > 1) {
+            let _ = writeln!(out, "note       begins at seq {}: earlier segments were not given", first.seq);
+        }
+        let _ = writeln!(
+            out,
+            "note       whether lines were cut off at the end can be told only by comparing the last hash with one kept elsewhere"
+        );
+        out
+    }
+
+    fn json(&self) -> Value {
+        let mark = |mark: Option<Mark>| {
+            mark.map(|mark| json!({"seq": mark.seq, "ts": mark.ts.to_string(), "entry_hash": hash(mark.hash)}))
+        };
+        let torn: Vec<Value> = self
+            .torn()
+            .map(|(path, bytes, sha256)| json!({"file": path.display().to_string(), "bytes": bytes, "sha256": sha256}))
+            .collect();
+        json!({
+            "verdict": match self.code() { VALID => "valid", TORN => "torn", TAMPERED => "damaged", _ => "unreadable" },
+            "exit_code": self.code(),
+            "problem": self.problem.as_ref().map(|problem| json!({
+                "file": problem.path.display().to_string(), "line": problem.line, "what": problem.what,
+            })),
+            "torn": torn,
+            "log_id": self.log_id,
+            "files": self.parts.iter().map(|part| part.path.display().to_string()).collect::<Vec<_>>(),
+            "lines": self.lines(),
+            "first": mark(self.first()),
+            "last": mark(self.last()),
+            "clock_steps_back": self.steps_back(),
+        })
+    }
+}
+
+fn hash(hash: EntryHash) -> String {
+    hash.to_string()
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> Problem {
+    Problem { path: path.to_path_buf(), line: None, what: format!("cannot be read: {error}"), code: UNREADABLE }
+}
+
+/// What is wrong with a segment, also against the line numbers in its name.
+fn fault(path: &Path, segment: &Segment, named: Option<(u64, u64)>) -> Option<Problem> {
+    let damaged = |line, what| Some(Problem { path: path.to_path_buf(), line, what, code: TAMPERED });
+    if let End::Bad { line, fault } = &segment.end {
+        return damaged(Some(*line), fault.to_string());
+    }
+    let (first, last) = named?;
+    let held = segment.first.zip(segment.last).map(|(first, last)| (first.seq, last.seq));
+    if held == Some((first, last)) {
+        return None;
+    }
+    damaged(None, format!("the name states lines {first} to {last}, and the file does not hold just these"))
+}
+
+/// The files to verify, in order, with the first and last line that the names of closed segments state.
+fn files(path: &Path) -> Result<Vec<Listed>, Problem> {
+    let cannot = |error: &std::io::Error| unreadable(path, error);
+    let is_dir = std::fs::metadata(path).map_err(|error| cannot(&error))?.is_dir();
+    let active = if is_dir { path.join(ACTIVE) } else { path.to_path_buf() };
+    if !is_dir {
+        let place = Place::of_segment(path);
+        return Ok(vec![(active, place.map(|closed| (closed.first, closed.last)))]);
+    }
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(path).map_err(|error| cannot(&error))? {
+        names.extend(entry.map_err(|error| cannot(&error))?.file_name().into_string().ok());
+    }
+    let place = Place::new(&active);
+    let closed = place.map(|place| place.closed_among(names)).unwrap_or_default();
+    let mut files: Vec<_> =
+        closed.into_iter().map(|closed| (path.join(&closed.name), Some((closed.first, closed.last)))).collect();
+    if active.exists() {
+        files.push((active, None));
+    }
+    if files.is_empty() {
+        let what = format!("holds neither {ACTIVE} nor audit-<first>-<last>.jsonl");
+        return Err(Problem { path: path.to_path_buf(), line: None, what, code: UNREADABLE });
+    }
+    Ok(files)
+}
+
+#[cfg(test)]
+#[path = "audit/tests.rs"]
+mod tests;
