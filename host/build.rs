@@ -24,6 +24,8 @@ struct Setting {
     section: String,
     doc: String,
     #[serde(default)]
+    only_checked: bool,
+    #[serde(default)]
     seed: bool,
     example: Option<String>,
     items: Option<String>,
@@ -57,46 +59,103 @@ fn main() -> Outcome<()> {
     let table = Path::new(&env::var("CARGO_MANIFEST_DIR")?).join("../settings.toml");
     println!("cargo::rerun-if-changed={}", table.display());
     let table: Table = toml::from_str(&fs::read_to_string(table)?)?;
-    let (mut rows, mut enums, mut accessors) = (String::new(), String::new(), String::new());
-    let (mut fields, mut reads, mut complete) = (String::new(), String::new(), String::new());
+    let mut code = Code::default();
     for setting in &table.setting {
+        code.add(setting)?;
+    }
+    fs::write(Path::new(&env::var("OUT_DIR")?).join("settings.rs"), code.whole(&table)?)?;
+    Ok(())
+}
+
+/// The pieces of generated code, each growing with every setting.
+#[derive(Default)]
+struct Code {
+    /// Constants and enums.
+    items: String,
+    /// Reading, in the order of the table.
+    reads: String,
+    /// The fields of `Draft`: what the host keeps while it checks.
+    draft: String,
+    /// Their names.
+    kept: String,
+    /// The fields of `Values`: what the host uses afterwards.
+    values: String,
+    /// How each gets from one to the other.
+    complete: String,
+    accessors: String,
+}
+
+impl Code {
+    fn add(&mut self, setting: &Setting) -> Outcome<()> {
         let Setting { name, default, doc, .. } = setting;
         let shape = shape(setting)?;
-        row(&mut rows, setting, &shape.allowed)?;
+        row(&mut self.items, setting, &shape.allowed)?;
         let method = match setting.r#type.as_str() {
             "list" | "keys" => "all",
             _ if setting.required == "always" || !default.is_empty() => "one",
             _ => "perhaps",
         };
+        let (field, owned) = (name.to_lowercase(), wrap(method, &shape.owned));
         let read = format!("reading.{method}(&{name}, {})", shape.parse);
-        let field = name.to_lowercase();
-        if setting.reader == "guest" {
+        if setting.reader == "guest" && !setting.only_checked {
             // The host has no use for the value and still says at once when it is wrong.
-            writeln!(reads, "        let _: Option<{}> = {read};", wrap(method, &shape.owned))?;
-            continue;
+            writeln!(self.reads, "        let _: Option<{owned}> = {read};")?;
+            return Ok(());
         }
         if setting.r#type == "enum" {
-            choices(&mut enums, setting)?;
+            choices(&mut self.items, setting)?;
         }
-        let owned = wrap(method, &shape.owned);
+        writeln!(self.reads, "        let {field} = {read};")?;
+        writeln!(self.draft, "    {field}: Option<{owned}>,")?;
+        write!(self.kept, "{field}, ")?;
+        if setting.only_checked {
+            return Ok(());
+        }
+        writeln!(self.values, "    {field}: {owned},")?;
+        write!(self.complete, "{field}: self.{field}?, ")?;
         let (lent, lend) = match (method, shape.lend) {
             ("perhaps", ".as_str()" | ".as_path()") => (wrap(method, &shape.lent), ".as_deref()"),
             ("perhaps", lend) => return Err(format!("{name}: lend an optional value by {lend}?").into()),
             (_, lend) => (shape.lent, lend),
         };
         let (by, lend) = if lend == "&" { ("&", "") } else { ("", lend) };
-        writeln!(fields, "    {field}: Option<{owned}>,")?;
-        writeln!(reads, "        let {field} = {read};")?;
-        writeln!(complete, "{field} {owned}")?;
-        writeln!(accessors, "    /// `{name}`: {doc}\n    #[must_use]")?;
-        writeln!(
-            accessors,
-            "    pub(crate) fn {field}(&self) -> {lent} {{\n        {by}self.values.{field}{lend}\n    }}\n"
-        )?;
+        writeln!(self.accessors, "    /// `{name}`: {doc}\n    #[must_use]")?;
+        writeln!(self.accessors, "    pub(crate) fn {field}(&self) -> {lent} {{")?;
+        writeln!(self.accessors, "        {by}self.values.{field}{lend}\n    }}\n")?;
+        Ok(())
     }
-    let code = rows + &enums + &structs(&table, &fields, &reads, &complete, &accessors)?;
-    fs::write(Path::new(&env::var("OUT_DIR")?).join("settings.rs"), code)?;
-    Ok(())
+
+    /// The table, the two structs and their functions.
+    fn whole(self, table: &Table) -> Outcome<String> {
+        let Self { mut items, reads, draft, kept, values, complete, accessors } = self;
+        let rows: Vec<&str> = table.setting.iter().map(|row| row.name.as_str()).collect();
+        let seed: Vec<&str> =
+            table.setting.iter().filter(|row| row.seed).map(|row| row.name.as_str()).collect();
+        let examples =
+            table.setting.iter().filter_map(|row| Some((row.name.as_str(), row.example.as_deref()?)));
+        let examples: Vec<(&str, &str)> = examples.collect();
+        let out = &mut items;
+        writeln!(out, "/// Every setting, in the order of the documentation.")?;
+        writeln!(out, "const TABLE: &[&Setting] = &[&{}];", rows.join(", &"))?;
+        writeln!(out, "/// Names of the original that are not read.")?;
+        writeln!(out, "const MISSING: &[&str] = &{:?};", table.missing)?;
+        writeln!(out, "#[cfg(test)]\nconst SEED: &[&str] = &{seed:?};")?;
+        writeln!(out, "#[cfg(test)]\nconst EXAMPLES: &[(&str, &str)] = &{examples:?};\n")?;
+        writeln!(out, "/// The values that could be read.\nstruct Draft {{\n{draft}}}\n")?;
+        writeln!(
+            out,
+            "/// Every value that the host uses.\n#[derive(Debug)]\nstruct Values {{\n{values}}}\n"
+        )?;
+        writeln!(out, "impl Draft {{\n    fn read(reading: &mut Reading<'_>) -> Self {{")?;
+        writeln!(out, "{reads}        Self {{ {kept} }}\n    }}\n")?;
+        writeln!(out, "    fn complete(self) -> Option<Values> {{")?;
+        writeln!(out, "        Some(Values {{ {complete} }})\n    }}\n}}\n")?;
+        writeln!(
+            out,
+            "/// One function for each setting that the host uses.\nimpl Settings {{\n{accessors}}}"
+        )?;
+        Ok(items)
+    }
 }
 
 /// The constant that describes one setting.
@@ -183,46 +242,6 @@ fn choices(code: &mut String, setting: &Setting) -> Outcome<()> {
     }
     writeln!(code, "    ];\n}}\n")?;
     Ok(())
-}
-
-/// The table, the two structs and their functions.
-fn structs(table: &Table, fields: &str, reads: &str, complete: &str, accessors: &str) -> Outcome<String> {
-    let names: Vec<&str> = table.setting.iter().map(|setting| setting.name.as_str()).collect();
-    let seed: Vec<&str> = table.setting.iter().filter(|row| row.seed).map(|row| row.name.as_str()).collect();
-    let examples: Vec<(&str, &str)> =
-        table.setting.iter().filter_map(|row| Some((row.name.as_str(), row.example.as_deref()?))).collect();
-    let pairs: Vec<(&str, &str)> = complete.lines().filter_map(|line| line.split_once(' ')).collect();
-    let listed: String = pairs.iter().map(|(field, _)| format!("{field}, ")).collect();
-    let values: String = pairs.iter().map(|(field, owned)| format!("    {field}: {owned},\n")).collect();
-    let whole: String = pairs.iter().map(|(field, _)| format!("{field}: self.{field}?, ")).collect();
-    let mut code = format!(
-        "/// Every setting, in the order of the documentation.\nconst TABLE: &[&Setting] = &[&{}];\n",
-        names.join(", &")
-    );
-    writeln!(
-        code,
-        "/// Names of the original that are not read.\nconst MISSING: &[&str] = &{:?};",
-        table.missing
-    )?;
-    writeln!(
-        code,
-        "#[cfg(test)]\nconst SEED: &[&str] = &{seed:?};\n#[cfg(test)]\nconst EXAMPLES: &[(&str, &str)] = &{examples:?};\n"
-    )?;
-    writeln!(code, "/// The values that could be read.\nstruct Draft {{\n{fields}}}\n")?;
-    writeln!(code, "/// Every value that the host reads.\n#[derive(Debug)]\nstruct Values {{\n{values}}}\n")?;
-    writeln!(
-        code,
-        "impl Draft {{\n    fn read(reading: &mut Reading<'_>) -> Self {{\n{reads}        Self {{ {listed} }}\n    }}\n"
-    )?;
-    writeln!(
-        code,
-        "    fn complete(self) -> Option<Values> {{\n        Some(Values {{ {whole} }})\n    }}\n}}\n"
-    )?;
-    writeln!(
-        code,
-        "/// One function for each setting that the host reads.\nimpl Settings {{\n{accessors}}}"
-    )?;
-    Ok(code)
 }
 
 /// `LOG_LEVEL` or `durable` as a type or variant name.

@@ -1,0 +1,90 @@
+//! The trail under faults, crashes, foreign hands and load. The verifier is the judge throughout.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU8, Ordering};
+
+use aegis_custody::{Clock, Random, Timestamp};
+use serde_json::{Value, json};
+
+use super::fs::LogFs;
+use super::start::{World, start};
+use super::writer::{Bounds, Writer, object};
+use super::{Entry, Event, OpenError, Opening};
+
+mod faults;
+mod foreign;
+mod sim;
+mod trail;
+
+/// A clock that tests set.
+struct Hand(AtomicI64);
+
+impl Clock for Hand {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_unix_millis(self.0.load(Ordering::Acquire))
+    }
+}
+
+fn clock() -> Arc<Hand> {
+    Arc::new(Hand(AtomicI64::new(1_780_000_000_000)))
+}
+
+/// Bytes that differ from call to call.
+struct Dice(AtomicU8);
+
+impl Random for Dice {
+    fn fill(&self, out: &mut [u8]) {
+        out.fill(self.0.fetch_add(1, Ordering::AcqRel));
+    }
+}
+
+fn dice() -> Arc<Dice> {
+    Arc::new(Dice(AtomicU8::new(1)))
+}
+
+fn opening(path: &Path) -> Opening {
+    Opening {
+        path: path.to_path_buf(),
+        version: "0.1.0",
+        policy_digest: "p".repeat(64),
+        component_digest: "c".repeat(64),
+    }
+}
+
+fn entry(id: &str) -> Entry {
+    Entry { event: Event::SecurityEvent, members: object(json!({"reason": id})) }
+}
+
+fn call(ticket: &str, status: &str) -> Entry {
+    let members = json!({"ticket": ticket, "status": status, "tool": "get_issue"});
+    Entry { event: Event::ToolInvocation, members: object(members) }
+}
+
+fn path() -> PathBuf {
+    PathBuf::from("/log/audit.log")
+}
+
+fn open_writer(fs: &Arc<dyn LogFs>, clock: &Arc<Hand>, bounds: Bounds) -> Result<Writer, OpenError> {
+    let world = World { fs: Arc::clone(fs), clock: Arc::clone(clock) as Arc<dyn Clock>, random: dice(), bounds };
+    start(&opening(&path()), world)
+}
+
+/// Every line of a log given as its files in order, after the whole of it was verified.
+fn verified(files: &[(Option<u64>, Vec<u8>)]) -> Vec<Value> {
+    let mut verifier = aegis_custody::audit::Verifier::default();
+    let mut lines = Vec::new();
+    for (last_seq, bytes) in files {
+        let segment = verifier.segment(&mut &bytes[..], *last_seq, &mut |_| ()).unwrap();
+        assert!(!matches!(segment.end, aegis_custody::audit::End::Bad { .. }), "{:?}", segment.end);
+        let valid = &bytes[..usize::try_from(segment.bytes).unwrap()];
+        lines.extend(valid.split(|b| *b == b'\n').filter(|line| !line.is_empty()).map(|line| {
+            serde_json::from_slice::<Value>(line).unwrap()
+        }));
+    }
+    lines
+}
+
+fn events(lines: &[Value]) -> Vec<&str> {
+    lines.iter().map(|line| line["event"].as_str().unwrap()).collect()
+}

@@ -1,0 +1,130 @@
+//! The command line. Each command has a file of its own; this one only names them.
+
+mod audit;
+mod generate_key;
+mod guest;
+mod serve;
+mod settings;
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use crate::settings::{Process, Settings};
+
+/// Wrong settings or policy (EX_USAGE of sysexits.h).
+pub(crate) const EXIT_SETTINGS: u8 = 64;
+/// The audit log is held by another process (EX_TEMPFAIL).
+pub(crate) const EXIT_LOCKED: u8 = 75;
+
+/// AegisGitea-MCP: lets AI assistants work on a self-hosted Gitea, within a policy and with a record.
+///
+/// Settings come from environment variables; `aegis-mcp settings` shows them all. Start with four lines in a
+/// file named .env (see .env.example) and `aegis-mcp serve --env-file .env`.
+#[derive(Debug, clap::Parser)]
+#[command(name = "aegis-mcp", version)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Serve MCP over HTTP until SIGTERM or Ctrl-C.
+    Serve(EnvFile),
+    /// Print the effective settings, secrets masked, and where each came from.
+    Settings {
+        #[command(flatten)]
+        env: EnvFile,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Make an API key for one client and print it once.
+    GenerateKey {
+        /// Name that the audit log shows for this client, such as `laptop`.
+        #[arg(long)]
+        name: Option<String>,
+    },
+    /// Look at guest components.
+    #[command(subcommand)]
+    Guest(Guest),
+    /// Look at the audit log.
+    #[command(subcommand)]
+    Audit(Audit),
+}
+
+#[derive(Debug, clap::Args)]
+struct EnvFile {
+    /// Read settings from this file too; the environment wins.
+    #[arg(long, value_name = "FILE")]
+    env_file: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Guest {
+    /// Print what a component imports and exports, its digest and its size. Exits 1 if it would be refused.
+    Inspect {
+        /// The component file.
+        file: PathBuf,
+    },
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Audit {
+    /// Verify a log: a file, or a directory with all its segments.
+    /// Exits 0 valid, 1 tampered, 2 unreadable, 3 valid with a torn tail.
+    Verify {
+        /// The log.
+        path: PathBuf,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Run one command.
+pub(crate) fn run(cli: Cli) -> ExitCode {
+    let (mut out, mut err) = (std::io::stdout(), std::io::stderr());
+    match cli.command {
+        Command::Serve(env) => match load(&env) {
+            Ok(settings) => serve::serve(&settings),
+            Err(code) => code,
+        },
+        Command::Settings { env, json } => match load(&env) {
+            Ok(settings) => exit(settings::print(&settings, json, &mut out)),
+            Err(code) => code,
+        },
+        Command::GenerateKey { name } => {
+            exit(generate_key::print(name.as_deref(), getrandom::fill, &mut out, &mut err))
+        }
+        Command::Guest(Guest::Inspect { file }) => guest::inspect(&file),
+        Command::Audit(Audit::Verify { path, json }) => ExitCode::from(audit::verify(&path, json)),
+    }
+}
+
+fn load(env: &EnvFile) -> Result<Settings, ExitCode> {
+    Settings::load(&Process, env.env_file.as_deref()).map_err(|problems| {
+        for problem in &problems {
+            complain(&problem.to_string());
+        }
+        complain("Nothing was started. `docs/configuration.md` explains every setting.");
+        ExitCode::from(EXIT_SETTINGS)
+    })
+}
+
+/// One line on standard error, for a person.
+pub(crate) fn complain(text: &str) {
+    // When even standard error is gone there is nobody left to tell.
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+fn exit(done: std::io::Result<()>) -> ExitCode {
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&error.to_string());
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! `aegis-mcp serve`: settings in force, trail open, guest ready, then the socket. Whatever is wrong is said
+//! before a port is open.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sha2::{Digest as _, Sha256};
+use tokio::runtime::{Builder, Runtime};
+
+use super::{EXIT_LOCKED, EXIT_SETTINGS, complain};
+use crate::audit::{OpenError, Opening, Trail};
+use crate::budget::Budget;
+use crate::component::hex;
+use crate::counters::Counters;
+use crate::egress::Gitea;
+use crate::guest::{Linked, default_path};
+use crate::metrics::Metrics;
+use crate::ports::cache::SharedCache;
+use crate::ports::identity::Keys;
+use crate::serve::{Server, capacity, run};
+use crate::settings::{LogLevel, Settings};
+use crate::shared::{Pending, Shared, SystemClock, SystemRandom};
+
+/// Why the server did not start, and with which code it ends.
+struct NoStart(u8, Vec<String>);
+
+impl NoStart {
+    fn settings(message: impl Into<String>) -> Self {
+        Self(EXIT_SETTINGS, vec![message.into()])
+    }
+
+    fn failed(message: impl Into<String>) -> Self {
+        Self(1, vec![message.into()])
+    }
+}
+
+/// Serve until told to stop.
+pub(crate) fn serve(settings: &Settings) -> ExitCode {
+    log_to_stderr(settings.log_level());
+    match start(settings) {
+        Ok(code) => code,
+        Err(NoStart(code, messages)) => {
+            messages.iter().for_each(|message| complain(message));
+            ExitCode::from(code)
+        }
+    }
+}
+
+fn start(settings: &Settings) -> Result<ExitCode, NoStart> {
+    let (front, guests) = runtimes().map_err(|e| NoStart::failed(format!("no threads: {e}")))?;
+    let budget = match usize::try_from(settings.memory_budget_bytes()).unwrap_or(0) {
+        0 => Budget::automatic(),
+        bytes => bytes,
+    };
+    let capacity = capacity(settings, budget);
+    // A few slots more than permits: an instance that is being torn down still holds its slot.
+    let slots = u32::try_from(capacity).unwrap_or(u32::MAX).saturating_add(8);
+    let linked = Linked::load(&default_path(settings.guest_path()), settings.guest_cache_dir(), slots)
+        .map_err(|e| NoStart::failed(e.to_string()))?;
+    let policy = policy(settings)?;
+    let pending = Pending::new();
+    let mut shared = share(settings, &linked, &policy, budget, guests.handle().clone(), pending.clone())?;
+    let prepared = guests.block_on(prepare(&linked, shared.clone(), settings, &policy))?;
+    match Arc::get_mut(&mut shared) {
+        Some(only) => only.prepared = prepared,
+        None => return Err(NoStart::failed("the guest kept a store after preflight")),
+    }
+    let address = SocketAddr::new(settings.mcp_host(), settings.mcp_port());
+    let code = front.block_on(async {
+        let listener = tokio::net::TcpListener::bind(address).await.map_err(|e| {
+            NoStart::failed(format!("cannot listen on {address}: {e}; set MCP_HOST and MCP_PORT to a free address"))
+        })?;
+        announce(settings, &shared, &listener, capacity);
+        Ok(run(Server::new(shared, linked, settings, capacity), listener, pending).await)
+    });
+    guests.shutdown_timeout(Duration::from_secs(1));
+    code
+}
+
+/// One small runtime in front, one for guests with twice the cores: spinning guests then leave room for others.
+fn runtimes() -> std::io::Result<(Runtime, Runtime)> {
+    let front = Builder::new_multi_thread().worker_threads(1).thread_name("front").enable_all().build()?;
+    let cores = std::thread::available_parallelism().map_or(2, usize::from);
+    let guests =
+        Builder::new_multi_thread().worker_threads(cores.saturating_mul(2)).thread_name("guest").enable_all().build()?;
+    Ok((front, guests))
+}
+
+/// The policy in force where none is named. The same file is built into the guest.
+const DEFAULT_POLICY: &[u8] = include_bytes!("../../../policy/default.yaml");
+
+/// The policy document's name for messages, and its bytes.
+fn policy(settings: &Settings) -> Result<(String, Vec<u8>), NoStart> {
+    match settings.policy_file_path() {
+        None => Ok(("built-in policy".to_owned(), DEFAULT_POLICY.to_vec())),
+        Some(path) => match std::fs::read(path) {
+            Ok(bytes) => Ok((path.display().to_string(), bytes)),
+            Err(error) => Err(NoStart::settings(format!(
+                "POLICY_FILE_PATH={:?} cannot be read: {error}; name a readable file, or leave it empty for the \
+                 built-in policy",
+                path.display().to_string()
+            ))),
+        },
+    }
+}
+
+fn share(
+    settings: &Settings,
+    linked: &Linked,
+    policy: &(String, Vec<u8>),
+    budget: usize,
+    runtime: tokio::runtime::Handle,
+    pending: Pending,
+) -> Result<Arc<Shared>, NoStart> {
+    let policy_digest = hex(&Sha256::digest(&policy.1));
+    let trail = open_trail(settings, &policy_digest, &linked.guest.digest)?;
+    let digest = |key: &str| Sha256::digest(key.as_bytes()).into();
+    let keys = settings.mcp_api_keys().iter().map(|k| (k.principal().to_owned(), digest(k.key().expose()))).collect();
+    let url = settings.gitea_internal_url().unwrap_or(settings.gitea_url());
+    let timeout = Duration::from_secs(settings.request_timeout_seconds().into());
+    let gitea = Gitea::new(url, settings.gitea_token(), timeout, settings.write_mode())
+        .map_err(|e| NoStart::settings(e.to_string()))?;
+    Ok(Arc::new(Shared {
+        guest_values: settings.guest_values().into_iter().filter(|(_, value)| !value.is_empty()).collect(),
+        prepared: HashMap::new(),
+        policy_digest,
+        component_digest: linked.guest.digest.clone(),
+        trail,
+        keys: Keys::new(keys, !settings.auth_enabled()),
+        counters: Counters::default(),
+        cache: SharedCache::new(),
+        gitea,
+        metrics: Metrics::default(),
+        memory: Budget::new(budget),
+        pending,
+        runtime,
+    }))
+}
+
+fn open_trail(settings: &Settings, policy: &str, component: &str) -> Result<Trail, NoStart> {
+    let path = settings.audit_log_path();
+    let opening = Opening {
+        path: path.to_owned(),
+        version: env!("CARGO_PKG_VERSION"),
+        policy_digest: policy.to_owned(),
+        component_digest: component.to_owned(),
+    };
+    Trail::open(opening, Arc::new(SystemClock), Arc::new(SystemRandom)).map_err(|error| {
+        let code = if matches!(error, OpenError::Locked { .. }) { EXIT_LOCKED } else { 1 };
+        let message = format!("the audit log cannot be used: {error}; AUDIT_LOG_PATH={} names it", path.display());
+        NoStart(code, vec![message])
+    })
+}
+
+/// The guest checks policy and settings; every problem is told with its place.
+async fn prepare(
+    linked: &Linked,
+    shared: Arc<Shared>,
+    settings: &Settings,
+    policy: &(String, Vec<u8>),
+) -> Result<HashMap<String, Vec<u8>>, NoStart> {
+    let values: Vec<_> = settings.guest_values().into_iter().filter(|(_, value)| !value.is_empty()).collect();
+    let answer =
+        linked.preflight(&shared, &policy.1, &values).await.map_err(|e| NoStart::failed(e.to_string()))?;
+    answer.map(|entries| entries.into_iter().collect()).map_err(|problems| {
+        let line = |p: &crate::component::bindings::aegis::gateway::types::Problem| match p.source.as_str() {
+            "policy" => format!("{}:{}:{}: {}", policy.0, p.line, p.column, p.message),
+            setting => format!("{setting} {}", p.message),
+        };
+        NoStart(EXIT_SETTINGS, problems.iter().map(line).collect())
+    })
+}
+
+fn announce(settings: &Settings, shared: &Shared, listener: &tokio::net::TcpListener, capacity: usize) {
+    let address = listener.local_addr().map_or_else(|_| "unknown".to_owned(), |a| a.to_string());
+    tracing::info!(
+        event = "listening",
+        address,
+        version = env!("CARGO_PKG_VERSION"),
+        component = %shared.component_digest,
+        policy = %shared.policy_digest,
+        writes = settings.write_mode(),
+        keys = settings.mcp_api_keys().len(),
+        capacity,
+    );
+}
+
+fn log_to_stderr(level: LogLevel) {
+    let level = match level {
+        LogLevel::Debug => tracing::Level::DEBUG,
+        LogLevel::Info => tracing::Level::INFO,
+        LogLevel::Warning => tracing::Level::WARN,
+        LogLevel::Error | LogLevel::Critical => tracing::Level::ERROR,
+    };
+    tracing_subscriber::fmt().json().flatten_event(true).with_max_level(level).with_writer(std::io::stderr).init();
+}

@@ -1,0 +1,79 @@
+//! Compiled guests between starts: a folder that only this program writes.
+//!
+//! A `.cwasm` holds native code, so a file is used only from a folder that is ours and closed to others, and
+//! only under a name made of the component's digest and the engine's compatibility hash. Files are written
+//! under another name and renamed; an existing one is never overwritten, since it may be mapped.
+
+use std::hash::{Hash as _, Hasher as _};
+use std::io::Write as _;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::path::Path;
+
+use wasmtime::Engine;
+use wasmtime::component::Component;
+
+/// The compiled form of `bytes`, from the folder if it is there and good, else compiled and kept.
+/// A folder that cannot be used costs the time of a compilation and a warning, never the start.
+///
+/// # Errors
+/// The bytes are not a component.
+pub(crate) fn load(engine: &Engine, bytes: &[u8], digest: &str, folder: &Path) -> wasmtime::Result<Component> {
+    if let Err(reason) = prepare(folder) {
+        tracing::warn!(event = "guest_cache_unusable", folder = %folder.display(), %reason);
+        return Component::from_binary(engine, bytes);
+    }
+    let mut hasher = std::hash::DefaultHasher::new();
+    engine.precompile_compatibility_hash().hash(&mut hasher);
+    let name = format!("{digest}-{:016x}.cwasm", hasher.finish());
+    let path = folder.join(&name);
+    if path.exists() {
+        #[expect(unsafe_code, reason = "the folder is ours alone (`prepare`), and files in it are never changed")]
+        // SAFETY: the file was written by this program by rename into a folder that nobody else can write.
+        match unsafe { Component::deserialize_file(engine, &path) } {
+            Ok(component) => return Ok(component),
+            Err(error) => tracing::warn!(event = "guest_cache_stale", file = %path.display(), %error),
+        }
+    }
+    let compiled = engine.precompile_component(bytes)?;
+    if let Err(error) = keep(folder, &name, &compiled) {
+        tracing::warn!(event = "guest_cache_unwritable", folder = %folder.display(), %error);
+    }
+    #[expect(unsafe_code, reason = "the bytes were compiled by this engine two lines above")]
+    // SAFETY: `compiled` is what `precompile_component` of the same engine returned.
+    unsafe {
+        Component::deserialize(engine, &compiled)
+    }
+}
+
+/// Make the folder if need be, and refuse one that others could write.
+fn prepare(folder: &Path) -> Result<(), String> {
+    if !folder.exists() {
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|e| e.to_string())?;
+    }
+    let meta = std::fs::symlink_metadata(folder).map_err(|e| e.to_string())?;
+    if !meta.is_dir() {
+        return Err("it is not a folder".to_owned());
+    }
+    if meta.mode() & 0o022 != 0 {
+        return Err(format!("others can write it (mode {:o}); chmod 700 it", meta.mode() & 0o777));
+    }
+    #[expect(unsafe_code, reason = "the standard library has no geteuid")]
+    // SAFETY: geteuid has no preconditions and cannot fail.
+    let user = unsafe { libc::geteuid() };
+    if meta.uid() != user {
+        return Err(format!("it belongs to user {}, not to user {user}", meta.uid()));
+    }
+    Ok(())
+}
+
+/// Write under a name of its own, make it durable, rename.
+fn keep(folder: &Path, name: &str, compiled: &[u8]) -> std::io::Result<()> {
+    let draft = folder.join(format!("{name}.{}.tmp", std::process::id()));
+    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
+    let written = file.write_all(compiled).and_then(|()| file.sync_all());
+    let placed = written.and_then(|()| std::fs::rename(&draft, folder.join(name)));
+    if placed.is_err() {
+        let _ = std::fs::remove_file(&draft);
+    }
+    placed
+}

@@ -1,0 +1,232 @@
+//! The way to Gitea: one origin, one client, one credential, no redirects.
+//!
+//! What may be sent is decided in `aegis_custody::egress`; this sends it, bounds the answer in time and bytes
+//! and tells the ticket what was sent and answered. A write that was started is finished even when the guest
+//! that began it is gone.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aegis_custody::egress::{Method, Refused, target};
+use bytes::{Buf as _, Bytes};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
+use http::{HeaderValue, Uri};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use hyper_rustls::{ConfigBuilderExt as _, HttpsConnector};
+use hyper_util::client::legacy::{Client, connect::HttpConnector};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use crate::component::bindings::aegis::gateway::gitea::{Failure, Head};
+use crate::ports::audit::Record;
+use crate::settings::Secret;
+use crate::shared::Shared;
+
+/// Headers of Gitea's answers that guests may see.
+const VISIBLE: &[&str] =
+    &["content-length", "content-type", "link", "location", "retry-after", "x-hasmore", "x-total-count"];
+
+/// The client, the origin and the credential.
+pub(crate) struct Gitea {
+    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    /// `http(s)://host[:port][/sub/path]/api/v1`
+    base: String,
+    authorization: HeaderValue,
+    timeout: Duration,
+    writes_enabled: bool,
+}
+
+/// A request as the guest asked for it.
+pub(crate) struct Asked {
+    pub(crate) method: Method,
+    pub(crate) template: String,
+    pub(crate) segments: Vec<String>,
+    pub(crate) query: Vec<(String, String)>,
+    pub(crate) body: Option<Vec<u8>>,
+    pub(crate) accept: &'static str,
+    pub(crate) max_bytes: u64,
+}
+
+/// Why the way to Gitea cannot be made at start.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NoWay {
+    /// The system's trust store is needed for https and cannot be read.
+    #[error("GITEA_URL is https and the system's certificates cannot be read: {0}; install ca-certificates or set SSL_CERT_FILE")]
+    Certificates(std::io::Error),
+    /// The token cannot stand in a header.
+    #[error("GITEA_TOKEN holds characters that cannot be sent; copy it again")]
+    Token,
+}
+
+impl Gitea {
+    /// For an origin (checked by the settings) and a personal access token.
+    ///
+    /// # Errors
+    /// See [`NoWay`].
+    pub(crate) fn new(url: &str, token: &Secret, timeout: Duration, writes_enabled: bool) -> Result<Self, NoWay> {
+        let mut http = HttpConnector::new();
+        http.set_nodelay(true);
+        http.enforce_http(false);
+        http.set_connect_timeout(Some(timeout.min(Duration::from_secs(10))));
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let tls = rustls::ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|e| NoWay::Certificates(std::io::Error::other(e)))?;
+        let tls = if url.starts_with("https:") {
+            tls.with_native_roots().map_err(NoWay::Certificates)?.with_no_client_auth()
+        } else {
+            tls.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth()
+        };
+        let connector =
+            hyper_rustls::HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(http);
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(Duration::from_secs(60))
+            .pool_max_idle_per_host(64)
+            .build(connector);
+        let mut authorization =
+            HeaderValue::from_str(&format!("token {}", token.expose())).map_err(|_| NoWay::Token)?;
+        authorization.set_sensitive(true);
+        Ok(Self { client, base: format!("{}/api/v1", url.trim_end_matches('/')), authorization, timeout, writes_enabled })
+    }
+
+    /// Begin a request on a ticket.
+    ///
+    /// # Errors
+    /// The request is not one that is sent.
+    pub(crate) fn start(&self, record: &Arc<Record>, asked: Asked, shared: &Shared) -> Result<Exchange, Refused> {
+        let Asked { method, template, segments, query, body, accept, max_bytes } = asked;
+        let path = target(method, &template, &segments, &query, self.writes_enabled)?;
+        let uri: Uri = format!("{}{path}", self.base).parse().map_err(|_| Refused::Mismatch)?;
+        let mut request = http::Request::builder()
+            .method(method.as_str())
+            .uri(uri)
+            .header(ACCEPT, accept)
+            .header(AUTHORIZATION, self.authorization.clone())
+            .header(USER_AGENT, concat!("aegis-mcp/", env!("CARGO_PKG_VERSION")))
+            .header("x-request-id", record.id.as_str());
+        if body.is_some() {
+            request = request.header(CONTENT_TYPE, "application/json");
+        }
+        let request = request.body(Full::from(body.unwrap_or_default())).map_err(|_| Refused::Mismatch)?;
+
+        let is_write = method != Method::Get;
+        let place = record.call(method.as_str(), &template);
+        let under_way = is_write.then(|| (record.write_under_way(), shared.pending.guard()));
+        let record = record.clone();
+        let sending = self.client.request(request);
+        let deadline = Instant::now() + self.timeout;
+        let task = shared.runtime.spawn(async move {
+            let _under_way = under_way;
+            let response = match tokio::time::timeout_at(deadline, sending).await {
+                Err(_) => return Err(Failure::TimedOut),
+                Ok(Err(error)) => return Err(unreachable(&error)),
+                Ok(Ok(response)) => response,
+            };
+            record.answered(place, response.status().as_u16());
+            Ok(response)
+        });
+        let budget = max_bytes;
+        Ok(Exchange { state: Progress::Waiting(task), is_write, deadline, budget, rest: Bytes::new() })
+    }
+}
+
+/// An error of the client without its URL: the path may hold what should not be logged twice.
+fn unreachable(error: &hyper_util::client::legacy::Error) -> Failure {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    if error.is_connect() { Failure::Unreachable(text) } else { Failure::Broken(text) }
+}
+
+/// A request under way, as a guest holds it.
+#[expect(unreachable_pub, reason = "the generated bindings re-export it")]
+pub struct Exchange {
+    state: Progress,
+    is_write: bool,
+    deadline: Instant,
+    budget: u64,
+    rest: Bytes,
+}
+
+enum Progress {
+    Waiting(JoinHandle<Result<http::Response<Incoming>, Failure>>),
+    Reading(Head, Incoming),
+    Failed(Failure),
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        // A read nobody waits for is cancelled; a write goes on in its task and reports to the ticket.
+        if let (Progress::Waiting(task), false) = (&self.state, self.is_write) {
+            task.abort();
+        }
+    }
+}
+
+impl Exchange {
+    /// Status and visible headers, when they are there.
+    pub(crate) async fn head(&mut self) -> Result<Head, Failure> {
+        if let Progress::Waiting(task) = &mut self.state {
+            self.state = match task.await {
+                Ok(Ok(response)) => {
+                    let (parts, body) = response.into_parts();
+                    Progress::Reading(visible(&parts), body)
+                }
+                Ok(Err(failure)) => Progress::Failed(failure),
+                Err(_) => Progress::Failed(Failure::Broken("the request was cancelled".to_owned())),
+            };
+        }
+        match &self.state {
+            Progress::Reading(head, _) => Ok(head.clone()),
+            Progress::Failed(failure) => Err(failure.clone()),
+            Progress::Waiting(_) => Err(Failure::Broken("the request was cancelled".to_owned())),
+        }
+    }
+
+    /// The next piece of the body, at most `most` bytes; empty at the end.
+    pub(crate) async fn read(&mut self, most: usize) -> Result<Vec<u8>, Failure> {
+        self.head().await?;
+        while self.rest.is_empty() {
+            let Progress::Reading(_, body) = &mut self.state else {
+                return Err(Failure::Broken("there is no body".to_owned()));
+            };
+            let frame = match tokio::time::timeout_at(self.deadline, body.frame()).await {
+                Err(_) => return self.fail(Failure::TimedOut),
+                Ok(None) => return Ok(Vec::new()),
+                Ok(Some(Err(error))) => return self.fail(Failure::Broken(error.to_string())),
+                Ok(Some(Ok(frame))) => frame,
+            };
+            if let Ok(data) = frame.into_data() {
+                match self.budget.checked_sub(data.len() as u64) {
+                    Some(left) => self.budget = left,
+                    None => return self.fail(Failure::TooLarge),
+                }
+                self.rest = data;
+            }
+        }
+        let piece = self.rest.slice(..most.min(self.rest.len()));
+        self.rest.advance(piece.len());
+        Ok(piece.to_vec())
+    }
+
+    fn fail<T>(&mut self, failure: Failure) -> Result<T, Failure> {
+        self.state = Progress::Failed(failure.clone());
+        Err(failure)
+    }
+}
+
+fn visible(parts: &http::response::Parts) -> Head {
+    let headers = parts
+        .headers
+        .iter()
+        .filter(|(name, _)| VISIBLE.contains(&name.as_str()))
+        .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
+        .collect();
+    Head { status: parts.status.as_u16(), headers }
+}

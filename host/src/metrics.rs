@@ -1,0 +1,162 @@
+//! Counters and their text form (Prometheus exposition format 0.0.4). Labels are bounded: a new label set
+//! beyond the cap is counted under `other`.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::{Mutex, PoisonError};
+
+/// Most label sets of one metric.
+const MAX_SERIES: usize = 2_000;
+
+/// All metrics of the process.
+#[derive(Default)]
+pub(crate) struct Metrics {
+    series: Mutex<Series>,
+}
+
+#[derive(Default)]
+struct Series {
+    requests: BTreeMap<[String; 3], u64>,
+    calls: BTreeMap<[String; 2], u64>,
+    durations: BTreeMap<[String; 1], (u64, u64)>,
+    refusals: BTreeMap<[String; 1], u64>,
+}
+
+/// What is read at the moment of asking.
+pub(crate) struct Gauges {
+    pub(crate) instances: usize,
+    pub(crate) memory_bytes: usize,
+    pub(crate) audit_writable: bool,
+    pub(crate) audit_lines: u64,
+}
+
+impl Metrics {
+    /// One answered HTTP request; `path` is the route's template.
+    pub(crate) fn http_request(&self, method: &http::Method, path: &str, status: u16) {
+        let method = match method.as_str() {
+            known @ ("GET" | "POST" | "DELETE" | "OPTIONS" | "HEAD" | "PUT" | "PATCH") => known,
+            _ => "other",
+        };
+        let labels = [method.to_owned(), path.to_owned(), status.to_string()];
+        count(&mut self.lock().requests, labels, 1);
+    }
+
+    /// One tool call.
+    pub(crate) fn tool_call(&self, tool: &str, status: &str, microseconds: u64) {
+        let mut series = self.lock();
+        count(&mut series.calls, [tool.to_owned(), status.to_owned()], 1);
+        let entry = match bounded(&series.durations, [tool.to_owned()]) {
+            Some(key) => series.durations.entry(key).or_default(),
+            None => return,
+        };
+        entry.0 = entry.0.saturating_add(microseconds);
+        entry.1 = entry.1.saturating_add(1);
+    }
+
+    /// One request refused before a guest existed, by reason.
+    pub(crate) fn refused(&self, reason: &'static str) {
+        count(&mut self.lock().refusals, [reason.to_owned()], 1);
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Series> {
+        self.series.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The text that `/metrics` answers.
+    pub(crate) fn render(&self, gauges: &Gauges) -> String {
+        let series = self.lock();
+        let mut text = String::with_capacity(4096);
+        let t = &mut text;
+        head(t, "aegis_http_requests_total", "counter", "Answered HTTP requests by method, route and status.");
+        lines(t, "aegis_http_requests_total", ["method", "path", "status"], series.requests.iter().map(|(k, v)| (k, v.to_string())));
+        head(t, "aegis_tool_calls_total", "counter", "Tool calls by tool and status.");
+        lines(t, "aegis_tool_calls_total", ["tool", "status"], series.calls.iter().map(|(k, v)| (k, v.to_string())));
+        head(t, "aegis_tool_duration_seconds_sum", "counter", "Time spent in tool calls, in seconds.");
+        lines(t, "aegis_tool_duration_seconds_sum", ["tool"], series.durations.iter().map(|(k, (sum, _))| (k, seconds(*sum))));
+        head(t, "aegis_tool_duration_seconds_count", "counter", "Tool calls that were timed.");
+        lines(t, "aegis_tool_duration_seconds_count", ["tool"], series.durations.iter().map(|(k, (_, n))| (k, n.to_string())));
+        head(t, "aegis_host_refusals_total", "counter", "Requests refused before or instead of a guest, by reason.");
+        lines(t, "aegis_host_refusals_total", ["reason"], series.refusals.iter().map(|(k, v)| (k, v.to_string())));
+        head(t, "aegis_instances", "gauge", "Guest instances running now.");
+        let _ = writeln!(t, "aegis_instances {}", gauges.instances);
+        head(t, "aegis_instance_memory_bytes", "gauge", "Memory drawn on the budget of all instances.");
+        let _ = writeln!(t, "aegis_instance_memory_bytes {}", gauges.memory_bytes);
+        head(t, "aegis_audit_writable", "gauge", "1 when the audit trail can be written.");
+        let _ = writeln!(t, "aegis_audit_writable {}", u8::from(gauges.audit_writable));
+        head(t, "aegis_audit_lines_total", "counter", "Audit lines written since the start.");
+        let _ = writeln!(t, "aegis_audit_lines_total {}", gauges.audit_lines);
+        text
+    }
+}
+
+fn bounded<const N: usize, V>(map: &BTreeMap<[String; N], V>, key: [String; N]) -> Option<[String; N]> {
+    if map.len() < MAX_SERIES || map.contains_key(&key) {
+        return Some(key);
+    }
+    Some([const { String::new() }; N].map(|_| "other".to_owned()))
+}
+
+fn count<const N: usize>(map: &mut BTreeMap<[String; N], u64>, key: [String; N], by: u64) {
+    if let Some(key) = bounded(map, key) {
+        let value = map.entry(key).or_default();
+        *value = value.saturating_add(by);
+    }
+}
+
+fn head(text: &mut String, name: &str, kind: &str, help: &str) {
+    let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
+}
+
+fn lines<'a, const N: usize>(
+    text: &mut String,
+    name: &str,
+    labels: [&str; N],
+    rows: impl Iterator<Item = (&'a [String; N], String)>,
+) {
+    for (values, value) in rows {
+        let pairs: Vec<String> =
+            labels.iter().zip(values).map(|(label, value)| format!("{label}=\"{}\"", escaped(value))).collect();
+        let _ = writeln!(text, "{name}{{{}}} {value}", pairs.join(","));
+    }
+}
+
+fn escaped(value: &str) -> String {
+    value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+}
+
+fn seconds(microseconds: u64) -> String {
+    format!("{}.{:06}", microseconds / 1_000_000, microseconds % 1_000_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOTHING: Gauges = Gauges { instances: 0, memory_bytes: 0, audit_writable: true, audit_lines: 0 };
+
+    #[test]
+    fn the_names_are_those_of_the_manual() {
+        let metrics = Metrics::default();
+        metrics.http_request(&http::Method::POST, "/mcp", 200);
+        metrics.tool_call("get_issue", "success", 1_500_000);
+        let text = metrics.render(&NOTHING);
+        for line in [
+            "aegis_http_requests_total{method=\"POST\",path=\"/mcp\",status=\"200\"} 1",
+            "aegis_tool_calls_total{tool=\"get_issue\",status=\"success\"} 1",
+            "aegis_tool_duration_seconds_sum{tool=\"get_issue\"} 1.500000",
+            "aegis_tool_duration_seconds_count{tool=\"get_issue\"} 1",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line} not in\n{text}");
+        }
+    }
+
+    #[test]
+    fn a_flood_of_names_does_not_grow_the_table() {
+        let metrics = Metrics::default();
+        for i in 0..MAX_SERIES * 2 {
+            metrics.tool_call(&format!("tool{i}"), "success", 1);
+        }
+        assert!(metrics.lock().calls.len() <= MAX_SERIES + 1);
+        assert!(metrics.render(&NOTHING).contains("tool=\"other\",status=\"other\""));
+    }
+}

@@ -1,0 +1,197 @@
+//! `aegis:gateway/identity`: whose credential arrived. The guest holds a handle; the value stays here.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use http::HeaderValue;
+use sha2::{Digest as _, Sha256};
+use subtle::{ConditionallySelectable as _, ConstantTimeEq as _};
+use wasmtime::component::Resource;
+use zeroize::Zeroizing;
+
+use crate::component::bindings::aegis::gateway::identity::{Claims, Host, HostCaller, Refusal};
+use crate::instance::State;
+
+/// Requests that one principal may have in flight.
+const MAX_IN_FLIGHT: u32 = 8;
+
+/// One `Authorization` value that arrived, and the handle that took its place.
+pub(crate) struct Credential {
+    handle: String,
+    value: Zeroizing<Vec<u8>>,
+}
+
+impl Credential {
+    /// Take the value out of a request and leave a handle for this request alone.
+    pub(crate) fn exchange(value: &HeaderValue) -> (Self, HeaderValue) {
+        let handle = format!("handle-{}", crate::shared::random_name());
+        let header = HeaderValue::from_str(&handle).unwrap_or(HeaderValue::from_static("handle"));
+        (Self { handle, value: Zeroizing::new(value.as_bytes().to_vec()) }, header)
+    }
+}
+
+/// The keys that callers may present: digests and names, never values.
+pub(crate) struct Keys {
+    entries: Vec<(String, [u8; 32])>,
+    /// Authentication is off: everybody is `anonymous`. Only on a loopback bind (checked by the settings).
+    open: bool,
+    in_flight: Arc<Mutex<HashMap<String, u32>>>,
+}
+
+impl Keys {
+    /// From (name, digest of the key).
+    pub(crate) fn new(entries: Vec<(String, [u8; 32])>, open: bool) -> Self {
+        Self { entries, open, in_flight: Arc::default() }
+    }
+
+    /// The name of a key. All entries are compared, in constant time, whether one fits or not.
+    fn find(&self, presented: &[u8]) -> Option<&str> {
+        let digest: [u8; 32] = Sha256::digest(presented).into();
+        let mut found = u64::MAX;
+        for (index, (_, known)) in (0_u64..).zip(&self.entries) {
+            found.conditional_assign(&index, digest.ct_eq(known));
+        }
+        self.entries.get(usize::try_from(found).ok()?).map(|(name, _)| name.as_str())
+    }
+
+    fn enter(&self, subject: &str) -> Option<Slot> {
+        let mut in_flight = self.in_flight.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = in_flight.entry(subject.to_owned()).or_default();
+        if *count >= MAX_IN_FLIGHT {
+            return None;
+        }
+        *count = count.saturating_add(1);
+        Some(Slot { subject: subject.to_owned(), in_flight: self.in_flight.clone() })
+    }
+}
+
+/// One of the places that a principal has; given back when the request ends.
+pub(crate) struct Slot {
+    subject: String,
+    in_flight: Arc<Mutex<HashMap<String, u32>>>,
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        let mut in_flight = self.in_flight.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = in_flight.get_mut(&self.subject) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                in_flight.remove(&self.subject);
+            }
+        }
+    }
+}
+
+/// A proved caller.
+pub(crate) struct Principal {
+    /// Stable name.
+    pub(crate) subject: String,
+    /// What the credential carries.
+    pub(crate) scopes: Vec<String>,
+    _slot: Slot,
+}
+
+/// What a guest holds.
+#[expect(unreachable_pub, reason = "the generated bindings re-export it")]
+pub struct Caller {
+    pub(crate) principal: Arc<Principal>,
+}
+
+impl State {
+    fn prove(&mut self, presented: &str) -> Result<Arc<Principal>, Refusal> {
+        if let Some(principal) = &self.bound.principal {
+            return Ok(principal.clone());
+        }
+        let subject = if self.shared.keys.open {
+            "anonymous".to_owned()
+        } else {
+            let credential =
+                self.bound.credentials.iter().find(|c| c.handle == presented).ok_or(Refusal::Unknown)?;
+            let key = bearer(&credential.value).ok_or(Refusal::Malformed)?;
+            self.shared.keys.find(key).ok_or(Refusal::Unknown)?.to_owned()
+        };
+        let slot = self.shared.keys.enter(&subject).ok_or(Refusal::TooManyConcurrent)?;
+        // A key carries both scopes; the write gate decides what it may do.
+        let scopes = vec!["read:repository".to_owned(), "write:repository".to_owned()];
+        let principal = Arc::new(Principal { subject, scopes, _slot: slot });
+        self.bound.principal = Some(principal.clone());
+        Ok(principal)
+    }
+}
+
+/// The token of `Bearer <token68>` (RFC 9110 section 11.4, RFC 6750 section 2.1); the scheme in any case.
+fn bearer(value: &[u8]) -> Option<&[u8]> {
+    let (scheme, rest) = value.split_at_checked(7)?;
+    if !scheme.eq_ignore_ascii_case(b"bearer ") {
+        return None;
+    }
+    let token = rest.trim_ascii();
+    let fits = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(byte);
+    (!token.is_empty() && token.len() <= 4_096 && token.iter().all(fits)).then_some(token)
+}
+
+impl Host for State {
+    fn authenticate(&mut self, presented: String) -> wasmtime::Result<Result<Resource<Caller>, Refusal>> {
+        match self.prove(&presented) {
+            Ok(principal) => Ok(Ok(self.table.push(Caller { principal })?)),
+            Err(refusal) => Ok(Err(refusal)),
+        }
+    }
+}
+
+impl HostCaller for State {
+    fn claims(&mut self, caller: Resource<Caller>) -> wasmtime::Result<Claims> {
+        let principal = &self.table.get(&caller)?.principal;
+        Ok(Claims {
+            subject: principal.subject.clone(),
+            login: None,
+            client: None,
+            scopes: principal.scopes.clone(),
+        })
+    }
+
+    fn drop(&mut self, caller: Resource<Caller>) -> wasmtime::Result<()> {
+        self.table.delete(caller)?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys() -> Keys {
+        let digest = |key: &str| Sha256::digest(key.as_bytes()).into();
+        Keys::new(vec![("laptop".into(), digest("first-key")), ("ci".into(), digest("second-key"))], false)
+    }
+
+    #[test]
+    fn a_key_is_found_by_its_whole_value_only() {
+        let keys = keys();
+        assert_eq!(keys.find(b"first-key"), Some("laptop"));
+        assert_eq!(keys.find(b"second-key"), Some("ci"));
+        for wrong in ["first-ke", "first-key ", "FIRST-KEY", ""] {
+            assert_eq!(keys.find(wrong.as_bytes()), None, "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn only_bearer_and_one_token_is_a_credential() {
+        assert_eq!(bearer(b"Bearer abc"), Some(b"abc".as_slice()));
+        assert_eq!(bearer(b"bearer abc="), Some(b"abc=".as_slice()));
+        for wrong in ["Bearer ", "Bearer a b", "Basic YTpi", "abc", "", "Bearer a,b", "Bearer\tabc"] {
+            assert_eq!(bearer(wrong.as_bytes()), None, "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn the_ninth_request_in_flight_finds_no_place_until_one_ends() {
+        let keys = keys();
+        let mut slots: Vec<_> = (0..MAX_IN_FLIGHT).map(|_| keys.enter("laptop").unwrap()).collect();
+        assert!(keys.enter("laptop").is_none());
+        assert!(keys.enter("ci").is_some(), "somebody else is not affected");
+        slots.pop();
+        assert!(keys.enter("laptop").is_some());
+    }
+}

@@ -1,0 +1,37 @@
+//! `aegis:gateway/limits`: the subject of every count is the host's to say.
+
+use std::time::{Duration, Instant};
+
+use crate::component::bindings::aegis::gateway::limits::{Admission, Bucket, Host};
+use crate::counters::{Subject, network_of};
+use crate::instance::State;
+
+impl State {
+    fn subject(&self, bucket: Bucket) -> Option<Subject> {
+        match bucket {
+            Bucket::Address => Some(Subject::Address(network_of(self.bound.address))),
+            Bucket::AuthenticationFailures => Some(Subject::Failures(network_of(self.bound.address))),
+            Bucket::Principal => self.bound.principal.as_ref().map(|p| Subject::Principal(p.subject.clone())),
+        }
+    }
+}
+
+impl Host for State {
+    fn admit(&mut self, bucket: Bucket, limit: u32, window_seconds: u32) -> wasmtime::Result<Admission> {
+        let Some(subject) = self.subject(bucket) else {
+            return Ok(Admission::Refused(window_seconds));
+        };
+        let window = Duration::from_secs(window_seconds.into());
+        Ok(match self.shared.counters.admit(subject, limit, window, Instant::now()) {
+            Ok(left) => Admission::Admitted(left),
+            Err(wait) => Admission::Refused(wait),
+        })
+    }
+
+    fn exhausted(&mut self, bucket: Bucket, limit: u32, window_seconds: u32) -> wasmtime::Result<Option<u32>> {
+        let Some(subject) = self.subject(bucket) else {
+            return Ok(Some(window_seconds));
+        };
+        Ok(self.shared.counters.exhausted(&subject, limit, Instant::now()))
+    }
+}

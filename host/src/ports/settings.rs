@@ -1,0 +1,18 @@
+//! `aegis:gateway/settings`: non-secret settings and the prepared policy.
+
+use crate::component::bindings::aegis::gateway::settings::Host;
+use crate::instance::State;
+
+impl Host for State {
+    fn get(&mut self, name: String) -> wasmtime::Result<Option<String>> {
+        Ok(self.shared.guest_values.get(&name).cloned())
+    }
+
+    fn prepared(&mut self, key: String) -> wasmtime::Result<Option<Vec<u8>>> {
+        Ok(self.shared.prepared.get(&key).cloned())
+    }
+
+    fn policy_digest(&mut self) -> wasmtime::Result<String> {
+        Ok(self.shared.policy_digest.clone())
+    }
+}

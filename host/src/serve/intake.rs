@@ -1,0 +1,121 @@
+//! A request before its guest: its id, its source, its host, its body; and after it: the id in the answer, the
+//! count in the metrics.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use hyper::body::Incoming;
+
+use super::answer::Body;
+use super::refusal::Refusal;
+use super::{Server, answer, probes};
+use crate::instance::Bound;
+use crate::ports::identity::Credential;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Answer one request.
+pub(crate) async fn answer(server: &Arc<Server>, request: Request<Incoming>, peer: IpAddr) -> Response<Body> {
+    let method = request.method().clone();
+    let request_id = request_id(request.headers());
+    let route = Arc::new(std::sync::OnceLock::new());
+    let (path, mut response) = match probes::answer(server, &method, request.uri().path(), &request_id) {
+        Some((path, response)) => (path, response),
+        None => {
+            let outcome = through_guest(server, request, peer, &request_id, route.clone()).await;
+            let response = outcome.unwrap_or_else(|refusal| {
+                tracing::info!(event = "refused", reason = refusal.reason(), request_id = %request_id);
+                refusal.answer(&server.shared.metrics, &request_id)
+            });
+            (route.get().map_or("none", String::as_str), response)
+        }
+    };
+    server.shared.metrics.http_request(&method, path, response.status().as_u16());
+    let id = HeaderValue::from_str(&request_id).unwrap_or(HeaderValue::from_static("unknown"));
+    response.headers_mut().insert(REQUEST_ID, id);
+    response
+}
+
+async fn through_guest(
+    server: &Arc<Server>,
+    request: Request<Incoming>,
+    peer: IpAddr,
+    request_id: &str,
+    route: Arc<std::sync::OnceLock<String>>,
+) -> Result<Response<Body>, Refusal> {
+    check_host(&request)?;
+    let (mut parts, body) = request.into_parts();
+    let body = read_body(server, &parts.headers, body).await?;
+    // The permit is taken only now: a slow sender holds a connection, never a place.
+    let permit = server.permits.clone().try_acquire_owned().map_err(|_| Refusal::Busy)?;
+    let address = server.trusted.source(peer, &parts.headers);
+    let credentials = take_credentials(&mut parts.headers);
+    parts.headers.remove(TRANSFER_ENCODING);
+    let id = HeaderValue::from_str(request_id).map_err(|_| Refusal::BodyBroken)?;
+    parts.headers.insert(REQUEST_ID, id);
+    let bound = Bound {
+        request_id: request_id.to_owned(),
+        address,
+        credentials,
+        principal: None,
+        tickets: Arc::default(),
+        route,
+    };
+    answer::from_guest(server, Request::from_parts(parts, Full::new(body)), bound, permit).await
+}
+
+/// The client's id where it is fit to be logged and sent on, else one of ours.
+fn request_id(headers: &HeaderMap) -> String {
+    let fits = |id: &&str| {
+        (1..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
+    };
+    let given = headers.get(REQUEST_ID).and_then(|value| value.to_str().ok()).filter(fits);
+    given.map_or_else(crate::shared::random_name, str::to_owned)
+}
+
+/// One Host, and the same as in an absolute target (RFC 9112 section 3.2).
+fn check_host(request: &Request<Incoming>) -> Result<(), Refusal> {
+    let mut hosts = request.headers().get_all(HOST).iter();
+    let (Some(host), None) = (hosts.next(), hosts.next()) else { return Err(Refusal::BadHost) };
+    let host = host.to_str().map_err(|_| Refusal::BadHost)?;
+    let named = host.parse::<http::uri::Authority>().map_err(|_| Refusal::BadHost)?;
+    if named.as_str().contains('@') {
+        return Err(Refusal::BadHost);
+    }
+    match request.uri().authority() {
+        Some(target) if !target.as_str().eq_ignore_ascii_case(named.as_str()) => Err(Refusal::BadHost),
+        _ => Ok(()),
+    }
+}
+
+/// The whole body, bounded in bytes and time.
+async fn read_body(server: &Server, headers: &HeaderMap, body: Incoming) -> Result<Bytes, Refusal> {
+    let most = server.limits.body_bytes;
+    let announced = headers.get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()).and_then(|v| v.parse::<usize>().ok());
+    if announced.is_some_and(|length| length > most) {
+        return Err(Refusal::BodyTooLarge);
+    }
+    match tokio::time::timeout(server.limits.body, Limited::new(body, most).collect()).await {
+        Err(_) => Err(Refusal::BodyTooSlow),
+        Ok(Ok(whole)) => Ok(whole.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Refusal::BodyTooLarge),
+        Ok(Err(_)) => Err(Refusal::BodyBroken),
+    }
+}
+
+/// Put a handle in the place of each `Authorization` value.
+fn take_credentials(headers: &mut HeaderMap) -> Vec<Credential> {
+    let values: Vec<HeaderValue> = headers.get_all(AUTHORIZATION).iter().cloned().collect();
+    headers.remove(AUTHORIZATION);
+    let exchanged = values.iter().map(Credential::exchange);
+    exchanged
+        .map(|(credential, handle)| {
+            headers.append(AUTHORIZATION, handle);
+            credential
+        })
+        .collect()
+}

@@ -1,0 +1,119 @@
+//! Serving: sockets in front, guests behind.
+//!
+//! Two runtimes. The front one accepts, parses, reads bodies and answers `/health`, `/ready` and `/metrics`; it
+//! never runs a guest, so it answers even when every permit is taken. The other runs guests. Nothing here
+//! decides what a request may do.
+
+mod answer;
+mod front;
+mod intake;
+mod probes;
+mod refusal;
+mod source;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+
+use crate::budget::Budget;
+use crate::guest::Linked;
+use crate::settings::Settings;
+use crate::shared::{Pending, Shared};
+
+/// How long a drain waits for requests and audit lines, after which they are cut off.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// Everything that answering one request needs.
+pub(crate) struct Server {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) linked: Linked,
+    pub(crate) permits: Arc<Semaphore>,
+    pub(crate) capacity: usize,
+    pub(crate) limits: Limits,
+    pub(crate) trusted: source::Trusted,
+    pub(crate) metrics_enabled: bool,
+    draining: AtomicBool,
+}
+
+/// Deadlines and caps of one request, each its own setting.
+#[derive(Clone, Copy)]
+pub(crate) struct Limits {
+    pub(crate) header: Duration,
+    pub(crate) body: Duration,
+    pub(crate) head: Duration,
+    pub(crate) total: Duration,
+    pub(crate) stream: Duration,
+    pub(crate) body_bytes: usize,
+    pub(crate) connections: usize,
+}
+
+impl Server {
+    pub(crate) fn new(shared: Arc<Shared>, linked: Linked, settings: &Settings, capacity: usize) -> Self {
+        let seconds = Duration::from_secs;
+        Self {
+            shared,
+            linked,
+            permits: Arc::new(Semaphore::new(capacity)),
+            capacity,
+            limits: Limits {
+                header: seconds(settings.header_timeout_seconds()),
+                body: seconds(settings.body_timeout_seconds()),
+                head: seconds(settings.answer_timeout_seconds()),
+                total: seconds(settings.total_timeout_seconds()),
+                stream: seconds(settings.stream_timeout_seconds()),
+                body_bytes: usize::try_from(settings.max_request_bytes()).unwrap_or(usize::MAX),
+                connections: usize::try_from(settings.max_connections()).unwrap_or(1_024),
+            },
+            trusted: source::Trusted::new(settings.trusted_proxies()),
+            metrics_enabled: settings.metrics_enabled(),
+            draining: AtomicBool::new(false),
+        }
+    }
+
+    fn draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+}
+
+/// How many instances may run at once.
+pub(crate) fn capacity(settings: &Settings, budget: usize) -> usize {
+    match usize::try_from(settings.max_concurrent_requests()).unwrap_or(0) {
+        0 => Budget::permits(budget),
+        asked => asked,
+    }
+}
+
+/// Serve until SIGTERM or SIGINT, then drain.
+pub(crate) async fn run(server: Server, listener: TcpListener, pending: Pending) -> ExitCode {
+    let server = Arc::new(server);
+    tick(&server.linked.engine);
+    let stop = front::stop_signal();
+    if let Err(error) = front::accept(server.clone(), listener, stop).await {
+        tracing::error!(event = "cannot_listen_for_signals", %error);
+        return ExitCode::FAILURE;
+    }
+    let trail = server.shared.trail.clone();
+    drop(server);
+    let all = pending.drained(DRAIN).await;
+    tracing::info!(event = "stopped", drained = all);
+    trail.close();
+    ExitCode::SUCCESS
+}
+
+/// Advance the epoch once a millisecond, for as long as the engine lives.
+fn tick(engine: &wasmtime::Engine) {
+    let weak = engine.weak();
+    std::thread::spawn(move || {
+        loop {
+            std::thread::sleep(Duration::from_millis(1));
+            match weak.upgrade() {
+                Some(engine) => engine.increment_epoch(),
+                None => break,
+            }
+        }
+    });
+}

@@ -1,0 +1,75 @@
+//! `/health`, `/ready` and `/metrics`: answered on the front runtime, exempt from the Host check.
+
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderValue, Method, Response, StatusCode};
+use serde_json::json;
+
+use super::Server;
+use super::answer::Body;
+use super::refusal::Refusal;
+use crate::metrics::Gauges;
+
+/// The answer, where the path is one of the three; with the route's name for metrics.
+pub(crate) fn answer(
+    server: &Server,
+    method: &Method,
+    path: &str,
+    request_id: &str,
+) -> Option<(&'static str, Response<Body>)> {
+    let (route, kind, status, text) = match path {
+        "/health" => ("/health", "application/json", StatusCode::OK, health()),
+        "/ready" => {
+            let (status, text) = ready(server);
+            ("/ready", "application/json", status, text)
+        }
+        "/metrics" if !server.metrics_enabled => {
+            return Some(("/metrics", Refusal::NotFound.answer(&server.shared.metrics, request_id)));
+        }
+        "/metrics" => ("/metrics", "text/plain; version=0.0.4; charset=utf-8", StatusCode::OK, metrics(server)),
+        _ => return None,
+    };
+    if method != Method::GET && method != Method::HEAD {
+        return Some((route, Refusal::MethodNotAllowed.answer(&server.shared.metrics, request_id)));
+    }
+    let mut response = Response::new(Body::whole(Bytes::from(text)));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Some((route, response))
+}
+
+/// The process is alive and its front runtime answers.
+fn health() -> String {
+    json!({"status": "healthy", "version": env!("CARGO_PKG_VERSION")}).to_string()
+}
+
+/// Whether tool calls can be served now, and if not, why.
+fn ready(server: &Server) -> (StatusCode, String) {
+    let mut reasons = Vec::new();
+    if !server.shared.trail.health().writable {
+        reasons.push("audit_unavailable");
+    }
+    if server.draining() {
+        reasons.push("draining");
+    }
+    let status = if reasons.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let text = json!({
+        "status": if reasons.is_empty() { "ready" } else { "not_ready" },
+        "reasons": reasons,
+        "version": env!("CARGO_PKG_VERSION"),
+        "component": server.shared.component_digest,
+        "policy": server.shared.policy_digest,
+    });
+    (status, text.to_string())
+}
+
+fn metrics(server: &Server) -> String {
+    let health = server.shared.trail.health();
+    server.shared.metrics.render(&Gauges {
+        instances: server.capacity.saturating_sub(server.permits.available_permits()),
+        memory_bytes: server.shared.memory.used(),
+        audit_writable: health.writable,
+        audit_lines: health.lines,
+    })
+}

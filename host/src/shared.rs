@@ -1,0 +1,105 @@
+//! What all requests share: settings, the policy in force, the trail, keys, counters, caches and the way to
+//! Gitea. Made once by `serve`, never changed while serving.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aegis_custody::{Clock, Random, Timestamp};
+
+use crate::audit::Trail;
+use crate::budget::Budget;
+use crate::counters::Counters;
+use crate::egress::Gitea;
+use crate::metrics::Metrics;
+use crate::ports::cache::SharedCache;
+use crate::ports::identity::Keys;
+
+/// The process-wide state behind the ports.
+pub(crate) struct Shared {
+    /// Settings that guests may read, by name.
+    pub(crate) guest_values: HashMap<String, String>,
+    /// The prepared policy, by key.
+    pub(crate) prepared: HashMap<String, Vec<u8>>,
+    /// SHA-256 of the policy document, in hex.
+    pub(crate) policy_digest: String,
+    /// SHA-256 of the component, in hex.
+    pub(crate) component_digest: String,
+    /// The audit trail.
+    pub(crate) trail: Trail,
+    /// Who may call.
+    pub(crate) keys: Keys,
+    /// Rate counters.
+    pub(crate) counters: Counters,
+    /// The cache across requests.
+    pub(crate) cache: SharedCache,
+    /// The only way out.
+    pub(crate) gitea: Gitea,
+    /// Counters for `/metrics`.
+    pub(crate) metrics: Metrics,
+    /// Memory of all instances.
+    pub(crate) memory: Arc<Budget>,
+    /// Work that must end before the process does.
+    pub(crate) pending: Pending,
+    /// The runtime that guests run on.
+    pub(crate) runtime: tokio::runtime::Handle,
+}
+
+/// Work that outlives the request that began it: a write on its way, a line not yet durable.
+///
+/// A drain waits until every [`Pending::guard`] is gone.
+#[derive(Clone)]
+pub(crate) struct Pending {
+    guards: tokio::sync::mpsc::Sender<()>,
+    gone: Arc<tokio::sync::Mutex<tokio::sync::mpsc::Receiver<()>>>,
+}
+
+impl Pending {
+    /// Nothing is pending.
+    pub(crate) fn new() -> Self {
+        let (guards, gone) = tokio::sync::mpsc::channel(1);
+        Self { guards, gone: Arc::new(tokio::sync::Mutex::new(gone)) }
+    }
+
+    /// Hold this while the work goes on.
+    pub(crate) fn guard(&self) -> impl Send + use<> {
+        self.guards.clone()
+    }
+
+    /// Wait for all guards, at most so long; whether all are gone.
+    pub(crate) async fn drained(self, most: Duration) -> bool {
+        let Self { guards, gone } = self;
+        drop(guards);
+        let mut gone = gone.lock().await;
+        tokio::time::timeout(most, gone.recv()).await.is_ok()
+    }
+}
+
+/// The system's clock.
+pub(crate) struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        Timestamp::from_unix_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+    }
+}
+
+/// The system's random source.
+pub(crate) struct SystemRandom;
+
+impl Random for SystemRandom {
+    fn fill(&self, out: &mut [u8]) {
+        // There is no weaker source to fall back to: without randomness nothing may be issued.
+        if getrandom::fill(out).is_err() {
+            std::process::abort();
+        }
+    }
+}
+
+/// A random name of 128 bits, in hex.
+pub(crate) fn random_name() -> String {
+    let mut bytes = [0; 16];
+    SystemRandom.fill(&mut bytes);
+    crate::component::hex(&bytes)
+}
