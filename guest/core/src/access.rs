@@ -1,0 +1,151 @@
+//! Where scope, write mode and policy meet, and the only doors to Gitea.
+//!
+//! [`decide`] is purely local: it answers before anything is recorded or sent. Its [`Permit`], together with an
+//! audit ticket, opens a [`Door`]; there is no other way to a [`Reader`] or a [`Writer`], and no other way to
+//! Gitea. What cannot be read or understood is denied.
+
+mod door;
+mod refused;
+
+#[cfg(test)]
+mod tests;
+
+use aegis_policy::{Effect, Rules};
+
+use crate::audit::Touched;
+use crate::ports::{Claims, Class, Settings, Ticket};
+use crate::settings::Config;
+
+pub use door::{Door, Ground, Reader, Writer};
+pub use refused::Refused;
+
+/// The scope that read tools need.
+pub const READ_SCOPE: &str = "read:repository";
+/// The scope that write tools need.
+pub const WRITE_SCOPE: &str = "write:repository";
+
+/// What a call touches, as its arguments say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Target<'a> {
+    /// Owner and name of the repository.
+    pub repository: Option<(&'a str, &'a str)>,
+    /// Clean paths inside it.
+    pub paths: Vec<&'a str>,
+    /// The ref as given.
+    pub reference: Option<&'a str>,
+}
+
+impl Target<'_> {
+    /// The same, for the record.
+    #[must_use]
+    pub fn recorded(&self) -> Touched {
+        Touched {
+            repository: self.repository.map(|(owner, repo)| (owner.to_owned(), repo.to_owned())),
+            paths: self.paths.iter().map(|path| (*path).to_owned()).collect(),
+            reference: self.reference.map(str::to_owned),
+        }
+    }
+}
+
+/// What is to be decided.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// The tool.
+    pub tool: &'a str,
+    /// Whether it reads or writes.
+    pub class: Class,
+    /// What it touches.
+    pub target: &'a Target<'a>,
+}
+
+/// Scope, write mode and policy agree. Worth nothing without an audit ticket.
+pub struct Permit {
+    class: Class,
+    rules: Rules,
+}
+
+impl core::fmt::Debug for Permit {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Permit").field("class", &self.class).finish_non_exhaustive()
+    }
+}
+
+impl Permit {
+    /// Open the door that this permit is for.
+    #[must_use]
+    pub fn open<'a>(self, ticket: &'a dyn Ticket, ground: Ground<'a>) -> Door<'a> {
+        door::open(self, ticket, ground)
+    }
+}
+
+/// Decide on a call: scope, and for writes write mode and the repository list, and policy.
+///
+/// # Errors
+/// The first of them that does not agree, with the setting or policy line that would allow it.
+pub fn decide(
+    settings: &dyn Settings,
+    config: &Config,
+    claims: &Claims,
+    asked: &Asked<'_>,
+) -> Result<Permit, Refused> {
+    scope(claims, asked.class)?;
+    if asked.class == Class::Write {
+        write_mode(config, asked.target)?;
+    }
+    let rules = Rules::from_prepared(|key| settings.prepared(key), asked.target.repository)
+        .map_err(|_| Refused::PolicyUnreadable)?;
+    policy(&rules, asked)?;
+    Ok(Permit { class: asked.class, rules })
+}
+
+fn scope(claims: &Claims, class: Class) -> Result<(), Refused> {
+    let needed = match class {
+        Class::Read => READ_SCOPE,
+        Class::Write => WRITE_SCOPE,
+    };
+    if claims.scopes.iter().any(|scope| scope == needed) { Ok(()) } else { Err(Refused::Scope { needed }) }
+}
+
+fn write_mode(config: &Config, target: &Target<'_>) -> Result<(), Refused> {
+    if !config.write_mode {
+        return Err(Refused::WriteModeOff);
+    }
+    if config.write_allow_all {
+        return Ok(());
+    }
+    let not_listed = |repository: Option<String>| Err(Refused::NotWritable { repository });
+    let Some((owner, repo)) = target.repository else {
+        return not_listed(None);
+    };
+    let listed = config.write_repositories.iter().any(|(listed_owner, listed_repo)| {
+        listed_owner.eq_ignore_ascii_case(owner)
+            && (listed_repo == "*" || listed_repo.eq_ignore_ascii_case(repo))
+    });
+    if listed { Ok(()) } else { not_listed(Some(format!("{owner}/{repo}"))) }
+}
+
+fn policy(rules: &Rules, asked: &Asked<'_>) -> Result<(), Refused> {
+    let decision = rules.decide(&aegis_policy::Request {
+        tool: asked.tool,
+        class: match asked.class {
+            Class::Read => aegis_policy::Class::Read,
+            Class::Write => aegis_policy::Class::Write,
+        },
+        repository: asked.target.repository,
+        paths: &asked.target.paths,
+    });
+    match decision.effect {
+        Effect::Allow => Ok(()),
+        Effect::Deny => Err(Refused::Policy {
+            reasons: decision.reasons.into_iter().map(|reason| (reason.rule, reason.message)).collect(),
+        }),
+    }
+}
+
+/// Whether the policy lists a repository. Unreadable rules list nothing.
+fn lists(settings: &dyn Settings, owner: &str, repo: &str) -> bool {
+    let target = Target { repository: Some((owner, repo)), ..Target::default() };
+    let asked = Asked { tool: aegis_policy::LISTING_TOOL, class: Class::Read, target: &target };
+    Rules::from_prepared(|key| settings.prepared(key), target.repository)
+        .is_ok_and(|rules| policy(&rules, &asked).is_ok())
+}

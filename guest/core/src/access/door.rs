@@ -1,0 +1,114 @@
+//! The doors to Gitea. A [`Reader`] can only GET; a [`Writer`] can also send the fixed writes, once each.
+
+use aegis_policy::Rules;
+use serde_json::Value;
+
+use super::{Permit, lists};
+use crate::gitea::{self, Answer, Call, Error, Started, Write};
+use crate::ports::{Cache, Class, Settings, Ticket};
+use crate::settings::Config;
+
+/// What a door needs besides the ticket.
+#[derive(Clone, Copy)]
+pub struct Ground<'a> {
+    /// Where the prepared policy is.
+    pub settings: &'a dyn Settings,
+    /// The caller's small cache.
+    pub cache: &'a dyn Cache,
+    /// The settings in force.
+    pub config: &'a Config,
+}
+
+/// The door that a permit opens.
+pub enum Door<'a> {
+    /// For a read tool.
+    Read(Reader<'a>),
+    /// For a write tool.
+    Write(Writer<'a>),
+}
+
+/// Reads from Gitea within one audited call.
+// INVARIANT: made only by `open`, from a permit and a ticket.
+pub struct Reader<'a> {
+    ticket: &'a dyn Ticket,
+    ground: Ground<'a>,
+    rules: Rules,
+}
+
+/// Reads and writes within one audited call.
+// INVARIANT: made only by `open`, from a permit for a write and a ticket.
+pub struct Writer<'a> {
+    reader: Reader<'a>,
+}
+
+pub(super) fn open<'a>(permit: Permit, ticket: &'a dyn Ticket, ground: Ground<'a>) -> Door<'a> {
+    let reader = Reader { ticket, ground, rules: permit.rules };
+    match permit.class {
+        Class::Read => Door::Read(reader),
+        Class::Write => Door::Write(Writer { reader }),
+    }
+}
+
+impl Reader<'_> {
+    /// Read and wait for the answer.
+    ///
+    /// # Errors
+    /// Gitea gave no success.
+    pub fn get(&self, call: Call) -> Result<Answer, Error> {
+        self.start(call)?.finish()
+    }
+
+    /// Start a read, to wait for it later.
+    ///
+    /// # Errors
+    /// The host did not send it.
+    pub fn start(&self, call: Call) -> Result<Started, Error> {
+        gitea::get(self.ticket, call)
+    }
+
+    /// Whether the policy shows a path of the repository that this call is about.
+    #[must_use]
+    pub fn path_visible(&self, path: &str, is_directory: bool) -> bool {
+        self.rules.path_visible(path, is_directory)
+    }
+
+    /// Whether the policy lists a repository.
+    #[must_use]
+    pub fn repository_listed(&self, owner: &str, repo: &str) -> bool {
+        lists(self.ground.settings, owner, repo)
+    }
+
+    /// The settings in force.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        self.ground.config
+    }
+
+    /// A value that this caller was told a moment ago.
+    #[must_use]
+    pub fn recalled(&self, space: &str, key: &str) -> Option<String> {
+        String::from_utf8(self.ground.cache.get(space, key)?).ok()
+    }
+
+    /// Keep a value for this caller for some seconds.
+    pub fn remember(&self, space: &str, key: &str, value: &str, seconds: u32) {
+        self.ground.cache.put(space, key, value.as_bytes(), seconds);
+    }
+}
+
+impl<'a> Writer<'a> {
+    /// The reading half.
+    #[must_use]
+    pub fn reader(&self) -> &Reader<'a> {
+        &self.reader
+    }
+
+    /// Send a write, once, and wait for the answer. It is never sent again: whoever does not know whether it
+    /// happened has to look.
+    ///
+    /// # Errors
+    /// Gitea refused it, or its effect is not known.
+    pub fn send(&self, row: &'static Write, segments: Vec<String>, body: &Value) -> Result<Answer, Error> {
+        gitea::write(self.reader.ticket, row, segments, body)?.finish()
+    }
+}

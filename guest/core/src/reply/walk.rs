@@ -1,0 +1,147 @@
+//! Cleaning and bounding of a whole JSON value.
+
+use aegis_redaction::Redactor;
+use serde_json::{Map, Value};
+
+use super::window::Window;
+
+/// Most characters of an object key.
+const KEY_CHARACTERS: usize = 200;
+/// What a number, a flag or a key costs of the whole, in characters.
+const SMALL: usize = 8;
+/// Most cuts that are told one by one.
+const CUTS_TOLD: usize = 5;
+
+pub(super) struct Walk<'a> {
+    redactor: &'a Redactor,
+    items: usize,
+    characters: usize,
+    left: usize,
+    masked: u32,
+    hostile: u32,
+    path: Vec<String>,
+    cuts: Vec<String>,
+}
+
+impl<'a> Walk<'a> {
+    pub(super) fn new(redactor: &'a Redactor, items: usize, characters: usize, in_all: usize) -> Self {
+        Self {
+            redactor,
+            items,
+            characters,
+            left: in_all,
+            masked: 0,
+            hostile: 0,
+            path: Vec::new(),
+            cuts: Vec::new(),
+        }
+    }
+
+    pub(super) fn masked(&self) -> u32 {
+        self.masked
+    }
+
+    pub(super) fn hostile(&self) -> u32 {
+        self.hostile
+    }
+
+    pub(super) fn window(&mut self, window: Window) -> Map<String, Value> {
+        let text = self.cleaned(window.whole());
+        let (fields, cut) = window.cut(&text, self.characters);
+        self.left = self.left.saturating_sub(text.chars().count().min(self.characters));
+        self.cuts.extend(cut);
+        fields
+    }
+
+    pub(super) fn object(&mut self, object: Map<String, Value>) -> Map<String, Value> {
+        let mut out = Map::new();
+        for (key, value) in object {
+            let key = self.cleaned(&key);
+            let key = aegis_redaction::bound(&key, KEY_CHARACTERS).unwrap_or(&key).to_owned();
+            self.left = self.left.saturating_sub(SMALL.max(key.len()));
+            self.path.push(key.clone());
+            let value = self.value(value);
+            self.path.pop();
+            out.insert(key, value);
+        }
+        out
+    }
+
+    fn value(&mut self, value: Value) -> Value {
+        match value {
+            Value::String(text) => Value::String(self.text(&text)),
+            Value::Array(items) => Value::Array(self.array(items)),
+            Value::Object(object) => Value::Object(self.object(object)),
+            Value::Null | Value::Bool(_) | Value::Number(_) => {
+                self.left = self.left.saturating_sub(SMALL);
+                value
+            }
+        }
+    }
+
+    fn text(&mut self, text: &str) -> String {
+        let cleaned = self.cleaned(text);
+        let most = self.characters.min(self.left);
+        let Some(shorter) = aegis_redaction::bound(&cleaned, most) else {
+            self.left = self.left.saturating_sub(cleaned.chars().count());
+            return cleaned;
+        };
+        let all = cleaned.chars().count();
+        self.left = self.left.saturating_sub(most);
+        self.cuts.push(format!(
+            "{} holds {most} of {all} characters (MAX_TOOL_RESPONSE_CHARS); the rest is in Gitea",
+            self.path.join("/")
+        ));
+        shorter.to_owned()
+    }
+
+    /// Entries that do not fit are left out whole: half an entry would look like all of it.
+    fn array(&mut self, items: Vec<Value>) -> Vec<Value> {
+        let all = items.len();
+        let mut out: Vec<Value> = Vec::new();
+        for (at, item) in items.into_iter().take(self.items).enumerate() {
+            let (cuts, masked, hostile) = (self.cuts.len(), self.masked, self.hostile);
+            self.path.push(at.to_string());
+            let value = self.value(item);
+            self.path.pop();
+            if self.left == 0 && !out.is_empty() {
+                self.cuts.truncate(cuts);
+                (self.masked, self.hostile) = (masked, hostile);
+                break;
+            }
+            out.push(value);
+        }
+        if out.len() < all {
+            let kept = out.len();
+            self.cuts.push(format!(
+                "{} holds {kept} of {all} entries of this page; ask again with limit={kept} or less and go on \
+                 page by page",
+                self.path.join("/")
+            ));
+        }
+        out
+    }
+
+    fn cleaned(&mut self, text: &str) -> String {
+        let cleaned = self.redactor.clean(text);
+        self.masked = self.masked.saturating_add(cleaned.secrets);
+        self.hostile = self.hostile.saturating_add(cleaned.hostile);
+        cleaned.text.into_owned()
+    }
+
+    /// Say what was cut, beside what the tool itself said.
+    pub(super) fn tell_cuts(self, body: &mut Map<String, Value>) {
+        if self.cuts.is_empty() {
+            return;
+        }
+        let more = self.cuts.len().saturating_sub(CUTS_TOLD);
+        let mut told: Vec<String> = Vec::new();
+        told.extend(body.get("truncated_how").and_then(Value::as_str).map(str::to_owned));
+        told.extend(self.cuts.into_iter().take(CUTS_TOLD));
+        if more > 0 {
+            told.push(format!("{more} more cuts"));
+        }
+        body.insert("truncated".to_owned(), true.into());
+        body.insert("truncated_how".to_owned(), told.join("; ").into());
+    }
+}

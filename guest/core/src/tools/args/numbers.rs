@@ -1,0 +1,104 @@
+//! Whole numbers within bounds. A number with a fraction or in a string is refused, never rounded.
+
+use serde_json::{Value, json};
+
+use crate::audit;
+use crate::ports::Recorded;
+use crate::tools::kit::{Arg, ArgumentError, Arguments, Field, paragraph};
+
+/// The largest integer that every JSON reader keeps exactly.
+const LARGEST: u64 = 9_007_199_254_740_991;
+/// Lines are counted this far.
+const LAST_LINE: u64 = 100_000_000;
+/// Pages are counted this far.
+const LAST_PAGE: u64 = 100_000;
+
+/// The number of an issue in its repository.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::tools) struct IssueNumber(pub(in crate::tools) u64);
+
+/// A line of a file, counted from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::tools) struct Line(pub(in crate::tools) u64);
+
+/// A page of a list: `page` and `limit` on the wire, both with defaults.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::tools) struct Paging<const DEFAULT: u32, const MOST: u32> {
+    pub(in crate::tools) page: u32,
+    pub(in crate::tools) limit: u32,
+}
+
+/// A page of what Gitea gives at most fifty of at once.
+pub(in crate::tools) type Page = Paging<30, 50>;
+/// A page of the entries of a file tree.
+pub(in crate::tools) type EntryPage = Paging<200, 1000>;
+
+impl Arg for IssueNumber {
+    fn fields(name: &'static str, doc: &[&str]) -> Vec<Field> {
+        vec![Field::new(name, bounded(LARGEST), paragraph(doc))]
+    }
+
+    fn from_args(name: &'static str, arguments: &mut Arguments) -> Result<Self, ArgumentError> {
+        integer(name, &arguments.required(name)?, LARGEST).map(Self)
+    }
+
+    fn recorded(&self, name: &'static str, recorded: &mut Vec<(String, Recorded)>) {
+        recorded.push((name.to_owned(), audit::scalar(&self.0.to_string())));
+    }
+}
+
+impl Arg for Line {
+    fn fields(name: &'static str, doc: &[&str]) -> Vec<Field> {
+        vec![Field::new(name, bounded(LAST_LINE), paragraph(doc))]
+    }
+
+    fn from_args(name: &'static str, arguments: &mut Arguments) -> Result<Self, ArgumentError> {
+        integer(name, &arguments.required(name)?, LAST_LINE).map(Self)
+    }
+
+    fn recorded(&self, name: &'static str, recorded: &mut Vec<(String, Recorded)>) {
+        recorded.push((name.to_owned(), audit::scalar(&self.0.to_string())));
+    }
+}
+
+impl<const DEFAULT: u32, const MOST: u32> Arg for Paging<DEFAULT, MOST> {
+    fn fields(_name: &'static str, _doc: &[&str]) -> Vec<Field> {
+        let mut limit = bounded(u64::from(MOST));
+        let mut page = bounded(LAST_PAGE);
+        for (schema, default) in [(&mut limit, DEFAULT), (&mut page, 1)] {
+            if let Some(object) = schema.as_object_mut() {
+                object.insert("default".to_owned(), default.into());
+            }
+        }
+        vec![
+            Field::new("page", page, "Which page, counted from 1.").optional(),
+            Field::new("limit", limit, "Entries per page.").optional(),
+        ]
+    }
+
+    fn from_args(_name: &'static str, arguments: &mut Arguments) -> Result<Self, ArgumentError> {
+        let mut number = |name: &str, default: u32, most: u64| match arguments.take(name) {
+            None => Ok(default),
+            Some(value) => integer(name, &value, most).map(|number| u32::try_from(number).unwrap_or(u32::MAX)),
+        };
+        Ok(Self { page: number("page", 1, LAST_PAGE)?, limit: number("limit", DEFAULT, u64::from(MOST))? })
+    }
+
+    fn recorded(&self, _name: &'static str, recorded: &mut Vec<(String, Recorded)>) {
+        for (name, value) in [("page", self.page), ("limit", self.limit)] {
+            recorded.push((name.to_owned(), audit::scalar(&value.to_string())));
+        }
+    }
+}
+
+/// An integer from 1 to `most`.
+pub(super) fn integer(name: &str, value: &Value, most: u64) -> Result<u64, ArgumentError> {
+    value
+        .as_u64()
+        .filter(|number| (1..=most).contains(number))
+        .ok_or_else(|| ArgumentError::new(name, format!("must be an integer from 1 to {most}")))
+}
+
+fn bounded(most: u64) -> Value {
+    json!({ "type": "integer", "minimum": 1, "maximum": most })
+}

@@ -1,0 +1,254 @@
+//! Issues: list, read, open, comment.
+
+mod create;
+
+#[cfg(test)]
+mod tests;
+
+use serde_json::{Value, json};
+
+use super::args::{Comment, FreeText, IssueNumber, IssueState, Labels, Logins, MilestoneChoice, Page, Repo, Title};
+use super::kit::{Entry, Error, Key, Kind, ReadTool, Shape, WriteTool, read, tool, write};
+use super::lookup::{self, Label, LabelSearch};
+use super::paging::{self, HAS_NEXT, LIMIT, PAGE, TOTAL};
+use crate::access::{Reader, Writer};
+use crate::gitea::CREATE_COMMENT;
+use crate::reply::Reply;
+
+pub(super) const LIST_ISSUES: &dyn Entry = read::<ListIssues>();
+pub(super) const GET_ISSUE: &dyn Entry = read::<GetIssue>();
+pub(super) const CREATE_ISSUE: &dyn Entry = write::<CreateIssue>();
+pub(super) const CREATE_ISSUE_COMMENT: &dyn Entry = write::<CreateIssueComment>();
+
+tool! {
+    /// List the issues of a repository, newest first, without their bodies. Pull requests are not issues here.
+    "list_issues" ("List issues") => struct ListIssues {
+        repo: Repo,
+        /// Only issues in this state. Without it, open ones.
+        state: Option<IssueState>,
+        /// Only issues that bear all of these labels, by name.
+        labels: Option<Labels>,
+        page: Page,
+    }
+}
+
+impl ReadTool for ListIssues {
+    const ANSWER: &'static Shape = &Shape(&[
+        Key::own("issues", Kind::Each(&ISSUE_LINE), "The issues of this page."),
+        PAGE,
+        LIMIT,
+        HAS_NEXT,
+        TOTAL,
+    ]);
+
+    fn call(self, gitea: &Reader<'_>) -> Result<Reply, Error> {
+        let Page { page, limit } = paging::page(gitea, self.page);
+        let labels = match LabelSearch::start(gitea, &self.repo, self.labels.as_ref())? {
+            Some(search) => search.finish(gitea)?.all(&self.repo)?,
+            None => Vec::new(),
+        };
+        // The rest is filtered here: Gitea takes the labels of an organisation, commas and double names for
+        // something else.
+        let (theirs, ours): (Vec<Label>, Vec<Label>) =
+            labels.into_iter().partition(|label| !label.organisation && !label.ambiguous && !label.name.contains(','));
+        let mut request = lookup::call(&self.repo, "/repos/{owner}/{repo}/issues")
+            .query("type", "issues")
+            .query("state", self.state.unwrap_or(IssueState::Open).word())
+            .query("milestones", no_milestone())
+            .query("page", page)
+            .query("limit", limit);
+        if !theirs.is_empty() {
+            let names: Vec<&str> = theirs.iter().map(|label| label.name.as_str()).collect();
+            request = request.query("labels", names.join(","));
+        }
+        let answer =
+            gitea.get(request).map_err(|error| Error::or_not_found(error, || no_issues(&self.repo)))?;
+        let has_next = answer.has_next(page, limit);
+        let mut rows = answer.body.as_array().cloned().unwrap_or_default();
+        rows.retain(|row| ours.iter().all(|label| bears(row, label)));
+        let total = if ours.is_empty() {
+            answer.total()
+        } else {
+            paging::total_of_one_page(page, has_next, rows.len())
+        };
+        let reply = Reply::new().with("issues", ISSUE_LINE.each(&Value::Array(rows)));
+        Ok(paging::told(reply, page, limit, has_next, total))
+    }
+}
+
+tool! {
+    /// Read one issue with its body. A pull request's number answers too; pull_request is set then.
+    "get_issue" ("Get issue") => struct GetIssue {
+        repo: Repo,
+        /// Number of the issue in its repository.
+        issue_number: IssueNumber,
+    }
+}
+
+impl ReadTool for GetIssue {
+    const ANSWER: &'static Shape = &Shape(&[Key::own("issue", Kind::Object(&ISSUE), "The issue.")]);
+
+    fn call(self, gitea: &Reader<'_>) -> Result<Reply, Error> {
+        let request =
+            lookup::call(&self.repo, "/repos/{owner}/{repo}/issues/{index}").segment(self.issue_number.0);
+        let missing = || no_issue(&self.repo, self.issue_number);
+        let answer = gitea.get(request).map_err(|error| Error::or_not_found(error, missing))?;
+        Ok(Reply::new().with("issue", ISSUE.of(&answer.body)))
+    }
+}
+
+tool! {
+    /// Open an issue. Labels and milestone are named as people see them and checked before anything is written;
+    /// not_applied tells what Gitea left out. The request is sent once and never repeated.
+    "create_issue" ("Create issue") => struct CreateIssue {
+        repo: Repo,
+        /// Title, one line.
+        title: Title,
+        /// Text of the issue, in Markdown.
+        body: Option<FreeText>,
+        /// Labels by name, of the repository or of its organisation.
+        labels: Option<Labels>,
+        /// Logins of the users to assign.
+        assignees: Option<Logins>,
+        /// Milestone by id or by title; open and closed ones, in any case.
+        milestone: Option<MilestoneChoice>,
+    }
+}
+
+impl WriteTool for CreateIssue {
+    const ANSWER: &'static Shape = &Shape(&[
+        Key::own("issue", Kind::Object(&ISSUE), "The new issue."),
+        Key::own("not_applied", Kind::Each(&NOT_APPLIED), "What was asked for and is not so. Usually empty."),
+    ]);
+
+    fn call(self, gitea: &Writer<'_>) -> Result<Reply, Error> {
+        create::create(self, gitea)
+    }
+}
+
+tool! {
+    /// Comment on an issue. Not for pull requests. The request is sent once and never repeated.
+    "create_issue_comment" ("Comment on issue") => struct CreateIssueComment {
+        repo: Repo,
+        /// Number of the issue in its repository.
+        issue_number: IssueNumber,
+        /// Text of the comment, in Markdown.
+        body: Comment,
+    }
+}
+
+impl WriteTool for CreateIssueComment {
+    const ANSWER: &'static Shape = &Shape(&[
+        Key::own("comment", Kind::Object(&COMMENT), "The new comment."),
+        Key::own("not_applied", Kind::Each(&NOT_APPLIED), "What was asked for and is not so. Usually empty."),
+    ]);
+
+    fn call(self, gitea: &Writer<'_>) -> Result<Reply, Error> {
+        let reader = gitea.reader();
+        let repository = reader.start(lookup::call(&self.repo, "/repos/{owner}/{repo}"))?;
+        let issue = reader.start(
+            lookup::call(&self.repo, "/repos/{owner}/{repo}/issues/{index}").segment(self.issue_number.0),
+        )?;
+        create::writable(repository, &self.repo)?;
+        // Gitea fails with a 500 on an unknown number, and takes the number of a pull request.
+        let missing = || no_issue(&self.repo, self.issue_number);
+        let issue = issue.finish().map_err(|error| Error::or_not_found(error, missing))?;
+        if issue.body.get("pull_request").is_some_and(|pull| !pull.is_null()) {
+            return Err(Error::Unprocessable {
+                reason: "is_a_pull_request",
+                message: format!(
+                    "Number {} of {}/{} is a pull request; this tool comments on issues only.",
+                    self.issue_number.0, self.repo.owner, self.repo.repo
+                ),
+            });
+        }
+        let place = vec![self.repo.owner, self.repo.repo, self.issue_number.0.to_string()];
+        let answer = gitea.send(CREATE_COMMENT, place, &json!({ "body": self.body.0 }))?;
+        let mut not_applied = Vec::new();
+        create::same_text(&answer.body, "body", &self.body.0, &mut not_applied);
+        Ok(Reply::new().with("comment", COMMENT.of(&answer.body)).with("not_applied", not_applied))
+    }
+}
+
+/// A milestone with an empty title (Gitea accepts one) filters every list that names no milestone. So one is
+/// always named that is longer than any title a database column holds: unknown names filter nothing.
+fn no_milestone() -> String {
+    format!("{:-<300}", "no-such-milestone")
+}
+
+fn bears(issue: &Value, label: &Label) -> bool {
+    let labels = issue.get("labels").and_then(Value::as_array).into_iter().flatten();
+    labels.filter_map(|found| found.get("name")?.as_str()).any(|name| name == label.name)
+}
+
+fn no_issues(repo: &Repo) -> String {
+    format!(
+        "There is no repository {}/{}, its issues are turned off, or Gitea does not show them to this user.",
+        repo.owner, repo.repo
+    )
+}
+
+fn no_issue(repo: &Repo, number: IssueNumber) -> String {
+    format!("{}/{} has no issue {}, or Gitea does not show it to this user.", repo.owner, repo.repo, number.0)
+}
+
+const ISSUE_LINE: Shape = Shape(&[
+    Key::pluck("number", "/number", Kind::Number, "Number in its repository."),
+    Key::pluck("title", "/title", Kind::Text, "Title."),
+    Key::pluck("state", "/state", Kind::Text, "open or closed."),
+    Key::pluck("author", "/user/login", Kind::Text, "Who opened it."),
+    Key::pluck("labels", "/labels", Kind::Texts("/name"), "Names of its labels."),
+    Key::pluck("assignees", "/assignees", Kind::Texts("/login"), "Who is assigned."),
+    Key::pluck("milestone", "/milestone/title", Kind::Text, "Title of its milestone."),
+    Key::pluck("comments", "/comments", Kind::Number, "How many comments it has."),
+    Key::pluck("created_at", "/created_at", Kind::Time, "When it was opened."),
+    Key::pluck("updated_at", "/updated_at", Kind::Time, "Last change."),
+    Key::pluck("html_url", "/html_url", Kind::Text, "Its page in Gitea."),
+]);
+
+const ISSUE: Shape = Shape(&[
+    Key::pluck("number", "/number", Kind::Number, "Number in its repository."),
+    Key::pluck("title", "/title", Kind::Text, "Title."),
+    Key::pluck("state", "/state", Kind::Text, "open or closed."),
+    Key::pluck("body", "/body", Kind::Text, "Text, in Markdown."),
+    Key::pluck("author", "/user/login", Kind::Text, "Who opened it."),
+    Key::pluck("labels", "/labels", Kind::Texts("/name"), "Names of its labels."),
+    Key::pluck("assignees", "/assignees", Kind::Texts("/login"), "Who is assigned."),
+    Key::pluck("milestone", "/milestone", Kind::Object(&MILESTONE), "Its milestone."),
+    Key::pluck("comments", "/comments", Kind::Number, "How many comments it has."),
+    Key::pluck("is_locked", "/is_locked", Kind::Flag, "Only members can comment."),
+    Key::pluck("ref", "/ref", Kind::Text, "Branch or tag it is about."),
+    Key::pluck("due_date", "/due_date", Kind::Time, "When it is due."),
+    Key::pluck("created_at", "/created_at", Kind::Time, "When it was opened."),
+    Key::pluck("updated_at", "/updated_at", Kind::Time, "Last change."),
+    Key::pluck("closed_at", "/closed_at", Kind::Time, "When it was closed."),
+    Key::pluck("pull_request", "/pull_request", Kind::Object(&PULL), "Set when this is a pull request."),
+    Key::pluck("html_url", "/html_url", Kind::Text, "Its page in Gitea."),
+]);
+
+const MILESTONE: Shape = Shape(&[
+    Key::pluck("id", "/id", Kind::Number, "Gitea's id."),
+    Key::pluck("title", "/title", Kind::Text, "Title."),
+    Key::pluck("state", "/state", Kind::Text, "open or closed."),
+    Key::pluck("due_on", "/due_on", Kind::Time, "When it is due."),
+]);
+
+const PULL: Shape = Shape(&[
+    Key::pluck("merged", "/merged", Kind::Flag, "It is merged."),
+    Key::pluck("merged_at", "/merged_at", Kind::Time, "When it was merged."),
+    Key::pluck("draft", "/draft", Kind::Flag, "It is a draft."),
+]);
+
+const COMMENT: Shape = Shape(&[
+    Key::pluck("id", "/id", Kind::Number, "Gitea's id."),
+    Key::pluck("author", "/user/login", Kind::Text, "Who wrote it."),
+    Key::pluck("body", "/body", Kind::Text, "Text, in Markdown."),
+    Key::pluck("created_at", "/created_at", Kind::Time, "When it was written."),
+    Key::pluck("html_url", "/html_url", Kind::Text, "Its page in Gitea."),
+]);
+
+const NOT_APPLIED: Shape = Shape(&[
+    Key::own("field", Kind::Text, "The argument."),
+    Key::own("wanted", Kind::Text, "What was asked for."),
+    Key::own("reason", Kind::Text, "Why it is not so, as far as it is known."),
+]);

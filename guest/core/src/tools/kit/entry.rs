@@ -1,0 +1,160 @@
+//! A tool as the catalogue holds it.
+
+use core::marker::PhantomData;
+
+use serde_json::{Map, Value, json};
+
+use super::argument::{paragraph, schema};
+use super::{ArgumentError, Arguments, Error, ReadTool, Shape, Tool, WriteTool};
+use crate::access::{Door, Target};
+use crate::ports::{Class, Recorded};
+use crate::reply::Reply;
+
+/// A tool as the catalogue holds it.
+pub trait Entry: Sync {
+    /// The name on the wire.
+    fn name(&self) -> &'static str;
+    /// A short name for people.
+    fn title(&self) -> &'static str;
+    /// Whether it reads or writes.
+    fn class(&self) -> Class;
+    /// The definition for tools/list: name, title, description, inputSchema, outputSchema, annotations.
+    fn definition(&self) -> Value;
+    /// Parse and check the arguments of a call. Nothing happens yet.
+    ///
+    /// # Errors
+    /// Names the wire field and what is allowed.
+    fn parse(&self, arguments: Map<String, Value>) -> Result<Box<dyn Prepared>, ArgumentError>;
+}
+
+/// A call with good arguments.
+pub trait Prepared {
+    /// What it touches.
+    fn target(&self) -> Target<'_>;
+    /// Its other arguments, for the record.
+    fn recorded(&self) -> Vec<(String, Recorded)>;
+    /// Do it.
+    ///
+    /// # Errors
+    /// Gitea refused or failed, or the arguments do not fit what is there.
+    fn run(self: Box<Self>, door: Door<'_>) -> Result<Reply, Error>;
+}
+
+/// The entry of a read tool.
+pub(in crate::tools) const fn read<T: ReadTool + 'static>() -> &'static dyn Entry {
+    &Reads::<T>(PhantomData)
+}
+
+/// The entry of a write tool.
+pub(in crate::tools) const fn write<T: WriteTool + 'static>() -> &'static dyn Entry {
+    &Writes::<T>(PhantomData)
+}
+
+struct Reads<T>(PhantomData<fn() -> T>);
+struct Writes<T>(PhantomData<fn() -> T>);
+struct ReadCall<T>(T);
+struct WriteCall<T>(T);
+
+impl<T: ReadTool + 'static> Entry for Reads<T> {
+    fn name(&self) -> &'static str {
+        T::NAME
+    }
+
+    fn title(&self) -> &'static str {
+        T::TITLE
+    }
+
+    fn class(&self) -> Class {
+        Class::Read
+    }
+
+    fn definition(&self) -> Value {
+        definition::<T>(T::ANSWER, true)
+    }
+
+    fn parse(&self, arguments: Map<String, Value>) -> Result<Box<dyn Prepared>, ArgumentError> {
+        Ok(Box::new(ReadCall(T::from_args(Arguments::new(arguments))?)))
+    }
+}
+
+impl<T: WriteTool + 'static> Entry for Writes<T> {
+    fn name(&self) -> &'static str {
+        T::NAME
+    }
+
+    fn title(&self) -> &'static str {
+        T::TITLE
+    }
+
+    fn class(&self) -> Class {
+        Class::Write
+    }
+
+    fn definition(&self) -> Value {
+        definition::<T>(T::ANSWER, false)
+    }
+
+    fn parse(&self, arguments: Map<String, Value>) -> Result<Box<dyn Prepared>, ArgumentError> {
+        Ok(Box::new(WriteCall(T::from_args(Arguments::new(arguments))?)))
+    }
+}
+
+impl<T: ReadTool> Prepared for ReadCall<T> {
+    fn target(&self) -> Target<'_> {
+        self.0.target()
+    }
+
+    fn recorded(&self) -> Vec<(String, Recorded)> {
+        self.0.recorded()
+    }
+
+    fn run(self: Box<Self>, door: Door<'_>) -> Result<Reply, Error> {
+        match door {
+            Door::Read(reader) => self.0.call(&reader),
+            Door::Write(_) => Err(wrong_door()),
+        }
+    }
+}
+
+impl<T: WriteTool> Prepared for WriteCall<T> {
+    fn target(&self) -> Target<'_> {
+        self.0.target()
+    }
+
+    fn recorded(&self) -> Vec<(String, Recorded)> {
+        self.0.recorded()
+    }
+
+    fn run(self: Box<Self>, door: Door<'_>) -> Result<Reply, Error> {
+        match door {
+            Door::Write(writer) => self.0.call(&writer),
+            Door::Read(_) => Err(wrong_door()),
+        }
+    }
+}
+
+/// A permit of one class was used for a tool of the other: whoever does that gets nothing.
+fn wrong_door() -> Error {
+    Error::Unprocessable {
+        reason: "wrong_permit",
+        message: "The permit of this call is for another class of tool, so nothing was done.".to_owned(),
+    }
+}
+
+fn definition<T: Tool>(answer: &Shape, read_only: bool) -> Value {
+    json!({
+        "name": T::NAME,
+        "title": T::TITLE,
+        "description": paragraph(T::DOC),
+        "inputSchema": schema(&T::fields()),
+        "outputSchema": answer.output_schema(),
+        "annotations": {
+            "title": T::TITLE,
+            "readOnlyHint": read_only,
+            // Nothing in the catalogue deletes or overwrites.
+            "destructiveHint": false,
+            "idempotentHint": read_only,
+            "openWorldHint": true,
+        },
+    })
+}

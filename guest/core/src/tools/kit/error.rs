@@ -1,0 +1,58 @@
+//! Why a tool came to no result.
+
+use crate::gitea;
+
+/// Why a tool came to no result.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Error {
+    /// Gitea refused or failed.
+    Gitea(gitea::Error),
+    /// Something named in the arguments is not there.
+    NotFound {
+        /// What, and where to look.
+        message: String,
+    },
+    /// The state of things forbids it.
+    Conflict {
+        /// One name for it.
+        reason: &'static str,
+        /// What stands in the way.
+        message: String,
+    },
+    /// Understood, but not possible with these values.
+    Unprocessable {
+        /// One name for it.
+        reason: &'static str,
+        /// Which value, and what would be possible.
+        message: String,
+    },
+}
+
+impl From<gitea::Error> for Error {
+    fn from(error: gitea::Error) -> Self {
+        Self::Gitea(error)
+    }
+}
+
+impl Error {
+    /// What happened and what to do. Not yet cleaned.
+    #[must_use]
+    pub fn message(&self) -> String {
+        match self {
+            Self::Gitea(error) => error.message(),
+            Self::NotFound { message }
+            | Self::Conflict { message, .. }
+            | Self::Unprocessable { message, .. } => message.clone(),
+        }
+    }
+
+    /// This one in place of "not found": where a 404 is about one thing that the caller named.
+    #[must_use]
+    pub fn or_not_found(error: gitea::Error, message: impl FnOnce() -> String) -> Self {
+        if matches!(error, gitea::Error::NotFound { .. }) {
+            Self::NotFound { message: message() }
+        } else {
+            Self::Gitea(error)
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! Things that callers name and Gitea wants otherwise: refs as commits, labels and milestones by name.
+
+mod labels;
+mod milestones;
+mod near;
+
+#[cfg(test)]
+mod tests;
+
+pub(super) use labels::{Label, LabelSearch, Resolved};
+pub(super) use milestones::milestone;
+
+use super::args::{Ref, Repo};
+use super::kit::Error;
+use crate::access::Reader;
+use crate::gitea::{self, Call};
+
+/// Refs move: a commit is remembered for so many seconds, for calls that come in one breath.
+const REF_SECONDS: u32 = 5;
+const REF_SPACE: &str = "ref";
+
+/// A call below a repository: owner and name fill the first two placeholders.
+pub(super) fn call(repo: &Repo, template: &'static str) -> Call {
+    Call::to(template).segment(&repo.owner).segment(&repo.repo)
+}
+
+/// The full id of the commit that a ref names, or of the newest on the default branch. Gitea's endpoints
+/// resolve refs by different rules, so it is done once and the id is used from there on.
+pub(super) fn commit(reader: &Reader<'_>, repo: &Repo, reference: Option<&Ref>) -> Result<String, Error> {
+    if let Some(id) = reference.filter(|reference| is_full_id(&reference.0)) {
+        return Ok(id.0.clone());
+    }
+    let name = reference.map_or("", |reference| reference.0.as_str());
+    let key = format!("{}/{}\n{name}", repo.owner.to_ascii_lowercase(), repo.repo.to_ascii_lowercase());
+    if let Some(id) = reader.recalled(REF_SPACE, &key).filter(|id| is_full_id(id)) {
+        return Ok(id);
+    }
+    let mut newest = call(repo, "/repos/{owner}/{repo}/commits")
+        .query("limit", 1)
+        .query("stat", false)
+        .query("verification", false)
+        .query("files", false);
+    if let Some(reference) = reference {
+        newest = newest.query("sha", &reference.0);
+    }
+    let answer = reader.get(newest).map_err(|error| no_commit(error, repo, reference))?;
+    let id = answer.body.pointer("/0/sha").and_then(serde_json::Value::as_str).filter(|id| is_full_id(id));
+    let id = id.ok_or(gitea::Error::NotJson)?.to_owned();
+    reader.remember(REF_SPACE, &key, &id, REF_SECONDS);
+    Ok(id)
+}
+
+fn no_commit(error: gitea::Error, repo: &Repo, reference: Option<&Ref>) -> Error {
+    let (owner, name) = (&repo.owner, &repo.repo);
+    if matches!(error, gitea::Error::Conflict { .. }) {
+        return Error::Conflict {
+            reason: "repository_empty",
+            message: format!("{owner}/{name} is empty: it has no commits and no files."),
+        };
+    }
+    Error::or_not_found(error, || match reference {
+        Some(reference) => format!(
+            "{owner}/{name} has no branch, tag or commit `{}`, or Gitea does not show the repository to this \
+             user.",
+            reference.0
+        ),
+        None => unseen(repo),
+    })
+}
+
+/// What a 404 on a repository itself means.
+pub(super) fn unseen(repo: &Repo) -> String {
+    format!("There is no repository {}/{}, or Gitea does not show it to this user.", repo.owner, repo.repo)
+}
+
+/// A full object id: 40 hex digits (SHA-1) or 64 (SHA-256), in lower case.
+fn is_full_id(text: &str) -> bool {
+    matches!(text.len(), 40 | 64) && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}

@@ -1,0 +1,135 @@
+//! Repositories: which there are, and what one of them is.
+
+#[cfg(test)]
+mod tests;
+
+use serde_json::Value;
+
+use super::args::{Page, Repo};
+use super::kit::{Entry, Error, Key, Kind, ReadTool, Shape, read, tool};
+use super::lookup;
+use super::paging::{self, HAS_NEXT, HIDDEN, LIMIT, PAGE, TOTAL};
+use crate::access::Reader;
+use crate::gitea::Call;
+use crate::reply::Reply;
+
+pub(super) const LIST_REPOSITORIES: &dyn Entry = read::<ListRepositories>();
+pub(super) const GET_REPOSITORY_INFO: &dyn Entry = read::<GetRepositoryInfo>();
+
+tool! {
+    /// List the repositories that the user can work with: their own, those they collaborate on, and those of
+    /// their organisations. Repositories that the policy does not list are left out.
+    "list_repositories" ("List repositories") => struct ListRepositories {
+        page: Page,
+    }
+}
+
+impl ReadTool for ListRepositories {
+    const ANSWER: &'static Shape = &Shape(&[
+        Key::own("repositories", Kind::Each(&REPOSITORY_LINE), "The repositories of this page, by name."),
+        PAGE,
+        LIMIT,
+        HAS_NEXT,
+        TOTAL,
+        HIDDEN,
+    ]);
+
+    fn call(self, gitea: &Reader<'_>) -> Result<Reply, Error> {
+        let Page { page, limit } = paging::page(gitea, self.page);
+        let answer = gitea.get(Call::to("/user/repos").query("page", page).query("limit", limit))?;
+        let has_next = answer.has_next(page, limit);
+        let rows = answer.body.as_array().map(Vec::as_slice).unwrap_or_default();
+        let shown: Vec<Value> = rows.iter().filter(|row| listed(gitea, row)).cloned().collect();
+        let hidden = rows.len().saturating_sub(shown.len());
+        let total = paging::total_of_one_page(page, has_next, shown.len());
+        let reply = Reply::new()
+            .with("repositories", REPOSITORY_LINE.each(&Value::Array(shown)))
+            .with_some("hidden_by_policy", if hidden > 0 { Some(hidden) } else { None });
+        Ok(paging::told(reply, page, limit, has_next, total))
+    }
+}
+
+tool! {
+    /// Describe one repository: description, default branch, visibility, state, what is enabled in it, and what
+    /// this connection may do there.
+    "get_repository_info" ("Get repository info") => struct GetRepositoryInfo {
+        repo: Repo,
+    }
+}
+
+impl ReadTool for GetRepositoryInfo {
+    const ANSWER: &'static Shape =
+        &Shape(&[Key::own("repository", Kind::Object(&REPOSITORY), "The repository.")]);
+
+    fn call(self, gitea: &Reader<'_>) -> Result<Reply, Error> {
+        let answer = gitea
+            .get(lookup::call(&self.repo, "/repos/{owner}/{repo}"))
+            .map_err(|error| Error::or_not_found(error, || lookup::unseen(&self.repo)))?;
+        Ok(Reply::new().with("repository", REPOSITORY.of(&answer.body)))
+    }
+}
+
+/// A row without a readable name is not shown: nobody could say what the policy thinks of it.
+fn listed(gitea: &Reader<'_>, row: &Value) -> bool {
+    let owner = row.pointer("/owner/login").and_then(Value::as_str);
+    let name = row.get("name").and_then(Value::as_str);
+    owner.zip(name).is_some_and(|(owner, name)| gitea.repository_listed(owner, name))
+}
+
+const REPOSITORY_LINE: Shape = Shape(&[
+    Key::pluck("full_name", "/full_name", Kind::Text, "Owner and name."),
+    Key::pluck("description", "/description", Kind::Text, "What it is for."),
+    Key::pluck("private", "/private", Kind::Flag, "Visible to members only."),
+    Key::pluck("archived", "/archived", Kind::Flag, "Read-only for good."),
+    Key::pluck("fork", "/fork", Kind::Flag, "A fork of another repository."),
+    Key::pluck("default_branch", "/default_branch", Kind::Text, "The branch that is read without a ref."),
+    Key::pluck("language", "/language", Kind::Text, "The main programming language."),
+    Key::pluck("open_issues_count", "/open_issues_count", Kind::Number, "Open issues."),
+    Key::pluck("updated_at", "/updated_at", Kind::Time, "Last change."),
+    Key::pluck("html_url", "/html_url", Kind::Text, "Its page in Gitea."),
+]);
+
+/// The parent of a fork is left out: it can name a repository that the policy or Gitea hides.
+const REPOSITORY: Shape = Shape(&[
+    Key::pluck("id", "/id", Kind::Number, "Gitea's id."),
+    Key::pluck("full_name", "/full_name", Kind::Text, "Owner and name."),
+    Key::pluck("owner", "/owner/login", Kind::Text, "The owner."),
+    Key::pluck("name", "/name", Kind::Text, "The name."),
+    Key::pluck("description", "/description", Kind::Text, "What it is for."),
+    Key::pluck("website", "/website", Kind::Text, "Its own website."),
+    Key::pluck("private", "/private", Kind::Flag, "Visible to members only."),
+    Key::pluck("internal", "/internal", Kind::Flag, "Visible to signed-in users only."),
+    Key::pluck("fork", "/fork", Kind::Flag, "A fork of another repository."),
+    Key::pluck("template", "/template", Kind::Flag, "A template for new repositories."),
+    Key::pluck("mirror", "/mirror", Kind::Flag, "A copy of a repository elsewhere."),
+    Key::pluck("archived", "/archived", Kind::Flag, "Read-only for good."),
+    Key::pluck("empty", "/empty", Kind::Flag, "Without any commit."),
+    Key::pluck("default_branch", "/default_branch", Kind::Text, "The branch that is read without a ref."),
+    Key::pluck("size", "/size", Kind::Number, "Size on disk with history, in KiB."),
+    Key::pluck("language", "/language", Kind::Text, "The main programming language."),
+    Key::pluck("topics", "/topics", Kind::Texts(""), "Topics."),
+    Key::pluck("licenses", "/licenses", Kind::Texts(""), "Licences found in it."),
+    Key::pluck("stars_count", "/stars_count", Kind::Number, "Stars."),
+    Key::pluck("forks_count", "/forks_count", Kind::Number, "Forks."),
+    Key::pluck("open_issues_count", "/open_issues_count", Kind::Number, "Open issues."),
+    Key::pluck("open_pr_counter", "/open_pr_counter", Kind::Number, "Open pull requests."),
+    Key::pluck("release_counter", "/release_counter", Kind::Number, "Releases."),
+    Key::pluck("branch_count", "/branch_count", Kind::Number, "Branches; Gitea 1.27 and newer."),
+    Key::pluck("has_issues", "/has_issues", Kind::Flag, "Issues are enabled."),
+    Key::pluck("has_pull_requests", "/has_pull_requests", Kind::Flag, "Pull requests are enabled."),
+    Key::pluck("has_wiki", "/has_wiki", Kind::Flag, "The wiki is enabled."),
+    Key::pluck("has_releases", "/has_releases", Kind::Flag, "Releases are enabled."),
+    Key::pluck("has_actions", "/has_actions", Kind::Flag, "Actions are enabled."),
+    Key::pluck("permissions", "/permissions", Kind::Object(&PERMISSIONS), "What this connection's token may do."),
+    Key::pluck("object_format_name", "/object_format_name", Kind::Text, "sha1 or sha256."),
+    Key::pluck("created_at", "/created_at", Kind::Time, "Creation."),
+    Key::pluck("updated_at", "/updated_at", Kind::Time, "Last change."),
+    Key::pluck("html_url", "/html_url", Kind::Text, "Its page in Gitea."),
+    Key::pluck("clone_url", "/clone_url", Kind::Text, "For git clone."),
+]);
+
+const PERMISSIONS: Shape = Shape(&[
+    Key::pluck("admin", "/admin", Kind::Flag, "Administer."),
+    Key::pluck("push", "/push", Kind::Flag, "Write."),
+    Key::pluck("pull", "/pull", Kind::Flag, "Read."),
+]);
