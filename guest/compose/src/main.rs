@@ -61,11 +61,7 @@ fn compose(gateway: &Path, edge: &Path) -> Result<Vec<u8>, String> {
     }
 }
 
-fn register(
-    graph: &mut CompositionGraph,
-    name: &str,
-    path: &Path,
-) -> Result<wac_graph::PackageId, String> {
+fn register(graph: &mut CompositionGraph, name: &str, path: &Path) -> Result<wac_graph::PackageId, String> {
     let package = Package::from_file(name, None, path, graph.types_mut())
         .map_err(|error| format!("{}: {error:#}", path.display()))?;
     graph.register_package(package).map_err(|error| format!("{}: {error}", path.display()))

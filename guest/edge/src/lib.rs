@@ -1,1 +1,46 @@
-//! The interfaces of aegis:gateway by standard WASI 0.2 alone, for other wasi:http runtimes.
+//! The interfaces of `aegis:gateway` by standard WASI 0.2 alone, so that a gateway composed with this adapter
+//! runs on any `wasi:http` runtime.
+//!
+//! It keeps the promises that a component can keep by itself: no Gitea call without a proved caller and a durable
+//! intent line, the same list of changes and the same spelling of paths as the native host, no secret readable
+//! through `settings`. What it cannot keep (counters across instances, source addresses, isolation of the
+//! credential from the runtime) is told in `docs/edge.md`. It must not import anything but WASI.
+
+mod audit;
+mod environment;
+mod gitea;
+mod identity;
+mod keys;
+mod limits;
+mod origin;
+mod settings;
+mod state;
+mod telemetry;
+mod trail;
+
+/// What `wit/` says, made into Rust.
+#[expect(
+    unsafe_code,
+    clippy::allow_attributes_without_reason,
+    clippy::allow_attributes,
+    clippy::missing_safety_doc,
+    reason = "generated; nobody can write it otherwise"
+)]
+mod bindings {
+    wit_bindgen::generate!({ path: "../../wit", world: "adapter", generate_all });
+
+    use super::Adapter;
+    export!(Adapter with_types_in self);
+}
+
+/// The one type that carries every exported interface.
+struct Adapter;
+
+impl bindings::exports::aegis::gateway::cache::Guest for Adapter {
+    /// Nothing is kept: an instance may serve one request or many callers, and losing an entry is allowed.
+    fn get(_space: String, _key: String) -> Option<Vec<u8>> {
+        None
+    }
+
+    fn put(_space: String, _key: String, _value: Vec<u8>, _ttl_seconds: u32) {}
+}
