@@ -56,7 +56,9 @@ fn chooses_the_era_by_meta_then_initialize_then_the_version_header() {
 }
 
 /// (why, method, params, headers, JSON-RPC code; 0 where it is accepted). MCP 2026-07-28, basic/transports.
-fn modern_cases() -> Vec<(&'static str, &'static str, Value, Vec<(&'static str, &'static str)>, i64)> {
+type Case = (&'static str, &'static str, Value, Vec<(&'static str, &'static str)>, i64);
+
+fn modern_cases() -> Vec<Case> {
     let list = ("mcp-method", "tools/list");
     let call = ("mcp-method", "tools/call");
     let named = json!({ "_meta": meta("2026-07-28"), "name": "grüße" });
