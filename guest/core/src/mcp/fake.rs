@@ -1,5 +1,6 @@
 //! A world for tests: settings in a map, counters that count, an audit trail that can be read or be broken.
 
+pub(crate) mod dice;
 pub(crate) mod tools;
 
 use std::cell::{Cell, RefCell};

@@ -138,4 +138,4 @@ impl<'de> Visitor<'de> for Strict<'_> {
 }
 
 #[cfg(test)]
-pub(in crate::mcp) mod tests;
+mod tests;

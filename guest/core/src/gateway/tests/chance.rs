@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Answer, FEW, Gateway, PING, Reader, World, body, handle, request};
-use crate::mcp::json::tests::Dice;
+use crate::mcp::fake::dice::Dice;
 
 const METHODS: &[&str] = &["POST", "POST", "POST", "GET", "DELETE", "OPTIONS", "PATCH"];
 const TARGETS: &[&str] = &[

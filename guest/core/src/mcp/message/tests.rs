@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Message, Notification, Request, parse};
 use crate::mcp::error::Fault;
-use crate::mcp::json::tests::Dice;
+use crate::mcp::fake::dice::Dice;
 
 /// (why, body, JSON-RPC code, id to answer to). JSON-RPC 2.0 unless another source is named.
 const REFUSED: &[(&str, &str, i64, &str)] = &[
