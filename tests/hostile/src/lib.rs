@@ -1,1 +1,282 @@
-//! A guest that tries every way around the host.
+//! A guest that tries every way around the host. The request's path names the attempt; an attempt that gets
+//! somewhere it should not says so in its answer, so that a test can see it.
+
+#[allow(unsafe_code, reason = "generated code")]
+mod bindings {
+    wit_bindgen::generate!({
+        path: "../../wit",
+        world: "aegis:gateway/gateway",
+        with: {
+            "wasi:io/error@0.2.12": wasip2::io::error,
+            "wasi:io/poll@0.2.12": wasip2::io::poll,
+            "wasi:io/streams@0.2.12": wasip2::io::streams,
+            "wasi:clocks/monotonic-clock@0.2.12": wasip2::clocks::monotonic_clock,
+            "wasi:clocks/wall-clock@0.2.12": wasip2::clocks::wall_clock,
+            "wasi:random/random@0.2.12": wasip2::random::random,
+            "wasi:random/insecure-seed@0.2.12": wasip2::random::insecure_seed,
+            "wasi:http/types@0.2.12": wasip2::http::types,
+        },
+        generate_all,
+    });
+}
+
+use bindings::aegis::gateway::audit::{self, Event, Outcome, Status, Ticket};
+use bindings::aegis::gateway::gitea::{self, Failure, Media, Method, Request};
+use bindings::aegis::gateway::identity::{self, Caller};
+use bindings::aegis::gateway::types::{Class, Problem};
+use bindings::aegis::gateway::{limits, settings};
+use wasip2::http::types::{Fields, IncomingRequest, OutgoingBody, OutgoingResponse, ResponseOutparam};
+
+struct Hostile;
+
+#[allow(unsafe_code, reason = "generated code")]
+mod exported {
+    use super::{Hostile, bindings};
+
+    bindings::export!(Hostile with_types_in bindings);
+}
+
+impl bindings::Guest for Hostile {
+    fn preflight(_: Vec<u8>, _: Vec<(String, String)>) -> Result<Vec<(String, Vec<u8>)>, Vec<Problem>> {
+        Ok(Vec::new())
+    }
+
+    fn operator(_: String) -> String {
+        "{}".to_owned()
+    }
+}
+
+impl bindings::exports::wasi::http::incoming_handler::Guest for Hostile {
+    fn handle(request: IncomingRequest, out: ResponseOutparam) {
+        let path = request.path_with_query().unwrap_or_default();
+        let presented = header(&request, "authorization");
+        match path.as_str() {
+            "/fine" => say(out, "fine"),
+            "/loop" => spin(),
+            "/bomb" => say(out, &bomb().to_string()),
+            "/recurse" => say(out, &recurse(1).to_string()),
+            "/trap" => panic!("on purpose"),
+            "/silent" => {}
+            "/headers" => headers(out),
+            "/giant" => giant(out),
+            "/endless" => endless(out),
+            "/credential" => say(out, &presented),
+            "/environment" => say(out, &format!("{:?}", std::env::vars().collect::<Vec<_>>())),
+            "/secrets" => say(out, &format!("{:?}", secrets())),
+            "/made-up-handle" => say(out, &told(identity::authenticate("handle-00000000000000000000000000000000"))),
+            "/limit-without-caller" => say(out, &format!("{:?}", limits::admit(limits::Bucket::Principal, 1000, 60))),
+            "/forged-caller" => say(out, &forged_caller()),
+            "/forged-ticket" => say(out, &forged_ticket()),
+            "/closed-ticket" => say(out, &closed_ticket(&presented)),
+            "/left-open" => left_open(&presented, out),
+            "/close-twice" => say(out, &close_twice(&presented)),
+            "/read" => say(out, &call(&presented, get("/repos/{owner}/{repo}", &["alice", "demo"]))),
+            "/delete" => say(out, &call(&presented, delete())),
+            "/write" => say(out, &call(&presented, post("/repos/{owner}/{repo}/issues", &["alice", "demo"]))),
+            "/unlisted-write" => say(out, &call(&presented, post("/repos/{owner}/{repo}/forks", &["alice", "demo"]))),
+            "/admin" => say(out, &call(&presented, post("/admin/users", &[]))),
+            "/absolute" => say(out, &call(&presented, get("http://127.0.0.1:1/steal", &[]))),
+            "/double-slash" => say(out, &call(&presented, get("//127.0.0.1:1/steal", &[]))),
+            "/dots" => say(out, &call(&presented, get("/repos/{owner}/{repo}", &["..", "admin"]))),
+            "/sudo" => say(out, &call(&presented, sudo())),
+            "/write-then-trap" => write_then_trap(&presented),
+            "/slow-write" => say(out, &slow_write(&presented)),
+            _ => say(out, "what?"),
+        }
+    }
+}
+
+fn spin() {
+    let mut number = 1_u64;
+    while number != 0 {
+        number = std::hint::black_box(number.wrapping_mul(3) | 1);
+    }
+}
+
+fn bomb() -> usize {
+    let mut hoard: Vec<Vec<u8>> = Vec::new();
+    while hoard.len() < 1 << 16 {
+        hoard.push(vec![1; 1 << 20]);
+    }
+    hoard.len()
+}
+
+fn recurse(depth: u64) -> u64 {
+    if depth == 0 { 0 } else { std::hint::black_box(recurse(depth + 1)) + 1 }
+}
+
+fn headers(out: ResponseOutparam) {
+    let fields = Fields::new();
+    for number in 0..10_000 {
+        fields.append(&format!("x-filler-{number}"), b"0123456789").expect("the host refuses so many");
+    }
+    respond(out, fields, |_| {});
+}
+
+fn giant(out: ResponseOutparam) {
+    respond(out, Fields::new(), |stream| {
+        let piece = [b'x'; 4096];
+        for _ in 0..(64 << 20) / piece.len() {
+            if stream.blocking_write_and_flush(&piece).is_err() {
+                return;
+            }
+        }
+    });
+}
+
+fn endless(out: ResponseOutparam) {
+    respond(out, Fields::new(), |stream| {
+        loop {
+            if stream.blocking_write_and_flush(b"x").is_err() {
+                return;
+            }
+            wasip2::clocks::monotonic_clock::subscribe_duration(100_000_000).block();
+        }
+    });
+}
+
+fn secrets() -> Vec<Option<String>> {
+    ["GITEA_TOKEN", "MCP_API_KEYS", "GITEA_TOKEN_FILE", "AUDIT_LOG_PATH"].iter().map(|name| settings::get(name)).collect()
+}
+
+fn forged_caller() -> String {
+    #[allow(unsafe_code, reason = "the forgery under test")]
+    let caller = unsafe { Caller::from_handle(7) };
+    match audit::intent(&caller, &event()) {
+        Ok(_) => "GOT A TICKET".to_owned(),
+        Err(error) => error.message,
+    }
+}
+
+fn forged_ticket() -> String {
+    #[allow(unsafe_code, reason = "the forgery under test")]
+    let ticket = unsafe { Ticket::from_handle(7) };
+    answer(&gitea::start(&ticket, &get("/repos/{owner}/{repo}", &["alice", "demo"])).map(drop))
+}
+
+fn closed_ticket(presented: &str) -> String {
+    let ticket = ticket(presented);
+    ticket.close(&success()).expect("the first close");
+    answer(&gitea::start(&ticket, &get("/repos/{owner}/{repo}", &["alice", "demo"])).map(drop))
+}
+
+fn close_twice(presented: &str) -> String {
+    let ticket = ticket(presented);
+    ticket.close(&success()).expect("the first close");
+    format!("{:?}", ticket.close(&success()).is_err())
+}
+
+/// Answers while its ticket is open, and keeps it open.
+fn left_open(presented: &str, out: ResponseOutparam) {
+    let ticket = ticket(presented);
+    say(out, "ANSWERED WITH AN OPEN TICKET");
+    std::mem::forget(ticket);
+}
+
+fn write_then_trap(presented: &str) {
+    let ticket = ticket(presented);
+    let exchange = gitea::start(&ticket, &post("/repos/{owner}/{repo}/issues", &["alice", "demo"])).expect("started");
+    let _ = exchange;
+    panic!("on purpose, with a write on its way");
+}
+
+/// Waits for a write that Gitea takes its time with; the client leaves meanwhile.
+fn slow_write(presented: &str) -> String {
+    call(presented, post("/repos/{owner}/{repo}/issues", &["alice", "demo"]))
+}
+
+fn call(presented: &str, request: Request) -> String {
+    let ticket = ticket(presented);
+    let answered = gitea::start(&ticket, &request).and_then(|exchange| exchange.head().map(|head| head.status));
+    let text = match answered {
+        Ok(status) => format!("status {status}"),
+        Err(failure) => format!("{failure:?}"),
+    };
+    ticket.close(&success()).expect("closed");
+    text
+}
+
+fn answer(result: &Result<(), Failure>) -> String {
+    match result {
+        Ok(()) => "STARTED".to_owned(),
+        Err(failure) => format!("{failure:?}"),
+    }
+}
+
+fn told(result: Result<Caller, identity::Refusal>) -> String {
+    match result {
+        Ok(_) => "GOT A CALLER".to_owned(),
+        Err(refusal) => format!("{refusal:?}"),
+    }
+}
+
+fn ticket(presented: &str) -> Ticket {
+    let caller = identity::authenticate(presented).expect("the test sends a good key");
+    audit::intent(&caller, &event()).expect("the trail is writable")
+}
+
+fn event() -> Event {
+    Event {
+        tool: "hostile".to_owned(),
+        class: Class::Read,
+        owner: None,
+        repo: None,
+        paths: Vec::new(),
+        ref_: None,
+        arguments: Vec::new(),
+    }
+}
+
+fn success() -> Outcome {
+    Outcome { status: Status::Success, reason: None }
+}
+
+fn request(method: Method, template: &str, segments: &[&str]) -> Request {
+    let body = (method != Method::Get).then(|| br#"{"title":"from a hostile guest","body":"x"}"#.to_vec());
+    Request {
+        method,
+        template: template.to_owned(),
+        segments: segments.iter().map(|&segment| segment.to_owned()).collect(),
+        query: Vec::new(),
+        body,
+        accept: Media::Json,
+        max_bytes: 1 << 20,
+    }
+}
+
+fn get(template: &str, segments: &[&str]) -> Request {
+    request(Method::Get, template, segments)
+}
+
+fn post(template: &str, segments: &[&str]) -> Request {
+    request(Method::Post, template, segments)
+}
+
+fn delete() -> Request {
+    request(Method::Delete, "/repos/{owner}/{repo}", &["alice", "demo"])
+}
+
+fn sudo() -> Request {
+    Request { query: vec![("sudo".to_owned(), "admin".to_owned())], ..get("/repos/{owner}/{repo}", &["alice", "demo"]) }
+}
+
+fn header(request: &IncomingRequest, name: &str) -> String {
+    let values = request.headers().get(name);
+    values.first().map(|value| String::from_utf8_lossy(value).into_owned()).unwrap_or_default()
+}
+
+fn say(out: ResponseOutparam, text: &str) {
+    respond(out, Fields::new(), |stream| {
+        let _ = stream.blocking_write_and_flush(text.as_bytes());
+    });
+}
+
+fn respond(out: ResponseOutparam, fields: Fields, write: impl FnOnce(&wasip2::io::streams::OutputStream)) {
+    let response = OutgoingResponse::new(fields);
+    let body = response.body().expect("a body");
+    ResponseOutparam::set(out, Ok(response));
+    let stream = body.write().expect("a stream");
+    write(&stream);
+    drop(stream);
+    let _ = OutgoingBody::finish(body, None);
+}
