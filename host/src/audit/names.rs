@@ -71,7 +71,8 @@ impl Place {
     fn parse(&self, name: String) -> Option<ClosedName> {
         let numbers = name.strip_prefix(&self.stem)?.strip_prefix('-')?.strip_suffix(".jsonl")?;
         let (first, last) = numbers.split_once('-')?;
-        let number = |text: &str| text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse::<u64>().ok())?;
+        let number =
+            |text: &str| text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse::<u64>().ok())?;
         let (first, last) = (number(first)?, number(last)?);
         Some(ClosedName { first, last, name })
     }

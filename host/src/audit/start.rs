@@ -93,7 +93,9 @@ pub(super) fn start(opening: &Opening, world: World) -> Result<Writer, OpenError
         _ => scan_last_closed(fs.as_ref(), &place, &mut verifier, &mut tickets)?,
     };
     let torn = match (&mut file, &segment) {
-        (Some(file), Some(segment)) => recover(fs.as_ref(), &place, file.as_mut(), segment, verifier.chain())?,
+        (Some(file), Some(segment)) => {
+            recover(fs.as_ref(), &place, file.as_mut(), segment, verifier.chain())?
+        }
         _ => None,
     };
 
@@ -202,7 +204,9 @@ fn create_copy(fs: &dyn LogFs, place: &Place, seq: u64) -> Result<(PathBuf, Box<
         let path = place.torn(seq, attempt);
         match fs.create(&path) {
             Ok(file) => return Ok((path, file)),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && attempt < TORN_COPIES => attempt += 1,
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && attempt < TORN_COPIES => {
+                attempt += 1
+            }
             Err(source) => return Err(OpenError::Unwritable { path, source }),
         }
     }
@@ -217,7 +221,8 @@ fn active(
 ) -> Result<Active, OpenError> {
     let stat = file.stat().map_err(unwritable(&place.active))?;
     let first = segment.and_then(|segment| segment.first);
-    let closed = segment.and_then(|segment| segment.last).and_then(|mark| mark.event) == Some(Event::SegmentClose);
+    let closed =
+        segment.and_then(|segment| segment.last).and_then(|mark| mark.event) == Some(Event::SegmentClose);
     Ok(Active {
         id: stat.id,
         file,

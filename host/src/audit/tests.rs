@@ -66,7 +66,8 @@ fn path() -> PathBuf {
 }
 
 fn open_writer(fs: &Arc<dyn LogFs>, clock: &Arc<Hand>, bounds: Bounds) -> Result<Writer, OpenError> {
-    let world = World { fs: Arc::clone(fs), clock: Arc::clone(clock) as Arc<dyn Clock>, random: dice(), bounds };
+    let world =
+        World { fs: Arc::clone(fs), clock: Arc::clone(clock) as Arc<dyn Clock>, random: dice(), bounds };
     start(&opening(&path()), world)
 }
 
@@ -78,9 +79,12 @@ fn verified(files: &[(Option<u64>, Vec<u8>)]) -> Vec<Value> {
         let segment = verifier.segment(&mut &bytes[..], *last_seq, &mut |_| ()).unwrap();
         assert!(!matches!(segment.end, aegis_custody::audit::End::Bad { .. }), "{:?}", segment.end);
         let valid = &bytes[..usize::try_from(segment.bytes).unwrap()];
-        lines.extend(valid.split(|b| *b == b'\n').filter(|line| !line.is_empty()).map(|line| {
-            serde_json::from_slice::<Value>(line).unwrap()
-        }));
+        lines.extend(
+            valid
+                .split(|b| *b == b'\n')
+                .filter(|line| !line.is_empty())
+                .map(|line| serde_json::from_slice::<Value>(line).unwrap()),
+        );
     }
     lines
 }

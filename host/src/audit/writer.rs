@@ -163,8 +163,12 @@ impl Writer {
 
     fn note_outage(&mut self, failure: &Failure) {
         let since = self.clock.now();
-        let outage =
-            self.outage.get_or_insert_with(|| Outage { since, error: failure.to_string(), full: false, attempts: 0 });
+        let outage = self.outage.get_or_insert_with(|| Outage {
+            since,
+            error: failure.to_string(),
+            full: false,
+            attempts: 0,
+        });
         outage.full |= failure.disk_full();
         outage.attempts = outage.attempts.saturating_add(1);
     }
@@ -203,7 +207,9 @@ impl Writer {
         let path = self.place.active.display();
         let found = self.fs.stat(&self.place.active).map_err(doing("look at the audit log"))?;
         let Some(found) = found else {
-            return Err(Failure::Foreign(format!("{path} was moved or removed by somebody else: put it back")));
+            return Err(Failure::Foreign(format!(
+                "{path} was moved or removed by somebody else: put it back"
+            )));
         };
         if found.id != active.id {
             return Err(Failure::Foreign(format!("{path} was replaced by somebody else: put the log back")));

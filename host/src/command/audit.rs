@@ -159,7 +159,9 @@ impl Report {
 
     fn json(&self) -> Value {
         let mark = |mark: Option<Mark>| {
-            mark.map(|mark| json!({"seq": mark.seq, "ts": mark.ts.to_string(), "entry_hash": hash(mark.hash)}))
+            mark.map(
+                |mark| json!({"seq": mark.seq, "ts": mark.ts.to_string(), "entry_hash": hash(mark.hash)}),
+            )
         };
         let torn: Vec<Value> = self
             .torn()
@@ -187,7 +189,12 @@ fn hash(hash: EntryHash) -> String {
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Problem {
-    Problem { path: path.to_path_buf(), line: None, what: format!("cannot be read: {error}"), code: UNREADABLE }
+    Problem {
+        path: path.to_path_buf(),
+        line: None,
+        what: format!("cannot be read: {error}"),
+        code: UNREADABLE,
+    }
 }
 
 /// What is wrong with a segment, also against the line numbers in its name.
@@ -219,8 +226,10 @@ fn files(path: &Path) -> Result<Vec<Listed>, Problem> {
     }
     let place = Place::new(&active);
     let closed = place.map(|place| place.closed_among(names)).unwrap_or_default();
-    let mut files: Vec<_> =
-        closed.into_iter().map(|closed| (path.join(&closed.name), Some((closed.first, closed.last)))).collect();
+    let mut files: Vec<_> = closed
+        .into_iter()
+        .map(|closed| (path.join(&closed.name), Some((closed.first, closed.last))))
+        .collect();
     if active.exists() {
         files.push((active, None));
     }

@@ -13,10 +13,7 @@ mod tamper;
 const LOG_ID: &str = "00112233445566778899aabbccddeeff";
 
 fn members(value: Value) -> Map<String, Value> {
-    match value {
-        Value::Object(members) => members,
-        other => panic!("not an object: {other}"),
-    }
+    serde_json::from_value(value).unwrap()
 }
 
 fn at(millis: i64) -> Timestamp {
@@ -43,10 +40,9 @@ fn verify(bytes: &[u8]) -> Segment {
 }
 
 fn fault(bytes: &[u8]) -> Fault {
-    match verify(bytes).end {
-        End::Bad { fault, .. } => fault,
-        end => panic!("accepted: {end:?}"),
-    }
+    let end = verify(bytes).end;
+    let End::Bad { fault, .. } = end else { panic!("accepted: {end:?}") };
+    fault
 }
 
 /// One sealed line and what it parses to as plain JSON.

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::sim::{Fault, Sim};
-use super::{Bounds, Entry, Hand, LogFs, OpenError, Writer, call, clock, entry, events, open_writer, path, verified};
+use super::{
+    Bounds, Entry, Hand, LogFs, OpenError, Writer, call, clock, entry, events, open_writer, path, verified,
+};
 
 /// Small enough that the run rotates several times.
 const SMALL: Bounds = Bounds { size: 2_000, age: 1_000_000 };
@@ -88,15 +90,16 @@ fn power_lost_at_any_operation_loses_nothing_that_was_acknowledged() {
 #[test]
 fn an_error_while_the_log_is_reopened_loses_nothing() {
     let sim = Sim::default();
-    let clock = clock();
-    let acked = run(&sim, &clock, "first");
+    let now = clock();
+    let acked = run(&sim, &now, "first");
     let mut torn = sim.read(&path()).unwrap();
     torn.extend(b"{\"v\":1,\"seq\":");
     sim.write(&path(), &torn);
     let before = sim.operations();
-    drop(open(&sim, &clock).unwrap());
+    drop(open(&sim, &now).unwrap());
     for index in 0..sim.operations() - before {
-        let again = Sim::default();
+        // The same log again, from the same time on.
+        let (again, clock) = (Sim::default(), clock());
         let mut acked = run(&again, &clock, "first");
         again.write(&path(), &torn);
         again.plan(index, Fault::Power);

@@ -1,0 +1,245 @@
+//! The queue and its thread: who is answered, when, and with what.
+
+use std::io;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+
+use super::super::fs::{LockError, LogFile, LogFs, Stat};
+use super::super::{QUEUE, Trail};
+use super::sim::{Fault, Sim};
+use super::{Bounds, World, clock, dice, entry, events, opening, path, verified};
+
+fn open(fs: impl LogFs + 'static) -> Trail {
+    let world = World { fs: Arc::new(fs), clock: clock(), random: dice(), bounds: Bounds::default() };
+    Trail::open_in(opening(&path()), world).unwrap()
+}
+
+/// A simulated disk whose file operations wait at a gate once it is shut.
+#[derive(Clone)]
+struct Gated {
+    sim: Sim,
+    gate: Arc<Mutex<Option<Receiver<Gate>>>>,
+}
+
+enum Gate {
+    Pass,
+    Panic,
+}
+
+impl Gated {
+    fn new() -> Self {
+        Self { sim: Sim::default(), gate: Arc::default() }
+    }
+
+    /// From now on nothing is looked at until the sender says so, or is dropped.
+    fn shut(&self) -> Sender<Gate> {
+        let (sender, receiver) = channel();
+        *self.gate.lock().unwrap() = Some(receiver);
+        sender
+    }
+
+    /// Until somebody waits at the gate.
+    fn entered(&self) {
+        while self.gate.lock().unwrap().is_some() {
+            std::thread::yield_now();
+        }
+    }
+
+    fn wait(&self) {
+        let gate = self.gate.lock().unwrap().take();
+        if let Some(gate) = gate
+            && matches!(gate.recv(), Ok(Gate::Panic))
+        {
+            panic!("the test asked for this");
+        }
+    }
+}
+
+impl LogFs for Gated {
+    fn create_dir(&self, dir: &Path) -> io::Result<()> {
+        self.sim.create_dir(dir)
+    }
+    fn lock(&self, path: &Path) -> Result<Box<dyn Send>, LockError> {
+        self.sim.lock(path)
+    }
+    fn open(&self, path: &Path) -> io::Result<Option<Box<dyn LogFile>>> {
+        self.sim.open(path)
+    }
+    fn create(&self, path: &Path) -> io::Result<Box<dyn LogFile>> {
+        self.sim.create(path)
+    }
+    fn stat(&self, path: &Path) -> io::Result<Option<Stat>> {
+        self.wait();
+        self.sim.stat(path)
+    }
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.sim.rename(from, to)
+    }
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        self.sim.remove(path)
+    }
+    fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
+        self.sim.list(dir)
+    }
+    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
+        self.sim.sync_dir(dir)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_writers_share_batches_and_each_learns_its_own_line() {
+    let sim = Sim::default();
+    let trail = open(sim.clone());
+    let mut writers = Vec::new();
+    for n in 0..64 {
+        let trail = trail.clone();
+        writers.push(tokio::spawn(async move {
+            let mut acked = Vec::new();
+            for m in 0..20 {
+                let id = format!("{n}-{m}");
+                acked.push((trail.append(entry(&id)).await.unwrap().seq, id));
+            }
+            acked
+        }));
+    }
+    let mut acked = Vec::new();
+    for writer in writers {
+        acked.extend(writer.await.unwrap());
+    }
+    let health = trail.health();
+    trail.close();
+    let lines = verified(&sim.log(&path()));
+    assert_eq!(lines.len(), 1 + 64 * 20 + 1);
+    for (seq, id) in acked {
+        assert_eq!(lines[usize::try_from(seq - 1).unwrap()]["reason"], id);
+    }
+    assert!(health.writable && health.queue_depth == 0 && health.lines == 1281);
+    assert!(health.batches <= 1280 && health.syncs >= health.batches);
+}
+
+#[tokio::test]
+async fn what_waits_behind_a_slow_disk_becomes_one_batch() {
+    let disk = Gated::new();
+    let gate = disk.shut();
+    let trail = open(disk.clone());
+    let sent = Arc::new(AtomicUsize::new(0));
+    let waiting: Vec<_> = (0..100)
+        .map(|n| {
+            let (trail, sent) = (trail.clone(), Arc::clone(&sent));
+            tokio::spawn(async move {
+                sent.fetch_add(1, Ordering::AcqRel);
+                trail.append(entry(&n.to_string())).await
+            })
+        })
+        .collect();
+    // All are sent before the disk answers.
+    while sent.load(Ordering::Acquire) < 100 {
+        tokio::task::yield_now().await;
+    }
+    drop(gate);
+    for waiter in waiting {
+        waiter.await.unwrap().unwrap();
+    }
+    // The thread may have taken a part before it came to the gate, and the rest after.
+    assert!(trail.health().batches <= 2, "{:?}", trail.health());
+    trail.close();
+}
+
+#[tokio::test]
+async fn nobody_waits_longer_than_the_deadline() {
+    let disk = Gated::new();
+    let trail = open(disk.clone());
+    let gate = disk.shut();
+    tokio::time::pause();
+    let refused = trail.append(entry("slow")).await.unwrap_err();
+    assert!(refused.to_string().contains("2 seconds"), "{refused}");
+    drop(gate);
+    trail.close();
+    let lines = verified(&disk.sim.log(&path()));
+    assert_eq!(events(&lines), ["log_open", "security_event", "log_close"]);
+}
+
+#[tokio::test]
+async fn everybody_who_waits_is_refused_at_once_when_the_writer_dies() {
+    let disk = Gated::new();
+    let trail = open(disk.clone());
+    let gate = disk.shut();
+    let waiting: Vec<_> = (0..50)
+        .map(|_| {
+            let trail = trail.clone();
+            tokio::spawn(async move { trail.append(entry("waiting")).await })
+        })
+        .collect();
+    tokio::task::yield_now().await;
+    gate.send(Gate::Panic).unwrap();
+    for waiter in waiting {
+        let refused = waiter.await.unwrap().unwrap_err().to_string();
+        assert!(refused.contains("ended") || refused.contains("closed"), "{refused}");
+    }
+    trail.close();
+    assert!(!trail.health().writable);
+    trail.append(entry("late")).await.unwrap_err();
+}
+
+#[tokio::test]
+async fn an_outage_refuses_and_keeps_what_was_pushed_and_ends_without_a_restart() {
+    let sim = Sim::default();
+    let trail = open(sim.clone());
+    sim.plan(0, Fault::From(io::ErrorKind::StorageFull));
+    trail.push(entry("pushed"));
+    let refused = trail.append(entry("refused")).await.unwrap_err();
+    assert!(refused.to_string().contains("audit log"), "{refused}");
+    assert!(!trail.health().writable && trail.health().last_error.is_some());
+    sim.heal();
+    trail.append(entry("after")).await.unwrap();
+    assert!(trail.health().writable);
+    trail.close();
+    let lines = verified(&sim.log(&path()));
+    assert_eq!(events(&lines)[1], "audit_disk_full");
+    assert_eq!((&lines[2]["reason"], &lines[3]["reason"]), (&"pushed".into(), &"after".into()));
+    assert_eq!(lines.len(), 5);
+}
+
+#[tokio::test]
+async fn a_full_queue_refuses_at_once_and_counts_what_it_loses() {
+    let disk = Gated::new();
+    let trail = open(disk.clone());
+    let gate = disk.shut();
+    trail.push(entry("first"));
+    disk.entered();
+    for n in 0..3 * QUEUE {
+        trail.push(entry(&n.to_string()));
+    }
+    let lost = trail.health().lost;
+    assert_eq!(lost, u64::try_from(2 * QUEUE).unwrap());
+    let refused = trail.append(entry("refused")).await.unwrap_err();
+    assert!(refused.to_string().contains("waiting"), "{refused}");
+    drop(gate);
+    trail.close();
+    let lines = verified(&disk.sim.log(&path()));
+    let told: u64 = lines
+        .iter()
+        .filter(|line| line["event"] == "lines_lost")
+        .map(|line| line["count"].as_u64().unwrap())
+        .sum();
+    assert_eq!(told, lost);
+    let kept = lines.iter().filter(|line| line["event"] == "security_event").count();
+    assert_eq!(kept, 1 + QUEUE);
+}
+
+#[tokio::test]
+async fn a_stop_writes_what_waits_and_says_so() {
+    let sim = Sim::default();
+    let trail = open(sim.clone());
+    for n in 0..3_000 {
+        trail.push(entry(&n.to_string()));
+    }
+    trail.close();
+    trail.close();
+    let lines = verified(&sim.log(&path()));
+    assert_eq!(lines.len(), 3_002);
+    assert_eq!(lines.last().unwrap()["event"], "log_close");
+    trail.append(entry("late")).await.unwrap_err();
+}
