@@ -7,7 +7,7 @@ mod exchange;
 mod ports;
 
 /// The generated bindings; WASI's own types come from the `wasip2` crate.
-#[expect(missing_docs, unsafe_code, unreachable_pub, clippy::all, reason = "generated code")]
+#[expect(unsafe_code, reason = "generated code")]
 mod bindings {
     wit_bindgen::generate!({
         path: "../../wit",

@@ -4,6 +4,7 @@
 //! holds that). Nothing here reads a clock, a file, the environment or the network: the ports do, and in the
 //! product the native host stands behind them (see `wit/`).
 //!
+//! - [`preflight`]: policy and settings checked before anything is served.
 //! - [`gateway`]: one HTTP request in, one answer out; routes, hosts, origins, refusals on the wire.
 //! - [`admission`]: who is calling and whether there is room for one more request.
 //! - [`mcp`]: the Model Context Protocol in both eras; `mcp::call` is the path of every tool call.
@@ -15,6 +16,7 @@
 //! - [`settings`]: the settings a guest may read, typed.
 //! - [`ports`]: what the world offers.
 
+pub mod preflight;
 pub mod gateway;
 pub mod admission;
 pub mod mcp;

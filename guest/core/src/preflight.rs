@@ -1,0 +1,136 @@
+//! Before anything is served: is the policy a policy, are the settings settings? And the questions that the
+//! command line asks of production code. Neither touches a port, so neither can act.
+
+use aegis_policy::Document;
+use serde_json::{Value, json};
+
+use crate::settings::Config;
+use crate::tools::Catalogue;
+
+/// One mistake, with its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The setting's name, or `policy`.
+    pub source: String,
+    /// 1-based line in the policy; 0 where there is none.
+    pub line: u32,
+    /// 1-based column in the policy; 0 where there is none.
+    pub column: u32,
+    /// What is wrong and what is allowed.
+    pub message: String,
+}
+
+/// Check the policy document and the settings. The answer is the policy in prepared form, by key.
+///
+/// # Errors
+/// Every problem found; nothing may be served then.
+pub fn preflight(
+    policy: &[u8],
+    settings: &[(String, String)],
+    catalogue: &Catalogue,
+) -> Result<Vec<(String, Vec<u8>)>, Vec<Problem>> {
+    let mut problems: Vec<Problem> = Config::check(settings)
+        .into_iter()
+        .map(|(source, message)| Problem { source, line: 0, column: 0, message })
+        .collect();
+    let document = match Document::parse(policy) {
+        Ok(document) => Some(document),
+        Err(found) => {
+            problems.extend(found.into_iter().map(|p| in_policy(p.line, p.column, p.message)));
+            None
+        }
+    };
+    problems.extend(document.iter().flat_map(|document| unknown_tools(document, catalogue)));
+    match document {
+        Some(document) if problems.is_empty() => Ok(document.prepare()),
+        _ => Err(problems),
+    }
+}
+
+fn in_policy(line: u32, column: u32, message: String) -> Problem {
+    Problem { source: "policy".to_owned(), line, column, message }
+}
+
+/// A rule about a tool that does not exist protects nothing, and whoever wrote it believes that it does.
+fn unknown_tools(document: &Document, catalogue: &Catalogue) -> Vec<Problem> {
+    let unknown = |name: &str| {
+        name != "*" && !name.starts_with("automation_") && catalogue.find(name).is_none() && !LATER.contains(&name)
+    };
+    document
+        .tool_names()
+        .filter(|(name, _)| unknown(name))
+        .map(|(name, line)| in_policy(line, 1, format!("there is no tool named {name:?}; `GET /mcp/tools` lists them")))
+        .collect()
+}
+
+/// Names of the manual whose tools are not in this version: a policy written for them stays valid.
+const LATER: &[&str] = &[
+    "add_labels", "assign_issue", "compare_refs", "create_branch", "create_label", "create_milestone",
+    "create_pr_comment", "create_pull_request", "create_release", "edit_issue_comment", "edit_release", "get_branch",
+    "get_commit_diff", "get_commit_status", "get_latest_release", "get_pull_request", "get_release",
+    "get_repo_languages", "list_branches", "list_commits", "list_issue_comments", "list_labels", "list_milestones",
+    "list_org_repositories", "list_organizations", "list_pull_request_commits", "list_pull_request_files",
+    "list_pull_requests", "list_releases", "list_repo_topics", "list_tags", "remove_labels", "search_code",
+    "update_issue", "update_label",
+];
+
+/// Answer one question of the command line. Commands: `{"command":"tools"}`, the catalogue as a client sees it.
+#[must_use]
+pub fn operator(command: &str, catalogue: &Catalogue) -> String {
+    let asked: Value = serde_json::from_str(command).unwrap_or_default();
+    let answer = match asked.get("command").and_then(Value::as_str) {
+        Some("tools") => {
+            let tools: Vec<Value> = catalogue.tools.iter().map(|tool| tool.definition()).collect();
+            json!({"tools": tools, "instructions": catalogue.instructions})
+        }
+        _ => json!({"error": "unknown command; known: tools"}),
+    };
+    answer.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tools::CATALOGUE;
+
+    fn settings() -> Vec<(String, String)> {
+        vec![("GITEA_URL".to_owned(), "https://git.example.com".to_owned())]
+    }
+
+    #[test]
+    fn the_built_in_policy_passes() {
+        let prepared = preflight(aegis_policy::DEFAULT_DOCUMENT.as_bytes(), &settings(), &CATALOGUE).unwrap();
+        assert!(prepared.iter().any(|(key, _)| key == aegis_policy::GLOBALS_KEY));
+    }
+
+    #[test]
+    fn a_rule_about_a_tool_that_does_not_exist_is_a_problem_with_its_line() {
+        let policy = b"defaults:\n  read: allow\ntools:\n  deny:\n    - get_isue\n    - search_code\n";
+        let problems = preflight(policy, &settings(), &CATALOGUE).unwrap_err();
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        assert_eq!((problems[0].line, problems[0].source.as_str()), (5, "policy"));
+        assert!(problems[0].message.contains("get_isue"));
+    }
+
+    #[test]
+    fn every_name_kept_for_later_is_really_missing() {
+        for name in LATER {
+            assert!(CATALOGUE.find(name).is_none(), "{name} exists now: take it out of LATER");
+        }
+    }
+
+    #[test]
+    fn problems_of_settings_and_policy_come_together() {
+        let settings = [("MAX_FILE_SIZE_BYTES".to_owned(), "many".to_owned())];
+        let problems = preflight(b"nonsense: true\n", &settings, &CATALOGUE).unwrap_err();
+        let sources: Vec<&str> = problems.iter().map(|p| p.source.as_str()).collect();
+        assert!(sources.contains(&"policy") && sources.contains(&"MAX_FILE_SIZE_BYTES"), "{problems:?}");
+    }
+
+    #[test]
+    fn the_operator_is_told_what_it_may_ask() {
+        assert!(operator("{}", &CATALOGUE).contains("unknown command"));
+        assert!(operator("not json", &CATALOGUE).contains("unknown command"));
+        assert!(operator(r#"{"command":"tools"}"#, &CATALOGUE).contains("get_file_contents"));
+    }
+}
