@@ -1,1 +1,6 @@
-//! Black-box tests of AegisGitea-MCP and the sample Gitea they run against.
+//! Black-box tests of AegisGitea-MCP: what they share.
+//! Talks to the built program over HTTP alone; links none of its crates.
+
+#[path = "../forge/mod.rs"]
+pub mod forge;
+pub mod http;

@@ -1,0 +1,167 @@
+//! The forge: a sample Gitea. A test double with memory, not a mock: it answers as Gitea 1.27 (or 1.26) does,
+//! with the traps that a naive fake would hide, remembers every request, and names each one that the product
+//! should never have sent. It binds to loopback, reads no clock and no chance, and holds no real secret.
+
+mod auth;
+mod call;
+mod commits;
+mod contents;
+mod git;
+mod intent;
+mod issues;
+mod labels;
+mod paging;
+mod people;
+mod plant;
+mod repos;
+mod routes;
+mod seeding;
+mod server;
+mod time;
+mod trees;
+mod watch;
+pub mod world;
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+pub use seeding::{BIDI, CANARY, CANARY_TOKEN};
+pub use watch::{Fault, FaultKind, Seen};
+
+/// Which Gitea is played.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Version {
+    /// Gitea 1.27.0.
+    #[default]
+    V1_27,
+    /// Gitea 1.26.3.
+    V1_26,
+}
+
+impl Version {
+    /// As `GET /version` says it.
+    #[must_use]
+    pub fn number(self) -> &'static str {
+        match self {
+            Self::V1_27 => "1.27.0",
+            Self::V1_26 => "1.26.3",
+        }
+    }
+}
+
+/// How a forge is started. The default is an unseeded 1.27 on a free port that looks at no audit file.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Seed [`CANARY`], [`CANARY_TOKEN`] and [`BIDI`] into every free-text string.
+    pub canary: bool,
+    /// Which Gitea is played.
+    pub version: Version,
+    /// JSON lines in which every API request must find its intent.
+    pub audit: Option<PathBuf>,
+    /// Port on 127.0.0.1; none for a free one.
+    pub port: Option<u16>,
+    /// Give `alice/demo` a milestone with an empty title, which silently filters its issue lists.
+    pub empty_milestone: bool,
+}
+
+/// A running forge. Dropping it closes every connection.
+#[derive(Debug)]
+pub struct Forge {
+    url: String,
+    shared: Arc<Shared>,
+    listener: JoinHandle<()>,
+}
+
+/// What the connections share.
+#[derive(Debug)]
+struct Shared {
+    root: String,
+    version: Version,
+    canary: bool,
+    world: Mutex<world::World>,
+    watch: Mutex<watch::Watch>,
+    intents: Option<Mutex<intent::Intents>>,
+}
+
+impl Forge {
+    /// Build the world and serve it on loopback.
+    ///
+    /// # Panics
+    /// When the port cannot be bound.
+    pub async fn start(options: Options) -> Self {
+        let address = ("127.0.0.1", options.port.unwrap_or(0));
+        let listener = TcpListener::bind(address).await.unwrap_or_else(|error| {
+            panic!("the forge cannot listen on {}:{}: {error}; choose another port", address.0, address.1)
+        });
+        let port = listener.local_addr().map_or(address.1, |bound| bound.port());
+        let url = format!("http://127.0.0.1:{port}");
+        let shared = Arc::new(Shared {
+            root: url.clone(),
+            version: options.version,
+            canary: options.canary,
+            world: Mutex::new(plant::world(seeding::Seeding(options.canary), options.empty_milestone)),
+            watch: Mutex::new(watch::Watch::default()),
+            intents: options.audit.map(|path| Mutex::new(intent::Intents::new(path))),
+        });
+        let listener = tokio::spawn(server::serve(listener, shared.clone()));
+        Self { url, shared, listener }
+    }
+
+    /// `http://127.0.0.1:PORT`, no slash at the end.
+    #[must_use]
+    pub fn url(&self) -> String {
+        self.url.clone()
+    }
+
+    /// Every request so far, in the order of arrival.
+    #[must_use]
+    pub fn requests(&self) -> Vec<Seen> {
+        held(&self.shared.watch).seen.clone()
+    }
+
+    /// Everything that the product should not have sent, in plain words.
+    #[must_use]
+    pub fn violations(&self) -> Vec<String> {
+        held(&self.shared.watch).violations.clone()
+    }
+
+    /// Forget requests and violations; the world stays as it is.
+    pub fn forget(&self) {
+        let mut watch = held(&self.shared.watch);
+        watch.seen.clear();
+        watch.violations.clear();
+    }
+
+    /// Let the next request that matches go wrong. Faults for the same path come one after the other.
+    pub fn next_fault(&self, fault: Fault) {
+        held(&self.shared.watch).faults.push_back(fault);
+    }
+
+    /// Id of the commit that a name stands for; `repo` is `owner/name`.
+    #[must_use]
+    pub fn commit(&self, repo: &str, name: &str) -> Option<String> {
+        let world = held(&self.shared.world);
+        let repo = world.repos.iter().find(|known| world.full_name(known) == repo)?;
+        repo.git.resolve(name).map(|commit| commit.sha.clone())
+    }
+
+    /// Everybody, every token and every repository, for people to read.
+    #[must_use]
+    pub fn tour(&self) -> serde_json::Value {
+        plant::tour(&held(&self.shared.world), &self.url, self.shared.version)
+    }
+}
+
+impl Drop for Forge {
+    fn drop(&mut self) {
+        self.listener.abort();
+    }
+}
+
+/// A lock whose data outlives a panicking test.
+fn held<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
+    lock.lock().unwrap_or_else(PoisonError::into_inner)
+}

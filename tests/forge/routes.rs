@@ -1,0 +1,190 @@
+//! Which request is which route, what scope it needs, and which repository it means. The order of refusals is
+//! Gitea's: no such route, scope, renamed, invisible, then the handler's own.
+
+use hyper::Method;
+
+use super::auth::{Category, refused_scope};
+use super::call::{Answer, Call};
+use super::world::{Mode, Repo, World};
+use super::{commits, contents, issues, labels, people, repos, trees};
+
+use Category::{Issue, Organization, Repository, User};
+
+/// A route that is built here.
+enum Route<'a> {
+    Version,
+    Settings,
+    Myself,
+    Token,
+    Search,
+    MyRepos,
+    Account(&'a str),
+    Organisation(&'a str),
+    OrganisationLabels(&'a str),
+    InRepo { owner: &'a str, name: &'a str, part: Part<'a> },
+}
+
+/// A route below `/repos/{owner}/{repo}`.
+enum Part<'a> {
+    Itself,
+    Commits,
+    Tree(&'a str),
+    ContentsExt(String),
+    Contents(String),
+    Assignees,
+    Permission(&'a str),
+    Branches,
+    Branch(String),
+    Issues,
+    OpenIssue,
+    Issue(&'a str),
+    Comments(&'a str),
+    Comment(&'a str),
+    Labels,
+    Milestones,
+}
+
+/// Answer a request; none where no route is built for it.
+pub(super) fn answer(call: &Call, world: &mut World) -> Option<Answer> {
+    let route = parse(call)?;
+    if let Some(refusal) = refused_scope(call, world, scopes(&route)) {
+        return Some(refusal);
+    }
+    Some(match route {
+        Route::Version => people::version(call),
+        Route::Settings => people::settings(),
+        Route::Myself => people::myself(call, world),
+        Route::Token => people::token(call, world),
+        Route::Search => repos::search(call, world),
+        Route::MyRepos => repos::mine(call, world),
+        Route::Account(login) => people::account(call, world, login),
+        Route::Organisation(name) => people::organisation(call, world, name),
+        Route::OrganisationLabels(name) => labels::of_organisation(call, world, name),
+        Route::InRepo { owner, name, part } => match place(call, world, owner, name) {
+            Ok(at) => in_repo(call, world, at, &part),
+            Err(refusal) => refusal,
+        },
+    })
+}
+
+fn parse(call: &Call) -> Option<Route<'_>> {
+    let segments: Vec<&str> = call.segments.iter().map(String::as_str).collect();
+    let read = call.method == Method::GET;
+    Some(match segments.as_slice() {
+        ["version"] if read => Route::Version,
+        ["settings", "api"] if read => Route::Settings,
+        ["user"] if read => Route::Myself,
+        ["token"] if read => Route::Token,
+        ["repos", "search"] if read => Route::Search,
+        ["user", "repos"] if read => Route::MyRepos,
+        ["users", login] if read => Route::Account(login),
+        ["orgs", name] if read => Route::Organisation(name),
+        ["orgs", name, "labels"] if read => Route::OrganisationLabels(name),
+        ["repos", owner, name, rest @ ..] => Route::InRepo { owner, name, part: part(&call.method, rest)? },
+        _ => return None,
+    })
+}
+
+fn part<'a>(method: &Method, rest: &[&'a str]) -> Option<Part<'a>> {
+    if method == Method::POST {
+        return match rest {
+            ["issues"] => Some(Part::OpenIssue),
+            ["issues", number, "comments"] => Some(Part::Comment(number)),
+            _ => None,
+        };
+    }
+    if method != Method::GET {
+        return None;
+    }
+    Some(match rest {
+        [] => Part::Itself,
+        ["commits"] => Part::Commits,
+        ["git", "trees", sha] => Part::Tree(sha),
+        ["contents-ext", path @ ..] => Part::ContentsExt(path.join("/")),
+        ["contents", path @ ..] => Part::Contents(path.join("/")),
+        ["assignees"] => Part::Assignees,
+        ["collaborators", login, "permission"] => Part::Permission(login),
+        ["branches"] => Part::Branches,
+        ["branches", name @ ..] => Part::Branch(name.join("/")),
+        ["issues"] => Part::Issues,
+        // `pinned` is a route of its own in Gitea.
+        ["issues", number] if *number != "pinned" => Part::Issue(number),
+        ["issues", number, "comments"] => Part::Comments(number),
+        ["labels"] => Part::Labels,
+        ["milestones"] => Part::Milestones,
+        _ => return None,
+    })
+}
+
+fn scopes(route: &Route<'_>) -> &'static [Category] {
+    match route {
+        Route::Version | Route::Settings | Route::Token => &[],
+        Route::Myself | Route::Account(_) => &[User],
+        Route::MyRepos => &[User, Repository],
+        Route::Search => &[Repository],
+        Route::Organisation(_) | Route::OrganisationLabels(_) => &[Organization],
+        Route::InRepo { part, .. } => match part {
+            Part::Issues
+            | Part::OpenIssue
+            | Part::Issue(_)
+            | Part::Comments(_)
+            | Part::Comment(_)
+            | Part::Labels
+            | Part::Milestones => &[Issue],
+            Part::Itself
+            | Part::Commits
+            | Part::Tree(_)
+            | Part::ContentsExt(_)
+            | Part::Contents(_)
+            | Part::Assignees
+            | Part::Permission(_)
+            | Part::Branches
+            | Part::Branch(_) => &[Repository],
+        },
+    }
+}
+
+/// The repository's place in the world, or the redirect after a rename, or 404: absent and invisible alike.
+fn place(call: &Call, world: &World, owner: &str, name: &str) -> Result<usize, Answer> {
+    let Some(account) = world.account(owner) else { return Err(call.not_found()) };
+    let Some(at) = world.repo(account.id, name) else {
+        let old = name.to_lowercase();
+        let renamed = world.renames.iter().find(|(id, was, _)| *id == account.id && *was == old);
+        let Some(repo) = renamed.and_then(|(_, _, now)| world.repos.iter().find(|repo| repo.id == *now)) else {
+            return Err(call.not_found());
+        };
+        // The redirect comes before any look at rights.
+        let from = format!("/repos/{owner}/{name}");
+        let to = format!("/repos/{}", world.full_name(repo));
+        return Err(Answer::moved(call.target.replacen(&from, &to, 1), &call.method));
+    };
+    if world.rights(&world.repos[at], call.viewer) < Mode::Read {
+        return Err(call.not_found());
+    }
+    Ok(at)
+}
+
+fn in_repo(call: &Call, world: &mut World, at: usize, part: &Part<'_>) -> Answer {
+    match part {
+        Part::OpenIssue => return issues::open(call, world, at),
+        Part::Comment(number) => return issues::comment(call, world, at, number),
+        _ => {}
+    }
+    let repo: &Repo = &world.repos[at];
+    match part {
+        Part::Commits => commits::list(call, world, repo),
+        Part::Tree(sha) => trees::tree(call, world, repo, sha),
+        Part::ContentsExt(path) => contents::extended(call, world, repo, path),
+        Part::Contents(path) => contents::plain(call, world, repo, path),
+        Part::Assignees => repos::assignees(call, world, repo),
+        Part::Permission(login) => repos::permission(call, world, repo, login),
+        Part::Branches => commits::branches(call, world, repo),
+        Part::Branch(name) => commits::branch(call, world, repo, name),
+        Part::Issues => issues::list(call, world, repo),
+        Part::Issue(number) => issues::one(call, world, repo, number),
+        Part::Comments(number) => issues::comments(call, world, repo, number),
+        Part::Labels => labels::list(call, world, repo),
+        Part::Milestones => labels::milestones(call, repo),
+        Part::Itself | Part::OpenIssue | Part::Comment(_) => repos::one(call, world, repo),
+    }
+}

@@ -1,0 +1,218 @@
+//! The socket side: reads a request, notes it, asks for its intent, lets the routes answer, lets go wrong what a
+//! test asked for, and frames the answer as Go's server does.
+
+use std::convert::Infallible;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{HeaderMap, Method, Request, Response};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+use super::auth::{Presented, presented};
+use super::call::{Answer, Call, decoded};
+use super::seeding::Seeding;
+use super::watch::{FaultKind, Seen, faults_of_form};
+use super::{Shared, Version, held, routes};
+
+/// Go's server sends shorter bodies with Content-Length and longer ones in chunks.
+const CHUNKED_ABOVE: usize = 2048;
+const API: &str = "/api/v1/";
+
+/// Serve until aborted; open connections end with the loop.
+pub(super) async fn serve(listener: TcpListener, shared: Arc<Shared>) {
+    let mut connections = JoinSet::new();
+    loop {
+        let Ok((stream, _)) = listener.accept().await else { continue };
+        let shared = shared.clone();
+        connections.spawn(async move {
+            let service = service_fn(|request| handle(request, shared.clone()));
+            // A connection that ends badly is the client's to notice.
+            let _ended = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+        });
+        while connections.try_join_next().is_some() {}
+    }
+}
+
+async fn handle(request: Request<Incoming>, shared: Arc<Shared>) -> io::Result<Response<Wire>> {
+    let (head, body) = request.into_parts();
+    let body = body.collect().await.map_err(io::Error::other)?.to_bytes().to_vec();
+    let path = head.uri.path().to_owned();
+    let fault = held(&shared.watch).fault(&head.method, &path);
+    let number = arrive(&shared, &head.method, &head.uri, &head.headers, body.clone());
+    match fault {
+        Some(FaultKind::Hang) => {
+            std::future::pending::<Infallible>().await;
+        }
+        Some(FaultKind::Status(status)) => {
+            let call = call(&shared, &head.method, &head.uri, &head.headers, body);
+            held(&shared.watch).seen[number].status = status;
+            return frame(call.refuse(status, "fault"), None);
+        }
+        _ => {}
+    }
+    let mut call = call(&shared, &head.method, &head.uri, &head.headers, body);
+    let answer = match missing_intent(&shared, &path, &head.headers) {
+        Some(problem) => {
+            held(&shared.watch).violations.push(format!("{} {path}: {problem}", head.method));
+            call.refuse(500, &problem)
+        }
+        None => answer(&shared, &mut call, &path, &head.headers),
+    };
+    if fault != Some(FaultKind::Close)
+        && let Some(seen) = held(&shared.watch).seen.get_mut(number)
+    {
+        seen.status = answer.status;
+    }
+    frame(answer, fault)
+}
+
+/// Note a request and what is wrong with its form; gives its place in the list.
+fn arrive(shared: &Shared, method: &Method, uri: &hyper::Uri, headers: &HeaderMap, body: Vec<u8>) -> usize {
+    let world = held(&shared.world);
+    let user = match presented(text(headers, "authorization"), &world) {
+        Presented::Token(at) => {
+            world.tokens.get(at).map(|token| world.account_by_id(token.owner).login.clone())
+        }
+        Presented::Nothing | Presented::Unknown => None,
+    };
+    drop(world);
+    let seen = Seen {
+        method: method.to_string(),
+        path: uri.path().to_owned(),
+        query: uri.query().unwrap_or_default().to_owned(),
+        status: 0,
+        has_authorization: headers.contains_key("authorization"),
+        user,
+        x_request_id: text(headers, "x-request-id").map(str::to_owned),
+        body,
+    };
+    let wrong = faults_of_form(&seen, headers.contains_key("sudo"), &query(uri));
+    let mut watch = held(&shared.watch);
+    watch.violations.extend(wrong);
+    watch.seen.push(seen);
+    watch.seen.len() - 1
+}
+
+fn call(shared: &Shared, method: &Method, uri: &hyper::Uri, headers: &HeaderMap, body: Vec<u8>) -> Call {
+    let below = uri.path().strip_prefix(API).unwrap_or_default();
+    let mut segments: Vec<String> =
+        below.split('/').map(|segment| decoded(segment, false).unwrap_or_else(|| segment.to_owned())).collect();
+    // Gitea's router does not mind a slash at the end.
+    if segments.last().is_some_and(String::is_empty) {
+        segments.pop();
+    }
+    let head_is_get = method == Method::HEAD && shared.version == Version::V1_27;
+    Call {
+        method: if head_is_get { Method::GET } else { method.clone() },
+        target: uri.path_and_query().map_or_else(String::new, ToString::to_string),
+        segments,
+        query: query(uri),
+        body,
+        body_is_json: text(headers, "content-type").is_some_and(|kind| kind.to_ascii_lowercase().contains("json")),
+        viewer: None,
+        token: None,
+        root: shared.root.clone(),
+        version: shared.version,
+        seeding: Seeding(shared.canary),
+    }
+}
+
+fn answer(shared: &Shared, call: &mut Call, path: &str, headers: &HeaderMap) -> Answer {
+    let mut world = held(&shared.world);
+    match presented(text(headers, "authorization"), &world) {
+        Presented::Nothing => {}
+        Presented::Unknown => return call.refuse(401, "invalid username, password or token"),
+        Presented::Token(at) => {
+            call.token = Some(at);
+            call.viewer = world.tokens.get(at).map(|token| token.owner);
+        }
+    }
+    let found = if path.starts_with(API) { routes::answer(call, &mut world) } else { None };
+    found.unwrap_or_else(|| {
+        held(&shared.watch).violations.push(format!("{} {path}: unplanned request", call.method));
+        Answer::no_route()
+    })
+}
+
+/// Why a request may not act yet; none where it may, or where no audit file is watched.
+fn missing_intent(shared: &Shared, path: &str, headers: &HeaderMap) -> Option<String> {
+    let intents = shared.intents.as_ref()?;
+    if !path.starts_with(API) || matches!(path, "/api/v1/version" | "/api/v1/settings/api") {
+        return None;
+    }
+    let Some(ticket) = text(headers, "x-request-id").filter(|id| !id.is_empty()) else {
+        return Some("no X-Request-ID names the ticket".to_owned());
+    };
+    let held = held(intents).holds(ticket);
+    (!held).then(|| format!("the audit file holds no pending line for ticket {ticket}"))
+}
+
+fn query(uri: &hyper::Uri) -> Vec<(String, String)> {
+    let pairs = uri.query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty());
+    let text = |part: &str| decoded(part, true).unwrap_or_default();
+    pairs.map(|pair| pair.split_once('=').unwrap_or((pair, ""))).map(|(n, v)| (text(n), text(v))).collect()
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+fn frame(mut answer: Answer, fault: Option<FaultKind>) -> io::Result<Response<Wire>> {
+    if fault == Some(FaultKind::Close) {
+        return Err(io::Error::other("closed as asked"));
+    }
+    if fault == Some(FaultKind::BadJson) {
+        answer.body = b"{\"id\": 1, \"title\": \"cut".to_vec();
+    }
+    let mut response = Response::builder().status(answer.status);
+    for (name, value) in &answer.headers {
+        response = response.header(*name, value);
+    }
+    let body = Bytes::from(answer.body);
+    let wire = if fault == Some(FaultKind::CloseMidBody) {
+        let half = body.slice(..body.len() / 2);
+        Wire { left: Some(half), declared: None, breaks: true }
+    } else {
+        let declared = (body.len() <= CHUNKED_ABOVE).then_some(body.len() as u64);
+        Wire { left: Some(body), declared, breaks: false }
+    };
+    response.body(wire).map_err(io::Error::other)
+}
+
+/// A body that is sent in one piece, with or without its length, or breaks off after it.
+struct Wire {
+    left: Option<Bytes>,
+    declared: Option<u64>,
+    breaks: bool,
+}
+
+impl Body for Wire {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        match self.left.take().filter(|bytes| !bytes.is_empty()) {
+            Some(bytes) => Poll::Ready(Some(Ok(Frame::data(bytes)))),
+            None if self.breaks => Poll::Ready(Some(Err(io::Error::other("broken as asked")))),
+            None => Poll::Ready(None),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.declared.map_or_else(SizeHint::default, SizeHint::with_exact)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        !self.breaks && self.left.as_ref().is_none_or(Bytes::is_empty)
+    }
+}
