@@ -144,8 +144,6 @@ fn policy(rules: &Rules, asked: &Asked<'_>) -> Result<(), Refused> {
 
 /// Whether the policy lists a repository. Unreadable rules list nothing.
 fn lists(settings: &dyn Settings, owner: &str, repo: &str) -> bool {
-    let target = Target { repository: Some((owner, repo)), ..Target::default() };
-    let asked = Asked { tool: aegis_policy::LISTING_TOOL, class: Class::Read, target: &target };
-    Rules::from_prepared(|key| settings.prepared(key), target.repository)
-        .is_ok_and(|rules| policy(&rules, &asked).is_ok())
+    Rules::from_prepared(|key| settings.prepared(key), Some((owner, repo)))
+        .is_ok_and(|rules| rules.repository_visible())
 }

@@ -118,7 +118,7 @@ impl Answer {
 /// # Errors
 /// The host did not send it.
 pub fn get(ticket: &dyn Ticket, call: Call) -> Result<Started, Error> {
-    start(ticket, call.request(Method::Get, None), false)
+    start(ticket, &call.request(Method::Get, None), false)
 }
 
 /// Send one of the fixed writes, once. `segments` fill the placeholders of its template, not encoded.
@@ -132,11 +132,11 @@ pub fn write(
     body: &Value,
 ) -> Result<Started, Error> {
     let call = Call { segments, ..Call::to(row.template()) };
-    start(ticket, call.request(row.method(), Some(body.to_string().into_bytes())), true)
+    start(ticket, &call.request(row.method(), Some(body.to_string().into_bytes())), true)
 }
 
-fn start(ticket: &dyn Ticket, request: Request, writes: bool) -> Result<Started, Error> {
-    let exchange = ticket.start(&request).map_err(|failure| Error::of_failure(failure, false))?;
+fn start(ticket: &dyn Ticket, request: &Request, writes: bool) -> Result<Started, Error> {
+    let exchange = ticket.start(request).map_err(|failure| Error::of_failure(failure, false))?;
     Ok(Started { exchange, max_bytes: request.max_bytes, writes })
 }
 
@@ -149,7 +149,7 @@ impl Started {
         let head = self.exchange.head().map_err(|failure| Error::of_failure(failure, self.writes))?;
         if !matches!(head.status, 200 | 201 | 204) {
             let said = if head.status < 400 { String::new() } else { self.said() };
-            return Err(Error::of_status(&head, said, self.writes));
+            return Err(Error::of_status(&head, &said, self.writes));
         }
         let bytes = self.read(&head)?;
         let body = if bytes.is_empty() {
@@ -168,10 +168,8 @@ impl Started {
         }
         let mut bytes = Vec::new();
         loop {
-            let piece = self
-                .exchange
-                .read(PIECE_BYTES)
-                .map_err(|failure| Error::of_failure(failure, self.writes))?;
+            let piece =
+                self.exchange.read(PIECE_BYTES).map_err(|failure| Error::of_failure(failure, self.writes))?;
             if piece.is_empty() {
                 return Ok(bytes);
             }
@@ -194,7 +192,8 @@ impl Started {
             }
         }
         let first = serde_json::Deserializer::from_slice(&bytes).into_iter::<Value>().next();
-        let message = first.and_then(Result::ok).and_then(|body| Some(body.get("message")?.as_str()?.to_owned()));
+        let message =
+            first.and_then(Result::ok).and_then(|body| Some(body.get("message")?.as_str()?.to_owned()));
         message.unwrap_or_default()
     }
 }

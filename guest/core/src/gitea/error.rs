@@ -100,8 +100,8 @@ pub enum Error {
 impl Error {
     /// What a status other than success means. `said` are Gitea's words, `writes` whether something was to
     /// change.
-    pub(super) fn of_status(head: &Head, said: String, writes: bool) -> Self {
-        let said = aegis_redaction::bound(&said, SAID_CHARACTERS).map_or(said.clone(), str::to_owned);
+    pub(super) fn of_status(head: &Head, said: &str, writes: bool) -> Self {
+        let said = aegis_redaction::bound(said, SAID_CHARACTERS).unwrap_or(said).to_owned();
         match head.status {
             301 | 302 | 303 | 307 | 308 => Self::redirected(head),
             400 => Self::BadRequest { said },
@@ -141,7 +141,8 @@ impl Error {
     }
 
     fn redirected(head: &Head) -> Self {
-        let target = if head.status == 301 { head.header("location").and_then(location::repository) } else { None };
+        let target =
+            if head.status == 301 { head.header("location").and_then(location::repository) } else { None };
         match target {
             Some((owner, repo)) => Self::Renamed { owner, repo },
             None => Self::Redirected { status: head.status },
@@ -181,9 +182,11 @@ impl Error {
     pub fn message(&self) -> String {
         match self {
             Self::BadRequest { said } => with("Gitea does not accept a value of this request.", said),
-            Self::Unauthorized => "Gitea does not accept the credential of this connection. Connect again; if \
+            Self::Unauthorized => {
+                "Gitea does not accept the credential of this connection. Connect again; if \
                                    that does not help, the operator has to look at the Gitea credential."
-                .to_owned(),
+                    .to_owned()
+            }
             Self::Forbidden { said } => with(
                 "Gitea denies this to the user or the token behind this connection. Ask for the permission on \
                  the repository, or for a token whose scopes cover it.",
@@ -209,7 +212,9 @@ impl Error {
                  check GITEA_URL."
             ),
             Self::Failed { status } => format!("Gitea failed (status {status}). Try again later."),
-            Self::Unexpected { status } => format!("Gitea answered with status {status}, which says nothing."),
+            Self::Unexpected { status } => {
+                format!("Gitea answered with status {status}, which says nothing.")
+            }
             Self::NotSent { rule } => format!("The request was not sent to Gitea: {rule}."),
             Self::Unreachable => "Gitea cannot be reached. Try again later.".to_owned(),
             Self::TimedOut => "Gitea did not answer in time. Try again later, or ask for less.".to_owned(),
@@ -225,5 +230,9 @@ impl Error {
 }
 
 fn with(sentence: &str, said: &str) -> String {
-    if said.trim().is_empty() { sentence.to_owned() } else { format!("{sentence} Gitea says: {}", said.trim()) }
+    if said.trim().is_empty() {
+        sentence.to_owned()
+    } else {
+        format!("{sentence} Gitea says: {}", said.trim())
+    }
 }

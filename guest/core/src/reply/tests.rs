@@ -60,8 +60,8 @@ fn recognises_a_secret_across_the_place_where_the_text_is_cut() {
 
 #[test]
 fn says_what_was_cut_from_a_long_text() {
-    let finished =
-        screen(aegis_redaction::Mode::Mask, 200, 10).finish(Reply::new().with("issue", json!({ "body": "ä".repeat(11) })));
+    let finished = screen(aegis_redaction::Mode::Mask, 200, 10)
+        .finish(Reply::new().with("issue", json!({ "body": "ä".repeat(11) })));
     assert_eq!(field(&finished, "/issue/body"), &Value::from("ä".repeat(10)));
     assert_eq!(field(&finished, "/truncated"), true);
     let how = field(&finished, "/truncated_how").as_str().unwrap_or_default();
@@ -157,9 +157,9 @@ fn a_line_that_is_too_long_is_kept_in_part_and_the_next_is_reachable() {
 #[test]
 fn a_key_block_is_masked_even_when_only_its_middle_is_asked_for() {
     let middle = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASC";
-    let whole = ["one\n-----BEGIN ", "PRIVATE KEY-----\n", middle, "\n-----END ", "PRIVATE KEY-----\n"].concat();
-    let finished =
-        masking().finish(Reply::new().lines_of(whole, Lines { start: Some(2), end: Some(4) }));
+    let whole =
+        ["one\n-----BEGIN ", "PRIVATE KEY-----\n", middle, "\n-----END ", "PRIVATE KEY-----\n"].concat();
+    let finished = masking().finish(Reply::new().lines_of(whole, Lines { start: Some(2), end: Some(4) }));
     assert!(!finished.text.contains(middle), "{}", finished.text);
     assert_eq!(finished.masked, 1);
 }

@@ -45,7 +45,7 @@ impl<'a> Walk<'a> {
         self.hostile
     }
 
-    pub(super) fn window(&mut self, window: Window) -> Map<String, Value> {
+    pub(super) fn window(&mut self, window: &Window) -> Map<String, Value> {
         let text = self.cleaned(window.whole());
         let (fields, cut) = window.cut(&text, self.characters);
         self.left = self.left.saturating_sub(text.chars().count().min(self.characters));

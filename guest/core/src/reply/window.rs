@@ -94,7 +94,8 @@ impl Kept {
 
 impl Cut {
     fn told(&self, next: u64, total: u64, characters: usize) -> String {
-        let rest = if next <= total { format!("; ask for start_line={next} to go on") } else { String::new() };
+        let rest =
+            if next <= total { format!("; ask for start_line={next} to go on") } else { String::new() };
         match self {
             Self::BetweenLines => format!("content ends before line {next} of {total}{rest}"),
             Self::WithinLine => format!(

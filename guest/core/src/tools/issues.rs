@@ -7,7 +7,9 @@ mod tests;
 
 use serde_json::{Value, json};
 
-use super::args::{Comment, FreeText, IssueNumber, IssueState, Labels, Logins, MilestoneChoice, Page, Repo, Title};
+use super::args::{
+    Comment, FreeText, IssueNumber, IssueState, Labels, Logins, MilestoneChoice, Page, Repo, Title,
+};
 use super::kit::{Entry, Error, Key, Kind, ReadTool, Shape, WriteTool, read, tool, write};
 use super::lookup::{self, Label, LabelSearch};
 use super::paging::{self, HAS_NEXT, LIMIT, PAGE, TOTAL};
@@ -49,8 +51,9 @@ impl ReadTool for ListIssues {
         };
         // The rest is filtered here: Gitea takes the labels of an organisation, commas and double names for
         // something else.
-        let (theirs, ours): (Vec<Label>, Vec<Label>) =
-            labels.into_iter().partition(|label| !label.organisation && !label.ambiguous && !label.name.contains(','));
+        let (theirs, ours): (Vec<Label>, Vec<Label>) = labels
+            .into_iter()
+            .partition(|label| !label.organisation && !label.ambiguous && !label.name.contains(','));
         let mut request = lookup::call(&self.repo, "/repos/{owner}/{repo}/issues")
             .query("type", "issues")
             .query("state", self.state.unwrap_or(IssueState::Open).word())
@@ -122,7 +125,7 @@ impl WriteTool for CreateIssue {
     ]);
 
     fn call(self, gitea: &Writer<'_>) -> Result<Reply, Error> {
-        create::create(self, gitea)
+        create::create(&self, gitea)
     }
 }
 

@@ -13,8 +13,8 @@ mod shape;
 #[cfg(test)]
 mod tests;
 
-pub use argument::{Arg, ArgumentError, Arguments, Field};
 pub(super) use argument::paragraph;
+pub use argument::{Arg, ArgumentError, Arguments, Field};
 pub use entry::{Entry, Prepared};
 pub use error::Error;
 pub use shape::{Key, Kind, Shape};

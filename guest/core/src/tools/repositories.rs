@@ -120,7 +120,12 @@ const REPOSITORY: Shape = Shape(&[
     Key::pluck("has_wiki", "/has_wiki", Kind::Flag, "The wiki is enabled."),
     Key::pluck("has_releases", "/has_releases", Kind::Flag, "Releases are enabled."),
     Key::pluck("has_actions", "/has_actions", Kind::Flag, "Actions are enabled."),
-    Key::pluck("permissions", "/permissions", Kind::Object(&PERMISSIONS), "What this connection's token may do."),
+    Key::pluck(
+        "permissions",
+        "/permissions",
+        Kind::Object(&PERMISSIONS),
+        "What this connection's token may do.",
+    ),
     Key::pluck("object_format_name", "/object_format_name", Kind::Text, "sha1 or sha256."),
     Key::pluck("created_at", "/created_at", Kind::Time, "Creation."),
     Key::pluck("updated_at", "/updated_at", Kind::Time, "Last change."),

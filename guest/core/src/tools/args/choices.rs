@@ -38,7 +38,8 @@ pub(in crate::tools) struct Logins(pub(in crate::tools) Vec<String>);
 pub(in crate::tools) struct MilestoneChoice(pub(in crate::tools) String);
 
 impl IssueState {
-    const WORDS: [(&'static str, Self); 3] = [("open", Self::Open), ("closed", Self::Closed), ("all", Self::All)];
+    const WORDS: [(&'static str, Self); 3] =
+        [("open", Self::Open), ("closed", Self::Closed), ("all", Self::All)];
 
     /// The word on the wire and toward Gitea.
     pub(in crate::tools) fn word(self) -> &'static str {

@@ -104,8 +104,11 @@ impl Arg for Ref {
         let forbidden = |character: char| {
             character.is_control() || character.is_whitespace() || ":^~?*[\\".contains(character)
         };
-        if reference.chars().any(forbidden) || ["..", "@{", "//"].iter().any(|part| reference.contains(part)) {
-            return refused("must be a branch, tag or commit id: no spaces, `..`, `//`, `@{` or any of : ^ ~ ? * [ \\");
+        if reference.chars().any(forbidden) || ["..", "@{", "//"].iter().any(|part| reference.contains(part))
+        {
+            return refused(
+                "must be a branch, tag or commit id: no spaces, `..`, `//`, `@{` or any of : ^ ~ ? * [ \\",
+            );
         }
         Ok(Self(reference))
     }

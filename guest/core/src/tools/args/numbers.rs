@@ -79,7 +79,9 @@ impl<const DEFAULT: u32, const MOST: u32> Arg for Paging<DEFAULT, MOST> {
     fn from_args(_name: &'static str, arguments: &mut Arguments) -> Result<Self, ArgumentError> {
         let mut number = |name: &str, default: u32, most: u64| match arguments.take(name) {
             None => Ok(default),
-            Some(value) => integer(name, &value, most).map(|number| u32::try_from(number).unwrap_or(u32::MAX)),
+            Some(value) => {
+                integer(name, &value, most).map(|number| u32::try_from(number).unwrap_or(u32::MAX))
+            }
         };
         Ok(Self { page: number("page", 1, LAST_PAGE)?, limit: number("limit", DEFAULT, u64::from(MOST))? })
     }

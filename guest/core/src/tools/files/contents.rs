@@ -53,7 +53,11 @@ impl ReadTool for GetFileContents {
         Key::own("start_line", Kind::Number, "First line in content."),
         Key::own("end_line", Kind::Number, "Last line in content."),
         Key::own("total_lines", Kind::Number, "Lines of the whole file, as shown here."),
-        Key::own("next_start_line", Kind::Number, "Where to go on, when lines were left out for their length."),
+        Key::own(
+            "next_start_line",
+            Kind::Number,
+            "Where to go on, when lines were left out for their length.",
+        ),
         Key::own("max_bytes", Kind::Number, "Files above this are not read (MAX_FILE_SIZE_BYTES)."),
         Key::pluck("lfs_oid", "/lfs_oid", Kind::Text, "SHA-256 of the object that Git LFS keeps."),
         Key::pluck("lfs_size", "/lfs_size", Kind::Number, "Its size in bytes."),
@@ -67,7 +71,7 @@ impl ReadTool for GetFileContents {
         let commit = lookup::commit(gitea, &self.repo, self.reference.as_ref())?;
         let path = self.filepath.0.as_str();
         let found = Place { repo: &self.repo, path, commit: &commit }.look(gitea)?;
-        let reply = Reply::new().with("path", path).with("commit", commit.clone());
+        let reply = Reply::new().with("path", path).with("commit", commit);
         let limit = gitea.config().max_file_size_bytes;
         match found {
             Found::TooLarge(file) => Ok(too_large(reply, file.as_ref(), limit)),

@@ -62,8 +62,12 @@ impl ReadTool for GetFileTree {
 
 /// Gitea answers 400 to everything that goes wrong with a tree, even an unknown commit.
 fn no_tree(error: gitea::Error, repo: &Repo, commit: &str) -> Error {
-    let missing =
-        || format!("{}/{} has no commit {commit}, or Gitea does not show it to this user.", repo.owner, repo.repo);
+    let missing = || {
+        format!(
+            "{}/{} has no commit {commit}, or Gitea does not show it to this user.",
+            repo.owner, repo.repo
+        )
+    };
     if matches!(error, gitea::Error::BadRequest { .. }) {
         return Error::NotFound { message: missing() };
     }

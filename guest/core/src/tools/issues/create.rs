@@ -15,7 +15,7 @@ use crate::tools::lookup::{self, Label, LabelSearch, Resolved};
 
 const NO_RIGHT: &str = "Gitea left it out; the user or token probably may not set it in this repository";
 
-pub(super) fn create(wanted: CreateIssue, gitea: &Writer<'_>) -> Result<Reply, Error> {
+pub(super) fn create(wanted: &CreateIssue, gitea: &Writer<'_>) -> Result<Reply, Error> {
     let reader = gitea.reader();
     let repository = reader.start(lookup::call(&wanted.repo, "/repos/{owner}/{repo}"))?;
     let search = LabelSearch::start(reader, &wanted.repo, wanted.labels.as_ref())?;
@@ -27,15 +27,18 @@ pub(super) fn create(wanted: CreateIssue, gitea: &Writer<'_>) -> Result<Reply, E
         });
     }
     let labels = search.map(|search| search.finish(reader)).transpose()?.unwrap_or_default();
-    let milestone =
-        wanted.milestone.as_ref().map(|choice| lookup::milestone(reader, &wanted.repo, choice)).transpose()?;
+    let milestone = wanted
+        .milestone
+        .as_ref()
+        .map(|choice| lookup::milestone(reader, &wanted.repo, choice))
+        .transpose()?;
 
     let place = vec![wanted.repo.owner.clone(), wanted.repo.repo.clone()];
-    let answer = gitea.send(CREATE_ISSUE, place, &request(&wanted, &labels.labels, milestone))?;
+    let answer = gitea.send(CREATE_ISSUE, place, &request(wanted, &labels.labels, milestone))?;
     let mut issue = answer.body;
     let mut not_applied = Vec::new();
-    add_by_name(&wanted, &labels, gitea, &mut issue, &mut not_applied);
-    compare(&wanted, &labels.labels, milestone, &issue, &mut not_applied);
+    add_by_name(wanted, &labels, gitea, &mut issue, &mut not_applied);
+    compare(wanted, &labels.labels, milestone, &issue, &mut not_applied);
     Ok(Reply::new().with("issue", ISSUE.of(&issue)).with("not_applied", not_applied))
 }
 

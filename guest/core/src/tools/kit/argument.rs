@@ -84,7 +84,9 @@ impl Arguments {
     pub fn string(&mut self, name: &str) -> Result<String, ArgumentError> {
         match self.required(name)? {
             Value::String(text) => Ok(text),
-            _ => Err(ArgumentError::new(name, "must be a string")),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+                Err(ArgumentError::new(name, "must be a string"))
+            }
         }
     }
 
@@ -155,8 +157,7 @@ pub(crate) fn paragraph(doc: &[&str]) -> String {
 pub(super) fn schema(fields: &[Field]) -> Value {
     let properties: Map<String, Value> =
         fields.iter().map(|field| (field.name.to_owned(), field.schema.clone())).collect();
-    let required: Vec<&str> =
-        fields.iter().filter(|field| field.required).map(|field| field.name).collect();
+    let required: Vec<&str> = fields.iter().filter(|field| field.required).map(|field| field.name).collect();
     json!({
         "type": "object",
         "properties": properties,

@@ -44,7 +44,12 @@ pub enum Kind {
 impl Key {
     /// The field `from` (a JSON pointer) as `name`.
     #[must_use]
-    pub const fn pluck(name: &'static str, from: &'static str, kind: Kind, description: &'static str) -> Self {
+    pub const fn pluck(
+        name: &'static str,
+        from: &'static str,
+        kind: Kind,
+        description: &'static str,
+    ) -> Self {
         Self { name, from, kind, description }
     }
 
@@ -82,8 +87,7 @@ impl Shape {
         let mut schema = self.schema();
         if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
             for (name, kind, description) in ADDED {
-                properties
-                    .insert((*name).to_owned(), json!({ "type": kind, "description": description }));
+                properties.insert((*name).to_owned(), json!({ "type": kind, "description": description }));
             }
         }
         schema
@@ -113,7 +117,9 @@ impl Kind {
             Self::Time => value?.as_str().filter(|time| !is_never(time)).map(Value::from),
             Self::Number => value.filter(|value| value.is_i64() || value.is_u64()).cloned(),
             Self::Flag => value?.as_bool().map(Value::from),
-            Self::Object(shape) => value.filter(|value| value.is_object()).map(|value| shape.of(value).into()),
+            Self::Object(shape) => {
+                value.filter(|value| value.is_object()).map(|value| shape.of(value).into())
+            }
             // A list that Gitea gives as null is an empty one.
             Self::Each(shape) => Some(value.map(|value| shape.each(value)).unwrap_or_default().into()),
             Self::Texts(pointer) => {

@@ -68,9 +68,10 @@ fn search(reader: &Reader<'_>, repo: &Repo, title: &str) -> Result<Vec<(u64, Str
         }
         let answer = reader.get(request)?;
         let rows = answer.body.as_array().map(Vec::as_slice).unwrap_or_default();
-        found.extend(rows.iter().filter_map(|row| {
-            Some((row.get("id")?.as_u64()?, row.get("title")?.as_str()?.to_owned()))
-        }));
+        found.extend(
+            rows.iter()
+                .filter_map(|row| Some((row.get("id")?.as_u64()?, row.get("title")?.as_str()?.to_owned()))),
+        );
         let read = u64::try_from(found.len()).unwrap_or(u64::MAX);
         if rows.is_empty() || answer.total().is_none_or(|total| read >= total) {
             break;

@@ -46,13 +46,18 @@ fn distance(left: &str, right: &str) -> usize {
 
 /// "Did you mean ...?", or the first names there are.
 pub(super) fn hint<'n>(wanted: &str, names: impl Iterator<Item = &'n str> + Clone) -> String {
-    let quoted = |names: Vec<&str>| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let quoted =
+        |names: Vec<&str>| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     let close = near(wanted, names.clone());
     if !close.is_empty() {
         return format!("Did you mean {}?", quoted(close));
     }
     let some: Vec<&str> = names.take(10).collect();
-    if some.is_empty() { "There are none.".to_owned() } else { format!("There are, for example, {}.", quoted(some)) }
+    if some.is_empty() {
+        "There are none.".to_owned()
+    } else {
+        format!("There are, for example, {}.", quoted(some))
+    }
 }
 
 #[cfg(test)]

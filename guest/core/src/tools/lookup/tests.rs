@@ -1,1 +1,103 @@
-//! Written below.
+//! Refs become commits once, names become ids or a clear error.
+
+use serde_json::json;
+
+use crate::gitea;
+use crate::tools::fake::{Route, World};
+use crate::tools::kit::Error;
+
+fn commit() -> String {
+    "9".repeat(40)
+}
+
+fn tree(world: &World, reference: Option<&str>) -> Result<serde_json::Value, Error> {
+    let mut arguments = json!({ "owner": "acme", "repo": "site" });
+    if let Some(reference) = reference {
+        arguments["ref"] = json!(reference);
+    }
+    world.call("get_file_tree", arguments).map(|finished| finished.structured).map_err(|error| error.failed())
+}
+
+fn with_tree(world: World) -> World {
+    world.on(
+        &format!("GET /repos/acme/site/git/trees/{}", commit()),
+        json!({ "tree": [], "truncated": false }),
+    )
+}
+
+#[test]
+fn a_ref_is_resolved_once_and_remembered_for_a_breath() {
+    let world =
+        with_tree(World::open().on("GET /repos/acme/site/commits?sha=main", json!([{ "sha": commit() }])));
+    assert_eq!(tree(&world, Some("main")).expect("a tree")["commit"], commit());
+    tree(&world, Some("main")).expect("a tree");
+    let asked = world.asked();
+    assert_eq!(asked.iter().filter(|line| line.contains("/commits")).count(), 1, "{asked:?}");
+    assert!(world.state.borrow().cached.values().all(|(_, seconds)| *seconds <= 5));
+}
+
+#[test]
+fn without_a_ref_the_default_branch_is_asked_for() {
+    let world = with_tree(World::open().on("GET /repos/acme/site/commits", json!([{ "sha": commit() }])));
+    tree(&world, None).expect("a tree");
+    assert!(!world.asked()[0].contains("sha="), "{:?}", world.asked());
+}
+
+#[test]
+fn a_full_id_needs_no_lookup_and_a_short_one_does() {
+    let world = with_tree(World::open());
+    tree(&world, Some(&commit())).expect("a tree");
+    assert_eq!(world.asked().len(), 1);
+    let error = tree(&world, Some("9999999")).expect_err("unknown");
+    assert!(matches!(error, Error::NotFound { .. }));
+    assert!(error.message().contains("no branch, tag or commit `9999999`"), "{}", error.message());
+}
+
+#[test]
+fn an_empty_repository_is_named_as_such() {
+    let world =
+        World::open().route(Route::new("GET /repos/acme/site/commits", 409, json!({ "message": "x" })));
+    let error = tree(&world, None).expect_err("empty");
+    assert!(matches!(error, Error::Conflict { reason: "repository_empty", .. }), "{error:?}");
+}
+
+#[test]
+fn a_resolved_id_that_is_none_is_refused() {
+    for body in [json!([]), json!(null), json!([{ "sha": "../x" }]), json!([{ "sha": "main" }])] {
+        let world = World::open().on("GET /repos/acme/site/commits", body);
+        assert_eq!(tree(&world, None).expect_err("no id"), Error::Gitea(gitea::Error::NotJson));
+    }
+}
+
+#[test]
+fn labels_are_read_to_the_last_page_even_when_pages_are_small() {
+    let page = |names: &[&str], first: u64| {
+        let rows = names.iter().zip(first..).map(|(name, id)| json!({ "id": id, "name": name }));
+        serde_json::Value::Array(rows.collect())
+    };
+    let world = World::open()
+        .route(
+            Route::new("GET /repos/acme/site/labels?page=1", 200, page(&["a", "b"], 1))
+                .header("x-total-count", "3"),
+        )
+        .route(
+            Route::new("GET /repos/acme/site/labels?page=2", 200, page(&["c"], 3))
+                .header("x-total-count", "3"),
+        )
+        .on("GET /repos/acme/site/issues?labels=c", json!([]));
+    world.answer("list_issues", json!({ "owner": "acme", "repo": "site", "labels": ["c"] }));
+    assert_eq!(world.asked().len(), 3, "{:?}", world.asked());
+}
+
+#[test]
+fn a_label_is_found_in_any_case_unless_two_differ_only_by_case() {
+    let labels =
+        json!([{ "id": 1, "name": "Bug" }, { "id": 2, "name": "docs" }, { "id": 3, "name": "DOCS" }]);
+    let world = World::open()
+        .on("GET /repos/acme/site/labels", labels)
+        .on("GET /repos/acme/site/issues?labels=Bug", json!([]));
+    world.answer("list_issues", json!({ "owner": "acme", "repo": "site", "labels": ["bug"] }));
+    let error = world.failure("list_issues", json!({ "owner": "acme", "repo": "site", "labels": ["Docs"] }));
+    assert!(error.message().contains("`docs`, `DOCS`"), "{}", error.message());
+    assert!(matches!(error, Error::Unprocessable { reason: "ambiguous_label", .. }));
+}

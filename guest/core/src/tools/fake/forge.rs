@@ -1,0 +1,104 @@
+//! The Gitea of the test world.
+
+use std::cell::RefCell;
+
+use serde_json::{Value, json};
+
+use crate::ports::{Exchange, Failure, Head, Method, Request};
+
+/// What is answered to one request line.
+#[derive(Clone)]
+pub(crate) struct Route {
+    path: String,
+    query: Vec<(String, String)>,
+    pub(crate) answer: Result<(u16, Vec<(String, String)>, Vec<u8>), Failure>,
+}
+
+impl Route {
+    pub(crate) fn new(line: &str, status: u16, body: Value) -> Self {
+        let (path, query) = line.split_once('?').unwrap_or((line, ""));
+        let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+        Self {
+            path: path.to_owned(),
+            query: pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+            answer: Ok((status, Vec::new(), body.to_string().into_bytes())),
+        }
+    }
+
+    pub(crate) fn failing(line: &str, failure: Failure) -> Self {
+        Self { answer: Err(failure), ..Self::new(line, 0, Value::Null) }
+    }
+
+    pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
+        if let Ok((_, headers, _)) = &mut self.answer {
+            headers.push((name.to_owned(), value.to_owned()));
+        }
+        self
+    }
+
+    fn fits(&self, request: &Request) -> bool {
+        let asked = |(name, value): &(String, String)| {
+            request.query.iter().any(|(key, given)| key == name && given == value)
+        };
+        self.path == path(request) && self.query.iter().all(asked)
+    }
+}
+
+/// `GET /repos/acme/site?page=1&limit=30`, not encoded.
+pub(crate) fn line(request: &Request) -> String {
+    let query: Vec<String> = request.query.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let mark = if query.is_empty() { "" } else { "?" };
+    format!("{}{mark}{}", path(request), query.join("&"))
+}
+
+fn path(request: &Request) -> String {
+    let mut values = request.segments.iter();
+    let segments = request.template.split('/').map(|segment| {
+        if segment.starts_with('{') {
+            values.next().unwrap_or_else(|| panic!("no value for {segment} of {}", request.template)).clone()
+        } else {
+            segment.to_owned()
+        }
+    });
+    let path = segments.collect::<Vec<_>>().join("/");
+    assert!(values.next().is_none(), "too many values for {}", request.template);
+    let method = match request.method {
+        Method::Get => "GET",
+        Method::Post => "POST",
+        Method::Patch => "PATCH",
+        Method::Delete => "DELETE",
+    };
+    format!("{method} {path}")
+}
+
+/// The first route that fits answers; unknown ones are 404.
+pub(super) fn exchange(routes: &[Route], request: &Request) -> Box<dyn Exchange> {
+    let answer = routes.iter().find(|route| route.fits(request)).map_or_else(
+        || Ok((404, Vec::new(), json!({ "message": "not found" }).to_string().into_bytes())),
+        |route| route.answer.clone(),
+    );
+    let most = usize::try_from(request.max_bytes).unwrap_or(usize::MAX);
+    Box::new(Answering { answer: RefCell::new(answer), most })
+}
+
+struct Answering {
+    answer: RefCell<Result<(u16, Vec<(String, String)>, Vec<u8>), Failure>>,
+    most: usize,
+}
+
+impl Exchange for Answering {
+    fn head(&self) -> Result<Head, Failure> {
+        let (status, headers, _) = self.answer.borrow().clone()?;
+        Ok(Head { status, headers })
+    }
+
+    fn read(&self, max: u32) -> Result<Vec<u8>, Failure> {
+        let mut answer = self.answer.borrow_mut();
+        let (_, _, body) = answer.as_mut().map_err(|failure| failure.clone())?;
+        if body.len() > self.most {
+            return Err(Failure::TooLarge);
+        }
+        let piece = body.len().min(usize::try_from(max).unwrap_or(usize::MAX)).min(1000);
+        Ok(body.drain(..piece).collect())
+    }
+}

@@ -1,0 +1,133 @@
+//! The test world behind every port.
+
+use super::{World, forge};
+use crate::ports::{
+    Admission, Audit, Bucket, Cache, Caller, Claims, Clock, Event, Exchange, Failure, Identity, Level,
+    Limits, Outcome, Ports, Refusal, Remark, Request, Settings, Telemetry, Ticket, Unavailable,
+};
+
+/// The id of every ticket.
+pub(crate) const TICKET: &str = "ticket-1";
+
+impl World {
+    pub(crate) fn ports(&self) -> Ports<'_> {
+        Ports {
+            settings: self,
+            identity: self,
+            limits: self,
+            cache: self,
+            audit: self,
+            telemetry: self,
+            clock: self,
+        }
+    }
+}
+
+impl Settings for World {
+    fn get(&self, name: &str) -> Option<String> {
+        self.settings.get(name).cloned()
+    }
+
+    fn prepared(&self, key: &str) -> Option<Vec<u8>> {
+        self.policy.iter().find(|(name, _)| name == key).map(|(_, entry)| entry.clone())
+    }
+
+    fn policy_digest(&self) -> String {
+        "0".repeat(64)
+    }
+}
+
+impl Identity for World {
+    fn authenticate(&self, _presented: &str) -> Result<Box<dyn Caller>, Refusal> {
+        Ok(Box::new(self.clone()))
+    }
+}
+
+impl Caller for World {
+    fn claims(&self) -> Claims {
+        super::claims(&["read:repository", "write:repository"])
+    }
+
+    fn intent(&self, event: &Event) -> Result<Box<dyn Ticket>, Unavailable> {
+        let mut state = self.state.borrow_mut();
+        if state.no_intents {
+            return Err(Unavailable { message: "disk full".to_owned() });
+        }
+        state.order.push("intent");
+        state.events.push(event.clone());
+        Ok(Box::new(self.clone()))
+    }
+}
+
+impl Ticket for World {
+    fn id(&self) -> String {
+        TICKET.to_owned()
+    }
+
+    fn start(&self, request: &Request) -> Result<Box<dyn Exchange>, Failure> {
+        let mut state = self.state.borrow_mut();
+        state.order.push("request");
+        state.requests.push(request.clone());
+        Ok(forge::exchange(&state.routes, request))
+    }
+
+    fn close(&self, outcome: &Outcome) -> Result<(), Unavailable> {
+        let mut state = self.state.borrow_mut();
+        if state.no_outcomes {
+            return Err(Unavailable { message: "disk full".to_owned() });
+        }
+        state.order.push("close");
+        state.outcomes.push(outcome.clone());
+        Ok(())
+    }
+}
+
+impl Limits for World {
+    fn admit(&self, _bucket: Bucket, limit: u32, _window_seconds: u32) -> Admission {
+        Admission::Admitted(limit)
+    }
+
+    fn exhausted(&self, _bucket: Bucket, _limit: u32, _window_seconds: u32) -> Option<u32> {
+        None
+    }
+}
+
+impl Cache for World {
+    fn get(&self, space: &str, key: &str) -> Option<Vec<u8>> {
+        let state = self.state.borrow();
+        state.cached.get(&(space.to_owned(), key.to_owned())).map(|(value, _)| value.clone())
+    }
+
+    fn put(&self, space: &str, key: &str, value: &[u8], ttl_seconds: u32) {
+        let entry = (value.to_vec(), ttl_seconds);
+        self.state.borrow_mut().cached.insert((space.to_owned(), key.to_owned()), entry);
+    }
+}
+
+impl Audit for World {
+    fn note(&self, remark: &Remark) {
+        self.state.borrow_mut().remarks.push(remark.clone());
+    }
+}
+
+impl Telemetry for World {
+    fn tool_call(&self, tool: &str, status: &str, _duration_microseconds: u64) {
+        self.state.borrow_mut().metrics.push((tool.to_owned(), status.to_owned()));
+    }
+
+    fn route(&self, _template: &str) {}
+
+    fn log(&self, _level: Level, _event: &str, _fields: &[(&str, &str)]) {}
+}
+
+impl Clock for World {
+    fn monotonic_microseconds(&self) -> u64 {
+        let mut state = self.state.borrow_mut();
+        state.clock += 1000;
+        state.clock
+    }
+
+    fn unix_seconds(&self) -> u64 {
+        1_790_000_000
+    }
+}
