@@ -62,8 +62,7 @@ pub async fn send(
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
-    let request =
-        request.body(Full::new(Bytes::copy_from_slice(body))).map_err(io::Error::other)?;
+    let request = request.body(Full::new(Bytes::copy_from_slice(body))).map_err(io::Error::other)?;
     let answer = sender.send_request(request).await.map_err(io::Error::other)?;
     let (head, mut incoming) = answer.into_parts();
     let headers = head

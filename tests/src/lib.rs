@@ -4,3 +4,4 @@
 #[path = "../forge/mod.rs"]
 pub mod forge;
 pub mod http;
+pub mod server;

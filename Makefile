@@ -1,0 +1,95 @@
+# Verbs of AegisGitea-MCP. Every workflow and document calls these and nothing else.
+# `make` alone lists them.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+
+NATIVE := x86_64-unknown-linux-musl
+WASM   := wasm32-wasip2
+DIST   := target/dist
+CARGO  := cargo
+# The host's own crate is optimised too: seconds more, and wasmtime (already optimised) is shared with the tests.
+BUILD  := CARGO_PROFILE_DEV_OPT_LEVEL=2 $(CARGO) build --locked
+GUESTS := aegis-gateway aegis-edge aegis-hostile aegis-greedy
+
+.PHONY: help
+help: ## List the verbs
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+.PHONY: setup
+setup: ## Install the Rust toolchain, its targets and musl-tools (asks for nothing, may be repeated)
+	@scripts/setup
+
+.PHONY: build
+build: setup ## Build the program and its guest into target/dist
+	@mkdir -p $(DIST)
+	$(CARGO) build --locked --profile guest --target $(WASM) $(addprefix -p ,$(GUESTS))
+	$(BUILD) -p aegis-mcp -p aegis-compose -p aegis-tests --bin aegis-mcp --bin aegis-compose --bin forge
+	@install -m 755 target/$(NATIVE)/debug/aegis-mcp target/$(NATIVE)/debug/forge $(DIST)/
+	@for guest in gateway edge hostile greedy; do install -m 644 target/$(WASM)/guest/$$guest.wasm $(DIST)/; done
+	@target/$(NATIVE)/debug/aegis-compose $(DIST)/gateway.wasm $(DIST)/edge.wasm $(DIST)/gateway-edge.wasm
+	@ls -l $(DIST)
+
+.PHONY: demo
+demo: build ## Start a sample Gitea and the server on 127.0.0.1:8080, until Ctrl-C
+	@scripts/demo
+
+.PHONY: run
+run: build ## Serve with the settings in .env
+	@test -f .env || { echo "There is no .env yet: cp .env.example .env, fill in its first lines, and run this again."; exit 64; }
+	@exec $(DIST)/aegis-mcp serve --env-file .env
+
+.PHONY: test
+test: build ## Formatting, lints, generated files, and all hermetic tests
+	$(MAKE) --no-print-directory lint
+	$(CARGO) test --locked --workspace $(addprefix --exclude ,$(GUESTS)) --no-fail-fast
+
+.PHONY: quick
+quick: ## The tests of the pure crates alone
+	$(CARGO) test --locked -p aegis-policy -p aegis-redaction -p aegis-core -p aegis-custody
+
+.PHONY: lint
+lint: ## Formatting and lints, nothing changed
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --workspace $(addprefix --exclude ,$(GUESTS)) --all-targets -- -D warnings
+	$(CARGO) clippy --locked --profile guest --target $(WASM) $(addprefix -p ,$(GUESTS)) -- -D warnings
+
+.PHONY: format
+format: ## Format the code
+	$(CARGO) fmt --all
+
+.PHONY: bless
+bless: ## Rewrite generated files and snapshots; read the diff before committing it
+	BLESS=1 $(CARGO) test --locked -p aegis-core -p aegis-mcp -p aegis-policy
+
+.PHONY: ci
+ci: ## What a change must pass
+	@.ci/run
+
+.PHONY: clients
+clients: build ## Official SDKs and the inspector against the server
+	@scripts/with-demo tests/clients/run.sh
+
+.PHONY: edge-test
+edge-test: build ## The portable component under jco
+	@scripts/with-demo tests/clients/edge.sh
+
+.PHONY: bench
+bench: build ## Measure this host against its native twin; writes target/bench.json
+	@tests/bench/run.sh
+
+.PHONY: audit-dependencies
+audit-dependencies: ## Licences, bans and sources of all dependencies
+	@scripts/cargo-deny
+
+.PHONY: generate-key
+generate-key: ## Print a new API key
+	@python3 scripts/generate_api_key.py
+
+.PHONY: install install-dev
+install: build ## Install the program and its guest below PREFIX (/usr/local)
+	install -d $(DESTDIR)$${PREFIX:-/usr/local}/bin
+	install -m 755 $(DIST)/aegis-mcp $(DESTDIR)$${PREFIX:-/usr/local}/bin/
+	install -m 644 $(DIST)/gateway.wasm $(DESTDIR)$${PREFIX:-/usr/local}/bin/
+install-dev: setup ## What developers need: the same as setup

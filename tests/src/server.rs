@@ -1,0 +1,373 @@
+//! The built program as a child process: started with settings of a test's choosing in a folder of its own,
+//! asked over HTTP, stopped by signal. It is found where `make build` leaves it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
+use tokio::process::{Child, Command};
+
+use crate::http::{Answer, send};
+
+/// The key that [`Setup::new`] configures, under the name `laptop`.
+pub const KEY: &str = "aegis_key_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
+/// A second key, under the name `ci`.
+pub const OTHER_KEY: &str = "aegis_key_Hx4dHBsaGRgXFhUUExIREA8ODQwLCgkIBwYFBAMCAQA";
+
+/// How long a test waits for something that must happen; it is never waited out when all is well.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+static COUNT: AtomicU32 = AtomicU32::new(0);
+
+/// Where `make build` puts what it built; `AEGIS_DIST` names another folder.
+#[must_use]
+pub fn dist() -> PathBuf {
+    let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/dist");
+    std::env::var_os("AEGIS_DIST").map_or(built, PathBuf::from)
+}
+
+/// A folder for one test, removed with it.
+#[derive(Debug)]
+pub struct Folder(pub PathBuf);
+
+impl Folder {
+    /// A new, empty folder.
+    #[must_use]
+    pub fn new() -> Self {
+        let name = format!("aegis-test-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let path = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&path).expect("a folder for the test");
+        Self(path)
+    }
+}
+
+impl Default for Folder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Settings of a server that is about to start.
+pub struct Setup {
+    variables: BTreeMap<String, String>,
+    folder: Folder,
+}
+
+impl Setup {
+    /// A server for the Gitea at this URL: two keys, writes off, the built-in policy, everything in its folder.
+    #[must_use]
+    pub fn new(gitea: &str, token: &str) -> Self {
+        let folder = Folder::new();
+        let audit = folder.0.join("audit.log").display().to_string();
+        let keys = format!("laptop={KEY},ci={OTHER_KEY}");
+        let cache = dist().join("guests").display().to_string();
+        let variables = [
+            ("GITEA_URL", gitea),
+            ("GITEA_TOKEN", token),
+            ("MCP_API_KEYS", &keys),
+            ("MCP_PORT", "0"),
+            ("AUDIT_LOG_PATH", &audit),
+            ("GUEST_CACHE_DIR", &cache),
+            ("RATE_LIMIT_PER_MINUTE", "100000"),
+            ("TOKEN_RATE_LIMIT_PER_MINUTE", "100000"),
+        ];
+        Self { variables: variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into(), folder }
+    }
+
+    /// Set a variable.
+    #[must_use]
+    pub fn set(mut self, name: &str, value: &str) -> Self {
+        self.variables.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Leave a variable out.
+    #[must_use]
+    pub fn unset(mut self, name: &str) -> Self {
+        self.variables.remove(name);
+        self
+    }
+
+    /// Write a policy document and use it.
+    #[must_use]
+    pub fn policy(self, yaml: &str) -> Self {
+        let path = self.folder.0.join("policy.yaml");
+        std::fs::write(&path, yaml).expect("the policy is written");
+        self.set("POLICY_FILE_PATH", &path.display().to_string())
+    }
+
+    /// Allow writes to these repositories, by setting and by policy.
+    #[must_use]
+    pub fn writes(self, repositories: &str) -> Self {
+        self.set("WRITE_MODE", "true")
+            .set("WRITE_REPOSITORY_WHITELIST", repositories)
+            .policy("defaults: {read: allow, write: allow}\n")
+    }
+
+    /// Serve another component, by its file name among the built ones (`hostile.wasm`).
+    #[must_use]
+    pub fn guest(self, file: &str) -> Self {
+        let path = dist().join(file).display().to_string();
+        self.set("GUEST_PATH", &path)
+    }
+
+    /// Where the audit log will be.
+    #[must_use]
+    pub fn audit_path(&self) -> PathBuf {
+        self.variables.get("AUDIT_LOG_PATH").map(PathBuf::from).unwrap_or_default()
+    }
+
+    /// The folder of this server.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder.0
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(dist().join("aegis-mcp"));
+        command.arg("serve").env_clear().envs(&self.variables).current_dir(&self.folder.0);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
+        command
+    }
+
+    /// Start, and wait until it listens.
+    ///
+    /// # Panics
+    /// It ends instead; its output is in the message.
+    pub async fn start(self) -> Server {
+        let mut child = self.command().spawn().expect("`make build` has built aegis-mcp");
+        let mut lines = BufReader::new(child.stderr.take().expect("stderr is piped")).lines();
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let mut early = Vec::new();
+        let address = loop {
+            let line = tokio::time::timeout(PATIENCE, lines.next_line()).await.expect("it starts in time");
+            let Ok(Some(line)) = line else { panic!("the server ended:\n{}", early.join("\n")) };
+            let parsed: Value = serde_json::from_str(&line).unwrap_or_default();
+            early.push(line);
+            if parsed["event"] == "listening" {
+                break parsed["address"].as_str().unwrap_or_default().to_owned();
+            }
+        };
+        log.lock().expect("not poisoned").extend(early);
+        let sink = log.clone();
+        tokio::spawn(async move {
+            while let Ok(Some(line)) = lines.next_line().await {
+                sink.lock().expect("not poisoned").push(line);
+            }
+        });
+        Server { url: format!("http://{address}"), audit: self.audit_path(), folder: self.folder, child, log }
+    }
+
+    /// Start a server that must not: its exit code and what it said.
+    ///
+    /// # Panics
+    /// It goes on running.
+    pub async fn refused(self) -> (i32, String) {
+        let mut child = self.command().spawn().expect("`make build` has built aegis-mcp");
+        let status = tokio::time::timeout(PATIENCE, child.wait()).await.expect("it ends").expect("it ran");
+        let mut text = String::new();
+        child.stderr.take().expect("stderr is piped").read_to_string(&mut text).await.expect("readable");
+        (status.code().unwrap_or(-1), text)
+    }
+}
+
+/// A server that listens.
+pub struct Server {
+    /// `http://127.0.0.1:PORT`
+    pub url: String,
+    audit: PathBuf,
+    folder: Folder,
+    child: Child,
+    log: Arc<Mutex<Vec<String>>>,
+}
+
+/// What a stopped server left.
+pub struct Stopped {
+    /// Exit code; 128 + signal where a signal ended it.
+    pub code: i32,
+    /// The audit log, whole.
+    pub audit: Vec<Value>,
+    /// Standard error, whole.
+    pub log: String,
+    /// Where the audit log is, while this lives.
+    pub audit_path: PathBuf,
+    _folder: Folder,
+}
+
+impl Server {
+    /// One request with the key `laptop`.
+    pub async fn get(&self, target: &str) -> Answer {
+        self.ask("GET", target, &[], b"").await
+    }
+
+    /// One request with the key `laptop` and these headers too.
+    ///
+    /// # Panics
+    /// There is no answer.
+    pub async fn ask(&self, method: &str, target: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+        let bearer = format!("Bearer {KEY}");
+        let mut all = vec![("authorization", bearer.as_str())];
+        all.extend_from_slice(headers);
+        send(&self.url, method, target, &all, body).await.expect("an answer")
+    }
+
+    /// One request without a credential.
+    ///
+    /// # Panics
+    /// There is no answer.
+    pub async fn stranger(&self, method: &str, target: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+        send(&self.url, method, target, headers, body).await.expect("an answer")
+    }
+
+    /// A tool call by `POST /mcp/tool/call`.
+    pub async fn tool(&self, tool: &str, arguments: Value) -> Answer {
+        let body = serde_json::json!({"tool": tool, "arguments": arguments}).to_string();
+        self.ask("POST", "/mcp/tool/call", &[("content-type", "application/json")], body.as_bytes()).await
+    }
+
+    /// A JSON-RPC message of the legacy era (2025-11-25) to `POST /mcp`.
+    pub async fn legacy(&self, message: &Value) -> Answer {
+        let headers = [
+            ("content-type", "application/json"),
+            ("accept", "application/json, text/event-stream"),
+            ("mcp-protocol-version", "2025-11-25"),
+        ];
+        self.ask("POST", "/mcp", &headers, message.to_string().as_bytes()).await
+    }
+
+    /// A request of the modern era (2026-07-28) to `POST /mcp`, with the headers and `_meta` that it asks for.
+    pub async fn modern(&self, method: &str, params: Value) -> Answer {
+        let mut params = params;
+        params["_meta"]["io.modelcontextprotocol/protocolVersion"] = "2026-07-28".into();
+        params["_meta"]["io.modelcontextprotocol/clientCapabilities"] = serde_json::json!({});
+        let name = params["name"].as_str().unwrap_or_default().to_owned();
+        let message = serde_json::json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
+        let mut headers = vec![
+            ("content-type", "application/json"),
+            ("accept", "application/json, text/event-stream"),
+            ("mcp-protocol-version", "2026-07-28"),
+            ("mcp-method", method),
+        ];
+        if !name.is_empty() {
+            headers.push(("mcp-name", &name));
+        }
+        self.ask("POST", "/mcp", &headers, message.to_string().as_bytes()).await
+    }
+
+    /// The folder of this server.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder.0
+    }
+
+    /// Where its audit log is.
+    #[must_use]
+    pub fn audit_path(&self) -> &Path {
+        &self.audit
+    }
+
+    /// The process id.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id().unwrap_or_default()
+    }
+
+    /// What it has logged so far.
+    #[must_use]
+    pub fn log(&self) -> String {
+        self.log.lock().expect("not poisoned").join("\n")
+    }
+
+    /// The audit lines on disk now.
+    #[must_use]
+    pub fn audit(&self) -> Vec<Value> {
+        read_lines(&self.audit)
+    }
+
+    /// Wait until the audit log on disk satisfies a condition, and return it.
+    ///
+    /// # Panics
+    /// It never does.
+    pub async fn audit_when(&self, condition: impl Fn(&[Value]) -> bool) -> Vec<Value> {
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            let lines = self.audit();
+            if condition(&lines) {
+                return lines;
+            }
+            assert!(tokio::time::Instant::now() < deadline, "the audit log never came to it: {lines:#?}");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// The value of one metric line, by its name and labels as written; 0 where it is absent.
+    pub async fn metric(&self, line: &str) -> f64 {
+        let text = self.stranger("GET", "/metrics", &[], b"").await.text();
+        let found = text.lines().find_map(|found| found.strip_prefix(line)?.strip_prefix(' '));
+        found.and_then(|value| value.parse().ok()).unwrap_or_default()
+    }
+
+    /// Send a signal (`TERM`, `INT`, `KILL`, `STOP`) by name.
+    ///
+    /// # Panics
+    /// `kill` cannot be run.
+    pub async fn signal(&self, name: &str) {
+        let pid = self.pid().to_string();
+        let sent = Command::new("kill").args(["-s", name, &pid]).status().await.expect("kill runs");
+        assert!(sent.success(), "kill -s {name} {pid}");
+    }
+
+    /// Wait for the end without asking for it.
+    ///
+    /// # Panics
+    /// It does not end.
+    pub async fn wait(mut self) -> Stopped {
+        use std::os::unix::process::ExitStatusExt as _;
+        let status = tokio::time::timeout(PATIENCE, self.child.wait()).await.expect("it ends").expect("it ran");
+        let code = status.code().or(status.signal().map(|signal| signal + 128)).unwrap_or(-1);
+        let log = self.log();
+        Stopped { code, audit: read_lines(&self.audit), log, audit_path: self.audit, _folder: self.folder }
+    }
+
+    /// SIGTERM, and wait for the end.
+    pub async fn stop(self) -> Stopped {
+        self.signal("TERM").await;
+        self.wait().await
+    }
+}
+
+fn read_lines(path: &Path) -> Vec<Value> {
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    // A line that is being written has no end yet.
+    let whole = text.rfind('\n').map_or("", |end| text.get(..end).unwrap_or_default());
+    whole.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+}
+
+/// The lines of one event (`tool_invocation`, `access_denied`, `security_event`).
+#[must_use]
+pub fn of_event<'a>(lines: &'a [Value], event: &str) -> Vec<&'a Value> {
+    lines.iter().filter(|line| line["event"] == event).collect()
+}
+
+/// Run the program with arguments and no settings: exit code, standard output, standard error.
+///
+/// # Panics
+/// It cannot be run.
+pub async fn program(arguments: &[&str], variables: &[(&str, &str)]) -> (i32, String, String) {
+    let mut command = Command::new(dist().join("aegis-mcp"));
+    command.args(arguments).env_clear().envs(variables.iter().copied()).stdin(Stdio::null());
+    let output = command.output().await.expect("`make build` has built aegis-mcp");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.code().unwrap_or(-1), text(&output.stdout), text(&output.stderr))
+}
