@@ -1,5 +1,7 @@
 //! A world for tests: a Gitea in memory that keeps what it was asked, a policy, settings, and a trail.
 
+#![expect(clippy::needless_pass_by_value, reason = "JSON literals are handed over as they are written")]
+
 mod forge;
 mod ports;
 

@@ -82,6 +82,9 @@ fn a_result_whose_outcome_is_not_on_record_is_withheld() {
     assert_eq!(world.written().len(), 1);
 }
 
+/// World, scopes, tool, arguments, reason, status.
+type Row<'a> = (World, &'a [&'a str], &'a str, Option<Value>, &'a str, Status);
+
 #[test]
 fn every_local_refusal_leaves_one_line_and_asks_nothing() {
     let closed = || World::with("tools: {deny: [get_issue]}\n", &[("WRITE_MODE", "false")]);
@@ -94,7 +97,7 @@ fn every_local_refusal_leaves_one_line_and_asks_nothing() {
     let both: &[&str] = &["read:repository", "write:repository"];
     let title = Some(json!({ "owner": "acme", "repo": "site", "title": "t" }));
     let number = Some(json!({ "owner": "acme", "repo": "site", "issue_number": 1 }));
-    let rows: [(World, &[&str], &str, Option<Value>, &str, Status); 9] = [
+    let rows: [Row; 9] = [
         (closed(), both, "no_such_tool", site(), "unknown_tool", Status::Error),
         (closed(), both, "list_issues", Some(json!([])), "invalid_arguments", Status::Error),
         (closed(), both, "list_issues", None, "invalid_arguments", Status::Error),

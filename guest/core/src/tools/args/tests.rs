@@ -1,5 +1,7 @@
 //! Arguments that must not get through, as tables; and that nothing was sent for them.
 
+#![expect(clippy::needless_pass_by_value, reason = "JSON literals are handed over as they are written")]
+
 use serde_json::{Value, json};
 
 use crate::tools::CATALOGUE;

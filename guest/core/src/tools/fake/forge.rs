@@ -6,12 +6,15 @@ use serde_json::{Value, json};
 
 use crate::ports::{Exchange, Failure, Head, Method, Request};
 
+/// Status, headers and body, or that there is no answer.
+type Given = Result<(u16, Vec<(String, String)>, Vec<u8>), Failure>;
+
 /// What is answered to one request line.
 #[derive(Clone)]
 pub(crate) struct Route {
     path: String,
     query: Vec<(String, String)>,
-    pub(crate) answer: Result<(u16, Vec<(String, String)>, Vec<u8>), Failure>,
+    answer: Given,
 }
 
 impl Route {
@@ -82,7 +85,7 @@ pub(super) fn exchange(routes: &[Route], request: &Request) -> Box<dyn Exchange>
 }
 
 struct Answering {
-    answer: RefCell<Result<(u16, Vec<(String, String)>, Vec<u8>), Failure>>,
+    answer: RefCell<Given>,
     most: usize,
 }
 

@@ -1,5 +1,7 @@
 //! Trees and contents.
 
+#![expect(clippy::needless_pass_by_value, reason = "JSON literals are handed over as they are written")]
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};

@@ -1,5 +1,7 @@
 //! Listing, reading, opening and commenting.
 
+#![expect(clippy::needless_pass_by_value, reason = "JSON literals are handed over as they are written")]
+
 use serde_json::{Value, json};
 
 use crate::gitea::Error as GiteaError;

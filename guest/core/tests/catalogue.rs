@@ -1,0 +1,218 @@
+//! What holds for every tool, what clients see of each, and the page that documents them.
+//!
+//! Snapshots and page are compared here and written anew when the environment holds `BLESS=1`.
+
+#![expect(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    reason = "a test that reads and writes generated files and fails where it cannot"
+)]
+
+mod catalogue {
+    pub(crate) mod page;
+}
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use aegis_core::ports::{Class, Method};
+use aegis_core::tools::kit::Entry;
+use aegis_core::tools::{CATALOGUE, write_templates};
+use serde_json::Value;
+
+fn tools() -> impl Iterator<Item = (&'static dyn Entry, Value)> {
+    CATALOGUE.tools.iter().map(|tool| (*tool, tool.definition()))
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).to_path_buf()
+}
+
+/// The file holds exactly this text; with `BLESS=1` it is made to.
+fn golden(path: &Path, text: &str) {
+    if std::env::var("BLESS").is_ok_and(|value| value == "1") {
+        fs::create_dir_all(path.parent().expect("a directory")).expect("the directory can be made");
+        fs::write(path, text).expect("the file can be written");
+        return;
+    }
+    let found = fs::read_to_string(path).unwrap_or_default();
+    assert!(found == text, "{} is out of date: run `make bless` and review the change", path.display());
+}
+
+fn properties(schema: &Value) -> Vec<(&String, &Value)> {
+    schema.get("properties").and_then(Value::as_object).into_iter().flatten().collect()
+}
+
+#[test]
+fn names_are_unique_snake_case_and_short() {
+    let mut seen = BTreeSet::new();
+    for (tool, _) in tools() {
+        let name = tool.name();
+        assert!(seen.insert(name), "{name} is there twice");
+        assert!((1..=64).contains(&name.len()), "{name}");
+        assert!(name.chars().all(|c| c.is_ascii_lowercase() || c == '_'), "{name}");
+        assert!(!name.starts_with('_') && !name.ends_with('_') && !name.contains("__"), "{name}");
+        assert_eq!(CATALOGUE.find(name).map(Entry::name), Some(name));
+    }
+    assert!(CATALOGUE.find("LIST_ISSUES").is_none() && CATALOGUE.find("").is_none());
+}
+
+#[test]
+fn the_first_tools_of_the_product_are_there() {
+    let names: Vec<&str> = tools().map(|(tool, _)| tool.name()).collect();
+    for expected in [
+        "list_repositories",
+        "get_repository_info",
+        "get_file_tree",
+        "get_file_contents",
+        "list_issues",
+        "get_issue",
+        "create_issue",
+        "create_issue_comment",
+    ] {
+        assert!(names.contains(&expected), "{expected} is missing");
+    }
+}
+
+#[test]
+fn every_tool_has_a_title_a_description_and_hints_that_agree_with_its_class() {
+    for (tool, definition) in tools() {
+        let name = tool.name();
+        assert_eq!(definition["name"], name);
+        assert_eq!(definition["title"], tool.title());
+        assert!(!tool.title().is_empty() && tool.title().len() <= 60, "{name}");
+        assert!(
+            definition["description"].as_str().is_some_and(|text| text.len() > 30 && text.ends_with('.')),
+            "{name}"
+        );
+        let hints = &definition["annotations"];
+        assert_eq!(hints["readOnlyHint"], tool.class() == Class::Read, "{name}");
+        assert_eq!(hints["destructiveHint"], false, "{name}");
+        assert!(hints["idempotentHint"].is_boolean() && hints["openWorldHint"].is_boolean(), "{name}");
+    }
+}
+
+#[test]
+fn input_schemas_are_plain_closed_and_described() {
+    for (tool, definition) in tools() {
+        let (name, schema) = (tool.name(), &definition["inputSchema"]);
+        assert_eq!(schema["type"], "object", "{name}");
+        assert_eq!(schema["additionalProperties"], false, "{name}");
+        for (field, schema) in properties(schema) {
+            assert!(schema["type"].is_string(), "{name}.{field} has one type");
+            assert!(
+                schema["description"].as_str().is_some_and(|text| text.ends_with('.')),
+                "{name}.{field} is described"
+            );
+            if schema["type"] == "integer" {
+                assert!(
+                    schema["minimum"].is_u64() && schema["maximum"].is_u64(),
+                    "{name}.{field} is bounded"
+                );
+            }
+            if schema["type"] == "string" && schema.get("enum").is_none() {
+                assert!(schema["maxLength"].is_u64(), "{name}.{field} is bounded");
+            }
+            if schema["type"] == "array" {
+                assert!(
+                    schema["maxItems"].is_u64() && schema["items"]["maxLength"].is_u64(),
+                    "{name}.{field} is bounded"
+                );
+            }
+        }
+        for required in schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+            assert!(
+                schema["properties"].get(required).is_some(),
+                "{name}.{required} is required and not there"
+            );
+        }
+    }
+}
+
+#[test]
+fn output_schemas_list_described_fields_and_what_the_screen_may_add() {
+    for (tool, definition) in tools() {
+        let (name, schema) = (tool.name(), &definition["outputSchema"]);
+        assert_eq!(schema["type"], "object", "{name}");
+        assert!(properties(schema).len() > 3, "{name}");
+        for (field, schema) in properties(schema) {
+            assert!(schema["type"].is_string() && schema["description"].is_string(), "{name}.{field}");
+        }
+        for (added, _, _) in aegis_core::reply::ADDED {
+            assert!(schema["properties"].get(*added).is_some(), "{name} does not declare {added}");
+        }
+    }
+}
+
+#[test]
+fn no_schema_uses_references_or_combinators() {
+    fn check(value: &Value, at: &str) {
+        for (key, value) in value.as_object().into_iter().flatten() {
+            for forbidden in ["$ref", "$defs", "anyOf", "oneOf", "allOf", "not", "if", "patternProperties"] {
+                assert!(key != forbidden, "{at} uses {forbidden}");
+            }
+            check(value, &format!("{at}/{key}"));
+        }
+        value.as_array().into_iter().flatten().for_each(|value| check(value, at));
+    }
+    for (tool, definition) in tools() {
+        check(&definition, tool.name());
+    }
+}
+
+#[test]
+fn tools_that_name_a_repository_name_it_by_owner_and_repo() {
+    for (tool, definition) in tools().filter(|(tool, _)| tool.name() != "list_repositories") {
+        let required = definition["inputSchema"]["required"].as_array().cloned().unwrap_or_default();
+        assert!(required.contains(&"owner".into()) && required.contains(&"repo".into()), "{}", tool.name());
+    }
+}
+
+#[test]
+fn what_can_be_written_is_a_fixed_list_without_deletion() {
+    let found: Vec<(Method, &str)> = write_templates().collect();
+    let expected = [
+        (Method::Post, "/repos/{owner}/{repo}/issues"),
+        (Method::Post, "/repos/{owner}/{repo}/issues/{index}/comments"),
+        (Method::Post, "/repos/{owner}/{repo}/issues/{index}/labels"),
+    ];
+    assert_eq!(found, expected);
+    for (method, template) in found {
+        assert!(method != Method::Delete && method != Method::Get, "{template}");
+        for forbidden in
+            ["/merge", "/contents", "/branches", "/collaborators", "/hooks", "/keys", "/transfer", "/admin"]
+        {
+            assert!(!template.contains(forbidden), "{template}");
+        }
+    }
+}
+
+#[test]
+fn what_clients_see_of_each_tool_is_on_file() {
+    let at = root().join("tests/snapshots");
+    for (tool, definition) in tools() {
+        let text = serde_json::to_string_pretty(&definition).expect("JSON") + "\n";
+        golden(&at.join(format!("{}.json", tool.name())), &text);
+    }
+    let names: BTreeSet<String> = tools().map(|(tool, _)| format!("{}.json", tool.name())).collect();
+    for entry in fs::read_dir(&at).expect("the snapshots") {
+        let file = entry.expect("an entry").file_name().to_string_lossy().into_owned();
+        assert!(names.contains(&file), "{file} is the snapshot of no tool: remove it");
+    }
+}
+
+#[test]
+fn the_page_about_tools_is_up_to_date() {
+    let definitions: Vec<(Class, Value)> =
+        tools().map(|(tool, definition)| (tool.class(), definition)).collect();
+    golden(&root().join("../../docs/tools.md"), &catalogue::page::page(&definitions));
+}
+
+#[test]
+fn the_instructions_name_no_tool_that_is_not_there() {
+    let words = CATALOGUE.instructions.split(|c: char| !(c.is_ascii_lowercase() || c == '_'));
+    for word in words.filter(|word| ["list_", "get_", "create_"].iter().any(|verb| word.starts_with(verb))) {
+        assert!(CATALOGUE.find(word).is_some(), "{word}");
+    }
+}
