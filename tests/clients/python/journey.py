@@ -1,0 +1,104 @@
+"""The official Python SDK in every era that it speaks, against the server at AEGIS_URL."""
+
+import asyncio
+import json
+import os
+import sys
+import traceback
+
+import httpx2
+from mcp.client import Client
+from mcp.client.streamable_http import streamable_http_client
+
+TOOLS = [
+    "create_issue",
+    "create_issue_comment",
+    "get_file_contents",
+    "get_file_tree",
+    "get_issue",
+    "get_repository_info",
+    "list_issues",
+    "list_repositories",
+]
+MODES = {"legacy": "2025-11-25", "auto": "2026-07-28", "2026-07-28": "2026-07-28"}
+
+URL = os.environ["AEGIS_URL"]
+KEY = os.environ["AEGIS_KEY"]
+PLACE = {"owner": os.environ.get("AEGIS_OWNER", "alice"), "repo": os.environ.get("AEGIS_REPO", "demo")}
+README = os.environ.get("AEGIS_README", "demo")
+
+
+def answer(result, what):
+    """The answer's object, after checking that it is no error and that both forms of it say the same."""
+    assert not result.is_error, f"{what} failed: {result.content}"
+    text = next(block.text for block in result.content if block.type == "text")
+    assert json.loads(text) == result.structured_content, f"{what}: text and structuredContent differ"
+    return result.structured_content
+
+
+async def journey(client, label):
+    """List, read, write, read back what was written."""
+    tools = (await client.list_tools()).tools
+    assert sorted(tool.name for tool in tools) == TOOLS, [tool.name for tool in tools]
+    for tool in tools:
+        assert tool.description, tool.name
+        assert tool.annotations.read_only_hint is not tool.name.startswith("create_"), tool.name
+
+    file = answer(await client.call_tool("get_file_contents", {**PLACE, "filepath": "README.md"}), "get_file_contents")
+    assert file["path"] == "README.md" and file["type"] == "text", file
+    assert README in file["content"], file["content"][:200]
+
+    title, body = f"Opened by {label}", "First line.\n\nSecond paragraph."
+    made = answer(await client.call_tool("create_issue", {**PLACE, "title": title, "body": body}), "create_issue")
+    assert made["issue"]["title"] == title and made["not_applied"] == [], made
+    number = made["issue"]["number"]
+    found = answer(await client.call_tool("get_issue", {**PLACE, "issue_number": number}), "get_issue")["issue"]
+    assert (found["number"], found["title"], found["state"]) == (number, title, "open"), found
+    assert found["body"].replace("\r\n", "\n") == body, found
+
+    missing = await client.call_tool("get_issue", {**PLACE, "issue_number": 999999})
+    assert missing.is_error, "an issue that does not exist must be an error result"
+
+
+async def visit(mode, key, seen=None):
+    """One connection; the statuses of all answers go to `seen`."""
+
+    async def note(response):
+        if seen is not None:
+            seen.append(response.status_code)
+
+    headers = {"Authorization": f"Bearer {key}"}
+    async with httpx2.AsyncClient(headers=headers, timeout=60, event_hooks={"response": [note]}) as http:
+        async with Client(streamable_http_client(URL, http_client=http), mode=mode) as client:
+            assert client.protocol_version == MODES[mode], client.protocol_version
+            await journey(client, f"the Python SDK ({mode})")
+
+
+async def refused(mode):
+    """A wrong key must not get in."""
+    seen = []
+    try:
+        await visit(mode, "wrong", seen)
+    except Exception:  # the SDK does not say why; the wire does
+        assert seen and set(seen) == {401}, seen
+        return
+    raise AssertionError("the server let a stranger in")
+
+
+async def main():
+    """Every mode, then every mode with a wrong key."""
+    failed = False
+    cases = [(f"journey, {mode}", visit(mode, KEY)) for mode in MODES]
+    cases += [(f"wrong key, {mode}", refused(mode)) for mode in MODES]
+    for name, case in cases:
+        try:
+            await case
+            print(f"PASS python: {name}", flush=True)
+        except Exception:
+            failed = True
+            text = traceback.format_exc().strip().replace("\n", "\n     ")
+            print(f"FAIL python: {name}: {text}", flush=True)
+    return 1 if failed else 0
+
+
+sys.exit(asyncio.run(main()))
