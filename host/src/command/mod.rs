@@ -4,7 +4,7 @@ mod audit;
 mod generate_key;
 mod guest;
 mod serve;
-mod settings;
+pub(crate) mod settings;
 
 use std::io::Write as _;
 use std::path::PathBuf;

@@ -75,10 +75,7 @@ fn three_settings_are_enough_and_the_rest_has_its_default() {
     assert_eq!(settings.gitea_internal_url(), None);
     assert_eq!(settings.audit_log_path(), Path::new("/var/log/aegis-mcp/audit.log"));
     assert_eq!((settings.guest_path(), settings.guest_cache_dir()), (None, None));
-    assert_eq!(
-        (settings.log_level(), settings.audit_read_outcome()),
-        (LogLevel::Info, AuditReadOutcome::Durable)
-    );
+    assert_eq!(settings.log_level(), LogLevel::Info);
     assert_eq!(
         (settings.write_mode(), settings.auth_enabled(), settings.metrics_enabled()),
         (false, true, true)
@@ -106,7 +103,7 @@ fn every_problem_is_told_at_once_with_name_value_and_what_is_allowed() {
         problems.unwrap_err(),
         [
             "GITEA_URL is required: set GITEA_URL",
-            "MCP_PORT=\"http\" must be a whole number from 1 to 65535",
+            "MCP_PORT=\"http\" must be a whole number from 0 to 65535",
             "RATE_LIMIT_PER_MINUTE=\"0\" must be a whole number from 1 to 1000000",
             "SECRET_DETECTION_MODE=\"hide\" must be one of off, mask, block",
             "OAUTH_MODE=\"true\" stops the start: sign-in through Gitea is not in this version; set OAUTH_MODE=false \
