@@ -132,7 +132,8 @@ impl Answer {
         let mut body = Vec::new();
         if method == Method::GET {
             headers.push(("Content-Type", "text/html; charset=utf-8".to_owned()));
-            body = format!("<a href=\"{}\">Moved Permanently</a>.\n\n", location.replace('&', "&amp;")).into_bytes();
+            body = format!("<a href=\"{}\">Moved Permanently</a>.\n\n", location.replace('&', "&amp;"))
+                .into_bytes();
         }
         headers.push(("Location", location));
         Self { status: 301, headers, body }

@@ -68,7 +68,8 @@ fn render(call: &Call, world: &World, repo: &Repo, commit: &Commit) -> Value {
     let full_name = world.full_name(repo);
     let url = call.api(&format!("/repos/{full_name}/git/commits/{}", commit.sha));
     let time = rfc3339(commit.time);
-    let person = json!({ "name": call.seeding.text(&commit.author.0), "email": commit.author.1, "date": time });
+    let person =
+        json!({ "name": call.seeding.text(&commit.author.0), "email": commit.author.1, "date": time });
     let account = world.accounts.iter().find(|account| account.email == commit.author.1);
     let account = account.map(|account| user_unseen(call, account));
     let parents: Vec<Value> = commit
@@ -80,8 +81,7 @@ fn render(call: &Call, world: &World, repo: &Repo, commit: &Commit) -> Value {
         })
         .collect();
     let wants = |name: &str| call.flag(name).unwrap_or(true);
-    let changes =
-        if wants("files") || wants("stat") { repo.git.changes(commit) } else { Vec::new() };
+    let changes = if wants("files") || wants("stat") { repo.git.changes(commit) } else { Vec::new() };
     json!({
         "url": url,
         "sha": commit.sha,
@@ -128,12 +128,16 @@ fn stats(changes: &[Change]) -> Value {
     for (_, before, after) in changes {
         let text = |node: &Option<Node>| {
             let bytes = node.as_ref().and_then(Node::blob).map(|blob| blob.bytes.clone());
-            bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).filter(|t| !t.contains('\0')).unwrap_or_default()
+            bytes
+                .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+                .filter(|t| !t.contains('\0'))
+                .unwrap_or_default()
         };
         let (before, after) = (text(before), text(after));
         let (before, after): (Vec<&str>, Vec<&str>) = (before.lines().collect(), after.lines().collect());
         let start = before.iter().zip(&after).take_while(|(a, b)| a == b).count();
-        let end = before[start..].iter().rev().zip(after[start..].iter().rev()).take_while(|(a, b)| a == b).count();
+        let end =
+            before[start..].iter().rev().zip(after[start..].iter().rev()).take_while(|(a, b)| a == b).count();
         additions += after.len() - start - end;
         deletions += before.len() - start - end;
     }

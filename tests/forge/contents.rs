@@ -73,14 +73,17 @@ pub(super) fn plain(call: &Call, world: &World, repo: &Repo, path: &str) -> Answ
 }
 
 fn find(call: &Call, world: &World, repo: &Repo, path: &str, wanted: Wanted) -> Result<Value, Answer> {
-    let asked = call.query("ref").map_or_else(|| repo.git.default_branch().to_owned(), |r| r.trim().to_owned());
+    let asked =
+        call.query("ref").map_or_else(|| repo.git.default_branch().to_owned(), |r| r.trim().to_owned());
     let Some((kind, commit)) = repo.git.exact(&asked) else {
         let reason = format!("object does not exist [id: {asked}, rel_path: ]");
         return Err(call.not_found_because("not found", &[reason]));
     };
     let Some(path) = clean(&call.seeding.plain(path)) else {
         return Err(match call.version {
-            Version::V1_27 => call.refuse(400, &format!("path contains a malformed path component [path: {path}]")),
+            Version::V1_27 => {
+                call.refuse(400, &format!("path contains a malformed path component [path: {path}]"))
+            }
             Version::V1_26 => call.refuse(500, ""),
         });
     };
@@ -135,18 +138,30 @@ impl Place<'_> {
     fn render(&self, path: &str, node: &Node, wanted: Wanted) -> Value {
         let call = self.call;
         let name = path.rsplit('/').next().unwrap_or(path);
-        let own = call.api(&format!("/repos/{}/contents/{}?ref={}", self.full_name, encoded_path(path), encoded(&self.asked)));
+        let own = call.api(&format!(
+            "/repos/{}/contents/{}?ref={}",
+            self.full_name,
+            encoded_path(path),
+            encoded(&self.asked)
+        ));
         let web = |verb: &str| {
             let at = match self.kind {
                 RefKind::Branch => "branch",
                 RefKind::Tag => "tag",
                 RefKind::Commit => "commit",
             };
-            format!("{}/{}/{verb}/{at}/{}/{}", call.root, self.full_name, encoded_path(&self.asked), encoded_path(path))
+            format!(
+                "{}/{}/{verb}/{at}/{}/{}",
+                call.root,
+                self.full_name,
+                encoded_path(&self.asked),
+                encoded_path(path)
+            )
         };
         let blob_url = call.api(&format!("/repos/{}/git/blobs/{}", self.full_name, node.sha()));
         let module = matches!(node, Node::Module(_));
-        let (html, git) = if module { (Value::Null, Value::Null) } else { (json!(web("src")), json!(blob_url)) };
+        let (html, git) =
+            if module { (Value::Null, Value::Null) } else { (json!(web("src")), json!(blob_url)) };
         let (kind, shown_name, shown_path) = match node {
             Node::File(_) | Node::Program(_) => ("file", call.seeding.name(name), call.seeding.path(path)),
             Node::Link(_) => ("symlink", call.seeding.name(name), call.seeding.path(path)),

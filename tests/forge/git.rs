@@ -103,7 +103,11 @@ impl Tree {
                 None => here.push((path.clone(), node.clone())),
             }
         }
-        here.extend(below.into_iter().map(|(name, files)| (name.to_owned(), Node::Directory(Self::from_paths(&files)))));
+        here.extend(
+            below
+                .into_iter()
+                .map(|(name, files)| (name.to_owned(), Node::Directory(Self::from_paths(&files)))),
+        );
         here.sort_by_key(|(name, node)| match node {
             Node::Directory(_) => format!("{name}/"),
             _ => name.clone(),
@@ -201,10 +205,22 @@ impl Git {
     }
 
     /// Commit a whole tree onto a branch, which is created where it is missing.
-    pub fn commit(&mut self, branch: &str, files: &BTreeMap<String, Node>, author: (&str, &str), message: &str, time: i64) -> String {
+    pub fn commit(
+        &mut self,
+        branch: &str,
+        files: &BTreeMap<String, Node>,
+        author: (&str, &str),
+        message: &str,
+        time: i64,
+    ) -> String {
         let tree = Tree::from_paths(files);
-        let parents: Vec<String> =
-            self.branches.iter().find(|(name, _)| name == branch).map(|(_, head)| head.clone()).into_iter().collect();
+        let parents: Vec<String> = self
+            .branches
+            .iter()
+            .find(|(name, _)| name == branch)
+            .map(|(_, head)| head.clone())
+            .into_iter()
+            .collect();
         let mut body = format!("tree {}\n", tree.sha);
         for parent in &parents {
             body.push_str(&format!("parent {parent}\n"));
@@ -214,7 +230,8 @@ impl Git {
         body.push_str(&format!("author {person}\ncommitter {person}\n\n{message}"));
         let sha = object_id("commit", body.as_bytes());
         let author = (author.0.to_owned(), author.1.to_owned());
-        self.commits.insert(sha.clone(), Arc::new(Commit { sha: sha.clone(), tree, parents, author, message, time }));
+        self.commits
+            .insert(sha.clone(), Arc::new(Commit { sha: sha.clone(), tree, parents, author, message, time }));
         match self.branches.iter_mut().find(|(name, _)| name == branch) {
             Some((_, head)) => head.clone_from(&sha),
             None => self.branches.push((branch.to_owned(), sha.clone())),
@@ -231,7 +248,8 @@ impl Git {
     /// Branch, tag or full lowercase id, in this order: what the contents routes accept.
     #[must_use]
     pub fn exact(&self, name: &str) -> Option<(RefKind, Arc<Commit>)> {
-        let named = |list: &[(String, String)]| list.iter().find(|(n, _)| n == name).map(|(_, sha)| sha.clone());
+        let named =
+            |list: &[(String, String)]| list.iter().find(|(n, _)| n == name).map(|(_, sha)| sha.clone());
         if let Some(sha) = named(&self.branches) {
             return Some((RefKind::Branch, self.get(&sha)?));
         }
@@ -253,7 +271,8 @@ impl Git {
         if name == "HEAD" {
             return self.get(&self.branches.first()?.1);
         }
-        let short = name.strip_prefix("refs/heads/").or_else(|| name.strip_prefix("refs/tags/")).unwrap_or(name);
+        let short =
+            name.strip_prefix("refs/heads/").or_else(|| name.strip_prefix("refs/tags/")).unwrap_or(name);
         if let Some((_, commit)) = self.exact(short) {
             return Some(commit);
         }
@@ -280,7 +299,10 @@ impl Git {
         if let Some(commit) = self.resolve(name) {
             return Some((commit.sha.clone(), commit.tree.clone()));
         }
-        self.commits.values().find_map(|commit| find_tree(&commit.tree, name)).map(|tree| (name.to_owned(), tree))
+        self.commits
+            .values()
+            .find_map(|commit| find_tree(&commit.tree, name))
+            .map(|tree| (name.to_owned(), tree))
     }
 
     /// A commit and all its ancestors, newest first.
@@ -307,7 +329,8 @@ impl Git {
         self.history(from)
             .into_iter()
             .filter(|commit| {
-                let before = commit.parents.first().and_then(|sha| self.get(sha)).and_then(|parent| at(&parent));
+                let before =
+                    commit.parents.first().and_then(|sha| self.get(sha)).and_then(|parent| at(&parent));
                 at(commit) != before
             })
             .collect()
@@ -319,8 +342,12 @@ impl Git {
         let flat = |tree: &Tree| -> BTreeMap<String, Node> {
             tree.walk().into_iter().filter(|(_, node)| !matches!(node, Node::Directory(_))).collect()
         };
-        let mut before =
-            commit.parents.first().and_then(|sha| self.get(sha)).map(|parent| flat(&parent.tree)).unwrap_or_default();
+        let mut before = commit
+            .parents
+            .first()
+            .and_then(|sha| self.get(sha))
+            .map(|parent| flat(&parent.tree))
+            .unwrap_or_default();
         let mut changes = Vec::new();
         for (path, after) in flat(&commit.tree) {
             let old = before.remove(&path);

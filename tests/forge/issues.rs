@@ -29,7 +29,8 @@ pub(super) fn list(call: &Call, world: &World, repo: &Repo) -> Answer {
     match filtered(call, world, repo) {
         Ok(found) => {
             let page = Page::of(call);
-            let shown: Vec<Value> = page.cut(&found).iter().map(|issue| render(call, world, repo, issue)).collect();
+            let shown: Vec<Value> =
+                page.cut(&found).iter().map(|issue| render(call, world, repo, issue)).collect();
             linked(Answer::json(200, &json!(shown)), call, page, found.len())
         }
         Err(refusal) => refusal,
@@ -40,7 +41,8 @@ fn filtered<'a>(call: &Call, world: &World, repo: &'a Repo) -> Result<Vec<&'a Is
     let mut found: Vec<&Issue> = repo.issues.iter().collect();
     for bound in ["before", "since"] {
         if let Some(time) = time_bound(call, bound)? {
-            found.retain(|issue| if bound == "since" { issue.updated >= time } else { issue.updated <= time });
+            found
+                .retain(|issue| if bound == "since" { issue.updated >= time } else { issue.updated <= time });
         }
     }
     match call.query("state") {
@@ -55,8 +57,12 @@ fn filtered<'a>(call: &Call, world: &World, repo: &'a Repo) -> Result<Vec<&'a Is
     }
     // All known labels are demanded; unknown names fall away, and with none known so does the filter.
     let names: Vec<&str> = call.query("labels").unwrap_or_default().split(',').collect();
-    let wanted: Vec<u64> =
-        repo.labels.iter().filter(|label| names.contains(&label.name.as_str())).map(|label| label.id).collect();
+    let wanted: Vec<u64> = repo
+        .labels
+        .iter()
+        .filter(|label| names.contains(&label.name.as_str()))
+        .map(|label| label.id)
+        .collect();
     found.retain(|issue| wanted.iter().all(|id| issue.labels.contains(id)));
     // The absent parameter is one empty name: a milestone without title then filters every list.
     let milestones = wanted_milestones(call, repo);
@@ -91,7 +97,8 @@ fn wanted_milestones(call: &Call, repo: &Repo) -> Vec<u64> {
 }
 
 fn mentions(issue: &Issue, words: &str) -> bool {
-    let texts = [&issue.title, &issue.body].into_iter().chain(issue.comments.iter().map(|comment| &comment.body));
+    let texts =
+        [&issue.title, &issue.body].into_iter().chain(issue.comments.iter().map(|comment| &comment.body));
     texts.into_iter().any(|text| text.to_lowercase().contains(words))
 }
 
@@ -99,7 +106,9 @@ fn time_bound(call: &Call, name: &str) -> Result<Option<i64>, Answer> {
     let Some(text) = call.query(name) else { return Ok(None) };
     match parse(text.trim()) {
         Some(time) => Ok(Some(time)),
-        None => Err(call.refuse(422, &format!("parsing time \"{text}\" as \"2006-01-02T15:04:05Z07:00\" failed"))),
+        None => {
+            Err(call.refuse(422, &format!("parsing time \"{text}\" as \"2006-01-02T15:04:05Z07:00\" failed")))
+        }
     }
 }
 
@@ -210,10 +219,12 @@ fn fields(call: &Call, required: &str) -> Result<Value, Answer> {
     };
     let texts = ["title", "body", "ref", "due_date"];
     if let Some(name) = texts.iter().find(|name| !matches!(body[**name], Value::Null | Value::String(_))) {
-        return Err(call.refuse(422, &format!("[]: json: cannot unmarshal into Go struct field {name} of type string")));
+        return Err(call
+            .refuse(422, &format!("[]: json: cannot unmarshal into Go struct field {name} of type string")));
     }
     if body[required].as_str().is_none_or(str::is_empty) {
-        let name: String = required.chars().take(1).flat_map(char::to_uppercase).chain(required.chars().skip(1)).collect();
+        let name: String =
+            required.chars().take(1).flat_map(char::to_uppercase).chain(required.chars().skip(1)).collect();
         return Err(call.refuse(422, &format!("[{name}]: Required")));
     }
     Ok(body)
@@ -240,13 +251,17 @@ pub(super) fn open(call: &Call, world: &mut World, at: usize) -> Answer {
         Err(refusal) => return refusal,
     };
     let Some(mut labels) = ids(&body["labels"]) else {
-        return call.refuse(422, "[]: json: cannot unmarshal string into Go struct field labels of type int64");
+        return call
+            .refuse(422, "[]: json: cannot unmarshal string into Go struct field labels of type int64");
     };
     let milestone = match &body["milestone"] {
         Value::Null => 0,
         value => match value.as_u64() {
             Some(id) => id,
-            None => return call.refuse(422, "[]: json: cannot unmarshal into Go struct field milestone of type int64"),
+            None => {
+                return call
+                    .refuse(422, "[]: json: cannot unmarshal into Go struct field milestone of type int64");
+            }
         },
     };
     let due = body["due_date"].as_str().and_then(parse);
@@ -254,7 +269,9 @@ pub(super) fn open(call: &Call, world: &mut World, at: usize) -> Answer {
     let writes = world.rights(repo, Some(viewer)) >= Mode::Write;
     let mut assignees = Vec::new();
     // Whoever may not write has all of this dropped without a word.
-    for login in body["assignees"].as_array().into_iter().flatten().filter_map(Value::as_str).filter(|_| writes) {
+    for login in
+        body["assignees"].as_array().into_iter().flatten().filter_map(Value::as_str).filter(|_| writes)
+    {
         let Some(account) = world.account(login) else {
             return call.refuse(422, &format!("Assignee does not exist: [name: {login}]"));
         };
@@ -264,7 +281,8 @@ pub(super) fn open(call: &Call, world: &mut World, at: usize) -> Answer {
         assignees.push(account.id);
     }
     labels.retain(|id| writes && world.label(repo, *id).is_some());
-    let milestone = Some(milestone).filter(|id| writes && repo.milestones.iter().any(|known| known.id == *id));
+    let milestone =
+        Some(milestone).filter(|id| writes && repo.milestones.iter().any(|known| known.id == *id));
     let closes = body["closed"].as_bool().unwrap_or(false);
     let text = |name: &str| body[name].as_str().unwrap_or_default().to_owned();
     let title: String = text("title").chars().take(255).collect();

@@ -27,7 +27,8 @@ fn page(call: &Call, base: &str, mut labels: Vec<&Label>) -> Answer {
     if call.query("sort") == Some("reversealphabetically") {
         labels.reverse();
     }
-    let shown: Vec<Value> = Page::of(call).cut(&labels).iter().map(|label| render(call, base, label)).collect();
+    let shown: Vec<Value> =
+        Page::of(call).cut(&labels).iter().map(|label| render(call, base, label)).collect();
     counted(Answer::json(200, &json!(shown)), labels.len())
 }
 

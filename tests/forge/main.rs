@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use aegis_tests::forge::{Forge, Options, Version};
 use serde_json::Value;
 
-const USAGE: &str = "usage: forge [--port N] [--version 1.27|1.26] [--audit FILE] [--canary] [--empty-milestone] [--json]";
+const USAGE: &str =
+    "usage: forge [--port N] [--version 1.27|1.26] [--audit FILE] [--canary] [--empty-milestone] [--json]";
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -63,7 +64,12 @@ fn describe(tour: &Value) -> String {
     let mut out = format!("Sample Gitea {} at {}\n\nTokens\n", word(&tour["version"]), word(&tour["url"]));
     for token in rows("tokens") {
         let scopes: Vec<String> = token["scopes"].as_array().into_iter().flatten().map(word).collect();
-        out.push_str(&format!("  {:<8} {}  {}\n", word(&token["user"]), word(&token["token"]), scopes.join(" ")));
+        out.push_str(&format!(
+            "  {:<8} {}  {}\n",
+            word(&token["user"]),
+            word(&token["token"]),
+            scopes.join(" ")
+        ));
     }
     out.push_str("\nRepositories\n");
     for repo in rows("repositories") {

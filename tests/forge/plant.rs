@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use super::Version;
 use super::git::{Blob, Git, Node};
 use super::seeding::Seeding;
 use super::time::rfc3339;
@@ -14,7 +15,6 @@ use super::world::{
     ALICE_TOKEN, Account, BOB_TOKEN, CAROL_TOKEN, Comment, Issue, Label, MALLORY_TOKEN, Milestone, Mode,
     READONLY_TOKEN, REPOSITORY_ONLY_TOKEN, Repo, SVC_TOKEN, Team, Token, World,
 };
-use super::Version;
 
 /// 2026-11-01T12:00:00Z, when the world began.
 const BEGINNING: i64 = 1_793_534_400;
@@ -240,7 +240,10 @@ impl Planter {
         let site = self.repo(ACME, "site", false);
         let mut files = Files::new();
         for page in 1..=65 {
-            files.insert(format!("pages/{:02}.md", (page - 1) % 20 + 1), self.text(&format!("# Page, edition {page}\n")));
+            files.insert(
+                format!("pages/{:02}.md", (page - 1) % 20 + 1),
+                self.text(&format!("# Page, edition {page}\n")),
+            );
             self.commit(site, "main", &files, BOB, &format!("Edit page {page}"));
         }
         let head = self.world.repos[site].git.branches[0].1.clone();
@@ -265,7 +268,9 @@ impl Planter {
             self.readme(at, CAROL);
         }
         let wide = self.repo(CAROL, "wide", false);
-        let files = (0..1105).map(|n| (format!("data/{:02}/{n:04}.txt", n / 100), Node::File(Blob::new(format!("{n}\n").into_bytes()))));
+        let files = (0..1105).map(|n| {
+            (format!("data/{:02}/{n:04}.txt", n / 100), Node::File(Blob::new(format!("{n}\n").into_bytes())))
+        });
         let files = files.collect();
         self.commit(wide, "main", &files, CAROL, "Many files");
     }

@@ -17,7 +17,8 @@ pub(super) fn one(call: &Call, world: &World, repo: &Repo) -> Answer {
 /// `GET /user/repos`: own, by collaboration, by team, and public ones of one's organisations, by name.
 pub(super) fn mine(call: &Call, world: &World) -> Answer {
     let Some(viewer) = call.viewer else { return call.refuse(401, "token is required") };
-    let mut found: Vec<&Repo> = world.repos.iter().filter(|repo| belongs(world, repo, viewer, false)).collect();
+    let mut found: Vec<&Repo> =
+        world.repos.iter().filter(|repo| belongs(world, repo, viewer, false)).collect();
     by_name(world, &mut found);
     let page = Page::of(call);
     let shown: Vec<Value> = page.cut(&found).iter().map(|repo| render(call, world, repo)).collect();
@@ -61,7 +62,8 @@ fn matches(call: &Call, repo: &Repo) -> bool {
     }
     let in_description = call.flag("includeDesc").unwrap_or(false);
     wanted.to_lowercase().split(',').filter(|part| !part.is_empty()).any(|part| {
-        repo.name.to_lowercase().contains(part) || (in_description && repo.description.to_lowercase().contains(part))
+        repo.name.to_lowercase().contains(part)
+            || (in_description && repo.description.to_lowercase().contains(part))
     })
 }
 
@@ -90,9 +92,8 @@ fn by_name(world: &World, repos: &mut [&Repo]) {
 
 /// Whether a repository counts as somebody's: owned; or, unless only owned ones are wanted, shared with them.
 fn belongs(world: &World, repo: &Repo, person: u64, owned_only: bool) -> bool {
-    let shared = || {
-        repo.collaborators.iter().any(|(id, _)| *id == person) || world.is_member(repo.owner, person)
-    };
+    let shared =
+        || repo.collaborators.iter().any(|(id, _)| *id == person) || world.is_member(repo.owner, person);
     repo.owner == person || (!owned_only && shared())
 }
 
@@ -125,7 +126,8 @@ pub(super) fn permission(call: &Call, world: &World, repo: &Repo, login: &str) -
 pub(super) fn render(call: &Call, world: &World, repo: &Repo) -> Value {
     let full_name = world.full_name(repo);
     let rights = world.rights(repo, call.viewer);
-    let open = |pulls: bool| repo.issues.iter().filter(|i| i.pull.is_some() == pulls && i.closed.is_none()).count();
+    let open =
+        |pulls: bool| repo.issues.iter().filter(|i| i.pull.is_some() == pulls && i.closed.is_none()).count();
     let mut shown = json!({
         "id": repo.id,
         "owner": user(call, world.account_by_id(repo.owner)),

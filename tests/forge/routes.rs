@@ -150,7 +150,8 @@ fn place(call: &Call, world: &World, owner: &str, name: &str) -> Result<usize, A
     let Some(at) = world.repo(account.id, name) else {
         let old = name.to_lowercase();
         let renamed = world.renames.iter().find(|(id, was, _)| *id == account.id && *was == old);
-        let Some(repo) = renamed.and_then(|(_, _, now)| world.repos.iter().find(|repo| repo.id == *now)) else {
+        let Some(repo) = renamed.and_then(|(_, _, now)| world.repos.iter().find(|repo| repo.id == *now))
+        else {
             return Err(call.not_found());
         };
         // The redirect comes before any look at rights.

@@ -5,7 +5,10 @@
 pub const CANARY: &str = concat!("gh", "p_", "C4naryC4naryC4naryC4naryC4naryC4nary");
 /// A string shaped like one of the product's own access tokens. No output may hold it either.
 pub const CANARY_TOKEN: &str = concat!(
-    "aegis", "_at_", "C4naryC4naryC4naryC4naryC4nary", "C4naryC4naryC4naryC4naryC4naryC4naryC4naryC4nary"
+    "aegis",
+    "_at_",
+    "C4naryC4naryC4naryC4naryC4nary",
+    "C4naryC4naryC4naryC4naryC4naryC4naryC4naryC4nary"
 );
 /// RIGHT-TO-LEFT OVERRIDE: shows text in another order than a machine reads it.
 pub const BIDI: char = '\u{202E}';

@@ -21,7 +21,7 @@ use tokio::task::JoinSet;
 use super::auth::{Presented, presented};
 use super::call::{Answer, Call, decoded};
 use super::seeding::Seeding;
-use super::watch::{FaultKind, Seen, faults_of_form};
+use super::watch::{FaultKind, Seen, Watch, faults_of_form};
 use super::{Shared, Version, held, routes};
 
 /// Go's server sends shorter bodies with Content-Length and longer ones in chunks.
@@ -47,36 +47,37 @@ async fn handle(request: Request<Incoming>, shared: Arc<Shared>) -> io::Result<R
     let (head, body) = request.into_parts();
     let body = body.collect().await.map_err(io::Error::other)?.to_bytes().to_vec();
     let path = head.uri.path().to_owned();
-    let fault = held(&shared.watch).fault(&head.method, &path);
     let number = arrive(&shared, &head.method, &head.uri, &head.headers, body.clone());
-    match fault {
-        Some(FaultKind::Hang) => {
-            std::future::pending::<Infallible>().await;
-        }
-        Some(FaultKind::Status(status)) => {
-            let call = call(&shared, &head.method, &head.uri, &head.headers, body);
-            held(&shared.watch).seen[number].status = status;
-            return frame(call.refuse(status, "fault"), None);
-        }
-        _ => {}
-    }
     let mut call = call(&shared, &head.method, &head.uri, &head.headers, body);
-    let answer = match missing_intent(&shared, &path, &head.headers) {
-        Some(problem) => {
-            held(&shared.watch).violations.push(format!("{} {path}: {problem}", head.method));
-            call.refuse(500, &problem)
-        }
-        None => answer(&shared, &mut call, &path, &head.headers),
+    // A request without its intent never gets as far as a fault.
+    if let Some(problem) = missing_intent(&shared, &path, &head.headers) {
+        let mut watch = held(&shared.watch);
+        watch.violations.push(format!("{} {path}: {problem}", head.method));
+        answered(&mut watch, number, 500);
+        return frame(call.refuse(500, &problem), None);
+    }
+    let fault = held(&shared.watch).fault(&head.method, &path);
+    if fault == Some(FaultKind::Hang) {
+        std::future::pending::<Infallible>().await;
+    }
+    let answer = match fault {
+        Some(FaultKind::Status(status)) => call.refuse(status, "fault"),
+        _ => answer(&shared, &mut call, &path, &head.headers),
     };
-    if fault != Some(FaultKind::Close)
-        && let Some(seen) = held(&shared.watch).seen.get_mut(number)
-    {
-        seen.status = answer.status;
+    if fault != Some(FaultKind::Close) {
+        answered(&mut held(&shared.watch), number, answer.status);
     }
     frame(answer, fault)
 }
 
-/// Note a request and what is wrong with its form; gives its place in the list.
+/// Note how a request ended, unless the list was forgotten meanwhile.
+fn answered(watch: &mut Watch, number: usize, status: u16) {
+    if let Some(seen) = watch.seen.iter_mut().find(|seen| seen.number == number) {
+        seen.status = status;
+    }
+}
+
+/// Note a request and what is wrong with its form; gives its number.
 fn arrive(shared: &Shared, method: &Method, uri: &hyper::Uri, headers: &HeaderMap, body: Vec<u8>) -> usize {
     let world = held(&shared.world);
     let user = match presented(text(headers, "authorization"), &world) {
@@ -86,7 +87,8 @@ fn arrive(shared: &Shared, method: &Method, uri: &hyper::Uri, headers: &HeaderMa
         Presented::Nothing | Presented::Unknown => None,
     };
     drop(world);
-    let seen = Seen {
+    let mut seen = Seen {
+        number: 0,
         method: method.to_string(),
         path: uri.path().to_owned(),
         query: uri.query().unwrap_or_default().to_owned(),
@@ -99,14 +101,18 @@ fn arrive(shared: &Shared, method: &Method, uri: &hyper::Uri, headers: &HeaderMa
     let wrong = faults_of_form(&seen, headers.contains_key("sudo"), &query(uri));
     let mut watch = held(&shared.watch);
     watch.violations.extend(wrong);
+    watch.arrived += 1;
+    seen.number = watch.arrived;
     watch.seen.push(seen);
-    watch.seen.len() - 1
+    watch.arrived
 }
 
 fn call(shared: &Shared, method: &Method, uri: &hyper::Uri, headers: &HeaderMap, body: Vec<u8>) -> Call {
     let below = uri.path().strip_prefix(API).unwrap_or_default();
-    let mut segments: Vec<String> =
-        below.split('/').map(|segment| decoded(segment, false).unwrap_or_else(|| segment.to_owned())).collect();
+    let mut segments: Vec<String> = below
+        .split('/')
+        .map(|segment| decoded(segment, false).unwrap_or_else(|| segment.to_owned()))
+        .collect();
     // Gitea's router does not mind a slash at the end.
     if segments.last().is_some_and(String::is_empty) {
         segments.pop();
@@ -118,7 +124,8 @@ fn call(shared: &Shared, method: &Method, uri: &hyper::Uri, headers: &HeaderMap,
         segments,
         query: query(uri),
         body,
-        body_is_json: text(headers, "content-type").is_some_and(|kind| kind.to_ascii_lowercase().contains("json")),
+        body_is_json: text(headers, "content-type")
+            .is_some_and(|kind| kind.to_ascii_lowercase().contains("json")),
         viewer: None,
         token: None,
         root: shared.root.clone(),
@@ -181,10 +188,10 @@ fn frame(mut answer: Answer, fault: Option<FaultKind>) -> io::Result<Response<Wi
     let body = Bytes::from(answer.body);
     let wire = if fault == Some(FaultKind::CloseMidBody) {
         let half = body.slice(..body.len() / 2);
-        Wire { left: Some(half), declared: None, breaks: true }
+        Wire { left: Some(half), declared: None, breaks: true, flushed: false }
     } else {
         let declared = (body.len() <= CHUNKED_ABOVE).then_some(body.len() as u64);
-        Wire { left: Some(body), declared, breaks: false }
+        Wire { left: Some(body), declared, breaks: false, flushed: false }
     };
     response.body(wire).map_err(io::Error::other)
 }
@@ -194,15 +201,25 @@ struct Wire {
     left: Option<Bytes>,
     declared: Option<u64>,
     breaks: bool,
+    flushed: bool,
 }
 
 impl Body for Wire {
     type Data = Bytes;
     type Error = io::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        task: &mut Context<'_>,
+    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         match self.left.take().filter(|bytes| !bytes.is_empty()) {
             Some(bytes) => Poll::Ready(Some(Ok(Frame::data(bytes)))),
+            // hyper sends what it has when the body pauses; without a pause the break would come first.
+            None if self.breaks && !self.flushed => {
+                self.flushed = true;
+                task.waker().wake_by_ref();
+                Poll::Pending
+            }
             None if self.breaks => Poll::Ready(Some(Err(io::Error::other("broken as asked")))),
             None => Poll::Ready(None),
         }

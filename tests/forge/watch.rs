@@ -7,6 +7,8 @@ use hyper::Method;
 /// A request as it arrived.
 #[derive(Debug, Clone)]
 pub struct Seen {
+    /// Count of arrival, from 1; goes on after `forget`.
+    pub number: usize,
     /// Method.
     pub method: String,
     /// Path as sent, still encoded.
@@ -62,6 +64,7 @@ pub enum FaultKind {
 /// Everything noticed.
 #[derive(Debug, Default)]
 pub(super) struct Watch {
+    pub(super) arrived: usize,
     pub(super) seen: Vec<Seen>,
     pub(super) violations: Vec<String>,
     pub(super) faults: VecDeque<Fault>,
@@ -82,7 +85,9 @@ impl Watch {
 pub(super) fn faults_of_form(seen: &Seen, sudo_header: bool, names: &[(String, String)]) -> Vec<String> {
     let what = format!("{} {}", seen.method, seen.path);
     let mut wrong = Vec::new();
-    for (name, _) in names.iter().filter(|(name, _)| matches!(name.as_str(), "sudo" | "token" | "access_token")) {
+    for (name, _) in
+        names.iter().filter(|(name, _)| matches!(name.as_str(), "sudo" | "token" | "access_token"))
+    {
         wrong.push(format!("{what}: `{name}` in the query acts as somebody else"));
     }
     if sudo_header {

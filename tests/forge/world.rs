@@ -278,7 +278,8 @@ impl World {
     #[must_use]
     pub fn rights(&self, repo: &Repo, person: Option<u64>) -> Mode {
         let by_team = person.map_or(Mode::None, |person| {
-            let teams = self.teams.iter().filter(|t| t.organisation == repo.owner && t.members.contains(&person));
+            let teams =
+                self.teams.iter().filter(|t| t.organisation == repo.owner && t.members.contains(&person));
             teams.map(|team| team.mode).max().unwrap_or(Mode::None)
         });
         by_team.max(self.base_rights(repo, person))
@@ -293,9 +294,11 @@ impl World {
         if repo.owner == person {
             return Mode::Owner;
         }
-        let own = repo.collaborators.iter().find(|(id, _)| *id == person).map_or(Mode::None, |(_, mode)| *mode);
+        let own =
+            repo.collaborators.iter().find(|(id, _)| *id == person).map_or(Mode::None, |(_, mode)| *mode);
         let teams = self.teams.iter().filter(|t| t.organisation == repo.owner && t.members.contains(&person));
-        let admin = teams.map(|team| team.mode).filter(|mode| *mode >= Mode::Admin).max().unwrap_or(Mode::None);
+        let admin =
+            teams.map(|team| team.mode).filter(|mode| *mode >= Mode::Admin).max().unwrap_or(Mode::None);
         public.max(own).max(admin)
     }
 

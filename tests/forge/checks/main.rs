@@ -19,7 +19,9 @@ async fn forge() -> Forge {
 /// A GET below `/api/v1` with a bearer token.
 async fn get(forge: &Forge, token: &str, path: &str) -> Answer {
     let bearer = format!("Bearer {token}");
-    send(&forge.url(), "GET", &format!("/api/v1{path}"), &[("authorization", &bearer)], b"").await.expect("an answer")
+    send(&forge.url(), "GET", &format!("/api/v1{path}"), &[("authorization", &bearer)], b"")
+        .await
+        .expect("an answer")
 }
 
 /// A POST of JSON below `/api/v1` with a bearer token.

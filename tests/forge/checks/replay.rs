@@ -11,7 +11,14 @@ use serde_json::Value;
 
 /// Headers whose presence must agree.
 const HEADERS: &[&str] = &[
-    "access-control-expose-headers", "link", "location", "x-hasmore", "x-page", "x-pagecount", "x-perpage", "x-total-count",
+    "access-control-expose-headers",
+    "link",
+    "location",
+    "x-hasmore",
+    "x-page",
+    "x-pagecount",
+    "x-perpage",
+    "x-total-count",
 ];
 
 /// Recorded names and numbers that are others in the forge's world.
@@ -102,9 +109,12 @@ fn compare(at: &str, real: &[Option<&Value>], ours: &[Option<&Value>], differenc
     };
     let (real_objects, our_objects) = (objects(real), objects(ours));
     if !real_objects.is_empty() && !our_objects.is_empty() {
-        let keys: BTreeSet<&String> = real_objects.iter().chain(&our_objects).flat_map(|object| object.keys()).collect();
+        let keys: BTreeSet<&String> =
+            real_objects.iter().chain(&our_objects).flat_map(|object| object.keys()).collect();
         for key in keys {
-            let below = |all: &[serde_json::Map<String, Value>]| all.iter().map(|o| o.get(key).cloned()).collect::<Vec<_>>();
+            let below = |all: &[serde_json::Map<String, Value>]| {
+                all.iter().map(|o| o.get(key).cloned()).collect::<Vec<_>>()
+            };
             let (real, ours) = (below(&real_objects), below(&our_objects));
             let real: Vec<Option<&Value>> = real.iter().map(Option::as_ref).collect();
             let ours: Vec<Option<&Value>> = ours.iter().map(Option::as_ref).collect();
@@ -130,17 +140,27 @@ fn values(text: &str) -> Option<Vec<Value>> {
 fn differences(exchange: &Value, answer: &Answer) -> Vec<String> {
     let mut found = Vec::new();
     if exchange["status"] != answer.status {
-        found.push(format!("status: Gitea sends {}, the forge {}: {}", exchange["status"], answer.status, answer.text()));
+        found.push(format!(
+            "status: Gitea sends {}, the forge {}: {}",
+            exchange["status"],
+            answer.status,
+            answer.text()
+        ));
     }
     let real = exchange["headers"].as_object().expect("headers");
-    let real = |name: &str| real.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).and_then(|(_, v)| v.as_str());
+    let real =
+        |name: &str| real.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).and_then(|(_, v)| v.as_str());
     for name in HEADERS {
         if real(name).is_some() != answer.header(name).is_some() {
             found.push(format!("{name}: Gitea sends {:?}, the forge {:?}", real(name), answer.header(name)));
         }
     }
     if real("content-type") != answer.header("content-type") {
-        found.push(format!("content-type: Gitea sends {:?}, the forge {:?}", real("content-type"), answer.header("content-type")));
+        found.push(format!(
+            "content-type: Gitea sends {:?}, the forge {:?}",
+            real("content-type"),
+            answer.header("content-type")
+        ));
     }
     match (exchange.get("body"), exchange.get("text").and_then(Value::as_str)) {
         (Some(body), _) => compare("", &[Some(body)], &[Some(&answer.json())], &mut found),
@@ -165,7 +185,9 @@ async fn every_answer_agrees(version: Version) {
     for (name, exchange) in exchanges {
         let forge = Forge::start(Options { version, ..Options::default() }).await;
         let answer = replay(&forge, &name, &exchange).await;
-        wrong.extend(differences(&exchange, &answer).into_iter().map(|difference| format!("{name} {difference}")));
+        wrong.extend(
+            differences(&exchange, &answer).into_iter().map(|difference| format!("{name} {difference}")),
+        );
         wrong.extend(forge.violations().into_iter().map(|violation| format!("{name} {violation}")));
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -183,8 +205,10 @@ async fn answers_as_gitea_1_26_was_recorded() {
 
 #[test]
 fn the_comparison_sees_a_missing_key_a_new_key_another_type_and_a_null() {
-    let real = serde_json::json!({ "kept": 1, "lost": 1, "typed": "1", "nulled": 1, "list": [{ "deep": 1 }] });
-    let ours = serde_json::json!({ "kept": 2, "new": 1, "typed": 1, "nulled": null, "list": [{ "deep": "1" }] });
+    let real =
+        serde_json::json!({ "kept": 1, "lost": 1, "typed": "1", "nulled": 1, "list": [{ "deep": 1 }] });
+    let ours =
+        serde_json::json!({ "kept": 2, "new": 1, "typed": 1, "nulled": null, "list": [{ "deep": "1" }] });
     let mut found = Vec::new();
     compare("", &[Some(&real)], &[Some(&ours)], &mut found);
     let places: Vec<&str> = found.iter().filter_map(|line| line.split(':').next()).collect();
@@ -193,7 +217,8 @@ fn the_comparison_sees_a_missing_key_a_new_key_another_type_and_a_null() {
 
 #[tokio::test]
 async fn the_list_of_routes_that_are_not_built_is_exact() {
-    let list = std::fs::read_to_string(folder(Version::V1_27).with_file_name("not-yet.txt")).expect("the list");
+    let list =
+        std::fs::read_to_string(folder(Version::V1_27).with_file_name("not-yet.txt")).expect("the list");
     let forge = super::forge().await;
     let mut unbuilt = BTreeSet::new();
     for line in list.lines() {
@@ -202,7 +227,10 @@ async fn the_list_of_routes_that_are_not_built_is_exact() {
         forge.forget();
         replay(&forge, name, &exchange).await;
         let unplanned = forge.violations().iter().any(|violation| violation.ends_with("unplanned request"));
-        assert!(unplanned, "{name} is served now: copy its recorded answers and delete its line from not-yet.txt");
+        assert!(
+            unplanned,
+            "{name} is served now: copy its recorded answers and delete its line from not-yet.txt"
+        );
         unbuilt.insert(name.to_owned());
     }
     for version in [Version::V1_27, Version::V1_26] {

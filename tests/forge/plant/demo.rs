@@ -80,7 +80,8 @@ fn history(planter: &mut Planter, at: usize) {
     add(planter, "README.md", node, "Initial commit");
     let node = planter.text("fn main() {\n    println!(\"hello\");\n}\n");
     add(planter, "src/main.rs", node, "add src/main.rs");
-    let node = planter.text("//! Library of the demo.\n\n/// Twice.\npub fn twice(n: u32) -> u32 {\n    n + n\n}\n");
+    let node =
+        planter.text("//! Library of the demo.\n\n/// Twice.\npub fn twice(n: u32) -> u32 {\n    n + n\n}\n");
     add(planter, "src/lib.rs", node, "add src/lib.rs");
     let key = concat!("-----BEGIN ", "PRIVATE KEY-----\nbm90IGEga2V5\n-----END ", "PRIVATE KEY-----\n");
     add(planter, "src/secrets/key.pem", Node::File(Blob::new(key.into())), "add src/secrets/key.pem");
