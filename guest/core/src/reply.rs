@@ -74,7 +74,12 @@ impl Reply {
     }
 }
 
-/// An answer that may leave.
+/// An answer that may leave. Only [`Screen::finish`] makes one:
+///
+/// ```compile_fail,E0451
+/// let structured = serde_json::json!({});
+/// aegis_core::reply::Finished { text: String::new(), structured, masked: 0, hostile: 0, _screened: todo!() };
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Finished {
     /// The structured result, a JSON object.

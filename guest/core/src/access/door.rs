@@ -27,7 +27,21 @@ pub enum Door<'a> {
     Write(Writer<'a>),
 }
 
-/// Reads from Gitea within one audited call.
+/// Reads from Gitea within one audited call. It cannot write:
+///
+/// ```compile_fail,E0599
+/// fn write(reader: &aegis_core::access::Reader<'_>) {
+///     reader.send(aegis_core::gitea::CREATE_ISSUE, Vec::new(), &serde_json::Value::Null);
+/// }
+/// ```
+///
+/// and nobody can make one without a permit and a ticket:
+///
+/// ```compile_fail,E0451
+/// fn forge<'a>(other: aegis_core::access::Reader<'a>) -> aegis_core::access::Writer<'a> {
+///     aegis_core::access::Writer { reader: other }
+/// }
+/// ```
 // INVARIANT: made only by `open`, from a permit and a ticket.
 pub struct Reader<'a> {
     ticket: &'a dyn Ticket,

@@ -117,7 +117,8 @@ fn parse(
 ) -> Result<Box<dyn Prepared>, CallError> {
     let refused = |message: &str| {
         let message = Screen::new(session.config).message(message);
-        session.ports.audit.note(&audit::denied("invalid_arguments", Some(entry.name()), None, &[]));
+        let detail = [("argument".to_owned(), message.clone())];
+        session.ports.audit.note(&audit::denied("invalid_arguments", Some(entry.name()), None, &detail));
         CallError::InvalidArguments { message }
     };
     let map = match arguments {
