@@ -21,9 +21,10 @@ compose=${AEGIS_COMPOSE:-$(command -v aegis-compose || echo "$here/../../target/
 composed=${COMPOSED:-$cache/gateway-edge.wasm}
 "$compose" "$gateway" "$edge" "$composed" || exit 1
 
+# `npm install` keeps to the lock file; `npm ci` would also ask for the optional builds of every other platform.
 if ! cmp -s "$here/jco/package-lock.json" "$cache/.installed"; then
   cp "$here/jco/package.json" "$here/jco/package-lock.json" "$cache/" &&
-    (cd "$cache" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error) &&
+    (cd "$cache" && npm install --ignore-scripts --no-audit --no-fund --loglevel=error) &&
     cp "$here/jco/package-lock.json" "$cache/.installed" || { echo "cannot install jco" >&2; exit 2; }
 fi
 # Modules find their packages beside themselves.
