@@ -101,3 +101,25 @@ fn a_label_is_found_in_any_case_unless_two_differ_only_by_case() {
     assert!(error.message().contains("`docs`, `DOCS`"), "{}", error.message());
     assert!(matches!(error, Error::Unprocessable { reason: "ambiguous_label", .. }));
 }
+
+#[test]
+fn the_exact_spelling_of_a_label_wins_over_any_other() {
+    let labels = json!([{ "id": 1, "name": "Bug" }, { "id": 2, "name": "bug" }]);
+    let world = World::open()
+        .on("GET /repos/acme/site/labels", labels)
+        .on("GET /repos/acme/site/issues?labels=bug", json!([]));
+    world.answer("list_issues", json!({ "owner": "acme", "repo": "site", "labels": ["bug"] }));
+    assert!(world.asked().iter().all(|line| !line.starts_with("GET /orgs")), "{:?}", world.asked());
+}
+
+#[test]
+fn a_label_that_cannot_be_looked_up_everywhere_is_not_left_out_of_a_filter() {
+    let world = World::open()
+        .on("GET /repos/acme/site/labels", json!([{ "id": 1, "name": "bug" }]))
+        .route(Route::new("GET /orgs/acme/labels", 403, json!({})))
+        .on("GET /repos/acme/site/issues", json!([]));
+    let error =
+        world.failure("list_issues", json!({ "owner": "acme", "repo": "site", "labels": ["org-wide"] }));
+    assert!(error.message().contains("read:organization"), "{}", error.message());
+    assert!(world.asked().iter().all(|line| !line.contains("/issues")), "{:?}", world.asked());
+}
