@@ -19,13 +19,7 @@ mod telemetry;
 mod trail;
 
 /// What `wit/` says, made into Rust.
-#[expect(
-    unsafe_code,
-    clippy::allow_attributes_without_reason,
-    clippy::allow_attributes,
-    clippy::missing_safety_doc,
-    reason = "generated; nobody can write it otherwise"
-)]
+#[expect(unsafe_code, reason = "generated code")]
 mod bindings {
     wit_bindgen::generate!({ path: "../../wit", world: "adapter", generate_all });
 

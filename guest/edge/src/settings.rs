@@ -19,7 +19,7 @@ impl Guest for Adapter {
     }
 
     fn policy_digest() -> String {
-        environment::hex(&Sha256::digest(policy()))
+        policy_digest_hex()
     }
 }
 
@@ -28,9 +28,14 @@ pub(crate) fn policy() -> String {
     environment::variable("POLICY_DOCUMENT").unwrap_or_else(|| DEFAULT_POLICY.to_owned())
 }
 
+/// SHA-256 of the policy document in force, in hex.
+pub(crate) fn policy_digest_hex() -> String {
+    environment::hex(&Sha256::digest(policy()))
+}
+
 /// The first 16 hex digits of the policy's digest, as audit lines carry it.
 pub(crate) fn policy_digest_short() -> String {
-    environment::hex(&Sha256::digest(policy())).chars().take(16).collect()
+    policy_digest_hex().chars().take(16).collect()
 }
 
 /// Whether changes may be sent to Gitea. Only the word `true` says so.

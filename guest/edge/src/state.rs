@@ -26,7 +26,7 @@ pub(crate) fn record(event: Event, members: &Map<String, Value>) -> Result<(), S
     let file = directory
         .open_at(PathFlags::empty(), LOG, OpenFlags::CREATE, flags)
         .map_err(|code| format!("cannot open {LOG}: {code:?}"))?;
-    let genesis = || Genesis { log_id: environment::random_id(), policy: settings::policy_digest_short() };
+    let genesis = || Genesis { log_id: environment::random_id(), policy: settings::policy_digest_hex() };
     trail::append(&Preopened(file), environment::now(), event, members, genesis)
 }
 

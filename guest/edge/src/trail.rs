@@ -52,9 +52,9 @@ pub(crate) fn append(
         let Genesis { log_id, policy } = genesis();
         let opening = Map::from_iter([
             ("log_id".to_owned(), log_id.into()),
-            ("product".to_owned(), env!("CARGO_PKG_VERSION").into()),
+            ("version".to_owned(), env!("CARGO_PKG_VERSION").into()),
             ("host".to_owned(), "edge".into()),
-            ("policy".to_owned(), policy.into()),
+            ("policy_digest".to_owned(), policy.into()),
         ]);
         chain.seal(&mut lines, now, Event::LogOpen, &opening);
     }
