@@ -26,9 +26,9 @@ build: setup ## Build the program and its guest into target/dist
 	@mkdir -p $(DIST)
 	$(CARGO) build --locked --profile guest --target $(WASM) $(addprefix -p ,$(GUESTS))
 	$(BUILD) -p aegis-mcp -p aegis-compose -p aegis-tests --bin aegis-mcp --bin aegis-compose --bin forge
-	@install -m 755 target/$(NATIVE)/debug/aegis-mcp target/$(NATIVE)/debug/forge $(DIST)/
+	@install -m 755 target/$(NATIVE)/debug/aegis-mcp target/$(NATIVE)/debug/forge target/$(NATIVE)/debug/aegis-compose $(DIST)/
 	@for guest in gateway edge hostile greedy; do install -m 644 target/$(WASM)/guest/$$guest.wasm $(DIST)/; done
-	@target/$(NATIVE)/debug/aegis-compose $(DIST)/gateway.wasm $(DIST)/edge.wasm $(DIST)/gateway-edge.wasm
+	@$(DIST)/aegis-compose $(DIST)/gateway.wasm $(DIST)/edge.wasm $(DIST)/gateway-edge.wasm
 	@ls -l $(DIST)
 
 .PHONY: demo
@@ -69,11 +69,11 @@ ci: ## What a change must pass
 
 .PHONY: clients
 clients: build ## Official SDKs and the inspector against the server
-	@scripts/with-demo tests/clients/run.sh
+	@scripts/with-sample tests/clients/run.sh target/clients
 
 .PHONY: edge-test
 edge-test: build ## The portable component under jco
-	@scripts/with-demo tests/clients/edge.sh
+	@scripts/with-sample tests/clients/edge.sh $(DIST)/gateway.wasm $(DIST)/edge.wasm target/clients
 
 .PHONY: bench
 bench: build ## Measure this host against its native twin; writes target/bench.json

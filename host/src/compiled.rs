@@ -17,7 +17,12 @@ use wasmtime::component::Component;
 ///
 /// # Errors
 /// The bytes are not a component.
-pub(crate) fn load(engine: &Engine, bytes: &[u8], digest: &str, folder: &Path) -> wasmtime::Result<Component> {
+pub(crate) fn load(
+    engine: &Engine,
+    bytes: &[u8],
+    digest: &str,
+    folder: &Path,
+) -> wasmtime::Result<Component> {
     if let Err(reason) = prepare(folder) {
         tracing::warn!(event = "guest_cache_unusable", folder = %folder.display(), %reason);
         return Component::from_binary(engine, bytes);
@@ -27,7 +32,10 @@ pub(crate) fn load(engine: &Engine, bytes: &[u8], digest: &str, folder: &Path) -
     let name = format!("{digest}-{:016x}.cwasm", hasher.finish());
     let path = folder.join(&name);
     if path.exists() {
-        #[expect(unsafe_code, reason = "the folder is ours alone (`prepare`), and files in it are never changed")]
+        #[expect(
+            unsafe_code,
+            reason = "the folder is ours alone (`prepare`), and files in it are never changed"
+        )]
         // SAFETY: the file was written by this program by rename into a folder that nobody else can write.
         match unsafe { Component::deserialize_file(engine, &path) } {
             Ok(component) => return Ok(component),

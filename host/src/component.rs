@@ -209,7 +209,8 @@ impl Guest {
     pub(crate) fn load(engine: &Engine, path: &Path, cache: Option<&Path>) -> Result<Self, LoadError> {
         let bytes = std::fs::read(path).map_err(|source| LoadError::Read { path: path.into(), source })?;
         let digest = hex(&Sha256::digest(&bytes));
-        let invalid = |e: wasmtime::Error| LoadError::Invalid { path: path.into(), message: format!("{e:#}") };
+        let invalid =
+            |e: wasmtime::Error| LoadError::Invalid { path: path.into(), message: format!("{e:#}") };
         let component = match cache {
             Some(folder) => crate::compiled::load(engine, &bytes, &digest, folder).map_err(invalid)?,
             None => Component::from_binary(engine, &bytes).map_err(invalid)?,
@@ -222,7 +223,11 @@ impl Guest {
 
     /// Imports outside the list, in the order of the component.
     pub(crate) fn forbidden(&self) -> Vec<String> {
-        self.imports.iter().filter(|name| !ALLOWED.iter().any(|allowed| same(name, allowed))).cloned().collect()
+        self.imports
+            .iter()
+            .filter(|name| !ALLOWED.iter().any(|allowed| same(name, allowed)))
+            .cloned()
+            .collect()
     }
 
     /// Link it, or refuse it.

@@ -45,7 +45,13 @@ impl Window {
 
 impl Counters {
     /// Count one event: how many are left, or how many seconds to wait.
-    pub(crate) fn admit(&self, subject: Subject, limit: u32, length: Duration, now: Instant) -> Result<u32, u32> {
+    pub(crate) fn admit(
+        &self,
+        subject: Subject,
+        limit: u32,
+        length: Duration,
+        now: Instant,
+    ) -> Result<u32, u32> {
         let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
         if windows.len() >= MAX_WINDOWS && !windows.contains_key(&subject) {
             make_room(&mut windows, now);
@@ -119,7 +125,11 @@ mod tests {
         let now = Instant::now();
         let admitted = std::thread::scope(|scope| {
             let tasks: Vec<_> = (0..64)
-                .map(|_| scope.spawn(|| (0..10).filter(|_| counters.admit(laptop(), 100, MINUTE, now).is_ok()).count()))
+                .map(|_| {
+                    scope.spawn(|| {
+                        (0..10).filter(|_| counters.admit(laptop(), 100, MINUTE, now).is_ok()).count()
+                    })
+                })
                 .collect();
             tasks.into_iter().map(|task| task.join().unwrap()).sum::<usize>()
         });

@@ -53,7 +53,9 @@ pub(crate) struct Asked {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NoWay {
     /// The system's trust store is needed for https and cannot be read.
-    #[error("GITEA_URL is https and the system's certificates cannot be read: {0}; install ca-certificates or set SSL_CERT_FILE")]
+    #[error(
+        "GITEA_URL is https and the system's certificates cannot be read: {0}; install ca-certificates or set SSL_CERT_FILE"
+    )]
     Certificates(std::io::Error),
     /// The token cannot stand in a header.
     #[error("GITEA_TOKEN holds characters that cannot be sent; copy it again")]
@@ -65,7 +67,12 @@ impl Gitea {
     ///
     /// # Errors
     /// See [`NoWay`].
-    pub(crate) fn new(url: &str, token: &Secret, timeout: Duration, writes_enabled: bool) -> Result<Self, NoWay> {
+    pub(crate) fn new(
+        url: &str,
+        token: &Secret,
+        timeout: Duration,
+        writes_enabled: bool,
+    ) -> Result<Self, NoWay> {
         let mut http = HttpConnector::new();
         http.set_nodelay(true);
         http.enforce_http(false);
@@ -79,8 +86,11 @@ impl Gitea {
         } else {
             tls.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth()
         };
-        let connector =
-            hyper_rustls::HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(http);
+        let connector = hyper_rustls::HttpsConnectorBuilder::new()
+            .with_tls_config(tls)
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(http);
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(Duration::from_secs(60))
@@ -89,14 +99,25 @@ impl Gitea {
         let mut authorization =
             HeaderValue::from_str(&format!("token {}", token.expose())).map_err(|_| NoWay::Token)?;
         authorization.set_sensitive(true);
-        Ok(Self { client, base: format!("{}/api/v1", url.trim_end_matches('/')), authorization, timeout, writes_enabled })
+        Ok(Self {
+            client,
+            base: format!("{}/api/v1", url.trim_end_matches('/')),
+            authorization,
+            timeout,
+            writes_enabled,
+        })
     }
 
     /// Begin a request on a ticket.
     ///
     /// # Errors
     /// The request is not one that is sent.
-    pub(crate) fn start(&self, record: &Arc<Record>, asked: Asked, shared: &Shared) -> Result<Exchange, Refused> {
+    pub(crate) fn start(
+        &self,
+        record: &Arc<Record>,
+        asked: Asked,
+        shared: &Shared,
+    ) -> Result<Exchange, Refused> {
         let Asked { method, template, segments, query, body, accept, max_bytes } = asked;
         let path = target(method, &template, &segments, &query, self.writes_enabled)?;
         let uri: Uri = format!("{}{path}", self.base).parse().map_err(|_| Refused::Mismatch)?;

@@ -76,7 +76,8 @@ impl WasiHttpView for State {
 /// `wasi:http/outgoing-handler` is not linked; should that ever change, this still sends nothing.
 struct NoOutgoing;
 
-type Sent = Result<(http::Response<WasiBody>, Box<dyn Future<Output = Result<(), HttpError>> + Send>), HttpError>;
+type Sent =
+    Result<(http::Response<WasiBody>, Box<dyn Future<Output = Result<(), HttpError>> + Send>), HttpError>;
 
 impl WasiHttpHooks for NoOutgoing {
     fn send_request(
@@ -119,7 +120,8 @@ pub(crate) fn store(engine: &Engine, shared: &Arc<Shared>, bound: Bound) -> Stor
     table.set_max_capacity(MAX_HANDLES);
     let wasi = WasiCtx::builder().allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false).build();
     let limiter = Limiter::new(&shared.memory);
-    let state = State { table, shared: shared.clone(), bound, wasi, http, hooks: NoOutgoing, limiter, ticks: 0 };
+    let state =
+        State { table, shared: shared.clone(), bound, wasi, http, hooks: NoOutgoing, limiter, ticks: 0 };
     let mut store = Store::new(engine, state);
     store.limiter(|state| &mut state.limiter);
     store.set_hostcall_fuel(HOSTCALL_BYTES);

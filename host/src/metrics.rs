@@ -67,16 +67,51 @@ impl Metrics {
         let series = self.lock();
         let mut text = String::with_capacity(4096);
         let t = &mut text;
-        head(t, "aegis_http_requests_total", "counter", "Answered HTTP requests by method, route and status.");
-        lines(t, "aegis_http_requests_total", ["method", "path", "status"], series.requests.iter().map(|(k, v)| (k, v.to_string())));
+        head(
+            t,
+            "aegis_http_requests_total",
+            "counter",
+            "Answered HTTP requests by method, route and status.",
+        );
+        lines(
+            t,
+            "aegis_http_requests_total",
+            ["method", "path", "status"],
+            series.requests.iter().map(|(k, v)| (k, v.to_string())),
+        );
         head(t, "aegis_tool_calls_total", "counter", "Tool calls by tool and status.");
-        lines(t, "aegis_tool_calls_total", ["tool", "status"], series.calls.iter().map(|(k, v)| (k, v.to_string())));
+        lines(
+            t,
+            "aegis_tool_calls_total",
+            ["tool", "status"],
+            series.calls.iter().map(|(k, v)| (k, v.to_string())),
+        );
         head(t, "aegis_tool_duration_seconds_sum", "counter", "Time spent in tool calls, in seconds.");
-        lines(t, "aegis_tool_duration_seconds_sum", ["tool"], series.durations.iter().map(|(k, (sum, _))| (k, seconds(*sum))));
+        lines(
+            t,
+            "aegis_tool_duration_seconds_sum",
+            ["tool"],
+            series.durations.iter().map(|(k, (sum, _))| (k, seconds(*sum))),
+        );
         head(t, "aegis_tool_duration_seconds_count", "counter", "Tool calls that were timed.");
-        lines(t, "aegis_tool_duration_seconds_count", ["tool"], series.durations.iter().map(|(k, (_, n))| (k, n.to_string())));
-        head(t, "aegis_host_refusals_total", "counter", "Requests refused before or instead of a guest, by reason.");
-        lines(t, "aegis_host_refusals_total", ["reason"], series.refusals.iter().map(|(k, v)| (k, v.to_string())));
+        lines(
+            t,
+            "aegis_tool_duration_seconds_count",
+            ["tool"],
+            series.durations.iter().map(|(k, (_, n))| (k, n.to_string())),
+        );
+        head(
+            t,
+            "aegis_host_refusals_total",
+            "counter",
+            "Requests refused before or instead of a guest, by reason.",
+        );
+        lines(
+            t,
+            "aegis_host_refusals_total",
+            ["reason"],
+            series.refusals.iter().map(|(k, v)| (k, v.to_string())),
+        );
         head(t, "aegis_instances", "gauge", "Guest instances running now.");
         let _ = writeln!(t, "aegis_instances {}", gauges.instances);
         head(t, "aegis_instance_memory_bytes", "gauge", "Memory drawn on the budget of all instances.");
@@ -114,8 +149,11 @@ fn lines<'a, const N: usize>(
     rows: impl Iterator<Item = (&'a [String; N], String)>,
 ) {
     for (values, value) in rows {
-        let pairs: Vec<String> =
-            labels.iter().zip(values).map(|(label, value)| format!("{label}=\"{}\"", escaped(value))).collect();
+        let pairs: Vec<String> = labels
+            .iter()
+            .zip(values)
+            .map(|(label, value)| format!("{label}=\"{}\"", escaped(value)))
+            .collect();
         let _ = writeln!(text, "{name}{{{}}} {value}", pairs.join(","));
     }
 }

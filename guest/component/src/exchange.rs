@@ -2,8 +2,8 @@
 
 use aegis_core::gateway::{Answer, Gateway, Gone, Outgoing, handle as answer_request};
 use http::{HeaderName, HeaderValue, Method, Uri};
-use wasip2::http::types::{Fields, IncomingRequest, OutgoingBody, OutgoingResponse, ResponseOutparam};
 use wasip2::http::types::Method as WasiMethod;
+use wasip2::http::types::{Fields, IncomingRequest, OutgoingBody, OutgoingResponse, ResponseOutparam};
 use wasip2::io::streams::{OutputStream, StreamError};
 
 use crate::ports;
@@ -14,9 +14,9 @@ const MAX_BODY: usize = 8 << 20;
 const PIECE: usize = 4096;
 
 /// Answer one request.
-pub(crate) fn handle(request: IncomingRequest, out: ResponseOutparam) {
-    let Some(plain) = read(&request) else {
-        return respond(out, failure(http::StatusCode::BAD_REQUEST));
+pub(crate) fn handle(request: &IncomingRequest, out: ResponseOutparam) {
+    let Some(plain) = read(request) else {
+        return respond(out, &failure(http::StatusCode::BAD_REQUEST));
     };
     let ports = ports::Imported;
     let gateway = Gateway {
@@ -28,16 +28,18 @@ pub(crate) fn handle(request: IncomingRequest, out: ResponseOutparam) {
     if let Answer::Whole(response) = answer_request(&gateway, plain, &mut stream)
         && let Some(out) = stream.out.take()
     {
-        respond(out, response);
+        respond(out, &response);
     }
 }
 
 fn read(request: &IncomingRequest) -> Option<http::Request<Vec<u8>>> {
     let path = request.path_with_query().unwrap_or_else(|| "/".to_owned());
-    let uri = Uri::builder().scheme("http").authority(request.authority()?).path_and_query(path).build().ok()?;
+    let uri =
+        Uri::builder().scheme("http").authority(request.authority()?).path_and_query(path).build().ok()?;
     let mut plain = http::Request::builder().method(method(&request.method())?).uri(uri);
     for (name, value) in request.headers().entries() {
-        plain = plain.header(HeaderName::from_bytes(name.as_bytes()).ok()?, HeaderValue::from_bytes(&value).ok()?);
+        plain = plain
+            .header(HeaderName::from_bytes(name.as_bytes()).ok()?, HeaderValue::from_bytes(&value).ok()?);
     }
     plain.body(body(request)?).ok()
 }
@@ -91,8 +93,8 @@ fn head<T>(response: &http::Response<T>) -> OutgoingResponse {
     outgoing
 }
 
-fn respond(out: ResponseOutparam, response: http::Response<Vec<u8>>) {
-    let outgoing = head(&response);
+fn respond(out: ResponseOutparam, response: &http::Response<Vec<u8>>) {
+    let outgoing = head(response);
     let Ok(body) = outgoing.body() else { return };
     ResponseOutparam::set(out, Ok(outgoing));
     let complete = body.write().is_ok_and(|stream| write(&stream, response.body()).is_ok());

@@ -7,7 +7,6 @@ mod exchange;
 mod ports;
 
 /// The generated bindings; WASI's own types come from the `wasip2` crate.
-#[expect(unsafe_code, reason = "generated code")]
 mod bindings {
     wit_bindgen::generate!({
         path: "../../wit",
@@ -40,7 +39,7 @@ mod exported {
 
 impl bindings::exports::wasi::http::incoming_handler::Guest for Component {
     fn handle(request: IncomingRequest, out: ResponseOutparam) {
-        exchange::handle(request, out);
+        exchange::handle(&request, out);
     }
 }
 

@@ -92,10 +92,26 @@ pub fn decide(
     if asked.class == Class::Write {
         write_mode(config, asked.target)?;
     }
-    let rules = Rules::from_prepared(|key| settings.prepared(key), asked.target.repository)
-        .map_err(|_| Refused::PolicyUnreadable)?;
+    let rules = rules_for(settings, asked.target.repository).map_err(|_| Refused::PolicyUnreadable)?;
     policy(&rules, asked)?;
     Ok(Permit { class: asked.class, rules })
+}
+
+/// The rules for a target, from prepared entries; where nobody ran `preflight`, from the document itself.
+fn rules_for(settings: &dyn Settings, target: Option<(&str, &str)>) -> Result<Rules, aegis_policy::Corrupt> {
+    let document = settings
+        .prepared(aegis_policy::GLOBALS_KEY)
+        .is_none()
+        .then(|| settings.get("policy-document"))
+        .flatten();
+    let Some(document) = document else {
+        return Rules::from_prepared(|key| settings.prepared(key), target);
+    };
+    // A document with a mistake gives no entries, so that loading fails and the call is denied.
+    let entries =
+        aegis_policy::Document::parse(document.as_bytes()).map(|found| found.prepare()).unwrap_or_default();
+    let find = |key: &str| entries.iter().find(|(known, _)| known == key).map(|(_, value)| value.clone());
+    Rules::from_prepared(find, target)
 }
 
 fn scope(claims: &Claims, class: Class) -> Result<(), Refused> {
@@ -144,6 +160,5 @@ fn policy(rules: &Rules, asked: &Asked<'_>) -> Result<(), Refused> {
 
 /// Whether the policy lists a repository. Unreadable rules list nothing.
 fn lists(settings: &dyn Settings, owner: &str, repo: &str) -> bool {
-    Rules::from_prepared(|key| settings.prepared(key), Some((owner, repo)))
-        .is_ok_and(|rules| rules.repository_visible())
+    rules_for(settings, Some((owner, repo))).is_ok_and(|rules| rules.repository_visible())
 }

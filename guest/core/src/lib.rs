@@ -16,14 +16,14 @@
 //! - [`settings`]: the settings a guest may read, typed.
 //! - [`ports`]: what the world offers.
 
-pub mod preflight;
-pub mod gateway;
-pub mod admission;
-pub mod mcp;
-pub mod tools;
 pub mod access;
-pub mod gitea;
-pub mod reply;
+pub mod admission;
 pub mod audit;
-pub mod settings;
+pub mod gateway;
+pub mod gitea;
+pub mod mcp;
 pub mod ports;
+pub mod preflight;
+pub mod reply;
+pub mod settings;
+pub mod tools;

@@ -19,7 +19,12 @@ pub(crate) fn inspect(file: &Path) -> ExitCode {
         }
     };
     let forbidden = guest.forbidden();
-    let mut text = format!("file    {}\ndigest  sha256:{}\nsize    {} bytes\n", file.display(), guest.digest, guest.size);
+    let mut text = format!(
+        "file    {}\ndigest  sha256:{}\nsize    {} bytes\n",
+        file.display(),
+        guest.digest,
+        guest.size
+    );
     for name in &guest.imports {
         let mark = if forbidden.contains(name) { "REFUSED " } else { "" };
         text.push_str(&format!("import  {mark}{name}\n"));
@@ -27,9 +32,9 @@ pub(crate) fn inspect(file: &Path) -> ExitCode {
     for name in &guest.exports {
         text.push_str(&format!("export  {name}\n"));
     }
-    let verdict = linker(&engine).map_err(|e| format!("{e:#}")).and_then(|l| {
-        guest.link(file, &l).map(drop).map_err(|e| e.to_string())
-    });
+    let verdict = linker(&engine)
+        .map_err(|e| format!("{e:#}"))
+        .and_then(|l| guest.link(file, &l).map(drop).map_err(|e| e.to_string()));
     let code = match &verdict {
         Ok(()) => {
             text.push_str("verdict this host runs it\n");

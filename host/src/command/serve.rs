@@ -71,7 +71,9 @@ fn start(settings: &Settings) -> Result<ExitCode, NoStart> {
     let address = SocketAddr::new(settings.mcp_host(), settings.mcp_port());
     let code = front.block_on(async {
         let listener = tokio::net::TcpListener::bind(address).await.map_err(|e| {
-            NoStart::failed(format!("cannot listen on {address}: {e}; set MCP_HOST and MCP_PORT to a free address"))
+            NoStart::failed(format!(
+                "cannot listen on {address}: {e}; set MCP_HOST and MCP_PORT to a free address"
+            ))
         })?;
         announce(settings, &shared, &listener, capacity);
         Ok(run(Server::new(shared, linked, settings, capacity), listener, pending).await)
@@ -84,8 +86,11 @@ fn start(settings: &Settings) -> Result<ExitCode, NoStart> {
 fn runtimes() -> std::io::Result<(Runtime, Runtime)> {
     let front = Builder::new_multi_thread().worker_threads(1).thread_name("front").enable_all().build()?;
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
-    let guests =
-        Builder::new_multi_thread().worker_threads(cores.saturating_mul(2)).thread_name("guest").enable_all().build()?;
+    let guests = Builder::new_multi_thread()
+        .worker_threads(cores.saturating_mul(2))
+        .thread_name("guest")
+        .enable_all()
+        .build()?;
     Ok((front, guests))
 }
 
@@ -118,9 +123,13 @@ fn share(
     let policy_digest = hex(&Sha256::digest(&policy.1));
     let trail = open_trail(settings, &policy_digest, &linked.guest.digest)?;
     let digest = |key: &str| Sha256::digest(key.as_bytes()).into();
-    let keys = settings.mcp_api_keys().iter().map(|k| (k.principal().to_owned(), digest(k.key().expose()))).collect();
+    let keys = settings
+        .mcp_api_keys()
+        .iter()
+        .map(|k| (k.principal().to_owned(), digest(k.key().expose())))
+        .collect();
     let url = settings.gitea_internal_url().unwrap_or(settings.gitea_url());
-    let timeout = Duration::from_secs(settings.request_timeout_seconds().into());
+    let timeout = Duration::from_secs(settings.request_timeout_seconds());
     let gitea = Gitea::new(url, settings.gitea_token(), timeout, settings.write_mode())
         .map_err(|e| NoStart::settings(e.to_string()))?;
     Ok(Arc::new(Shared {
@@ -150,7 +159,8 @@ fn open_trail(settings: &Settings, policy: &str, component: &str) -> Result<Trai
     };
     Trail::open(opening, Arc::new(SystemClock), Arc::new(SystemRandom)).map_err(|error| {
         let code = if matches!(error, OpenError::Locked { .. }) { EXIT_LOCKED } else { 1 };
-        let message = format!("the audit log cannot be used: {error}; AUDIT_LOG_PATH={} names it", path.display());
+        let message =
+            format!("the audit log cannot be used: {error}; AUDIT_LOG_PATH={} names it", path.display());
         NoStart(code, vec![message])
     })
 }
@@ -195,5 +205,10 @@ fn log_to_stderr(level: LogLevel) {
         LogLevel::Warning => tracing::Level::WARN,
         LogLevel::Error | LogLevel::Critical => tracing::Level::ERROR,
     };
-    tracing_subscriber::fmt().json().flatten_event(true).with_max_level(level).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .with_max_level(level)
+        .with_writer(std::io::stderr)
+        .init();
 }

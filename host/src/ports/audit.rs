@@ -91,7 +91,11 @@ impl Record {
 
     /// Write the outcome line, once. Runs in a task of its own, so that a request that is cut off meanwhile
     /// cannot lose the line.
-    async fn finish(self: Arc<Self>, status: &'static str, reason: Option<String>) -> Result<(), Unavailable> {
+    async fn finish(
+        self: Arc<Self>,
+        status: &'static str,
+        reason: Option<String>,
+    ) -> Result<(), Unavailable> {
         let mut writes = self.writes.subscribe();
         // The sender is in `self`, so this ends only when the count is zero; each write is bounded in time.
         let _ = writes.wait_for(|count| *count == 0).await;
@@ -116,7 +120,10 @@ impl Record {
 
     fn calls_json(&self) -> Value {
         let calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
-        calls.iter().map(|c| json!({"method": c.method, "template": c.template, "status": c.status})).collect()
+        calls
+            .iter()
+            .map(|c| json!({"method": c.method, "template": c.template, "status": c.status}))
+            .collect()
     }
 
     /// Close from outside the guest.
@@ -292,7 +299,8 @@ fn describe(members: &mut Map<String, Value>, event: Event) {
     }
     put(members, "ref", event.ref_.as_deref());
     if !event.arguments.is_empty() {
-        let arguments: Map<String, Value> = event.arguments.into_iter().take(MAX_ITEMS).map(recorded).collect();
+        let arguments: Map<String, Value> =
+            event.arguments.into_iter().take(MAX_ITEMS).map(recorded).collect();
         members.insert("arguments".into(), arguments.into());
     }
 }

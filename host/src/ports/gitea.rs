@@ -3,7 +3,9 @@
 use wasmtime::component::Resource;
 
 use super::audit::Ticket;
-use crate::component::bindings::aegis::gateway::gitea::{Failure, Head, Host, HostExchange, Media, Method, Request};
+use crate::component::bindings::aegis::gateway::gitea::{
+    Failure, Head, Host, HostExchange, Media, Method, Request,
+};
 use crate::egress::{Asked, Exchange};
 use crate::instance::State;
 
@@ -55,7 +57,11 @@ impl HostExchange for State {
         Ok(self.table.get_mut(&exchange)?.head().await)
     }
 
-    async fn read(&mut self, exchange: Resource<Exchange>, max: u32) -> wasmtime::Result<Result<Vec<u8>, Failure>> {
+    async fn read(
+        &mut self,
+        exchange: Resource<Exchange>,
+        max: u32,
+    ) -> wasmtime::Result<Result<Vec<u8>, Failure>> {
         let most = usize::try_from(max.clamp(1, MAX_PIECE)).unwrap_or(1);
         Ok(self.table.get_mut(&exchange)?.read(most).await)
     }

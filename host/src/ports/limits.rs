@@ -28,7 +28,12 @@ impl Host for State {
         })
     }
 
-    fn exhausted(&mut self, bucket: Bucket, limit: u32, window_seconds: u32) -> wasmtime::Result<Option<u32>> {
+    fn exhausted(
+        &mut self,
+        bucket: Bucket,
+        limit: u32,
+        window_seconds: u32,
+    ) -> wasmtime::Result<Option<u32>> {
         let Some(subject) = self.subject(bucket) else {
             return Ok(Some(window_seconds));
         };

@@ -13,7 +13,12 @@ const SENSITIVE: &[&str] =
     &["authorization", "cookie", "credential", "key", "password", "secret", "token", "verifier"];
 
 impl Host for State {
-    fn tool_call(&mut self, tool: String, status: String, duration_microseconds: u64) -> wasmtime::Result<()> {
+    fn tool_call(
+        &mut self,
+        tool: String,
+        status: String,
+        duration_microseconds: u64,
+    ) -> wasmtime::Result<()> {
         let status = match status.as_str() {
             known @ ("success" | "error" | "denied") => known,
             _ => "error",
@@ -54,7 +59,9 @@ fn masked(name: &str, value: &str) -> (String, serde_json::Value) {
 }
 
 fn is_name(text: &str) -> bool {
-    !text.is_empty() && text.len() <= 64 && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+    !text.is_empty()
+        && text.len() <= 64
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
 }
 
 /// At most `most` bytes, cut where a character ends.

@@ -62,10 +62,14 @@ pub(crate) async fn from_guest(
     for hop in [CONNECTION, TRANSFER_ENCODING, HeaderName::from_static("keep-alive")] {
         parts.headers.remove(hop);
     }
-    let stream = parts.headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
+    let stream =
+        parts.headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
     if stream {
         let deadline = Box::pin(tokio::time::sleep_until(started + limits.stream));
-        return Ok(Response::from_parts(parts, Body::Stream(Stream { body, tickets, instance, deadline, held: None, ended: false })));
+        return Ok(Response::from_parts(
+            parts,
+            Body::Stream(Stream { body, tickets, instance, deadline, held: None, ended: false }),
+        ));
     }
     let held = hold(&mut instance, body, started + limits.total).await?;
     if !tickets.all_closed() {
@@ -143,7 +147,10 @@ impl http_body::Body for Body {
     type Data = Bytes;
     type Error = CutOff;
 
-    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, CutOff>>> {
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, CutOff>>> {
         match self.get_mut() {
             Self::Whole(full) => Pin::new(full).poll_frame(context).map_err(|never| match never {}),
             Self::Stream(stream) => stream.poll(context),

@@ -70,7 +70,12 @@ pub(crate) async fn accept(
     Ok(())
 }
 
-fn connection(server: &Arc<Server>, graceful: &GracefulShutdown, stream: TcpStream, place: OwnedSemaphorePermit) {
+fn connection(
+    server: &Arc<Server>,
+    graceful: &GracefulShutdown,
+    stream: TcpStream,
+    place: OwnedSemaphorePermit,
+) {
     let Ok(peer) = stream.peer_addr() else { return };
     // An answer is one small write; waiting for more to fill a segment only adds latency.
     let _ = stream.set_nodelay(true);

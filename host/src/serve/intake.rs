@@ -95,7 +95,8 @@ fn check_host(request: &Request<Incoming>) -> Result<(), Refusal> {
 /// The whole body, bounded in bytes and time.
 async fn read_body(server: &Server, headers: &HeaderMap, body: Incoming) -> Result<Bytes, Refusal> {
     let most = server.limits.body_bytes;
-    let announced = headers.get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()).and_then(|v| v.parse::<usize>().ok());
+    let announced =
+        headers.get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()).and_then(|v| v.parse::<usize>().ok());
     if announced.is_some_and(|length| length > most) {
         return Err(Refusal::BodyTooLarge);
     }

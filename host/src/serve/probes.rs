@@ -26,7 +26,9 @@ pub(crate) fn answer(
         "/metrics" if !server.metrics_enabled => {
             return Some(("/metrics", Refusal::NotFound.answer(&server.shared.metrics, request_id)));
         }
-        "/metrics" => ("/metrics", "text/plain; version=0.0.4; charset=utf-8", StatusCode::OK, metrics(server)),
+        "/metrics" => {
+            ("/metrics", "text/plain; version=0.0.4; charset=utf-8", StatusCode::OK, metrics(server))
+        }
         _ => return None,
     };
     if method != Method::GET && method != Method::HEAD {

@@ -41,20 +41,56 @@ impl Refusal {
     /// Status, reason and message.
     fn parts(self) -> (StatusCode, &'static str, &'static str) {
         match self {
-            Self::BadHost => (StatusCode::BAD_REQUEST, "bad_host", "Send exactly one Host header that agrees with the request target."),
-            Self::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", "The request body is larger than MAX_REQUEST_BYTES."),
-            Self::BodyTooSlow => (StatusCode::REQUEST_TIMEOUT, "body_too_slow", "The request body did not arrive in time."),
+            Self::BadHost => (
+                StatusCode::BAD_REQUEST,
+                "bad_host",
+                "Send exactly one Host header that agrees with the request target.",
+            ),
+            Self::BodyTooLarge => (
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "body_too_large",
+                "The request body is larger than MAX_REQUEST_BYTES.",
+            ),
+            Self::BodyTooSlow => {
+                (StatusCode::REQUEST_TIMEOUT, "body_too_slow", "The request body did not arrive in time.")
+            }
             Self::BodyBroken => (StatusCode::BAD_REQUEST, "body_broken", "The request body broke off."),
-            Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy", "Every place is taken. Try again in a moment."),
+            Self::Busy => {
+                (StatusCode::SERVICE_UNAVAILABLE, "busy", "Every place is taken. Try again in a moment.")
+            }
             Self::Instance(failed) => match failed {
-                Failed::CpuLimit => (StatusCode::GATEWAY_TIMEOUT, "cpu_limit", "The request needed more computing time than one request may have."),
-                Failed::NoMemory => (StatusCode::SERVICE_UNAVAILABLE, "no_memory", "Requests under way use all the memory there is for them. Try again in a moment."),
-                Failed::MemoryLimit => (StatusCode::INTERNAL_SERVER_ERROR, "memory_limit", "The request needed more memory than one request may have."),
-                Failed::StackOverflow | Failed::Trapped => (StatusCode::INTERNAL_SERVER_ERROR, "internal_error", "The request failed inside. The log has it under the request id."),
+                Failed::CpuLimit => (
+                    StatusCode::GATEWAY_TIMEOUT,
+                    "cpu_limit",
+                    "The request needed more computing time than one request may have.",
+                ),
+                Failed::NoMemory => (
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "no_memory",
+                    "Requests under way use all the memory there is for them. Try again in a moment.",
+                ),
+                Failed::MemoryLimit => (
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    "memory_limit",
+                    "The request needed more memory than one request may have.",
+                ),
+                Failed::StackOverflow | Failed::Trapped => (
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    "internal_error",
+                    "The request failed inside. The log has it under the request id.",
+                ),
             },
             Self::TimedOut => (StatusCode::GATEWAY_TIMEOUT, "timed_out", "There was no answer in time."),
-            Self::AnswerTooLarge => (StatusCode::INTERNAL_SERVER_ERROR, "answer_too_large", "The answer was larger than one answer may be."),
-            Self::TicketLeftOpen => (StatusCode::INTERNAL_SERVER_ERROR, "outcome_not_recorded", "The outcome was not recorded, so the answer is withheld."),
+            Self::AnswerTooLarge => (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "answer_too_large",
+                "The answer was larger than one answer may be.",
+            ),
+            Self::TicketLeftOpen => (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "outcome_not_recorded",
+                "The outcome was not recorded, so the answer is withheld.",
+            ),
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "Use GET."),
             Self::NotFound => (StatusCode::NOT_FOUND, "not_found", "There is nothing here."),
         }
@@ -86,7 +122,11 @@ impl Refusal {
             Self::MethodNotAllowed => {
                 headers.insert(http::header::ALLOW, HeaderValue::from_static("GET"));
             }
-            Self::Instance(_) | Self::TimedOut | Self::AnswerTooLarge | Self::TicketLeftOpen | Self::NotFound => {}
+            Self::Instance(_)
+            | Self::TimedOut
+            | Self::AnswerTooLarge
+            | Self::TicketLeftOpen
+            | Self::NotFound => {}
         }
         response
     }

@@ -78,7 +78,7 @@ fn a_missing_address_of_gitea_names_the_setting() {
 #[test]
 fn check_finds_every_problem_and_ignores_names_that_no_guest_reads() {
     let problems = Config::check(&values(&[
-        ("MCP_PORT", "0"),
+        ("MCP_PORT", "65536"),
         ("AUTH_ENABLED", "maybe"),
         ("WRITE_REPOSITORY_WHITELIST", "acme/app, acme"),
         ("LOG_LEVEL", "loud"),

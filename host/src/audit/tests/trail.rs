@@ -20,13 +20,11 @@ fn open(fs: impl LogFs + 'static) -> Trail {
 #[derive(Clone)]
 struct Gated {
     sim: Sim,
-    gate: Arc<Mutex<Option<Receiver<Gate>>>>,
+    gate: Arc<Mutex<Option<Receiver<Panic>>>>,
 }
 
-enum Gate {
-    Pass,
-    Panic,
-}
+/// The writer at the gate is to panic.
+struct Panic;
 
 impl Gated {
     fn new() -> Self {
@@ -34,7 +32,7 @@ impl Gated {
     }
 
     /// From now on nothing is looked at until the sender says so, or is dropped.
-    fn shut(&self) -> Sender<Gate> {
+    fn shut(&self) -> Sender<Panic> {
         let (sender, receiver) = channel();
         *self.gate.lock().unwrap() = Some(receiver);
         sender
@@ -50,7 +48,7 @@ impl Gated {
     fn wait(&self) {
         let gate = self.gate.lock().unwrap().take();
         if let Some(gate) = gate
-            && matches!(gate.recv(), Ok(Gate::Panic))
+            && matches!(gate.recv(), Ok(Panic))
         {
             panic!("the test asked for this");
         }
@@ -172,7 +170,7 @@ async fn everybody_who_waits_is_refused_at_once_when_the_writer_dies() {
         })
         .collect();
     tokio::task::yield_now().await;
-    gate.send(Gate::Panic).unwrap();
+    gate.send(Panic).unwrap();
     for waiter in waiting {
         let refused = waiter.await.unwrap().unwrap_err().to_string();
         assert!(refused.contains("ended") || refused.contains("closed"), "{refused}");
