@@ -26,6 +26,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
 pub use seeding::{BIDI, CANARY, CANARY_TOKEN};
@@ -84,6 +85,8 @@ struct Shared {
     world: Mutex<world::World>,
     watch: Mutex<watch::Watch>,
     intents: Option<Mutex<intent::Intents>>,
+    /// One permit lets one held answer go.
+    held: Semaphore,
 }
 
 impl Forge {
@@ -105,6 +108,7 @@ impl Forge {
             world: Mutex::new(plant::world(seeding::Seeding(options.canary), options.empty_milestone)),
             watch: Mutex::new(watch::Watch::default()),
             intents: options.audit.map(|path| Mutex::new(intent::Intents::new(path))),
+            held: Semaphore::new(0),
         });
         let listener = tokio::spawn(server::serve(listener, shared.clone()));
         Self { url, shared, listener }
@@ -138,6 +142,11 @@ impl Forge {
     /// Let the next request that matches go wrong. Faults for the same path come one after the other.
     pub fn next_fault(&self, fault: Fault) {
         held(&self.shared.watch).faults.push_back(fault);
+    }
+
+    /// Let so many held answers go, now or as soon as they are held (`FaultKind::Hold`).
+    pub fn release(&self, answers: usize) {
+        self.shared.held.add_permits(answers);
     }
 
     /// Id of the commit that a name stands for; `repo` is `owner/name`.

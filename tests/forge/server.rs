@@ -58,16 +58,39 @@ async fn handle(request: Request<Incoming>, shared: Arc<Shared>) -> io::Result<R
     }
     let fault = held(&shared.watch).fault(&head.method, &path);
     if fault == Some(FaultKind::Hang) {
+        let _leaving = Waiting { shared: &shared, number };
         std::future::pending::<Infallible>().await;
     }
     let answer = match fault {
         Some(FaultKind::Status(status)) => call.refuse(status, "fault"),
         _ => answer(&shared, &mut call, &path, &head.headers),
     };
+    if fault == Some(FaultKind::Hold) {
+        let waiting = Waiting { shared: &shared, number };
+        if let Ok(permit) = shared.held.acquire().await {
+            permit.forget();
+        }
+        std::mem::forget(waiting);
+    }
     if fault != Some(FaultKind::Close) {
         answered(&mut held(&shared.watch), number, answer.status);
     }
     frame(answer, fault)
+}
+
+/// A request that is kept waiting. Dropped before its answer, it notes that the client went away.
+struct Waiting<'a> {
+    shared: &'a Shared,
+    number: usize,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let mut watch = held(&self.shared.watch);
+        if let Some(seen) = watch.seen.iter_mut().find(|seen| seen.number == self.number) {
+            seen.left = true;
+        }
+    }
 }
 
 /// Note how a request ended, unless the list was forgotten meanwhile.
@@ -93,6 +116,7 @@ fn arrive(shared: &Shared, method: &Method, uri: &hyper::Uri, headers: &HeaderMa
         path: uri.path().to_owned(),
         query: uri.query().unwrap_or_default().to_owned(),
         status: 0,
+        left: false,
         has_authorization: headers.contains_key("authorization"),
         user,
         x_request_id: text(headers, "x-request-id").map(str::to_owned),

@@ -19,6 +19,8 @@ pub struct Seen {
     pub status: u16,
     /// Whether an Authorization header came along.
     pub has_authorization: bool,
+    /// Whether the client went away while its request was held or hung.
+    pub left: bool,
     /// Login behind the token; none for no token or an unknown one.
     pub user: Option<String>,
     /// The request id that the client stated.
@@ -53,6 +55,8 @@ pub enum FaultKind {
     Status(u16),
     /// No answer until the client or the forge gives up; the request has no effect.
     Hang,
+    /// The answer waits until a test calls `release`; the effect is there before.
+    Hold,
     /// The connection closes before the answer, after the request took effect.
     Close,
     /// The connection closes in the middle of the body, after the request took effect.

@@ -62,6 +62,7 @@ impl Drop for Folder {
 pub struct Setup {
     variables: BTreeMap<String, String>,
     folder: Folder,
+    wrapper: Vec<String>,
 }
 
 impl Setup {
@@ -82,7 +83,11 @@ impl Setup {
             ("RATE_LIMIT_PER_MINUTE", "100000"),
             ("TOKEN_RATE_LIMIT_PER_MINUTE", "100000"),
         ];
-        Self { variables: variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into(), folder }
+        Self {
+            variables: variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+            folder,
+            wrapper: Vec::new(),
+        }
     }
 
     /// Set a variable.
@@ -122,6 +127,13 @@ impl Setup {
         self.set("GUEST_PATH", &path)
     }
 
+    /// Start the server by another program, such as `unshare --pid --fork`; signals then go to that program.
+    #[must_use]
+    pub fn wrapped_in(mut self, program: &[&str]) -> Self {
+        self.wrapper = program.iter().map(|&word| word.to_owned()).collect();
+        self
+    }
+
     /// Where the audit log will be.
     #[must_use]
     pub fn audit_path(&self) -> PathBuf {
@@ -135,7 +147,15 @@ impl Setup {
     }
 
     fn command(&self) -> Command {
-        let mut command = Command::new(dist().join("aegis-mcp"));
+        let server = dist().join("aegis-mcp");
+        let mut command = match self.wrapper.split_first() {
+            Some((program, rest)) => {
+                let mut command = Command::new(program);
+                command.args(rest).arg(server);
+                command
+            }
+            None => Command::new(server),
+        };
         command.arg("serve").env_clear().envs(&self.variables).current_dir(&self.folder.0);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
         command
@@ -226,7 +246,13 @@ impl Server {
     ///
     /// # Panics
     /// There is no answer.
-    pub async fn stranger(&self, method: &str, target: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+    pub async fn stranger(
+        &self,
+        method: &str,
+        target: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Answer {
         send(&self.url, method, target, headers, body).await.expect("an answer")
     }
 
@@ -334,7 +360,8 @@ impl Server {
     /// It does not end.
     pub async fn wait(mut self) -> Stopped {
         use std::os::unix::process::ExitStatusExt as _;
-        let status = tokio::time::timeout(PATIENCE, self.child.wait()).await.expect("it ends").expect("it ran");
+        let status =
+            tokio::time::timeout(PATIENCE, self.child.wait()).await.expect("it ends").expect("it ran");
         let code = status.code().or(status.signal().map(|signal| signal + 128)).unwrap_or(-1);
         let log = self.log();
         Stopped { code, audit: read_lines(&self.audit), log, audit_path: self.audit, _folder: self.folder }
