@@ -73,7 +73,7 @@ clients: build ## Official SDKs and the inspector against the server
 
 .PHONY: edge-test
 edge-test: build ## The portable component under jco
-	@scripts/with-sample tests/clients/edge.sh $(DIST)/gateway.wasm $(DIST)/edge.wasm target/clients
+	@SAMPLE_WATCH=no scripts/with-sample tests/clients/edge.sh $(DIST)/gateway.wasm $(DIST)/edge.wasm target/clients
 
 .PHONY: bench
 bench: build ## Measure this host against its native twin; writes target/bench.json
