@@ -212,6 +212,11 @@ impl Host for State {
                 }
                 Err(error) => {
                     tickets.open.fetch_sub(1, Ordering::AcqRel);
+                    // The intent may still come to the disk after its caller was refused: say that nothing was done.
+                    common.insert("status".into(), "aborted".into());
+                    common.insert("reason".into(), "audit_unavailable".into());
+                    common.insert("calls".into(), Value::Array(Vec::new()));
+                    shared.trail.push(Entry { event: AuditEvent::ToolInvocation, members: common });
                     Err(Unavailable { message: error.to_string() })
                 }
             };
