@@ -1,1 +1,19 @@
-//! Black-box tests: host.
+//! Black-box tests of the host: the sandbox under attack, capacity, leaving clients, stopping, crashes, the
+//! audit log in trouble, the cache of compiled guests, and every reason not to start.
+//! Nothing here waits for a time to pass; it waits for what must happen.
+
+mod cache;
+mod capacity;
+mod command;
+mod crash;
+mod drain;
+mod greedy;
+mod hostile;
+mod leaving;
+mod memory;
+mod rows;
+mod scene;
+mod start;
+
+mod tickets;
+mod trail;

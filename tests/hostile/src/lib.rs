@@ -1,6 +1,8 @@
 //! A guest that tries every way around the host. The request's path names the attempt; an attempt that gets
 //! somewhere it should not says so in its answer, so that a test can see it.
 
+mod memory;
+
 #[allow(unsafe_code, reason = "generated code")]
 mod bindings {
     wit_bindgen::generate!({
@@ -63,8 +65,12 @@ impl bindings::exports::wasi::http::incoming_handler::Guest for Hostile {
             "/credential" => say(out, &presented),
             "/environment" => say(out, &format!("{:?}", std::env::vars().collect::<Vec<_>>())),
             "/secrets" => say(out, &format!("{:?}", secrets())),
-            "/made-up-handle" => say(out, &told(identity::authenticate("handle-00000000000000000000000000000000"))),
-            "/limit-without-caller" => say(out, &format!("{:?}", limits::admit(limits::Bucket::Principal, 1000, 60))),
+            "/made-up-handle" => {
+                say(out, &told(identity::authenticate("handle-00000000000000000000000000000000")))
+            }
+            "/limit-without-caller" => {
+                say(out, &format!("{:?}", limits::admit(limits::Bucket::Principal, 1000, 60)))
+            }
             "/forged-caller" => say(out, &forged_caller()),
             "/forged-ticket" => say(out, &forged_ticket()),
             "/closed-ticket" => say(out, &closed_ticket(&presented)),
@@ -73,7 +79,9 @@ impl bindings::exports::wasi::http::incoming_handler::Guest for Hostile {
             "/read" => say(out, &call(&presented, get("/repos/{owner}/{repo}", &["alice", "demo"]))),
             "/delete" => say(out, &call(&presented, delete())),
             "/write" => say(out, &call(&presented, post("/repos/{owner}/{repo}/issues", &["alice", "demo"]))),
-            "/unlisted-write" => say(out, &call(&presented, post("/repos/{owner}/{repo}/forks", &["alice", "demo"]))),
+            "/unlisted-write" => {
+                say(out, &call(&presented, post("/repos/{owner}/{repo}/forks", &["alice", "demo"])))
+            }
             "/admin" => say(out, &call(&presented, post("/admin/users", &[]))),
             "/absolute" => say(out, &call(&presented, get("http://127.0.0.1:1/steal", &[]))),
             "/double-slash" => say(out, &call(&presented, get("//127.0.0.1:1/steal", &[]))),
@@ -81,6 +89,8 @@ impl bindings::exports::wasi::http::incoming_handler::Guest for Hostile {
             "/sudo" => say(out, &call(&presented, sudo())),
             "/write-then-trap" => write_then_trap(&presented),
             "/slow-write" => say(out, &slow_write(&presented)),
+            "/remember" => say(out, &memory::remember()),
+            "/recall" => say(out, &memory::recall()),
             _ => say(out, "what?"),
         }
     }
@@ -113,13 +123,22 @@ fn headers(out: ResponseOutparam) {
     respond(out, fields, |_| {});
 }
 
+/// Writes in the largest pieces that the host takes: many small ones would end by the CPU limit first.
 fn giant(out: ResponseOutparam) {
     respond(out, Fields::new(), |stream| {
-        let piece = [b'x'; 4096];
-        for _ in 0..(64 << 20) / piece.len() {
-            if stream.blocking_write_and_flush(&piece).is_err() {
+        let piece = vec![b'x'; 1 << 20];
+        let (room, mut left) = (stream.subscribe(), 64_usize << 20);
+        while left > 0 {
+            let taken = match stream.check_write() {
+                Ok(most) => usize::try_from(most).unwrap_or(usize::MAX).min(piece.len()).min(left),
+                Err(_) => return,
+            };
+            if taken == 0 {
+                room.block();
+            } else if stream.write(&piece[..taken]).is_err() {
                 return;
             }
+            left -= taken;
         }
     });
 }
@@ -136,7 +155,10 @@ fn endless(out: ResponseOutparam) {
 }
 
 fn secrets() -> Vec<Option<String>> {
-    ["GITEA_TOKEN", "MCP_API_KEYS", "GITEA_TOKEN_FILE", "AUDIT_LOG_PATH"].iter().map(|name| settings::get(name)).collect()
+    ["GITEA_TOKEN", "MCP_API_KEYS", "GITEA_TOKEN_FILE", "AUDIT_LOG_PATH"]
+        .iter()
+        .map(|name| settings::get(name))
+        .collect()
 }
 
 fn forged_caller() -> String {
@@ -175,7 +197,8 @@ fn left_open(presented: &str, out: ResponseOutparam) {
 
 fn write_then_trap(presented: &str) {
     let ticket = ticket(presented);
-    let exchange = gitea::start(&ticket, &post("/repos/{owner}/{repo}/issues", &["alice", "demo"])).expect("started");
+    let exchange =
+        gitea::start(&ticket, &post("/repos/{owner}/{repo}/issues", &["alice", "demo"])).expect("started");
     let _ = exchange;
     panic!("on purpose, with a write on its way");
 }
@@ -187,7 +210,8 @@ fn slow_write(presented: &str) -> String {
 
 fn call(presented: &str, request: Request) -> String {
     let ticket = ticket(presented);
-    let answered = gitea::start(&ticket, &request).and_then(|exchange| exchange.head().map(|head| head.status));
+    let answered =
+        gitea::start(&ticket, &request).and_then(|exchange| exchange.head().map(|head| head.status));
     let text = match answered {
         Ok(status) => format!("status {status}"),
         Err(failure) => format!("{failure:?}"),
@@ -257,7 +281,10 @@ fn delete() -> Request {
 }
 
 fn sudo() -> Request {
-    Request { query: vec![("sudo".to_owned(), "admin".to_owned())], ..get("/repos/{owner}/{repo}", &["alice", "demo"]) }
+    Request {
+        query: vec![("sudo".to_owned(), "admin".to_owned())],
+        ..get("/repos/{owner}/{repo}", &["alice", "demo"])
+    }
 }
 
 fn header(request: &IncomingRequest, name: &str) -> String {

@@ -1,0 +1,212 @@
+//! An audit log that cannot be written: nothing is done, everything says so, and it heals by itself. A log that
+//! somebody else holds or changed is not continued.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use aegis_tests::forge::world::SVC_TOKEN;
+use aegis_tests::http::Answer;
+use aegis_tests::server::{KEY, Server, Setup, of_event};
+
+use crate::scene::{READ, Scene, call, events, until};
+
+async fn read(server: &Server) -> Answer {
+    call(&server.url, KEY, READ).await.expect("no panic").expect("an answer")
+}
+
+fn reason(answer: &Answer) -> String {
+    answer.json()["error"]["code"].as_str().unwrap_or_default().to_owned()
+}
+
+/// Refused with nothing sent to Gitea, not ready, and alive.
+async fn refuses(scene: &Scene, server: &Server) {
+    let before = scene.forge.requests().len();
+    let answer = read(server).await;
+    assert_eq!((answer.status, reason(&answer).as_str()), (503, "audit_unavailable"), "{}", answer.text());
+    assert_eq!(scene.forge.requests().len(), before, "nothing is asked of Gitea without a record");
+    let ready = server.stranger("GET", "/ready", &[], b"").await;
+    assert_eq!(ready.status, 503);
+    assert_eq!(ready.json()["reasons"], serde_json::json!(["audit_unavailable"]));
+    assert_eq!(server.stranger("GET", "/health", &[], b"").await.status, 200);
+    assert!(server.metric("aegis_audit_writable").await < 0.5);
+}
+
+/// Healed without a restart: ready again, serving again.
+async fn heals(scene: &Scene, server: &Server) {
+    until("it is ready again", async || server.stranger("GET", "/ready", &[], b"").await.status == 200).await;
+    assert_eq!(read(server).await.status, 200);
+    assert!(server.metric("aegis_audit_writable").await > 0.5);
+    assert_eq!(scene.forge.violations(), Vec::<String>::new());
+}
+
+async fn verified(scene: &Scene, server: Server, event: &str) {
+    let stopped = server.stop().await;
+    assert_eq!(stopped.code, 0);
+    assert_eq!(of_event(&stopped.audit, event).len(), 1, "{:#?}", events(&stopped.audit));
+    let (code, said) = scene.verify().await;
+    assert_eq!(code, 0, "{said}");
+}
+
+#[tokio::test]
+async fn a_log_that_was_moved_away_stops_all_calls_until_it_is_put_back() {
+    let scene = Scene::new().await;
+    let server = scene.setup().start().await;
+    assert_eq!(read(&server).await.status, 200);
+    let aside = scene.folder.0.join("aside.log");
+    std::fs::rename(&scene.audit, &aside).expect("moved");
+    refuses(&scene, &server).await;
+    // As logrotate would: another file under the name of the log.
+    std::fs::write(&scene.audit, b"").expect("written");
+    refuses(&scene, &server).await;
+    assert_eq!(std::fs::read(&scene.audit).expect("there"), b"", "the foreign file is not written to");
+    std::fs::rename(&aside, &scene.audit).expect("put back");
+    heals(&scene, &server).await;
+    verified(&scene, server, "recovery").await;
+}
+
+#[tokio::test]
+async fn bytes_that_somebody_else_appended_stop_all_calls_until_they_are_gone() {
+    let scene = Scene::new().await;
+    let server = scene.setup().start().await;
+    assert_eq!(read(&server).await.status, 200);
+    let length = std::fs::metadata(&scene.audit).expect("there").len();
+    let mut file = std::fs::OpenOptions::new().append(true).open(&scene.audit).expect("the log");
+    file.write_all(b"{\"event\":\"forged\"}\n").expect("appended");
+    refuses(&scene, &server).await;
+    file.set_len(length).expect("cut");
+    heals(&scene, &server).await;
+    verified(&scene, server, "recovery").await;
+}
+
+#[tokio::test]
+async fn a_log_that_was_emptied_in_place_stops_all_calls_and_does_not_verify() {
+    let scene = Scene::new().await;
+    let server = scene.setup().start().await;
+    assert_eq!(read(&server).await.status, 200);
+    let whole = std::fs::read(&scene.audit).expect("there");
+    // As `copytruncate` would.
+    let file = std::fs::OpenOptions::new().write(true).open(&scene.audit).expect("the log");
+    file.set_len(0).expect("emptied");
+    refuses(&scene, &server).await;
+    std::fs::write(&scene.audit, &whole).expect("restored");
+    heals(&scene, &server).await;
+    verified(&scene, server, "recovery").await;
+}
+
+/// A small filesystem of its own under a folder, unmounted with it. None where that is not permitted.
+struct Small(PathBuf);
+
+impl Small {
+    fn mount(at: &Path) -> Option<Self> {
+        std::fs::create_dir_all(at).expect("a folder");
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=64k", "tmpfs"]).arg(at).output();
+        mounted.is_ok_and(|output| output.status.success()).then(|| Self(at.to_owned()))
+    }
+
+    /// Write until nothing more fits.
+    fn fill(&self) -> PathBuf {
+        let path = self.0.join("filler");
+        let mut file = std::fs::File::create(&path).expect("created");
+        while file.write_all(&[0; 512]).is_ok() {}
+        path
+    }
+}
+
+impl Drop for Small {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).output();
+    }
+}
+
+/// Needs the right to mount; without it the three tests above cover the same refusals by other causes, and the
+/// writer's own tests cover the full disk.
+#[tokio::test]
+async fn a_full_disk_stops_all_calls_until_there_is_room_again() {
+    let scene = Scene::new().await;
+    let Some(disk) = Small::mount(scene.audit.parent().expect("a folder")) else { return };
+    let server = scene.setup().start().await;
+    assert_eq!(read(&server).await.status, 200);
+    for _ in 0..3 {
+        let filler = disk.fill();
+        // What is left of the last page takes a few lines more.
+        let mut last = read(&server).await;
+        for _ in 0..50 {
+            if last.status != 200 {
+                break;
+            }
+            last = read(&server).await;
+        }
+        let named = ["audit_unavailable", "outcome_not_recorded"];
+        assert!(
+            last.status == 503 && named.contains(&reason(&last).as_str()),
+            "{} {}",
+            last.status,
+            last.text()
+        );
+        refuses(&scene, &server).await;
+        std::fs::remove_file(filler).expect("removed");
+        heals(&scene, &server).await;
+    }
+    let stopped = server.stop().await;
+    assert_eq!(of_event(&stopped.audit, "audit_disk_full").len(), 3, "{:#?}", events(&stopped.audit));
+    assert_eq!(scene.verify().await.0, 0);
+    drop(disk);
+}
+
+#[tokio::test]
+async fn a_second_server_on_the_same_log_does_not_start() {
+    let scene = Scene::new().await;
+    let server = scene.setup().start().await;
+    let (code, said) = scene.setup().refused().await;
+    assert_eq!(code, 75, "{said}");
+    let path = scene.audit.display().to_string();
+    assert!(said.contains(&path) && said.contains("in use by another process"), "{said}");
+    assert_eq!(read(&server).await.status, 200, "the first goes on");
+    assert_eq!(server.stop().await.code, 0);
+    assert_eq!(scene.setup().start().await.stop().await.code, 0, "and its log is free after it");
+    assert_eq!(scene.verify().await.0, 0);
+}
+
+#[tokio::test]
+async fn a_log_that_cannot_be_written_is_named_with_its_setting() {
+    let scene = Scene::new().await;
+    let file = scene.folder.0.join("a-file");
+    std::fs::write(&file, b"").expect("written");
+    let below = file.join("audit.log").display().to_string();
+    let folder = scene.folder.0.display().to_string();
+    for path in ["/proc/no-such-place/audit.log", below.as_str(), folder.as_str()] {
+        let setup = Setup::new(&scene.forge.url(), SVC_TOKEN).set("AUDIT_LOG_PATH", path);
+        let (code, said) = setup.refused().await;
+        assert_eq!(code, 1, "{path}: {said}");
+        assert!(said.contains("AUDIT_LOG_PATH") && said.contains(path), "{path}: {said}");
+    }
+    assert!(scene.forge.requests().is_empty());
+}
+
+#[tokio::test]
+async fn a_log_that_was_changed_between_two_runs_is_not_continued() {
+    let scene = Scene::new().await;
+    scene.setup().start().await.stop().await;
+    let good = std::fs::read_to_string(&scene.audit).expect("there");
+    let changed = [
+        ("a line was added", format!("{good}{{\"event\":\"forged\"}}\n")),
+        ("a word was changed", good.replacen("log_open", "log_oden", 1)),
+        ("a line was taken out", good.lines().skip(1).map(|line| format!("{line}\n")).collect()),
+        ("the lines were swapped", good.lines().rev().map(|line| format!("{line}\n")).collect()),
+    ];
+    for (what, text) in changed {
+        std::fs::write(&scene.audit, &text).expect("written");
+        assert_eq!(scene.verify().await.0, 1, "{what}");
+        let (code, said) = scene.setup().refused().await;
+        assert_eq!(code, 1, "{what}: {said}");
+        assert!(
+            said.contains("changed outside this program") && said.contains("audit verify"),
+            "{what}: {said}"
+        );
+        let after = std::fs::read_to_string(&scene.audit).expect("there");
+        assert_eq!(after, text, "{what}: evidence is left as it is");
+    }
+    std::fs::write(&scene.audit, good).expect("restored");
+    assert_eq!(scene.setup().start().await.stop().await.code, 0);
+}
