@@ -33,12 +33,21 @@ const MAX_REMARKS: usize = 16;
 pub(crate) struct Tickets {
     open: AtomicUsize,
     remarks: AtomicUsize,
+    /// A guest left one open. Never unset: the line that closes it must not let the answer go after all.
+    left: AtomicBool,
+    /// An outcome could not be written.
+    lost: AtomicBool,
 }
 
 impl Tickets {
-    /// Whether every ticket has its durable outcome.
+    /// Whether the guest closed every ticket and each has its durable outcome.
     pub(crate) fn all_closed(&self) -> bool {
-        self.open.load(Ordering::Acquire) == 0
+        self.open.load(Ordering::Acquire) == 0 && !self.left.load(Ordering::Acquire)
+    }
+
+    /// Whether an outcome is missing because the trail could not take it.
+    pub(crate) fn outcome_lost(&self) -> bool {
+        self.lost.load(Ordering::Acquire)
     }
 }
 
@@ -112,6 +121,7 @@ impl Record {
                 Ok(())
             }
             Err(error) => {
+                self.tickets.lost.store(true, Ordering::Release);
                 tracing::error!(event = "audit_outcome_lost", ticket = %self.id, status, %error);
                 Err(Unavailable { message: error.to_string() })
             }
@@ -129,6 +139,7 @@ impl Record {
     /// Close from outside the guest.
     fn abort(self: Arc<Self>) {
         if self.open.swap(false, Ordering::AcqRel) {
+            self.tickets.left.store(true, Ordering::Release);
             let guard = self.shared.pending.guard();
             let runtime = self.shared.runtime.clone();
             runtime.spawn(async move {

@@ -72,6 +72,9 @@ pub(crate) async fn from_guest(
         ));
     }
     let held = hold(&mut instance, body, started + limits.total).await?;
+    if tickets.outcome_lost() {
+        return Err(Refusal::OutcomeLost);
+    }
     if !tickets.all_closed() {
         return Err(Refusal::TicketLeftOpen);
     }

@@ -31,6 +31,8 @@ pub(crate) enum Refusal {
     AnswerTooLarge,
     /// The guest answered with a ticket open.
     TicketLeftOpen,
+    /// The trail could not take the outcome.
+    OutcomeLost,
     /// The path is the host's, the method is not.
     MethodNotAllowed,
     /// A path that is switched off.
@@ -91,6 +93,14 @@ impl Refusal {
                 "outcome_not_recorded",
                 "The outcome was not recorded, so the answer is withheld.",
             ),
+            // As the guest says it, whose own answer is withheld with the rest. No Retry-After: repeating a change
+            // that may have been made is for a person to decide.
+            Self::OutcomeLost => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "outcome_not_recorded",
+                "The audit trail could not take the outcome, so the answer is withheld. If this was a change, it \
+                 may have been made: look before trying again.",
+            ),
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "Use GET."),
             Self::NotFound => (StatusCode::NOT_FOUND, "not_found", "There is nothing here."),
         }
@@ -126,6 +136,7 @@ impl Refusal {
             | Self::TimedOut
             | Self::AnswerTooLarge
             | Self::TicketLeftOpen
+            | Self::OutcomeLost
             | Self::NotFound => {}
         }
         response
