@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use aegis_tests::forge::world::SVC_TOKEN;
+use aegis_tests::forge::{Fault, FaultKind};
 use aegis_tests::http::Answer;
 use aegis_tests::server::{KEY, Server, Setup, of_event};
 
-use crate::scene::{READ, Scene, call, events, until};
+use crate::scene::{READ, Scene, WRITE, call, events, until};
 
 async fn read(server: &Server) -> Answer {
     call(&server.url, KEY, READ).await.expect("no panic").expect("an answer")
@@ -137,13 +138,12 @@ async fn a_full_disk_stops_all_calls_until_there_is_room_again() {
             }
             last = read(&server).await;
         }
-        let named = ["audit_unavailable", "outcome_not_recorded"];
-        assert!(
-            last.status == 503 && named.contains(&reason(&last).as_str()),
-            "{} {}",
-            last.status,
-            last.text()
-        );
+        // Either the intent found no room, or the outcome of a call that was made; nothing else may be said.
+        let named = match last.json()["error"].clone() {
+            serde_json::Value::String(by_the_host) => by_the_host == "outcome_not_recorded",
+            _ => reason(&last) == "audit_unavailable",
+        };
+        assert!(last.status == 503 && named, "{} {}", last.status, last.text());
         refuses(&scene, &server).await;
         std::fs::remove_file(filler).expect("removed");
         heals(&scene, &server).await;
@@ -209,4 +209,41 @@ async fn a_log_that_was_changed_between_two_runs_is_not_continued() {
     }
     std::fs::write(&scene.audit, good).expect("restored");
     assert_eq!(scene.setup().start().await.stop().await.code, 0);
+}
+
+#[tokio::test]
+async fn a_write_whose_outcome_finds_no_log_is_not_answered_and_is_told_of_at_the_next_start() {
+    let scene = Scene::new().await;
+    let server = scene.setup().writes("alice/demo").start().await;
+    scene.forge.next_fault(Fault {
+        method: Some(hyper::Method::POST),
+        path: "/issues".to_owned(),
+        kind: FaultKind::Hold,
+    });
+    let writing = call(&server.url, KEY, WRITE);
+    scene.seen("POST", 1).await;
+    let aside = scene.folder.0.join("aside.log");
+    std::fs::rename(&scene.audit, &aside).expect("moved");
+    scene.forge.release(1);
+    let answer = writing.await.expect("no panic").expect("an answer");
+    assert_eq!((answer.status, answer.json()["error"].as_str()), (503, Some("outcome_not_recorded")));
+    assert!(answer.text().contains("it may have been made"), "{}", answer.text());
+    assert_eq!(answer.header("retry-after"), None, "nobody is invited to write twice");
+    assert!(!answer.text().contains("From a test"), "the result is withheld: {}", answer.text());
+    std::fs::rename(&aside, &scene.audit).expect("put back");
+    heals(&scene, &server).await;
+    let posts: Vec<_> = scene.forge.requests().into_iter().filter(|seen| seen.method == "POST").collect();
+    let ticket = posts[0].x_request_id.clone().expect("the ticket's id");
+    assert_eq!(posts.len(), 1, "sent once");
+    assert!(
+        server.log().contains("audit_outcome_lost") && server.log().contains(&ticket),
+        "{}",
+        server.log()
+    );
+    server.stop().await;
+    let lines = scene.setup().start().await.stop().await.audit;
+    let unknown = of_event(&lines, "outcome_unknown");
+    assert_eq!(unknown.len(), 1, "{:#?}", events(&lines));
+    assert_eq!(unknown[0]["ticket"], ticket.as_str());
+    assert_eq!(scene.verify().await.0, 0);
 }
