@@ -78,6 +78,16 @@ pub(super) fn milestones(call: &Call, repo: &Repo) -> Answer {
     counted(Answer::json(200, &json!(shown)), found.len())
 }
 
+/// `GET /repos/{owner}/{repo}/milestones/{id}`: an id, else a title in exactly this case.
+pub(super) fn one_milestone(call: &Call, repo: &Repo, id: &str) -> Answer {
+    let by_id = repo.milestones.iter().find(|milestone| milestone.id.to_string() == id);
+    let by_title = || repo.milestones.iter().find(|milestone| call.seeding.same(&milestone.title, id));
+    match by_id.or_else(by_title) {
+        Some(found) => Answer::json(200, &milestone(call, repo, found)),
+        None => call.not_found(),
+    }
+}
+
 /// A milestone, also inside an issue.
 pub(super) fn milestone(call: &Call, repo: &Repo, milestone: &Milestone) -> Value {
     let count = |closed: bool| {

@@ -42,6 +42,7 @@ enum Part<'a> {
     Comment(&'a str),
     Labels,
     Milestones,
+    Milestone(&'a str),
 }
 
 /// Answer a request; none where no route is built for it.
@@ -112,6 +113,7 @@ fn part<'a>(method: &Method, rest: &[&'a str]) -> Option<Part<'a>> {
         ["issues", number, "comments"] => Part::Comments(number),
         ["labels"] => Part::Labels,
         ["milestones"] => Part::Milestones,
+        ["milestones", id] => Part::Milestone(id),
         _ => return None,
     })
 }
@@ -130,7 +132,8 @@ fn scopes(route: &Route<'_>) -> &'static [Category] {
             | Part::Comments(_)
             | Part::Comment(_)
             | Part::Labels
-            | Part::Milestones => &[Issue],
+            | Part::Milestones
+            | Part::Milestone(_) => &[Issue],
             Part::Itself
             | Part::Commits
             | Part::Tree(_)
@@ -186,6 +189,7 @@ fn in_repo(call: &Call, world: &mut World, at: usize, part: &Part<'_>) -> Answer
         Part::Comments(number) => issues::comments(call, world, repo, number),
         Part::Labels => labels::list(call, world, repo),
         Part::Milestones => labels::milestones(call, repo),
+        Part::Milestone(id) => labels::one_milestone(call, repo, id),
         Part::Itself | Part::OpenIssue | Part::Comment(_) => repos::one(call, world, repo),
     }
 }

@@ -56,7 +56,7 @@ async fn run(ground: &Ground) -> Vec<&'static str> {
         "failed": failed, "skipped": JOURNEYS.len() - passed - failed.len(),
     });
     // Past the capture of the test harness: this line is for whoever reads the log.
-    writeln!(std::io::stdout().lock(), "{line}").expect("standard output");
+    writeln!(std::io::stdout().lock(), "\n{line}").expect("standard output");
     failed
 }
 
