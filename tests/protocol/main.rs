@@ -1,1 +1,22 @@
-//! Black-box tests: protocol.
+//! Black-box tests of the wire: every endpoint, both eras of MCP, every refusal, and HTTP that is not HTTP.
+
+mod bodies;
+mod correlation;
+mod credentials;
+mod direct;
+mod endpoints;
+mod framing;
+mod gates;
+mod ground;
+mod instance;
+mod json;
+mod legacy;
+mod limits;
+mod metrics;
+mod modern;
+mod modern_faults;
+mod open;
+mod places;
+mod raw;
+mod refusals;
+mod streams;

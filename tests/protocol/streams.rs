@@ -1,0 +1,104 @@
+//! Progress as server-sent events, for a client that asks for it and can read them.
+
+use aegis_tests::http::Answer;
+use serde_json::{Value, json};
+
+use crate::ground::{Ground, good_call, legacy, request_id};
+
+/// The messages of a stream, and that nothing stands between them but comments.
+fn events(answer: &Answer) -> Vec<Value> {
+    let text = answer.text();
+    assert!(text.ends_with("\n\n"), "the last event is whole: {text}");
+    let frames = text.split_terminator("\n\n").filter(|frame| !frame.starts_with(':'));
+    let read = |frame: &str| {
+        let data = frame.strip_prefix("event: message\ndata: ").expect("an event and its data");
+        assert!(!data.contains('\n'), "one line of data: {frame}");
+        serde_json::from_str(data).expect("JSON")
+    };
+    frames.map(read).collect()
+}
+
+async fn call(ground: &Ground, accept: &str, token: &Value) -> Answer {
+    let (name, arguments) = good_call();
+    let params = json!({"name": name, "arguments": arguments, "_meta": {"progressToken": token}});
+    let message = legacy(json!("s"), "tools/call", params).to_string();
+    ground
+        .post("/mcp", &[("accept", accept), ("mcp-protocol-version", "2025-11-25")], message.as_bytes())
+        .await
+}
+
+#[tokio::test]
+async fn a_progress_token_gets_increasing_reports_and_the_answer_last() {
+    let ground = Ground::new().await;
+    for token in [json!("token-1"), json!(7), json!("")] {
+        let answer = call(&ground, "application/json, text/event-stream", &token).await;
+        assert_eq!((answer.status, answer.complete), (200, true));
+        assert_eq!(answer.header("content-type"), Some("text/event-stream"));
+        assert_eq!(answer.header("x-accel-buffering"), Some("no"));
+        assert_eq!(answer.header("cache-control"), Some("no-store"));
+        assert!(answer.header("x-request-id").is_some());
+        let events = events(&answer);
+        let (last, reports) = events.split_last().expect("events");
+        assert!(reports.len() >= 2, "{events:#?}");
+        let mut before = -1;
+        for report in reports {
+            assert_eq!(report["method"], "notifications/progress");
+            assert_eq!(report.get("id"), None);
+            assert_eq!(report["params"]["progressToken"], token);
+            let done = report["params"]["progress"].as_i64().unwrap_or(-1);
+            assert!(done > before, "{events:#?}");
+            before = done;
+            let text = report.to_string();
+            assert!(!text.contains("demo"), "no data of the call before its outcome is recorded: {text}");
+        }
+        assert_eq!((&last["id"], &last["result"]["isError"]), (&json!("s"), &json!(false)));
+        assert_eq!(last["result"]["structuredContent"]["full_name"], "alice/demo");
+    }
+    assert_eq!(ground.forge.violations(), [] as [String; 0]);
+}
+
+#[tokio::test]
+async fn a_stream_is_recorded_like_any_call() {
+    let ground = Ground::new().await;
+    let answer = call(&ground, "application/json, text/event-stream", &json!(1)).await;
+    let id = request_id(&answer);
+    let last = events(&answer).pop().expect("an answer");
+    let lines = ground.server.audit();
+    let mine: Vec<&Value> = lines.iter().filter(|line| line["request_id"] == id).collect();
+    let states: Vec<&Value> = mine.iter().map(|line| &line["status"]).collect();
+    assert_eq!(states, ["pending", "success"], "both are on disk when the client has the result");
+    assert_eq!(last["result"]["_meta"]["correlation_id"], mine[0]["ticket"]);
+}
+
+#[tokio::test]
+async fn who_cannot_read_events_gets_one_document() {
+    let ground = Ground::new().await;
+    for accept in ["application/json", "*/*", "application/json, text/event-stream;q=0", "application/*"] {
+        let answer = call(&ground, accept, &json!("t")).await;
+        assert_eq!(answer.header("content-type"), Some("application/json"), "{accept}");
+        assert_eq!(answer.json()["result"]["isError"], false, "{accept}");
+    }
+}
+
+#[tokio::test]
+async fn without_a_token_there_is_one_document() {
+    let ground = Ground::new().await;
+    let (name, arguments) = good_call();
+    let answer = ground.server.modern("tools/call", json!({"name": name, "arguments": arguments})).await;
+    assert_eq!(answer.header("content-type"), Some("application/json"));
+}
+
+#[tokio::test]
+async fn a_call_that_is_refused_before_it_starts_is_one_document_with_its_status() {
+    let ground = Ground::new().await;
+    let params = json!({"name": "no_such_tool", "_meta": {"progressToken": 1}});
+    let answer = ground.server.modern("tools/call", params).await;
+    assert_eq!(answer.header("content-type"), Some("application/json"));
+    ground.fault(&answer, 400, -32602, "unknown_tool").await;
+    let params = json!({"name": "create_issue", "_meta": {"progressToken": 1},
+        "arguments": {"owner": "alice", "repo": "demo", "title": "x"}});
+    let answer = ground.server.modern("tools/call", params).await;
+    assert_eq!(answer.header("content-type"), Some("application/json"));
+    assert_eq!(answer.json()["result"]["_meta"]["io.aegisgitea/reason"], "write_mode_disabled");
+    ground.assert_nothing_upstream();
+}
