@@ -12,7 +12,7 @@ async fn a_call_answers_with_its_result() {
     let answer = ground.server.tool(name, arguments).await;
     let said = answer.json();
     assert_eq!((answer.status, &said["success"]), (200, &json!(true)), "{said}");
-    assert_eq!(said["result"]["full_name"], "alice/demo");
+    assert_eq!(said["result"]["repository"]["full_name"], "alice/demo");
     assert!(said["correlation_id"].as_str().is_some());
     assert_eq!(said.as_object().map(serde_json::Map::len), Some(3), "{said}");
     assert_eq!(ground.forge.requests().len(), 1);

@@ -129,7 +129,7 @@ async fn the_legacy_wire_bears_nothing_of_the_later_era() {
     let call = legacy(json!(2), "tools/call", json!({"name": name, "arguments": arguments}));
     let call = ground.server.legacy(&call).await.json();
     assert_eq!(call["result"]["isError"], false, "{call}");
-    assert_eq!(call["result"]["structuredContent"]["full_name"], "alice/demo");
+    assert_eq!(call["result"]["structuredContent"]["repository"]["full_name"], "alice/demo");
     let text = call["result"]["content"][0]["text"].as_str().expect("a text block");
     assert_eq!(serde_json::from_str::<Value>(text).ok().as_ref(), Some(&call["result"]["structuredContent"]));
     for result in [&list["result"], &call["result"]] {

@@ -49,7 +49,7 @@ async fn a_call_answers_with_structured_content_and_the_same_text() {
     let answer = ground.server.modern("tools/call", json!({"name": name, "arguments": arguments})).await;
     let result = &answer.json()["result"];
     assert_eq!((answer.status, &result["isError"]), (200, &json!(false)), "{}", answer.text());
-    assert_eq!(result["structuredContent"]["full_name"], "alice/demo");
+    assert_eq!(result["structuredContent"]["repository"]["full_name"], "alice/demo");
     let text = result["content"][0]["text"].as_str().expect("a text block");
     assert_eq!(serde_json::from_str::<Value>(text).ok().as_ref(), Some(&result["structuredContent"]));
     assert_modern(result);

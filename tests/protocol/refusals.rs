@@ -94,10 +94,13 @@ fn after_kind(text: &str) -> BTreeSet<String> {
     quoted_after(text, "AccessDenied,").chain(quoted_after(text, "SecurityEvent,")).collect()
 }
 
-/// `(StatusCode::X, "name", "sentence")`.
+/// `(StatusCode::X, "name", "sentence")`, on one line or several.
 fn after_status(text: &str) -> BTreeSet<String> {
-    let after = |rest: &str| quoted_after(rest, ",").next();
-    text.split("(StatusCode::").skip(1).filter_map(after).collect()
+    let name = |rest: &str| {
+        let rest = rest.trim_start_matches(|c: char| c.is_ascii_uppercase() || c == '_');
+        if rest.starts_with(',') { quoted_after(rest, ",").next() } else { None }
+    };
+    text.split("StatusCode::").skip(1).filter_map(name).collect()
 }
 
 /// `refused("name")`.

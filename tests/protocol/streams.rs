@@ -52,7 +52,7 @@ async fn a_progress_token_gets_increasing_reports_and_the_answer_last() {
             assert!(!text.contains("demo"), "no data of the call before its outcome is recorded: {text}");
         }
         assert_eq!((&last["id"], &last["result"]["isError"]), (&json!("s"), &json!(false)));
-        assert_eq!(last["result"]["structuredContent"]["full_name"], "alice/demo");
+        assert_eq!(last["result"]["structuredContent"]["repository"]["full_name"], "alice/demo");
     }
     assert_eq!(ground.forge.violations(), [] as [String; 0]);
 }
