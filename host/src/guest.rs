@@ -9,7 +9,7 @@ use wasmtime::component::InstancePre;
 use crate::component::bindings::OperationsPre;
 use crate::component::bindings::aegis::gateway::types::Problem;
 use crate::component::{Guest, LoadError, engine, linker};
-use crate::instance::{Bound, State, classify, store};
+use crate::instance::{Bound, State, classify, metered, store};
 use crate::shared::Shared;
 
 /// A linked guest and its engine.
@@ -60,10 +60,10 @@ impl Linked {
         settings: &[(String, String)],
     ) -> Result<Result<Prepared, Vec<Problem>>, NotReady> {
         let mut store = store(&self.engine, shared, nobody());
-        let answer = async {
+        let answer = metered(store.data().used.clone(), async {
             let operations = OperationsPre::new(self.pre.clone())?.instantiate_async(&mut store).await?;
             operations.call_preflight(&mut store, policy, settings).await
-        };
+        });
         answer.await.map_err(|error| NotReady::Preflight(format!("{:?}: {error:#}", classify(&error))))
     }
 }

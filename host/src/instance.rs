@@ -3,8 +3,12 @@
 //! A store is made for one request and dropped with it. What the host knows about the request (id, source
 //! address, credential) is bound here, where the guest cannot state it.
 
+use std::future::poll_fn;
 use std::net::IpAddr;
+use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -24,8 +28,11 @@ use crate::ports::audit::Tickets;
 use crate::ports::identity::{Credential, Principal};
 use crate::shared::Shared;
 
-/// CPU time of one instance, in ticks of the epoch clock (1 ms).
-const CPU_BUDGET_TICKS: u32 = 250;
+/// Computing time of one instance.
+const CPU_BUDGET: Duration = Duration::from_millis(250);
+/// Longest that one slice counts: the epoch clock ends a slice after 1 ms, and what goes beyond it is the kernel
+/// giving the thread to somebody else.
+const SLICE: Duration = Duration::from_millis(1);
 /// Bytes a guest may hand to the host in one call.
 const HOSTCALL_BYTES: usize = 8 << 20;
 /// Live component handles of one instance.
@@ -58,7 +65,8 @@ pub(crate) struct State {
     http: WasiHttpCtx,
     hooks: NoOutgoing,
     limiter: Limiter,
-    ticks: u32,
+    /// Nanoseconds in which the instance computed; [`metered`] adds to them.
+    pub(crate) used: Arc<AtomicU64>,
 }
 
 impl WasiView for State {
@@ -120,23 +128,45 @@ pub(crate) fn store(engine: &Engine, shared: &Arc<Shared>, bound: Bound) -> Stor
     table.set_max_capacity(MAX_HANDLES);
     let wasi = WasiCtx::builder().allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false).build();
     let limiter = Limiter::new(&shared.memory);
-    let state =
-        State { table, shared: shared.clone(), bound, wasi, http, hooks: NoOutgoing, limiter, ticks: 0 };
+    let state = State {
+        table,
+        shared: shared.clone(),
+        bound,
+        wasi,
+        http,
+        hooks: NoOutgoing,
+        limiter,
+        used: Arc::default(),
+    };
     let mut store = Store::new(engine, state);
     store.limiter(|state| &mut state.limiter);
     store.set_hostcall_fuel(HOSTCALL_BYTES);
     store.set_max_component_handles(MAX_HANDLES);
     store.set_epoch_deadline(1);
     store.epoch_deadline_callback(|mut context| {
-        let state = context.data_mut();
-        state.ticks = state.ticks.saturating_add(1);
-        if state.ticks > CPU_BUDGET_TICKS {
+        if Duration::from_nanos(context.data_mut().used.load(Ordering::Relaxed)) > CPU_BUDGET {
             return Ok(UpdateDeadline::Interrupt);
         }
         // tokio's yield lets the worker poll its sockets between slices; plain Yield starves everybody else.
         Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now())))
     });
     store
+}
+
+/// Run an instance and count the time in which it computes.
+///
+/// Ticks cannot be counted instead: after each wait for Gitea, for the disk or for a client the epoch has passed,
+/// so an answer that comes in many small pieces would use up the budget without computing.
+pub(crate) async fn metered<T>(used: Arc<AtomicU64>, run: impl Future<Output = T>) -> T {
+    let mut running = pin!(run);
+    poll_fn(|context| {
+        let started = Instant::now();
+        let polled = running.as_mut().poll(context);
+        let nanos = u64::try_from(started.elapsed().min(SLICE).as_nanos()).unwrap_or(u64::MAX);
+        used.fetch_add(nanos, Ordering::Relaxed);
+        polled
+    })
+    .await
 }
 
 /// Run the HTTP handler to its end. The answer's head leaves through `answer` as soon as the guest sets it.
@@ -149,13 +179,13 @@ pub(crate) async fn handle(
     request: http::Request<Full<Bytes>>,
     answer: oneshot::Sender<FromGuest>,
 ) -> Result<(), Failed> {
-    let outcome = async {
+    let outcome = metered(store.data().used.clone(), async {
         let proxy = ProxyPre::new(pre.clone())?.instantiate_async(&mut store).await?;
         let request = request.map(NeverFails);
         let incoming = store.data_mut().http().new_incoming_request(Scheme::Http, request)?;
         let outparam = store.data_mut().http().new_response_outparam(answer)?;
         proxy.wasi_http_incoming_handler().call_handle(&mut store, incoming, outparam).await
-    };
+    });
     let outcome: wasmtime::Result<()> = outcome.await;
     outcome.map_err(|error| {
         let failed = classify(&error);
