@@ -49,6 +49,19 @@ async fn an_endless_loop_ends_at_its_share_of_computing_time() {
 }
 
 #[tokio::test]
+async fn pauses_do_not_hide_an_endless_loop() {
+    attack(&[], "/loop-with-pauses", 504, "cpu_limit").await;
+}
+
+#[tokio::test]
+async fn waiting_is_not_computing() {
+    let scene = Scene::new().await;
+    let server = scene.setup().guest("hostile.wasm").start().await;
+    let answer = server.get("/patient").await;
+    assert_eq!((answer.status, answer.text().as_str()), (200, "patient"));
+}
+
+#[tokio::test]
 async fn a_memory_bomb_ends_at_the_bound_of_one_instance() {
     attack(&[("MEMORY_BUDGET_BYTES", "268435456")], "/bomb", 500, "memory_limit").await;
 }

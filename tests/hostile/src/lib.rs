@@ -55,6 +55,8 @@ impl bindings::exports::wasi::http::incoming_handler::Guest for Hostile {
         match path.as_str() {
             "/fine" => say(out, "fine"),
             "/loop" => spin(),
+            "/loop-with-pauses" => spin_with_pauses(),
+            "/patient" => patient(out),
             "/bomb" => say(out, &bomb().to_string()),
             "/recurse" => say(out, &recurse(1).to_string()),
             "/trap" => panic!("on purpose"),
@@ -101,6 +103,24 @@ fn spin() {
     while number != 0 {
         number = std::hint::black_box(number.wrapping_mul(3) | 1);
     }
+}
+
+/// Computes for ever, and waits a moment now and then so as to look idle.
+fn spin_with_pauses() {
+    loop {
+        for number in 0..100_000_u64 {
+            std::hint::black_box(number.wrapping_mul(3));
+        }
+        wasip2::clocks::monotonic_clock::subscribe_duration(1_000).block();
+    }
+}
+
+/// Waits often and computes next to nothing: what reading a slow answer looks like.
+fn patient(out: ResponseOutparam) {
+    for _ in 0..400 {
+        wasip2::clocks::monotonic_clock::subscribe_duration(1_500_000).block();
+    }
+    say(out, "patient");
 }
 
 fn bomb() -> usize {
