@@ -73,7 +73,7 @@ async fn failures_of_gitea_have_names_and_an_outcome_on_record() {
         assert_eq!(result["_meta"]["io.aegisgitea/reason"], reason, "{kind:?}: {}", answer.text());
         let lines = ground.server.audit();
         let ticket = &result["_meta"]["correlation_id"];
-        let outcome = lines.iter().filter(|line| line["ticket"] == *ticket).next_back().expect("an outcome");
+        let outcome = lines.iter().rfind(|line| line["ticket"] == *ticket).expect("an outcome");
         assert_eq!(outcome["reason"], reason, "{kind:?}: {outcome}");
         assert_eq!(ground.forge.requests().len(), 1, "{kind:?}: not repeated");
         assert_eq!(ground.forge.violations(), [] as [String; 0]);

@@ -3,8 +3,11 @@
 
 use std::collections::BTreeSet;
 
+/// Finds the names in a source.
+type Names = fn(&str) -> BTreeSet<String>;
+
 /// Where refusals are named, and how to find the names there.
-const SOURCES: &[(&str, fn(&str) -> BTreeSet<String>)] = &[
+const SOURCES: &[(&str, Names)] = &[
     (include_str!("../../guest/core/src/gateway/refusal.rs"), after_kind),
     (include_str!("../../host/src/serve/refusal.rs"), after_status),
     (include_str!("../../host/src/serve/front.rs"), counted),
