@@ -20,7 +20,7 @@ use crate::guest::{Linked, default_path};
 use crate::metrics::Metrics;
 use crate::ports::cache::SharedCache;
 use crate::ports::identity::Keys;
-use crate::serve::{Server, capacity, run};
+use crate::serve::{Server, capacity, run, stop_signal};
 use crate::settings::{LogLevel, Settings};
 use crate::shared::{Pending, Shared, SystemClock, SystemRandom};
 
@@ -75,8 +75,10 @@ fn start(settings: &Settings) -> Result<ExitCode, NoStart> {
                 "cannot listen on {address}: {e}; set MCP_HOST and MCP_PORT to a free address"
             ))
         })?;
+        // Before anybody is told: a stop that comes right after the start must find a handler.
+        let stop = stop_signal().map_err(|e| NoStart::failed(format!("no signal handlers: {e}")))?;
         announce(settings, &shared, &listener, capacity);
-        Ok(run(Server::new(shared, linked, settings, capacity), listener, pending).await)
+        Ok(run(Server::new(shared, linked, settings, capacity), listener, pending, stop).await)
     });
     guests.shutdown_timeout(Duration::from_secs(1));
     code

@@ -10,7 +10,8 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::Instant;
 
 use super::{DRAIN, Server};
 
@@ -19,38 +20,38 @@ const MAX_HEADERS: usize = 100;
 /// Bytes of one request head.
 const MAX_HEAD_BYTES: usize = 64 << 10;
 
-/// Resolves on SIGTERM or SIGINT. Handlers are installed, so it works as PID 1 too.
+/// Take SIGTERM and SIGINT from now on; the future resolves at the first of them. With handlers of its own the
+/// program hears them as PID 1 too. Call it before anybody is told that the server listens.
 ///
 /// # Errors
 /// The process cannot install a handler.
-pub(crate) async fn stop_signal() -> std::io::Result<()> {
+pub(crate) fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
     let mut term = signal(SignalKind::terminate())?;
     let mut int = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = term.recv() => {}
-        _ = int.recv() => {}
-    }
-    Ok(())
+    Ok(async move {
+        tokio::select! {
+            _ = term.recv() => {}
+            _ = int.recv() => {}
+        }
+    })
 }
 
-/// Accept until `stop`, then let running requests end.
+/// Accept until `stop`, then let running requests end, and cut off those that do not. Says when it was stopped.
 pub(crate) async fn accept(
     server: Arc<Server>,
     listener: TcpListener,
-    stop: impl Future<Output = std::io::Result<()>>,
-) -> std::io::Result<()> {
+    stop: impl Future<Output = ()>,
+) -> Instant {
+    let cut = watch::Sender::new(());
     let graceful = GracefulShutdown::new();
     let places = Arc::new(Semaphore::new(server.limits.connections));
     tokio::pin!(stop);
     loop {
         tokio::select! {
-            stopped = &mut stop => {
-                stopped?;
-                break;
-            }
+            () = &mut stop => break,
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => match places.clone().try_acquire_owned() {
-                    Ok(place) => connection(&server, &graceful, stream, place),
+                    Ok(place) => connection(&server, &graceful, &cut, stream, place),
                     Err(_) => server.shared.metrics.refused("too_many_connections"),
                 },
                 Err(error) => {
@@ -61,18 +62,23 @@ pub(crate) async fn accept(
             },
         }
     }
+    let since = Instant::now();
     server.draining.store(true, Ordering::Relaxed);
     drop(listener);
     tracing::info!(event = "draining");
     if tokio::time::timeout(DRAIN, graceful.shutdown()).await.is_err() {
         tracing::warn!(event = "drain_cut_off", seconds = DRAIN.as_secs());
+        // Their instances end with them, and their tickets are closed as aborted.
+        cut.send_replace(());
+        cut.closed().await;
     }
-    Ok(())
+    since
 }
 
 fn connection(
     server: &Arc<Server>,
     graceful: &GracefulShutdown,
+    cut: &watch::Sender<()>,
     stream: TcpStream,
     place: OwnedSemaphorePermit,
 ) {
@@ -91,8 +97,13 @@ fn connection(
         async move { Ok::<_, Infallible>(super::intake::answer(&server, request, peer.ip()).await) }
     });
     let serving = graceful.watch(builder.serve_connection(TokioIo::new(stream), service));
+    let mut cut = cut.subscribe();
     tokio::spawn(async move {
-        if let Err(error) = serving.await {
+        let ended = tokio::select! {
+            ended = serving => ended,
+            _ = cut.changed() => Ok(()),
+        };
+        if let Err(error) = ended {
             tracing::debug!(event = "connection_ended", %error);
         }
         drop(place);

@@ -24,8 +24,13 @@ use crate::guest::Linked;
 use crate::settings::Settings;
 use crate::shared::{Pending, Shared};
 
-/// How long a drain waits for requests and audit lines, after which they are cut off.
-const DRAIN: Duration = Duration::from_secs(10);
+pub(crate) use front::stop_signal;
+
+/// How long a drain waits for requests, after which they are cut off.
+const DRAIN: Duration = Duration::from_secs(7);
+/// How long a drain waits in all, writes on their way and audit lines included: less than the 10 seconds that
+/// container runtimes give a process before they kill it.
+const DRAIN_ALL: Duration = Duration::from_secs(9);
 
 /// Everything that answering one request needs.
 pub(crate) struct Server {
@@ -87,18 +92,19 @@ pub(crate) fn capacity(settings: &Settings, budget: usize) -> usize {
     }
 }
 
-/// Serve until SIGTERM or SIGINT, then drain.
-pub(crate) async fn run(server: Server, listener: TcpListener, pending: Pending) -> ExitCode {
+/// Serve until `stop`, then drain.
+pub(crate) async fn run(
+    server: Server,
+    listener: TcpListener,
+    pending: Pending,
+    stop: impl Future<Output = ()>,
+) -> ExitCode {
     let server = Arc::new(server);
     tick(&server.linked.engine);
-    let stop = front::stop_signal();
-    if let Err(error) = front::accept(server.clone(), listener, stop).await {
-        tracing::error!(event = "cannot_listen_for_signals", %error);
-        return ExitCode::FAILURE;
-    }
+    let since = front::accept(server.clone(), listener, stop).await;
     let trail = server.shared.trail.clone();
     drop(server);
-    let all = pending.drained(DRAIN).await;
+    let all = pending.drained(DRAIN_ALL.saturating_sub(since.elapsed())).await;
     tracing::info!(event = "stopped", drained = all);
     trail.close();
     ExitCode::SUCCESS
