@@ -40,6 +40,24 @@ async fn sigint_lets_the_running_request_end_and_closes_the_log() {
 }
 
 #[tokio::test]
+async fn a_request_that_does_not_end_is_cut_off_and_on_record_as_aborted() {
+    let scene = Scene::new().await;
+    let server = scene.setup().start().await;
+    scene.forge.next_fault(Fault::on("/repos/alice/demo", FaultKind::Hang));
+    let running = call(&server.url, KEY, READ);
+    scene.seen("GET", 1).await;
+    let stopped = server.stop().await;
+    assert_eq!(stopped.code, 0, "{}", stopped.log);
+    assert!(running.await.expect("no panic").is_none(), "there is no answer to give");
+    assert!(stopped.log.contains("drain_cut_off"), "{}", stopped.log);
+    assert!(stopped.log.contains("\"drained\":true"), "{}", stopped.log);
+    assert_eq!(events(&stopped.audit), ["log_open", "tool_invocation", "tool_invocation", "log_close"]);
+    assert_eq!(outcomes(&stopped.audit), ["pending", "aborted"]);
+    until("Gitea's side is let go", async || scene.forge.requests()[0].left).await;
+    assert_eq!(scene.verify().await.0, 0);
+}
+
+#[tokio::test]
 async fn an_idle_server_stops_at_once_and_in_good_order() {
     let scene = Scene::new().await;
     let stopped = scene.setup().start().await.stop().await;
