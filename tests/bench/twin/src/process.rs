@@ -48,8 +48,12 @@ impl Launch {
         let started = Instant::now();
         let mut child = command.spawn().map_err(|e| format!("cannot run {}: {e}", self.program.display()))?;
         let (told, mut heard) = mpsc::unbounded_channel();
-        child.stdout.take().map(|pipe| listen(pipe, told.clone()));
-        child.stderr.take().map(|pipe| listen(pipe, told));
+        if let Some(pipe) = child.stdout.take() {
+            listen(pipe, told.clone());
+        }
+        if let Some(pipe) = child.stderr.take() {
+            listen(pipe, told);
+        }
         let mut said = Vec::new();
         let address = tokio::time::timeout(PATIENCE, async {
             while let Some(line) = heard.recv().await {
