@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::call::{Answer, Call};
 use super::paging::{Page, counted};
 use super::time::rfc3339;
-use super::world::{Label, Milestone, Repo, World};
+use super::world::{Label, Milestone, Mode, Repo, World};
 
 /// `GET /repos/{owner}/{repo}/labels`: the repository's own only.
 pub(super) fn list(call: &Call, world: &World, repo: &Repo) -> Answer {
@@ -56,6 +56,31 @@ pub(super) fn of(call: &Call, world: &World, repo: &Repo, ids: &[u64]) -> Value 
         }
     };
     found.into_iter().map(|label| render(call, &base(label), label)).collect()
+}
+
+/// `POST /repos/{owner}/{repo}/issues/{index}/labels` by name: the organisation's labels too, in exactly this case;
+/// unknown names are dropped without a word.
+pub(super) fn add(call: &Call, world: &mut World, at: usize, number: &str) -> Answer {
+    let repo = &world.repos[at];
+    let Some(place) = repo.issues.iter().position(|issue| issue.number.to_string() == number) else {
+        return call.not_found();
+    };
+    if world.rights(repo, call.viewer) < Mode::Write {
+        return call.refuse(403, "write permission is required");
+    }
+    let body: Value = serde_json::from_slice(&call.body).unwrap_or_default();
+    let names: Vec<&str> =
+        body["labels"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let ours = world.org_labels.iter().filter(|(owner, _)| *owner == repo.owner).map(|(_, label)| label);
+    let known = repo.labels.iter().chain(ours).filter(|label| names.contains(&label.name.as_str()));
+    let mut ids: Vec<u64> = repo.issues[place].labels.clone();
+    for label in known {
+        if !ids.contains(&label.id) {
+            ids.push(label.id);
+        }
+    }
+    world.repos[at].issues[place].labels.clone_from(&ids);
+    Answer::json(200, &of(call, world, &world.repos[at], &ids))
 }
 
 /// `GET /repos/{owner}/{repo}/milestones`.

@@ -13,7 +13,7 @@ use super::seeding::Seeding;
 use super::time::rfc3339;
 use super::world::{
     ALICE_TOKEN, Account, BOB_TOKEN, CAROL_TOKEN, Comment, Issue, Label, MALLORY_TOKEN, Milestone, Mode,
-    READONLY_TOKEN, REPOSITORY_ONLY_TOKEN, Repo, SVC_TOKEN, Team, Token, World,
+    NO_ORGANISATION_TOKEN, READONLY_TOKEN, REPOSITORY_ONLY_TOKEN, Repo, SVC_TOKEN, Team, Token, World,
 };
 
 /// 2026-11-01T12:00:00Z, when the world began.
@@ -67,7 +67,7 @@ impl Planter {
             let (login, full_name) = (login.to_owned(), full_name.to_owned());
             self.world.accounts.push(Account { id, login, full_name, email, organisation, created });
         }
-        let tokens: [(&'static str, &'static str, u64, &'static [&'static str]); 7] = [
+        let tokens: [(&'static str, &'static str, u64, &'static [&'static str]); 8] = [
             (ALICE_TOKEN, "everything", ALICE, EVERYTHING),
             (BOB_TOKEN, "everything", BOB, EVERYTHING),
             (CAROL_TOKEN, "everything", CAROL, EVERYTHING),
@@ -75,6 +75,7 @@ impl Planter {
             (SVC_TOKEN, "service", SVC, EVERYTHING),
             (READONLY_TOKEN, "reading", ALICE, READING),
             (REPOSITORY_ONLY_TOKEN, "code", ALICE, &["read:repository"]),
+            (NO_ORGANISATION_TOKEN, "issues", ALICE, &["write:issue", "write:repository", "read:user"]),
         ];
         for (at, (secret, name, owner, scopes)) in (1..).zip(tokens) {
             let created = self.world.tick();

@@ -40,6 +40,7 @@ enum Part<'a> {
     Issue(&'a str),
     Comments(&'a str),
     Comment(&'a str),
+    AddLabels(&'a str),
     Labels,
     Milestones,
     Milestone(&'a str),
@@ -91,6 +92,7 @@ fn part<'a>(method: &Method, rest: &[&'a str]) -> Option<Part<'a>> {
         return match rest {
             ["issues"] => Some(Part::OpenIssue),
             ["issues", number, "comments"] => Some(Part::Comment(number)),
+            ["issues", number, "labels"] => Some(Part::AddLabels(number)),
             _ => None,
         };
     }
@@ -131,6 +133,7 @@ fn scopes(route: &Route<'_>) -> &'static [Category] {
             | Part::Issue(_)
             | Part::Comments(_)
             | Part::Comment(_)
+            | Part::AddLabels(_)
             | Part::Labels
             | Part::Milestones
             | Part::Milestone(_) => &[Issue],
@@ -172,6 +175,7 @@ fn in_repo(call: &Call, world: &mut World, at: usize, part: &Part<'_>) -> Answer
     match part {
         Part::OpenIssue => return issues::open(call, world, at),
         Part::Comment(number) => return issues::comment(call, world, at, number),
+        Part::AddLabels(number) => return labels::add(call, world, at, number),
         _ => {}
     }
     let repo: &Repo = &world.repos[at];
@@ -190,6 +194,6 @@ fn in_repo(call: &Call, world: &mut World, at: usize, part: &Part<'_>) -> Answer
         Part::Labels => labels::list(call, world, repo),
         Part::Milestones => labels::milestones(call, repo),
         Part::Milestone(id) => labels::one_milestone(call, repo, id),
-        Part::Itself | Part::OpenIssue | Part::Comment(_) => repos::one(call, world, repo),
+        Part::Itself | Part::OpenIssue | Part::Comment(_) | Part::AddLabels(_) => repos::one(call, world, repo),
     }
 }

@@ -17,6 +17,8 @@ pub const SVC_TOKEN: &str = "5bc05bc05bc05bc05bc05bc05bc05bc05bc05bc0";
 pub const READONLY_TOKEN: &str = "4ead4ead4ead4ead4ead4ead4ead4ead4ead4ead";
 /// Alice again, with `read:repository` and nothing else.
 pub const REPOSITORY_ONLY_TOKEN: &str = "4e704e704e704e704e704e704e704e704e704e70";
+/// Alice again, with everything but `read:organization`.
+pub const NO_ORGANISATION_TOKEN: &str = "0a60a60a60a60a60a60a60a60a60a60a60a60a60";
 
 /// Rights on a repository.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

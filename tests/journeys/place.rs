@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use aegis_tests::forge::world::{
-    ALICE_TOKEN, BOB_TOKEN, CAROL_TOKEN, MALLORY_TOKEN, READONLY_TOKEN, REPOSITORY_ONLY_TOKEN,
+    ALICE_TOKEN, BOB_TOKEN, CAROL_TOKEN, MALLORY_TOKEN, NO_ORGANISATION_TOKEN, READONLY_TOKEN,
+    REPOSITORY_ONLY_TOKEN,
 };
 use aegis_tests::forge::{Forge, Options, Version};
 use aegis_tests::server::{Folder, Setup};
@@ -26,17 +27,19 @@ pub enum Who {
     Reading,
     /// Alice with `read:repository` alone.
     RepositoryOnly,
+    /// Alice with everything but `read:organization`.
+    NoOrganisation,
 }
 
 /// Everybody, for whoever makes tokens.
-pub const EVERYBODY: [Who; 6] =
-    [Who::Alice, Who::Bob, Who::Carol, Who::Mallory, Who::Reading, Who::RepositoryOnly];
+pub const EVERYBODY: [Who; 7] =
+    [Who::Alice, Who::Bob, Who::Carol, Who::Mallory, Who::Reading, Who::RepositoryOnly, Who::NoOrganisation];
 
 impl Who {
     /// The account behind the token, as the sample Gitea names it.
     pub fn account(self) -> &'static str {
         match self {
-            Self::Alice | Self::Reading | Self::RepositoryOnly => "alice",
+            Self::Alice | Self::Reading | Self::RepositoryOnly | Self::NoOrganisation => "alice",
             Self::Bob => "bob",
             Self::Carol => "carol",
             Self::Mallory => "mallory",
@@ -48,6 +51,7 @@ impl Who {
         match self {
             Self::Reading => &["read:organization", "read:issue", "read:repository", "read:user"],
             Self::RepositoryOnly => &["read:repository"],
+            Self::NoOrganisation => &["write:issue", "write:repository", "read:user"],
             Self::Alice | Self::Bob | Self::Carol | Self::Mallory => {
                 &["read:organization", "write:issue", "write:repository", "read:user"]
             }
@@ -62,6 +66,7 @@ impl Who {
             Self::Mallory => MALLORY_TOKEN,
             Self::Reading => READONLY_TOKEN,
             Self::RepositoryOnly => REPOSITORY_ONLY_TOKEN,
+            Self::NoOrganisation => NO_ORGANISATION_TOKEN,
         }
     }
 }

@@ -37,6 +37,7 @@ const JOURNEYS: &[Journey] = journeys![
     writes::writes_nothing_that_gitea_would_drop,
     writes::opens_an_issue_with_everything,
     writes::opens_issues_in_an_organisation,
+    writes::adds_labels_by_name_where_the_organisation_cannot_be_read,
     writes::comments_on_issues,
     writes::tells_what_gitea_left_out,
 ];

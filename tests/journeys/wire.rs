@@ -35,8 +35,6 @@ pub struct Said {
     pub correlation_id: String,
     /// Status line aside, everything that the client could see.
     pub seen: String,
-    /// The answer as received.
-    pub answer: Answer,
 }
 
 /// Call a tool.
@@ -95,7 +93,6 @@ fn direct(answer: Answer, document: &Value, seen: String) -> Said {
         message: text(&document["error"]["message"]),
         correlation_id: text(&document["correlation_id"]),
         seen,
-        answer,
     }
 }
 
@@ -109,7 +106,6 @@ fn mcp(answer: Answer, document: &Value, seen: String) -> Said {
         message,
         correlation_id: text(id),
         seen: seen.clone(),
-        answer: answer.clone(),
     };
     if let Some(error) = document.get("error") {
         let data = &error["data"];

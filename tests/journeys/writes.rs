@@ -137,6 +137,28 @@ pub async fn tells_what_gitea_left_out(ground: Ground) {
     stand.end().await;
 }
 
+/// A token that cannot list the organisation's labels: Gitea is asked to add them by name afterwards, and what it
+/// does not know is told.
+pub async fn adds_labels_by_name_where_the_organisation_cannot_be_read(ground: Ground) {
+    let stand = ground.stand(Who::NoOrganisation, everything_writable).await;
+    let labels = json!(["bug", "org-wide", "no-such-label"]);
+    let arguments = stand.at("acme/vault", json!({ "title": "By name", "labels": labels }));
+    let made = stand.once(Wire::Modern, "create_issue", &arguments).await;
+    assert_eq!(made["issue"]["labels"], json!(["org-wide"]));
+    let left = &made["not_applied"];
+    assert_eq!(each(left, "/wanted"), [&json!("bug"), &json!("no-such-label")]);
+    for reason in each(left, "/reason") {
+        assert!(reason.as_str().is_some_and(|reason| reason.contains("no such label")), "{reason}");
+    }
+    let at = stand.at("acme/vault", json!({ "issue_number": made["issue"]["number"] }));
+    assert_eq!(stand.read("get_issue", at).await["issue"]["labels"], json!(["org-wide"]));
+
+    let at = stand.at("acme/site", json!({ "labels": ["org-wide"] }));
+    let said = stand.fails("list_issues", at, 422, "unknown_label").await;
+    assert!(said.contains("read:organization"), "a filter that cannot be checked is refused: {said}");
+    stand.end().await;
+}
+
 /// A comment arrives as it was sent, on an issue of any state.
 pub async fn comments_on_issues(ground: Ground) {
     let stand = ground.stand(Who::Bob, everything_writable).await;
