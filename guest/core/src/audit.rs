@@ -73,7 +73,8 @@ pub fn denied(
 }
 
 fn names(touched: &Touched) -> (Option<String>, Option<String>) {
-    touched.repository.clone().map_or((None, None), |(owner, repo)| (Some(owner), Some(repo)))
+    let repository = touched.repository.as_ref();
+    repository.map(|(owner, repo)| (plain(owner), plain(repo))).unzip()
 }
 
 /// The record masks secrets in every mode: it outlives the setting.
@@ -105,8 +106,16 @@ mod tests {
     #[test]
     fn a_secret_in_a_name_is_not_recorded() {
         let token = ["aegis", "_at_", "Zm9vYmFyYmF6cXV4cXV1eGNvcmdl"].concat();
-        let remark = denied("policy_denied", Some("t"), None, &[("rule".into(), token.clone())]);
-        assert!(remark.detail.iter().all(|(_, value)| !value.contains(&token)), "{remark:?}");
+        let touched = Touched {
+            repository: Some((token.clone(), token.clone())),
+            paths: vec![token.clone()],
+            reference: None,
+        };
+        let remark = denied("policy_denied", Some("t"), Some(&touched), &[("rule".into(), token.clone())]);
+        assert!(!format!("{remark:?}").contains(&token), "{remark:?}");
+        assert!(remark.owner.is_some() && remark.repo.is_some(), "{remark:?}");
+        let event = event("t", Class::Read, &touched, Vec::new());
+        assert!(!format!("{event:?}").contains(&token), "{event:?}");
     }
 
     #[test]
