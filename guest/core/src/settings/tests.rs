@@ -85,7 +85,7 @@ fn check_finds_every_problem_and_ignores_names_that_no_guest_reads() {
     ]));
     let names: Vec<&str> = problems.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["MCP_PORT", "WRITE_REPOSITORY_WHITELIST", "AUTH_ENABLED"]);
-    assert_eq!(problems[0].1, "must be a whole number from 1 to 65535");
+    assert_eq!(problems[0].1, "must be a whole number from 0 to 65535");
     assert_eq!(problems[1].1, "has an entry 2 that must be owner/repo or owner/*");
     assert_eq!(Config::check(&values(&[])), []);
 }
@@ -111,7 +111,7 @@ fn numbers_are_digits_within_their_bounds() {
     for text in ["0", "65536", "-1", "+1", "1.0", "0x10", "", "1 ", "99999999999999999999999"] {
         assert_eq!(
             rule::integer::<u16>(text, 1, 65535),
-            Err("must be a whole number from 1 to 65535".to_owned())
+            Err("must be a whole number from 0 to 65535".to_owned())
         );
     }
     assert!(rule::integer::<u16>("70000", 1, 100_000).is_err(), "a number that the type cannot hold");
