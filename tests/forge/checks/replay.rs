@@ -27,6 +27,7 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
     ("issues_labels_one_unknown", "/repos/alice/demo/", "/repos/acme/site/"),
     // Recorded on an issue made a moment before.
     ("create_comment", "/issues/44/", "/issues/40/"),
+    ("add_labels", "/issues/44/", "/issues/40/"),
 ];
 
 fn folder(version: Version) -> PathBuf {
