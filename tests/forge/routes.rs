@@ -194,6 +194,8 @@ fn in_repo(call: &Call, world: &mut World, at: usize, part: &Part<'_>) -> Answer
         Part::Labels => labels::list(call, world, repo),
         Part::Milestones => labels::milestones(call, repo),
         Part::Milestone(id) => labels::one_milestone(call, repo, id),
-        Part::Itself | Part::OpenIssue | Part::Comment(_) | Part::AddLabels(_) => repos::one(call, world, repo),
+        Part::Itself | Part::OpenIssue | Part::Comment(_) | Part::AddLabels(_) => {
+            repos::one(call, world, repo)
+        }
     }
 }
