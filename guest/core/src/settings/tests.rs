@@ -111,7 +111,7 @@ fn numbers_are_digits_within_their_bounds() {
     for text in ["0", "65536", "-1", "+1", "1.0", "0x10", "", "1 ", "99999999999999999999999"] {
         assert_eq!(
             rule::integer::<u16>(text, 1, 65535),
-            Err("must be a whole number from 0 to 65535".to_owned())
+            Err("must be a whole number from 1 to 65535".to_owned())
         );
     }
     assert!(rule::integer::<u16>("70000", 1, 100_000).is_err(), "a number that the type cannot hold");
