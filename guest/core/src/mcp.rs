@@ -21,6 +21,7 @@ use http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, Response, StatusCode};
 use serde_json::{Map, Value, json};
 
+use crate::ports::Class;
 use call::Session;
 use era::Era;
 use error::{Fault, Wire};
@@ -91,7 +92,10 @@ fn tools_call(
         (Err(fault), _) | (_, Err(fault)) => return Some(refuse(session, era, id, &fault)),
     };
     let arguments = params.remove("arguments");
-    let mut stream = Stream::new(out, token.filter(|_| post.streams));
+    // The answer to a write stays one document, which the host can hold back and replace until it is known
+    // what became of the write. Progress is optional.
+    let reads = session.catalogue.find(&name).is_some_and(|tool| tool.class() == Class::Read);
+    let mut stream = Stream::new(out, token.filter(|_| post.streams && reads));
     let called = call::call(session, &name, arguments, &mut stream);
     let wire = match called.result {
         Ok(finished) => Wire::result(methods::tool_result(finished, &called.correlation_id)),

@@ -59,6 +59,9 @@ pub enum Error {
         owner: String,
         /// New name.
         repo: String,
+        /// Whether the message may tell them: only where the policy lists that repository. Nobody has asked
+        /// it yet when an answer is read, so it begins as no.
+        told: bool,
     },
     /// Another 3xx. Never followed.
     Redirected {
@@ -144,7 +147,7 @@ impl Error {
         let target =
             if head.status == 301 { head.header("location").and_then(location::repository) } else { None };
         match target {
-            Some((owner, repo)) => Self::Renamed { owner, repo },
+            Some((owner, repo)) => Self::Renamed { owner, repo, told: false },
             None => Self::Redirected { status: head.status },
         }
     }
@@ -203,7 +206,10 @@ impl Error {
                 with("The repository is archived or a mirror, so it cannot be changed.", said)
             }
             Self::Busy => "Gitea asks for fewer requests. Try again later.".to_owned(),
-            Self::Renamed { owner, repo } => format!(
+            Self::Renamed { told: false, .. } => {
+                "The repository was renamed. Ask again with its new owner and name.".to_owned()
+            }
+            Self::Renamed { owner, repo, told: true } => format!(
                 "The repository is now called {owner}/{repo}. Ask again with that owner and repo; the policy \
                  judges the new name by itself."
             ),

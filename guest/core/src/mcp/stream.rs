@@ -2,6 +2,7 @@
 //!
 //! The stream begins with the second report: the first says only that work starts, and until then the answer
 //! can still be one JSON object with a status that says what happened (a missing scope, no audit trail).
+//! Only reads stream: the answer to a write is held as a whole until it is known what became of the write.
 //! Results never leave here before the audit trail has the outcome, because `call` returns only then.
 
 use http::Response;
@@ -31,7 +32,7 @@ pub trait Outgoing {
 /// Server-sent events for one request.
 pub(super) struct Stream<'a> {
     out: &'a mut dyn Outgoing,
-    /// None where the client did not ask for progress, or cannot read events.
+    /// None where the client did not ask for progress or cannot read events, or the tool writes.
     token: Option<Value>,
     state: State,
     last: Option<u32>,

@@ -262,6 +262,30 @@ fn progress_streams_and_the_answer_comes_last() {
 }
 
 #[test]
+fn a_write_answers_in_one_document_even_when_progress_was_asked_for() {
+    for unrecorded in [false, true] {
+        let world = World::new();
+        world.set("WRITE_MODE", "true");
+        world.set("WRITE_ALLOW_ALL_TOKEN_REPOS", "true");
+        world.trail.refuses_outcomes.set(unrecorded);
+        let mut reader = Reader::default();
+        let params = json!({ "name": "write", "_meta": { "progressToken": "t" } });
+        let message = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params });
+        let response = post(&world, &[], &message, &mut reader).expect("one document");
+        assert_eq!(response.headers()["content-type"], "application/json");
+        assert!(reader.head.is_none() && reader.bytes.is_empty(), "nothing went before it");
+        assert_eq!(world.trail.intents.borrow().len(), 1, "it was done");
+        if unrecorded {
+            assert_eq!(response.status(), 503);
+            assert_eq!(body(&response)["error"]["data"]["reason"], "outcome_not_recorded");
+        } else {
+            assert_eq!(response.status(), 200);
+            assert_eq!(body(&response)["result"]["structuredContent"]["greeting"], "hello");
+        }
+    }
+}
+
+#[test]
 fn a_refusal_keeps_its_status_even_when_progress_was_asked_for() {
     let world = World::new();
     world.trail.refuses_intents.set(true);

@@ -17,6 +17,8 @@ use crate::gitea::{self, Call};
 
 /// Refs move: a commit is remembered for so many seconds, for calls that come in one breath.
 const REF_SECONDS: u32 = 5;
+/// That a full id is the id of a commit never changes.
+const ID_SECONDS: u32 = 3600;
 const REF_SPACE: &str = "ref";
 
 /// A call below a repository: owner and name fill the first two placeholders.
@@ -26,10 +28,11 @@ pub(super) fn call(repo: &Repo, template: &'static str) -> Call {
 
 /// The full id of the commit that a ref names, or of the newest on the default branch. Gitea's endpoints
 /// resolve refs by different rules, so it is done once and the id is used from there on.
+///
+/// A full id is no exception: it may be the id of a directory, which the trees endpoint would list with paths
+/// that start there, and the policy would judge other names than the ones that are read. `commits` takes
+/// nothing but commits, and tags of them.
 pub(super) fn commit(reader: &Reader<'_>, repo: &Repo, reference: Option<&Ref>) -> Result<String, Error> {
-    if let Some(id) = reference.filter(|reference| is_full_id(&reference.0)) {
-        return Ok(id.0.clone());
-    }
     let name = reference.map_or("", |reference| reference.0.as_str());
     let key = format!("{}/{}\n{name}", repo.owner.to_ascii_lowercase(), repo.repo.to_ascii_lowercase());
     if let Some(id) = reader.recalled(REF_SPACE, &key).filter(|id| is_full_id(id)) {
@@ -46,7 +49,7 @@ pub(super) fn commit(reader: &Reader<'_>, repo: &Repo, reference: Option<&Ref>) 
     let answer = reader.get(newest).map_err(|error| no_commit(error, repo, reference))?;
     let id = answer.body.pointer("/0/sha").and_then(serde_json::Value::as_str).filter(|id| is_full_id(id));
     let id = id.ok_or(gitea::Error::NotJson)?.to_owned();
-    reader.remember(REF_SPACE, &key, &id, REF_SECONDS);
+    reader.remember(REF_SPACE, &key, &id, if id == name { ID_SECONDS } else { REF_SECONDS });
     Ok(id)
 }
 
@@ -60,9 +63,10 @@ fn no_commit(error: gitea::Error, repo: &Repo, reference: Option<&Ref>) -> Error
     }
     Error::or_not_found(error, || match reference {
         Some(reference) => format!(
-            "{owner}/{name} has no branch, tag or commit `{}`, or Gitea does not show the repository to this \
+            "{owner}/{name} has no branch, tag or commit `{}`{}, or Gitea does not show the repository to this \
              user.",
-            reference.0
+            reference.0,
+            if is_full_id(&reference.0) { " (the id of a directory or a file is not one)" } else { "" },
         ),
         None => unseen(repo),
     })

@@ -206,15 +206,17 @@ fn odd_but_legal_paths_and_refs_reach_gitea_as_they_are() {
     for path in
         ["a b/c.txt", "a%2fb", "%2e%2e/x", "...", "src/x.", "ünïcode/文件", "a;b&c=d?e#f", ".github/x"]
     {
-        let world = World::open();
+        let commit = format!("GET /repos/acme/site/commits?sha={id}");
+        let world = World::open().on(&commit, json!([{ "sha": id }]));
         let error = world.failure(
             "get_file_contents",
             json!({ "owner": "acme", "repo": "site", "filepath": path, "ref": id.clone() }),
         );
         assert!(matches!(error, crate::tools::kit::Error::NotFound { .. }), "{error:?}");
         let requests = world.state.borrow().requests.clone();
-        assert!(!requests.is_empty());
-        assert!(requests.iter().all(|request| request.segments == ["acme", "site", path]), "{requests:?}");
+        assert_eq!(requests.len(), 3, "the commit, and both ways to the file");
+        let mut files = requests.iter().skip(1);
+        assert!(files.all(|request| request.segments == ["acme", "site", path]), "{requests:?}");
     }
     for reference in ["feature/x", "v1.0", "release-1.x", "a%2fb"] {
         let world = World::open();

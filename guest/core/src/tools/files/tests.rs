@@ -35,8 +35,13 @@ fn file(kind: &str, more: Value) -> Value {
     file
 }
 
+/// A world where `id` is a commit.
+fn known(world: World) -> World {
+    world.on(&format!("GET /repos/acme/site/commits?sha={}", id()), json!([{ "sha": id() }]))
+}
+
 fn holding(world: World, path: &str, file: Value) -> World {
-    world.on(
+    known(world).on(
         &format!("GET /repos/acme/site/contents-ext/{path}?ref={}", id()),
         json!({ "file_contents": file }),
     )
@@ -59,7 +64,7 @@ fn a_tree_names_kinds_and_hides_what_the_policy_hides() {
         entry("vendored", "commit", "160000"),
         { "type": "blob" },
     ] });
-    let world = World::with(HIDING, &[])
+    let world = known(World::with(HIDING, &[]))
         .on(&format!("GET /repos/acme/site/git/trees/{}?recursive=true&page=1&per_page=9", id()), tree);
     let arguments = json!({ "owner": "acme", "repo": "site", "ref": id(), "recursive": true, "limit": 9 });
     let answer = world.answer("get_file_tree", arguments);
@@ -80,7 +85,7 @@ fn a_tree_names_kinds_and_hides_what_the_policy_hides() {
 
 #[test]
 fn past_the_end_of_a_tree_is_an_empty_page() {
-    let world = World::open().on(
+    let world = known(World::open()).on(
         &format!("GET /repos/acme/site/git/trees/{}?page=50", id()),
         json!({ "tree": null, "truncated": false, "total_count": 18 }),
     );
@@ -92,7 +97,7 @@ fn past_the_end_of_a_tree_is_an_empty_page() {
 
 #[test]
 fn an_unknown_commit_is_not_found_though_gitea_says_400() {
-    let world = World::open().route(Route::new(
+    let world = known(World::open()).route(Route::new(
         &format!("GET /repos/acme/site/git/trees/{}", id()),
         400,
         json!({ "message": "x" }),
@@ -108,7 +113,7 @@ fn text_comes_with_its_lines_and_their_range() {
     assert_eq!(answer["type"], "text");
     assert_eq!(answer["content"], "one\ntwo\nthree\n");
     assert_eq!(answer["total_lines"], 3);
-    assert_eq!(world.asked().len(), 1, "one request is enough: {:?}", world.asked());
+    assert_eq!(world.asked().len(), 2, "the commit and the file: {:?}", world.asked());
 
     let mut some = at("src/main.rs");
     some["start_line"] = json!(2);
@@ -169,7 +174,7 @@ fn a_symlink_is_told_and_never_followed() {
         let answer = world.answer("get_file_contents", at("a/link"));
         assert_eq!(answer["target_hidden"], true, "{target}");
         assert!(answer.get("target").is_none(), "{answer}");
-        assert_eq!(world.asked().len(), 1);
+        assert_eq!(world.asked().len(), 2, "{:?}", world.asked());
     }
 }
 
@@ -180,14 +185,15 @@ fn a_submodule_and_a_directory_are_not_files() {
     assert_eq!(answer["type"], "submodule");
     assert_eq!(answer["submodule_git_url"], "https://example.test/x.git");
 
-    let directory = World::open().on("GET /repos/acme/site/contents-ext/src", json!({ "dir_contents": [] }));
+    let directory =
+        known(World::open()).on("GET /repos/acme/site/contents-ext/src", json!({ "dir_contents": [] }));
     let error = directory.failure("get_file_contents", at("src"));
     assert!(matches!(error, Error::Unprocessable { reason: "is_a_directory", .. }), "{error:?}");
 }
 
 #[test]
 fn a_file_above_the_limit_is_described_without_being_read() {
-    let world = World::with(OPEN_POLICY, &[("MAX_FILE_SIZE_BYTES", "1024")])
+    let world = known(World::with(OPEN_POLICY, &[("MAX_FILE_SIZE_BYTES", "1024")]))
         .route(Route::failing(
             "GET /repos/acme/site/contents-ext/big?includes=file_content,lfs_metadata",
             Failure::TooLarge,
@@ -203,8 +209,10 @@ fn a_file_above_the_limit_is_described_without_being_read() {
     );
     assert_eq!(answer["truncated"], true);
     assert!(answer["truncated_how"].as_str().unwrap_or_default().contains("MAX_FILE_SIZE_BYTES"));
-    let most = world.state.borrow().requests.iter().map(|request| request.max_bytes).max();
-    assert!(most < Some(1024 * 2 + 65 * 1024), "{most:?}");
+    let requests = world.state.borrow().requests.clone();
+    let mut files = requests.iter().filter(|request| request.template.contains("contents"));
+    assert!(files.all(|request| request.max_bytes < 1024 * 2 + 65 * 1024), "{requests:?}");
+    assert_eq!(requests.len(), 3, "the commit, the file, the file without its content");
 }
 
 #[test]
@@ -224,24 +232,25 @@ fn a_blob_that_gitea_does_not_give_is_too_large() {
 
 #[test]
 fn an_older_gitea_is_asked_the_older_way() {
-    let older = World::open().on(&format!("GET /repos/acme/site/contents/x?ref={}", id()), text(b"hi\n"));
+    let older =
+        known(World::open()).on(&format!("GET /repos/acme/site/contents/x?ref={}", id()), text(b"hi\n"));
     assert_eq!(older.answer("get_file_contents", at("x"))["content"], "hi\n");
-    let directory = World::open().on("GET /repos/acme/site/contents/x", json!([{ "type": "file" }]));
+    let directory = known(World::open()).on("GET /repos/acme/site/contents/x", json!([{ "type": "file" }]));
     let error = directory.failure("get_file_contents", at("x"));
     assert!(matches!(error, Error::Unprocessable { reason: "is_a_directory", .. }), "{error:?}");
 }
 
 #[test]
 fn a_missing_file_is_not_found_by_either_way() {
-    let world = World::open();
+    let world = known(World::open());
     let error = world.failure("get_file_contents", at("no/such"));
     assert!(error.message().contains("`no/such`"), "{}", error.message());
-    assert_eq!(world.asked().len(), 2);
+    assert_eq!(world.asked().len(), 3, "{:?}", world.asked());
 }
 
 #[test]
 fn raw_and_media_are_never_used() {
-    let world = World::open();
+    let world = known(World::open());
     let _ = world.call("get_file_contents", at("main/src/secrets/x"));
     assert!(world.asked().iter().all(|line| !line.contains("/raw") && !line.contains("/media")));
 }

@@ -110,7 +110,7 @@ impl<T: ReadTool> Prepared for ReadCall<T> {
 
     fn run(self: Box<Self>, door: Door<'_>) -> Result<Reply, Error> {
         match door {
-            Door::Read(reader) => self.0.call(&reader),
+            Door::Read(reader) => self.0.call(&reader).map_err(|error| error.told_by(&reader)),
             Door::Write(_) => Err(wrong_door()),
         }
     }
@@ -127,7 +127,7 @@ impl<T: WriteTool> Prepared for WriteCall<T> {
 
     fn run(self: Box<Self>, door: Door<'_>) -> Result<Reply, Error> {
         match door {
-            Door::Write(writer) => self.0.call(&writer),
+            Door::Write(writer) => self.0.call(&writer).map_err(|error| error.told_by(writer.reader())),
             Door::Read(_) => Err(wrong_door()),
         }
     }

@@ -1,5 +1,6 @@
 //! Why a tool came to no result.
 
+use crate::access::Reader;
 use crate::gitea;
 
 /// Why a tool came to no result.
@@ -54,5 +55,13 @@ impl Error {
         } else {
             Self::Gitea(error)
         }
+    }
+
+    /// The same, telling the new name of a renamed repository only where the policy lists that one.
+    pub(super) fn told_by(mut self, reader: &Reader<'_>) -> Self {
+        if let Self::Gitea(gitea::Error::Renamed { owner, repo, told }) = &mut self {
+            *told = reader.repository_listed(owner, repo);
+        }
+        self
     }
 }

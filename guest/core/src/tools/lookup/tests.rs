@@ -43,12 +43,64 @@ fn without_a_ref_the_default_branch_is_asked_for() {
     assert!(!world.asked()[0].contains("sha="), "{:?}", world.asked());
 }
 
+/// Answers as Gitea does: what is not a commit, nor a tag of one, has no commits.
+fn knowing(world: World, reference: &str, id: &str) -> World {
+    world.on(&format!("GET /repos/acme/site/commits?sha={reference}"), json!([{ "sha": id }]))
+}
+
 #[test]
-fn a_full_id_needs_no_lookup_and_a_short_one_does() {
-    let world = with_tree(World::open());
+fn a_full_id_is_looked_up_like_any_ref_and_remembered_for_long() {
+    let world = knowing(with_tree(World::open()), &commit(), &commit());
+    assert_eq!(tree(&world, Some(&commit())).expect("a tree")["commit"], commit());
     tree(&world, Some(&commit())).expect("a tree");
-    assert_eq!(world.asked().len(), 1);
-    let error = tree(&world, Some("9999999")).expect_err("unknown");
+    let asked = world.asked();
+    assert_eq!(asked.iter().filter(|line| line.contains("/commits?")).count(), 1, "{asked:?}");
+    assert_eq!(world.state.borrow().cached.values().map(|(_, seconds)| *seconds).max(), Some(3600));
+}
+
+#[test]
+fn the_id_of_a_directory_or_file_is_not_a_commit_though_the_trees_endpoint_takes_it() {
+    let policy = "repositories: {acme/site: {paths: {deny: [\"src/secrets/*\"]}}}\n";
+    for id in ["7".repeat(40), "7".repeat(64), "7777777".to_owned()] {
+        // What is below `src` has a harmless name where `src` is taken for the root.
+        let world = with_tree(World::with(policy, &[])).on(
+            &format!("GET /repos/acme/site/git/trees/{id}"),
+            json!({ "tree": [{ "path": "secrets/key.pem", "type": "blob", "mode": "100644" }] }),
+        );
+        let error = tree(&world, Some(&id)).expect_err("not a commit");
+        assert!(matches!(error, Error::NotFound { .. }), "{error:?}");
+        assert!(error.message().contains(&format!("no branch, tag or commit `{id}`")), "{}", error.message());
+        assert_eq!(error.message().contains("the id of a directory"), id.len() > 7, "{}", error.message());
+        assert!(world.asked().iter().all(|line| !line.contains("/git/trees/")), "{:?}", world.asked());
+        assert!(world.state.borrow().cached.is_empty(), "a refusal is not remembered");
+    }
+}
+
+#[test]
+fn contents_are_not_asked_for_at_what_is_not_a_commit() {
+    let id = "7".repeat(40);
+    let world = World::open().on(
+        "GET /repos/acme/site/contents-ext/key.pem",
+        json!({ "file_contents": { "type": "file", "content": "a2V5" } }),
+    );
+    let arguments = json!({ "owner": "acme", "repo": "site", "ref": id, "filepath": "key.pem" });
+    let error = world.failure("get_file_contents", arguments);
+    assert!(matches!(error, Error::NotFound { .. }), "{error:?}");
+    assert_eq!(world.asked().len(), 1, "{:?}", world.asked());
+}
+
+#[test]
+fn the_id_of_a_tag_object_becomes_its_commit() {
+    let tag = "5".repeat(40);
+    let world = knowing(with_tree(World::open()), &tag, &commit());
+    assert_eq!(tree(&world, Some(&tag)).expect("a tree")["commit"], commit());
+    assert!(world.asked().iter().all(|line| !line.contains(&format!("trees/{tag}"))), "{:?}", world.asked());
+    assert!(world.state.borrow().cached.values().all(|(_, seconds)| *seconds <= 5));
+}
+
+#[test]
+fn a_short_id_that_is_unknown_is_not_found() {
+    let error = tree(&with_tree(World::open()), Some("9999999")).expect_err("unknown");
     assert!(matches!(error, Error::NotFound { .. }));
     assert!(error.message().contains("no branch, tag or commit `9999999`"), "{}", error.message());
 }

@@ -69,10 +69,43 @@ fn a_renamed_repository_is_told_and_not_followed() {
         Route::new("GET /repos/acme/old", 301, json!(null)).header("location", "/api/v1/repos/acme/new-name");
     let world = World::open().route(moved);
     let error = world.failure("get_repository_info", json!({ "owner": "acme", "repo": "old" }));
-    let renamed = gitea::Error::Renamed { owner: "acme".into(), repo: "new-name".into() };
+    let renamed = gitea::Error::Renamed { owner: "acme".into(), repo: "new-name".into(), told: true };
     assert_eq!(error, Error::Gitea(renamed));
     assert!(error.message().contains("acme/new-name"));
     assert_eq!(world.asked().len(), 1);
+}
+
+#[test]
+fn the_new_name_of_a_renamed_repository_is_told_only_where_the_policy_lists_it() {
+    let moved = |line: &str| {
+        Route::new(line, 301, json!(null)).header("location", "/api/v1/repos/hidden/merger-plans?page=1")
+    };
+    let hiding = "defaults: {write: allow}\nrepositories:\n  Hidden/*:\n    tools: {deny: [\"*\"]}\n";
+    let number = json!({ "owner": "acme", "repo": "old", "issue_number": 1 });
+    let old = json!({ "owner": "acme", "repo": "old" });
+    let mut title = old.clone();
+    title["title"] = json!("t");
+    for (tool, arguments, line) in [
+        ("get_repository_info", old.clone(), "GET /repos/acme/old"),
+        ("get_file_tree", old, "GET /repos/acme/old/commits"),
+        ("get_issue", number, "GET /repos/acme/old/issues/1"),
+        ("create_issue", title, "GET /repos/acme/old"),
+    ] {
+        let error = World::with(hiding, &[]).route(moved(line)).failure(tool, arguments.clone());
+        assert!(
+            matches!(error, Error::Gitea(gitea::Error::Renamed { told: false, .. })),
+            "{tool}: {error:?}"
+        );
+        let message = error.message();
+        assert!(message.contains("renamed"), "{tool}: {message}");
+        assert!(
+            !message.to_lowercase().contains("hidden") && !message.contains("merger"),
+            "{tool}: {message}"
+        );
+
+        let message = World::open().route(moved(line)).failure(tool, arguments).message();
+        assert!(message.contains("now called hidden/merger-plans"), "{tool}: {message}");
+    }
 }
 
 #[test]
