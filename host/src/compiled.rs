@@ -31,7 +31,7 @@ pub(crate) fn load(
     engine.precompile_compatibility_hash().hash(&mut hasher);
     let name = format!("{digest}-{:016x}.cwasm", hasher.finish());
     let path = folder.join(&name);
-    if path.exists() {
+    if trusted(&path) {
         #[expect(
             unsafe_code,
             reason = "the folder is ours alone (`prepare`), and files in it are never changed"
@@ -65,18 +65,25 @@ fn prepare(folder: &Path) -> Result<(), String> {
     if meta.mode() & 0o022 != 0 {
         return Err(format!("others can write it (mode {:o}); chmod 700 it", meta.mode() & 0o777));
     }
-    #[expect(unsafe_code, reason = "the standard library has no geteuid")]
-    // SAFETY: geteuid has no preconditions and cannot fail.
-    let user = unsafe { libc::geteuid() };
-    if meta.uid() != user {
-        return Err(format!("it belongs to user {}, not to user {user}", meta.uid()));
+    if !is_ours(&meta) {
+        return Err(format!("it belongs to user {}", meta.uid()));
     }
     Ok(())
 }
 
+fn is_ours(meta: &std::fs::Metadata) -> bool {
+    meta.uid() == rustix::process::geteuid().as_raw()
+}
+
+/// Whether a compiled guest is a plain file that nobody but us could have written, now or before.
+fn trusted(path: &Path) -> bool {
+    std::fs::symlink_metadata(path)
+        .is_ok_and(|meta| meta.is_file() && is_ours(&meta) && meta.mode() & 0o077 == 0)
+}
+
 /// Write under a name of its own, make it durable, rename.
 fn keep(folder: &Path, name: &str, compiled: &[u8]) -> std::io::Result<()> {
-    let draft = folder.join(format!("{name}.{}.tmp", std::process::id()));
+    let draft = folder.join(format!("{name}.{}.tmp", crate::shared::random_name()));
     let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
     let written = file.write_all(compiled).and_then(|()| file.sync_all());
     let placed = written.and_then(|()| std::fs::rename(&draft, folder.join(name)));

@@ -69,7 +69,7 @@ pub(crate) mod bindings {
         exports: { default: async },
         with: {
             "aegis:gateway/identity.caller": crate::ports::identity::Caller,
-            "aegis:gateway/audit.ticket": crate::ports::audit::Ticket,
+            "aegis:gateway/audit.ticket": crate::ticket::Ticket,
             "aegis:gateway/gitea.exchange": crate::egress::Exchange,
         },
     });

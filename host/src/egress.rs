@@ -20,9 +20,9 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::component::bindings::aegis::gateway::gitea::{Failure, Head};
-use crate::ports::audit::Record;
 use crate::settings::Secret;
 use crate::shared::Shared;
+use crate::ticket::{Record, Unfit};
 
 /// Headers of Gitea's answers that guests may see.
 const VISIBLE: &[&str] =
@@ -47,6 +47,17 @@ pub(crate) struct Asked {
     pub(crate) body: Option<Vec<u8>>,
     pub(crate) accept: &'static str,
     pub(crate) max_bytes: u64,
+}
+
+/// Why a request is not sent.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NotSent {
+    /// Nobody may send it.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// It is not what the ticket is for.
+    #[error(transparent)]
+    Unfit(#[from] Unfit),
 }
 
 /// Why the way to Gitea cannot be made at start.
@@ -111,13 +122,13 @@ impl Gitea {
     /// Begin a request on a ticket.
     ///
     /// # Errors
-    /// The request is not one that is sent.
+    /// The request is not one that is sent, or not what the ticket is for.
     pub(crate) fn start(
         &self,
         record: &Arc<Record>,
         asked: Asked,
         shared: &Shared,
-    ) -> Result<Exchange, Refused> {
+    ) -> Result<Exchange, NotSent> {
         let Asked { method, template, segments, query, body, accept, max_bytes } = asked;
         let path = target(method, &template, &segments, &query, self.writes_enabled)?;
         let uri: Uri = format!("{}{path}", self.base).parse().map_err(|_| Refused::Mismatch)?;
@@ -134,8 +145,9 @@ impl Gitea {
         let request = request.body(Full::from(body.unwrap_or_default())).map_err(|_| Refused::Mismatch)?;
 
         let is_write = method != Method::Get;
-        let place = record.call(method.as_str(), &template);
+        let place = record.call(method.as_str(), &template, path.split('?').next().unwrap_or_default())?;
         let under_way = is_write.then(|| (record.write_under_way(), shared.pending.guard()));
+        let ticket = record.clone();
         let record = record.clone();
         let sending = self.client.request(request);
         let deadline = Instant::now() + self.timeout;
@@ -150,7 +162,14 @@ impl Gitea {
             Ok(response)
         });
         let budget = max_bytes;
-        Ok(Exchange { state: Progress::Waiting(task), is_write, deadline, budget, rest: Bytes::new() })
+        Ok(Exchange {
+            state: Progress::Waiting(task),
+            ticket,
+            is_write,
+            deadline,
+            budget,
+            rest: Bytes::new(),
+        })
     }
 }
 
@@ -169,6 +188,8 @@ fn unreachable(error: &hyper_util::client::legacy::Error) -> Failure {
 #[expect(unreachable_pub, reason = "the generated bindings re-export it")]
 pub struct Exchange {
     state: Progress,
+    /// Nothing is read once it is closed: the outcome then on record would not be the whole story.
+    ticket: Arc<Record>,
     is_write: bool,
     deadline: Instant,
     budget: u64,
@@ -193,6 +214,9 @@ impl Drop for Exchange {
 impl Exchange {
     /// Status and visible headers, when they are there.
     pub(crate) async fn head(&mut self) -> Result<Head, Failure> {
+        if !self.ticket.is_open() {
+            return Err(Failure::TicketClosed);
+        }
         if let Progress::Waiting(task) = &mut self.state {
             self.state = match task.await {
                 Ok(Ok(response)) => {

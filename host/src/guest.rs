@@ -76,6 +76,7 @@ fn nobody() -> Bound {
         credentials: Vec::new(),
         principal: None,
         tickets: Arc::default(),
+        remarks: 0,
         route: Arc::default(),
     }
 }

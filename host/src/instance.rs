@@ -24,9 +24,9 @@ use wasmtime_wasi_http::{
 };
 
 use crate::budget::{BudgetExhausted, Limiter, OverLimit};
-use crate::ports::audit::Tickets;
 use crate::ports::identity::{Credential, Principal};
 use crate::shared::Shared;
+use crate::ticket::Tickets;
 
 /// Computing time of one instance.
 const CPU_BUDGET: Duration = Duration::from_millis(250);
@@ -52,6 +52,8 @@ pub(crate) struct Bound {
     pub(crate) principal: Option<Arc<Principal>>,
     /// Tickets of this request.
     pub(crate) tickets: Arc<Tickets>,
+    /// How many remarks the guest has made.
+    pub(crate) remarks: u32,
     /// The route as the guest names it, for metrics.
     pub(crate) route: Arc<std::sync::OnceLock<String>>,
 }

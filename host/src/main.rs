@@ -17,6 +17,7 @@ mod ports;
 mod serve;
 mod settings;
 mod shared;
+mod ticket;
 
 use std::process::ExitCode;
 

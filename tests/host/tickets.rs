@@ -1,7 +1,8 @@
 //! A guest that tries to act without permission: without a caller, without a ticket, beyond its ticket, or with
 //! requests that are never sent to Gitea. What it may do is on record; what it may not leaves nothing upstream.
 
-use aegis_tests::server::Server;
+use aegis_tests::http::send;
+use aegis_tests::server::{KEY, Server};
 use serde_json::json;
 
 use crate::scene::{Scene, events, outcomes, statuses};
@@ -87,7 +88,7 @@ async fn a_read_with_a_ticket_is_sent_under_its_id_as_the_servers_account() {
     let outcome = lines.last().expect("a line");
     assert_eq!(
         outcome["calls"],
-        json!([{"method": "GET", "template": "/repos/{owner}/{repo}", "status": 200}])
+        json!([{"method": "GET", "template": "/repos/{owner}/{repo}", "path": "/repos/alice/demo", "status": 200}])
     );
     assert_eq!(outcome["principal"], "laptop");
     assert_eq!(scene.forge.violations(), Vec::<String>::new());
@@ -142,4 +143,51 @@ async fn a_listed_write_is_sent_only_in_write_mode() {
     assert_eq!(server.get("/write").await.text(), "status 201");
     assert_eq!(scene.forge.requests().len(), 1);
     assert_eq!(scene.forge.violations(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_ticket_is_good_only_for_what_its_intent_says() {
+    let scene = Scene::new().await;
+    let server = hostile(&scene, true).await;
+    for (attempt, why) in [
+        ("/write-on-a-read-ticket", "the ticket is for a read"),
+        ("/write-elsewhere", "another repository than the intent names"),
+    ] {
+        let told = server.get(attempt).await.text();
+        assert!(told.contains("Refused") && told.contains(why), "{attempt}: {told}");
+    }
+    assert!(scene.forge.requests().is_empty());
+    assert_eq!(outcomes(&server.stop().await.audit).len(), 4, "an intent and an outcome each");
+}
+
+#[tokio::test]
+async fn a_ticket_sends_no_more_requests_than_its_outcome_line_can_tell() {
+    let scene = Scene::new().await;
+    let server = hostile(&scene, false).await;
+    let told = server.get("/many-calls").await.text();
+    assert!(told.starts_with("33: ") && told.contains("at most 32 requests"), "{told}");
+    let stopped = server.stop().await;
+    let outcome = stopped.audit.iter().rev().find(|line| line["status"] == "success").expect("an outcome");
+    assert_eq!(outcome["calls"].as_array().map(Vec::len), Some(32), "{outcome}");
+    assert_eq!(outcome["cut"], json!(null), "nothing of it was cut");
+}
+
+#[tokio::test]
+async fn nothing_is_read_on_a_ticket_whose_outcome_is_told() {
+    let scene = Scene::new().await;
+    let server = hostile(&scene, false).await;
+    let told = server.get("/read-after-close").await.text();
+    assert!(told.contains("TicketClosed"), "{told}");
+}
+
+#[tokio::test]
+async fn a_stream_lets_out_progress_alone_while_a_ticket_is_open() {
+    let scene = Scene::new().await;
+    let server = hostile(&scene, false).await;
+    let streamed =
+        send(&server.url, "GET", "/stream-early", &[("authorization", &format!("Bearer {KEY}"))], b"").await;
+    // The connection is cut; what came before it is the comment that any stream may begin with.
+    let text = streamed.map(|answer| answer.text()).unwrap_or_default();
+    assert!(!text.contains("SECRET"), "{text}");
+    assert_eq!(server.get("/fine").await.text(), "fine");
 }

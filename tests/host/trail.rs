@@ -212,7 +212,7 @@ async fn a_log_that_was_changed_between_two_runs_is_not_continued() {
 }
 
 #[tokio::test]
-async fn a_write_whose_outcome_finds_no_log_is_not_answered_and_is_told_of_at_the_next_start() {
+async fn a_write_whose_outcome_finds_no_log_is_not_answered_and_its_outcome_is_written_late() {
     let scene = Scene::new().await;
     let server = scene.setup().writes("alice/demo").start().await;
     scene.forge.next_fault(Fault {
@@ -236,14 +236,17 @@ async fn a_write_whose_outcome_finds_no_log_is_not_answered_and_is_told_of_at_th
     let ticket = posts[0].x_request_id.clone().expect("the ticket's id");
     assert_eq!(posts.len(), 1, "sent once");
     assert!(
-        server.log().contains("audit_outcome_lost") && server.log().contains(&ticket),
+        server.log().contains("audit_outcome_late") && server.log().contains(&ticket),
         "{}",
         server.log()
     );
-    server.stop().await;
+    let lines = server.stop().await.audit;
+    let late: Vec<_> =
+        lines.iter().filter(|line| line["ticket"] == ticket.as_str() && line["late"] == true).collect();
+    assert_eq!(late.len(), 1, "{:#?}", events(&lines));
+    let sent = late[0]["calls"].as_array().and_then(|calls| calls.last()).expect("calls");
+    assert_eq!((&late[0]["status"], &sent["status"]), (&"success".into(), &201.into()));
     let lines = scene.setup().start().await.stop().await.audit;
-    let unknown = of_event(&lines, "outcome_unknown");
-    assert_eq!(unknown.len(), 1, "{:#?}", events(&lines));
-    assert_eq!(unknown[0]["ticket"], ticket.as_str());
+    assert!(of_event(&lines, "outcome_unknown").is_empty(), "its outcome is known: {:#?}", events(&lines));
     assert_eq!(scene.verify().await.0, 0);
 }

@@ -129,10 +129,8 @@ async fn codings_before_the_chunks_are_never_undone() {
                     .into_bytes();
             bytes.extend(last(&ground.server));
             let pieces = exchange(&ground.server, &bytes).await;
-            // Refused, or taken as the bytes that they are; the next request is in step either way.
-            let plain = if body == PING { [200, 200] } else { [400, 200] };
-            let answered = statuses(&pieces);
-            assert!(answered == plain || answered == [400], "{coding}: {pieces:#?}");
+            assert_eq!(statuses(&pieces), [400], "{coding}: {pieces:#?}");
+            assert!(pieces[0].body.contains("bad_framing"), "{coding}: {pieces:#?}");
         }
     }
     ground.assert_nothing_upstream();
@@ -244,4 +242,15 @@ async fn more_than_a_hundred_header_lines_or_a_giant_head_are_too_much() {
     let after = ground.server.legacy(&json!({"jsonrpc": "2.0", "id": 1, "method": "ping"})).await;
     assert_eq!(after.status, 200);
     ground.assert_nothing_upstream();
+}
+
+#[tokio::test]
+async fn heads_that_cannot_be_read_are_counted() {
+    let ground = Ground::new().await;
+    exchange(&ground.server, b"GET / HTTP/9.9\r\n\r\n").await;
+    exchange(&ground.server, format!("GET /{} HTTP/1.1\r\n\r\n", "x".repeat(1 << 20)).as_bytes()).await;
+    for reason in ["malformed_head", "head_too_large"] {
+        let line = format!("aegis_host_refusals_total{{reason=\"{reason}\"}}");
+        assert!(ground.server.metric(&line).await >= 1.0, "{reason}");
+    }
 }

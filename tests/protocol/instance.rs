@@ -59,3 +59,12 @@ async fn an_answer_whose_outcome_is_not_recorded_is_withheld() {
     let lines = ground.server.audit_when(|lines| lines.iter().any(|line| line["status"] == "aborted")).await;
     assert_eq!(lines.iter().filter(|line| line["status"] == "pending").count(), 1);
 }
+
+#[tokio::test]
+async fn a_change_that_was_sent_is_told_even_when_there_is_no_answer() {
+    let ground = hostile(|setup| setup.writes("alice/demo")).await;
+    let answer = ground.server.get("/write-then-trap").await;
+    ground.refused_by_host(&answer, 504, "write_outcome_unknown").await;
+    assert_eq!(answer.header("retry-after"), None);
+    assert!(answer.text().contains("look before trying again"), "{}", answer.text());
+}

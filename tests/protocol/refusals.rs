@@ -20,6 +20,7 @@ const TESTS: &[(&str, &str)] = &[
     ("credentials", include_str!("credentials.rs")),
     ("direct", include_str!("direct.rs")),
     ("endpoints", include_str!("endpoints.rs")),
+    ("framing", include_str!("framing.rs")),
     ("gates", include_str!("gates.rs")),
     ("instance", include_str!("instance.rs")),
     ("json", include_str!("json.rs")),
@@ -32,6 +33,7 @@ const TESTS: &[(&str, &str)] = &[
 /// Name, file, test.
 const CASES: &[(&str, &str, &str)] = &[
     ("answer_too_large", "instance", "a_guest_that_takes_too_much_is_stopped"),
+    ("bad_framing", "framing", "codings_before_the_chunks_are_never_undone"),
     ("bad_host", "places", "a_host_that_is_missing_double_or_unreadable_is_bad"),
     ("body_broken", "bodies", "a_body_that_breaks_its_framing_is_broken"),
     ("body_too_large", "bodies", "a_body_over_the_limit_is_refused_by_its_length_or_by_its_bytes"),
@@ -71,6 +73,7 @@ const CASES: &[(&str, &str, &str)] = &[
     ("unknown_method", "modern_faults", "methods_that_were_removed_or_never_were_are_not_found"),
     ("unsupported_media_type", "bodies", "a_body_is_declared_as_json_once"),
     ("unsupported_version", "modern_faults", "a_revision_that_is_not_served_is_answered_with_those_that_are"),
+    ("write_outcome_unknown", "instance", "a_change_that_was_sent_is_told_even_when_there_is_no_answer"),
     ("write_mode_disabled", "gates", "writes_are_off_unless_the_operator_turns_them_on"),
 ];
 

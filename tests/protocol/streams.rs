@@ -89,6 +89,22 @@ async fn without_a_token_there_is_one_document() {
 }
 
 #[tokio::test]
+async fn a_write_is_one_document_even_for_who_asks_for_progress() {
+    let ground = Ground::with(|setup| setup.writes("alice/demo")).await;
+    let params = json!({"name": "create_issue", "_meta": {"progressToken": "t"},
+        "arguments": {"owner": "alice", "repo": "demo", "title": "Held"}});
+    let message = legacy(json!("w"), "tools/call", params.clone()).to_string();
+    let accept = [("accept", "application/json, text/event-stream"), ("mcp-protocol-version", "2025-11-25")];
+    let old = ground.post("/mcp", &accept, message.as_bytes()).await;
+    let new = ground.server.modern("tools/call", params).await;
+    for answer in [old, new] {
+        assert_eq!((answer.status, answer.header("content-type")), (200, Some("application/json")));
+        assert_eq!(answer.json()["result"]["structuredContent"]["issue"]["title"], "Held");
+    }
+    assert_eq!(ground.forge.violations(), [] as [String; 0]);
+}
+
+#[tokio::test]
 async fn a_call_that_is_refused_before_it_starts_is_one_document_with_its_status() {
     let ground = Ground::new().await;
     let params = json!({"name": "no_such_tool", "_meta": {"progressToken": 1}});

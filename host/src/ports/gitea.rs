@@ -2,12 +2,12 @@
 
 use wasmtime::component::Resource;
 
-use super::audit::Ticket;
 use crate::component::bindings::aegis::gateway::gitea::{
     Failure, Head, Host, HostExchange, Media, Method, Request,
 };
 use crate::egress::{Asked, Exchange};
 use crate::instance::State;
+use crate::ticket::Ticket;
 
 /// Most bytes of one answer, whatever the guest asks for.
 const MAX_ANSWER: u64 = 128 << 20;

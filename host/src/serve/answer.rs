@@ -21,7 +21,7 @@ use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 use super::Server;
 use super::refusal::Refusal;
 use crate::instance::{Bound, Failed, handle, store};
-use crate::ports::audit::Tickets;
+use crate::ticket::Tickets;
 
 /// Largest answer that is held.
 const MAX_HELD: usize = 16 << 20;
@@ -31,6 +31,17 @@ const MAX_HELD: usize = 16 << 20;
 /// # Errors
 /// The guest gave no answer, or none that may leave.
 pub(crate) async fn from_guest(
+    server: &Arc<Server>,
+    request: Request<Full<Bytes>>,
+    bound: Bound,
+    permit: OwnedSemaphorePermit,
+) -> Result<Response<Body>, Refusal> {
+    let tickets = bound.tickets.clone();
+    let answered = run(server, request, bound, permit).await;
+    answered.map_err(|refusal| if tickets.wrote() { refusal.after_a_write() } else { refusal })
+}
+
+async fn run(
     server: &Arc<Server>,
     request: Request<Full<Bytes>>,
     bound: Bound,
@@ -211,7 +222,72 @@ impl Stream {
     }
 }
 
-/// A comment or a notification: what may leave before the outcome is recorded.
+/// What may leave before the outcome is recorded: one short comment, or one progress notification with nothing in
+/// it but its numbers and a few words.
 fn is_progress(data: &[u8]) -> bool {
-    data.starts_with(b":") || data.windows(24).any(|window| window == b"\"method\":\"notifications/")
+    const MAX_COMMENT: usize = 40;
+    const MAX_EVENT: usize = 1_024;
+    let Some(text) = str::from_utf8(data).ok().and_then(|text| text.strip_suffix("\n\n")) else {
+        return false;
+    };
+    if let Some(comment) = text.strip_prefix(':') {
+        return comment.len() <= MAX_COMMENT && comment.bytes().all(|b| b.is_ascii_alphabetic() || b == b' ');
+    }
+    let Some(json) = text.strip_prefix("event: message\ndata: ") else { return false };
+    json.len() <= MAX_EVENT
+        && serde_json::from_str::<Notification<'_>>(json).is_ok_and(|told| {
+            told.jsonrpc == "2.0" && told.method == "notifications/progress" && told.params.is_short()
+        })
+}
+
+/// A progress notification and nothing else.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Notification<'a> {
+    jsonrpc: &'a str,
+    method: &'a str,
+    #[serde(borrow)]
+    params: Told<'a>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Told<'a> {
+    #[serde(rename = "progressToken")]
+    token: serde_json::Value,
+    #[serde(rename = "progress")]
+    _progress: u64,
+    #[serde(rename = "total")]
+    _total: Option<u64>,
+    message: Option<&'a str>,
+}
+
+impl Told<'_> {
+    fn is_short(&self) -> bool {
+        let token = self.token.is_number() || self.token.as_str().is_some_and(|token| token.len() <= 256);
+        token && self.message.is_none_or(|message| message.len() <= 64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_progress;
+
+    #[test]
+    fn comments_and_progress_may_leave_early_and_nothing_else() {
+        let progress = r#"{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":"t","progress":1,"total":3,"message":"asking Gitea"}}"#;
+        let event = |json: &str| format!("event: message\ndata: {json}\n\n");
+        assert!(is_progress(b": progress follows\n\n"));
+        assert!(is_progress(event(progress).as_bytes()));
+        let long = format!(": {}\n\n", "x".repeat(50));
+        let smuggled = progress.replace(r#""total":3"#, r#""total":3,"result":{"content":"secret"}"#);
+        let wordy = progress.replace("asking Gitea", &"x".repeat(65));
+        let two = event(progress) + &event(progress);
+        let answer = r#"{"jsonrpc":"2.0","id":1,"result":{"text":"\"method\":\"notifications/"}}"#;
+        for refused in
+            [long, event(&smuggled), event(&wordy), two, event(answer), ":secret: 42\n\n".to_owned()]
+        {
+            assert!(!is_progress(refused.as_bytes()), "{refused}");
+        }
+    }
 }

@@ -91,6 +91,7 @@ fn connection(
         .header_read_timeout(server.limits.header)
         .max_headers(MAX_HEADERS)
         .max_buf_size(MAX_HEAD_BYTES);
+    let shared = server.shared.clone();
     let server = server.clone();
     let service = service_fn(move |request| {
         let server = server.clone();
@@ -104,8 +105,25 @@ fn connection(
             _ = cut.changed() => Ok(()),
         };
         if let Err(error) = ended {
+            if let Some(reason) = unreadable(&error) {
+                shared.metrics.refused(reason);
+            }
             tracing::debug!(event = "connection_ended", %error);
         }
         drop(place);
     });
+}
+
+/// Why a head could not be read, as the metric names it; hyper has answered 400, 414 or 431 by then, or has closed the
+/// connection of a head that took too long.
+fn unreadable(error: &hyper::Error) -> Option<&'static str> {
+    if error.is_parse_too_large() {
+        Some("head_too_large")
+    } else if error.is_parse() {
+        Some("malformed_head")
+    } else if error.is_timeout() {
+        Some("head_too_slow")
+    } else {
+        None
+    }
 }

@@ -8,7 +8,8 @@ use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::answer::Body;
 use super::refusal::Refusal;
@@ -48,8 +49,9 @@ async fn through_guest(
     route: Arc<std::sync::OnceLock<String>>,
 ) -> Result<Response<Body>, Refusal> {
     check_host(&request)?;
+    check_framing(request.headers())?;
     let (mut parts, body) = request.into_parts();
-    let body = read_body(server, &parts.headers, body).await?;
+    let (body, _room) = read_body(server, &parts.headers, body).await?;
     // The permit is taken only now: a slow sender holds a connection, never a place.
     let permit = server.permits.clone().try_acquire_owned().map_err(|_| Refusal::Busy)?;
     let address = server.trusted.source(peer, &parts.headers);
@@ -63,6 +65,7 @@ async fn through_guest(
         credentials,
         principal: None,
         tickets: Arc::default(),
+        remarks: 0,
         route,
     };
     answer::from_guest(server, Request::from_parts(parts, Full::new(body)), bound, permit).await
@@ -83,7 +86,8 @@ fn check_host(request: &Request<Incoming>) -> Result<(), Refusal> {
     let (Some(host), None) = (hosts.next(), hosts.next()) else { return Err(Refusal::BadHost) };
     let host = host.to_str().map_err(|_| Refusal::BadHost)?;
     let named = host.parse::<http::uri::Authority>().map_err(|_| Refusal::BadHost)?;
-    if named.as_str().contains('@') {
+    let port_is_odd = named.port().is_some() && named.port_u16().is_none();
+    if named.as_str().contains('@') || port_is_odd {
         return Err(Refusal::BadHost);
     }
     match request.uri().authority() {
@@ -92,17 +96,41 @@ fn check_host(request: &Request<Incoming>) -> Result<(), Refusal> {
     }
 }
 
-/// The whole body, bounded in bytes and time.
-async fn read_body(server: &Server, headers: &HeaderMap, body: Incoming) -> Result<Bytes, Refusal> {
+/// One way to tell where the body ends (RFC 9112 section 6.1): what other codings mean, two parsers may see
+/// differently.
+fn check_framing(headers: &HeaderMap) -> Result<(), Refusal> {
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    let fits = match (codings.next(), codings.next()) {
+        (None, _) => true,
+        (Some(one), None) => one.as_bytes().eq_ignore_ascii_case(b"chunked"),
+        (Some(_), Some(_)) => false,
+    };
+    if fits && headers.get_all(CONTENT_LENGTH).iter().count() <= 1 {
+        Ok(())
+    } else {
+        Err(Refusal::BadFraming)
+    }
+}
+
+/// The whole body, bounded in bytes and time, and its share of the room that all bodies have. The room is taken
+/// before a byte is read, since nobody has shown a key yet.
+async fn read_body(
+    server: &Server,
+    headers: &HeaderMap,
+    body: Incoming,
+) -> Result<(Bytes, OwnedSemaphorePermit), Refusal> {
     let most = server.limits.body_bytes;
     let announced =
         headers.get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()).and_then(|v| v.parse::<usize>().ok());
     if announced.is_some_and(|length| length > most) {
         return Err(Refusal::BodyTooLarge);
     }
+    let expected = if body.is_end_stream() { 0 } else { announced.unwrap_or(most) };
+    let kibibytes = u32::try_from(expected.div_ceil(1 << 10)).unwrap_or(u32::MAX);
+    let room = server.bodies.clone().try_acquire_many_owned(kibibytes).map_err(|_| Refusal::Busy)?;
     match tokio::time::timeout(server.limits.body, Limited::new(body, most).collect()).await {
         Err(_) => Err(Refusal::BodyTooSlow),
-        Ok(Ok(whole)) => Ok(whole.to_bytes()),
+        Ok(Ok(whole)) => Ok((whole.to_bytes(), room)),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Refusal::BodyTooLarge),
         Ok(Err(_)) => Err(Refusal::BodyBroken),
     }

@@ -37,6 +37,8 @@ pub(crate) struct Server {
     pub(crate) shared: Arc<Shared>,
     pub(crate) linked: Linked,
     pub(crate) permits: Arc<Semaphore>,
+    /// Room for the bodies of requests under way, in KiB.
+    pub(crate) bodies: Arc<Semaphore>,
     pub(crate) capacity: usize,
     pub(crate) limits: Limits,
     pub(crate) trusted: source::Trusted,
@@ -63,6 +65,7 @@ impl Server {
             shared,
             linked,
             permits: Arc::new(Semaphore::new(capacity)),
+            bodies: Arc::new(Semaphore::new(room_for_bodies(settings))),
             capacity,
             limits: Limits {
                 header: seconds(settings.header_timeout_seconds()),
@@ -82,6 +85,12 @@ impl Server {
     fn draining(&self) -> bool {
         self.draining.load(Ordering::Relaxed)
     }
+}
+
+/// Room for all bodies together, in KiB: 64 MiB, and never less than a few of the largest.
+fn room_for_bodies(settings: &Settings) -> usize {
+    let largest = usize::try_from(settings.max_request_bytes()).unwrap_or(usize::MAX).div_ceil(1 << 10);
+    largest.saturating_mul(4).clamp(64 << 10, Semaphore::MAX_PERMITS)
 }
 
 /// How many instances may run at once.

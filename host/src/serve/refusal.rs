@@ -2,7 +2,7 @@
 //! never what went wrong inside.
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderValue, Response, StatusCode};
 use serde_json::json;
 
@@ -15,6 +15,8 @@ use crate::metrics::Metrics;
 pub(crate) enum Refusal {
     /// No Host, two of them, or one that contradicts the request target.
     BadHost,
+    /// More or other transfer codings than one `chunked`.
+    BadFraming,
     /// The body is larger than MAX_REQUEST_BYTES.
     BodyTooLarge,
     /// The body did not arrive in BODY_TIMEOUT_SECONDS.
@@ -33,6 +35,8 @@ pub(crate) enum Refusal {
     TicketLeftOpen,
     /// The trail could not take the outcome.
     OutcomeLost,
+    /// There is no answer, and a change was sent to Gitea.
+    WriteOutcomeUnknown,
     /// The path is the host's, the method is not.
     MethodNotAllowed,
     /// A path that is switched off.
@@ -47,6 +51,11 @@ impl Refusal {
                 StatusCode::BAD_REQUEST,
                 "bad_host",
                 "Send exactly one Host header that agrees with the request target.",
+            ),
+            Self::BadFraming => (
+                StatusCode::BAD_REQUEST,
+                "bad_framing",
+                "Send one Content-Length, or Transfer-Encoding: chunked and nothing else.",
             ),
             Self::BodyTooLarge => (
                 StatusCode::PAYLOAD_TOO_LARGE,
@@ -101,8 +110,33 @@ impl Refusal {
                 "The audit trail could not take the outcome, so the answer is withheld. If this was a change, it \
                  may have been made: look before trying again.",
             ),
+            Self::WriteOutcomeUnknown => (
+                StatusCode::GATEWAY_TIMEOUT,
+                "write_outcome_unknown",
+                "A change was sent to Gitea and there is no answer to give. It may have been made: look before \
+                 trying again. The audit log has what was sent under the request id.",
+            ),
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "Use GET."),
             Self::NotFound => (StatusCode::NOT_FOUND, "not_found", "There is nothing here."),
+        }
+    }
+
+    /// What is told in its place when a change was sent meanwhile: a plain failure would be tried again.
+    pub(crate) fn after_a_write(self) -> Self {
+        match self {
+            Self::Instance(_) | Self::TimedOut | Self::AnswerTooLarge | Self::TicketLeftOpen => {
+                Self::WriteOutcomeUnknown
+            }
+            Self::BadHost
+            | Self::BadFraming
+            | Self::BodyTooLarge
+            | Self::BodyTooSlow
+            | Self::BodyBroken
+            | Self::Busy
+            | Self::OutcomeLost
+            | Self::WriteOutcomeUnknown
+            | Self::MethodNotAllowed
+            | Self::NotFound => self,
         }
     }
 
@@ -121,12 +155,13 @@ impl Refusal {
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         match self {
             Self::Busy | Self::Instance(Failed::NoMemory) => {
                 headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
             }
             // What is left of the request is not read, so the connection cannot go on.
-            Self::BadHost | Self::BodyTooLarge | Self::BodyTooSlow | Self::BodyBroken => {
+            Self::BadHost | Self::BadFraming | Self::BodyTooLarge | Self::BodyTooSlow | Self::BodyBroken => {
                 headers.insert(CONNECTION, HeaderValue::from_static("close"));
             }
             Self::MethodNotAllowed => {
@@ -137,6 +172,7 @@ impl Refusal {
             | Self::AnswerTooLarge
             | Self::TicketLeftOpen
             | Self::OutcomeLost
+            | Self::WriteOutcomeUnknown
             | Self::NotFound => {}
         }
         response

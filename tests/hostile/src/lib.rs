@@ -90,6 +90,16 @@ impl bindings::exports::wasi::http::incoming_handler::Guest for Hostile {
             "/dots" => say(out, &call(&presented, get("/repos/{owner}/{repo}", &["..", "admin"]))),
             "/sudo" => say(out, &call(&presented, sudo())),
             "/write-then-trap" => write_then_trap(&presented),
+            "/write-on-a-read-ticket" => {
+                let write = post("/repos/{owner}/{repo}/issues", &["alice", "demo"]);
+                say(out, &call_on(&ticket(&presented), write))
+            }
+            "/write-elsewhere" => {
+                say(out, &call(&presented, post("/repos/{owner}/{repo}/issues", &["alice", "private"])))
+            }
+            "/many-calls" => say(out, &many_calls(&presented)),
+            "/read-after-close" => say(out, &read_after_close(&presented)),
+            "/stream-early" => stream_early(&presented, out),
             "/slow-write" => say(out, &slow_write(&presented)),
             "/remember" => say(out, &memory::remember()),
             "/recall" => say(out, &memory::recall()),
@@ -208,6 +218,41 @@ fn close_twice(presented: &str) -> String {
     format!("{:?}", ticket.close(&success()).is_err())
 }
 
+/// More requests on one ticket than its outcome line can tell.
+fn many_calls(presented: &str) -> String {
+    let ticket = ticket(presented);
+    let refused = (1..100).find_map(|count| {
+        let started = gitea::start(&ticket, &get("/repos/{owner}/{repo}", &["alice", "demo"]));
+        started.err().map(|failure| format!("{count}: {failure:?}"))
+    });
+    ticket.close(&success()).expect("closed");
+    refused.unwrap_or_else(|| "NEVER REFUSED".to_owned())
+}
+
+/// Starts a read, has the ticket closed as a success, and only then looks at what came.
+fn read_after_close(presented: &str) -> String {
+    let ticket = ticket(presented);
+    let exchange = gitea::start(&ticket, &get("/repos/{owner}/{repo}", &["alice", "demo"])).expect("started");
+    ticket.close(&success()).expect("closed");
+    match exchange.head().map(drop) {
+        Ok(()) => "READ".to_owned(),
+        Err(failure) => format!("{failure:?}"),
+    }
+}
+
+/// Streams a result as a comment, and one as an event, while its ticket is open.
+fn stream_early(presented: &str, out: ResponseOutparam) {
+    let ticket = ticket(presented);
+    let fields = Fields::new();
+    fields.append("content-type", b"text/event-stream").expect("a header");
+    respond(out, fields, |stream| {
+        let _ = stream.blocking_write_and_flush(b": progress follows\n\n");
+        let _ = stream.blocking_write_and_flush(b":SECRET-1 as a comment\n\n");
+        let _ = stream.blocking_write_and_flush(b"event: message\ndata: {\"result\":\"SECRET-2\"}\n\n");
+        let _ = ticket.close(&success());
+    });
+}
+
 /// Answers while its ticket is open, and keeps it open.
 fn left_open(presented: &str, out: ResponseOutparam) {
     let ticket = ticket(presented);
@@ -216,7 +261,7 @@ fn left_open(presented: &str, out: ResponseOutparam) {
 }
 
 fn write_then_trap(presented: &str) {
-    let ticket = ticket(presented);
+    let ticket = ticket_for(presented, Class::Write);
     let exchange =
         gitea::start(&ticket, &post("/repos/{owner}/{repo}/issues", &["alice", "demo"])).expect("started");
     let _ = exchange;
@@ -229,9 +274,13 @@ fn slow_write(presented: &str) -> String {
 }
 
 fn call(presented: &str, request: Request) -> String {
-    let ticket = ticket(presented);
+    let class = if request.method == Method::Get { Class::Read } else { Class::Write };
+    call_on(&ticket_for(presented, class), request)
+}
+
+fn call_on(ticket: &Ticket, request: Request) -> String {
     let answered =
-        gitea::start(&ticket, &request).and_then(|exchange| exchange.head().map(|head| head.status));
+        gitea::start(ticket, &request).and_then(|exchange| exchange.head().map(|head| head.status));
     let text = match answered {
         Ok(status) => format!("status {status}"),
         Err(failure) => format!("{failure:?}"),
@@ -255,16 +304,21 @@ fn told(result: Result<Caller, identity::Refusal>) -> String {
 }
 
 fn ticket(presented: &str) -> Ticket {
+    ticket_for(presented, Class::Read)
+}
+
+/// A ticket for alice/demo.
+fn ticket_for(presented: &str, class: Class) -> Ticket {
     let caller = identity::authenticate(presented).expect("the test sends a good key");
-    audit::intent(&caller, &event()).expect("the trail is writable")
+    audit::intent(&caller, &Event { class, ..event() }).expect("the trail is writable")
 }
 
 fn event() -> Event {
     Event {
         tool: "hostile".to_owned(),
         class: Class::Read,
-        owner: None,
-        repo: None,
+        owner: Some("alice".to_owned()),
+        repo: Some("demo".to_owned()),
         paths: Vec::new(),
         ref_: None,
         arguments: Vec::new(),

@@ -1,0 +1,249 @@
+//! Tickets as the host sees them: what one tool call may do, what it did, and its outcome line.
+//!
+//! The guest says what a call is for; what is sent on its ticket must fit that, and is noted here as it was sent.
+//! A ticket that is dropped open is closed as `aborted` by a task of its own, which also waits for a write that is
+//! still on its way. No outcome is given up: one that cannot be written at once is left with the trail.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde_json::{Map, Value, json};
+use tokio::sync::watch;
+
+use crate::audit::{Entry, Event};
+use crate::ports::telemetry::cut;
+use crate::shared::Shared;
+
+/// Most requests to Gitea on one ticket: more would not fit into its outcome line.
+const MAX_CALLS: usize = 32;
+/// Longest template and path kept of one request, in bytes.
+const MAX_TEMPLATE: usize = 80;
+const MAX_PATH: usize = 100;
+
+/// The tickets of one request, as the host sees them from outside the sandbox.
+#[derive(Default)]
+pub(crate) struct Tickets {
+    open: AtomicUsize,
+    /// A guest left one open. Never unset: the line that closes it must not let the answer go after all.
+    left: AtomicBool,
+    /// An outcome could not be written.
+    lost: AtomicBool,
+    /// A change was sent to Gitea.
+    wrote: AtomicBool,
+}
+
+impl Tickets {
+    /// One more is about to be open.
+    pub(crate) fn opened(&self) {
+        self.open.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// One is closed, or never was opened.
+    pub(crate) fn closed(&self) {
+        self.open.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    /// Whether the guest closed every ticket and each has its durable outcome.
+    pub(crate) fn all_closed(&self) -> bool {
+        self.open.load(Ordering::Acquire) == 0 && !self.left.load(Ordering::Acquire)
+    }
+
+    /// Whether an outcome is missing because the trail could not take it.
+    pub(crate) fn outcome_lost(&self) -> bool {
+        self.lost.load(Ordering::Acquire)
+    }
+
+    /// Whether a change was sent, so that whoever gets no answer must be told.
+    pub(crate) fn wrote(&self) -> bool {
+        self.wrote.load(Ordering::Acquire)
+    }
+}
+
+/// What the intent line says of a call, and so what its ticket is good for.
+pub(crate) struct Purpose {
+    /// Whether changes may be sent.
+    pub(crate) writes: bool,
+    /// The repository that is named, if one is.
+    pub(crate) repository: Option<(String, String)>,
+}
+
+/// Why a request does not fit its ticket.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unfit {
+    /// A change on the ticket of a read.
+    #[error("the ticket is for a read, and this is a change")]
+    ReadOnly,
+    /// A change to another repository than the intent names.
+    #[error("the change is to another repository than the intent names")]
+    OtherRepository,
+    /// The ticket is used up.
+    #[error("a tool call may send at most {MAX_CALLS} requests")]
+    UsedUp,
+}
+
+/// One request sent to Gitea, as the outcome line tells it.
+struct Call {
+    method: &'static str,
+    template: String,
+    path: String,
+    status: Option<u16>,
+}
+
+/// One ticket: what is known of its tool call.
+pub(crate) struct Record {
+    /// Joins the audit lines, the answer and the requests to Gitea.
+    pub(crate) id: String,
+    shared: Arc<Shared>,
+    tickets: Arc<Tickets>,
+    common: Map<String, Value>,
+    purpose: Purpose,
+    open: AtomicBool,
+    calls: Mutex<Vec<Call>>,
+    /// Writes on their way.
+    writes: watch::Sender<usize>,
+}
+
+impl Record {
+    /// The record of a call whose intent is durable. `common` is what all its lines hold.
+    pub(crate) fn new(
+        id: String,
+        shared: Arc<Shared>,
+        tickets: Arc<Tickets>,
+        common: Map<String, Value>,
+        purpose: Purpose,
+    ) -> Self {
+        let (open, calls, writes) = (AtomicBool::new(true), Mutex::default(), watch::Sender::new(0));
+        Self { id, shared, tickets, common, purpose, open, calls, writes }
+    }
+
+    /// Whether Gitea may still be called on this ticket.
+    pub(crate) fn is_open(&self) -> bool {
+        self.open.load(Ordering::Acquire)
+    }
+
+    /// Note a request that is about to be sent, `path` being its target without the query; its place takes the
+    /// status later.
+    ///
+    /// # Errors
+    /// It is not what the ticket is for.
+    pub(crate) fn call(&self, method: &'static str, template: &str, path: &str) -> Result<usize, Unfit> {
+        if method != "GET" {
+            self.fits(path)?;
+            self.tickets.wrote.store(true, Ordering::Release);
+        }
+        let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        if calls.len() >= MAX_CALLS {
+            return Err(Unfit::UsedUp);
+        }
+        let (template, path) = (cut(template, MAX_TEMPLATE).to_owned(), cut(path, MAX_PATH).to_owned());
+        calls.push(Call { method, template, path, status: None });
+        Ok(calls.len().saturating_sub(1))
+    }
+
+    /// A change must be announced, and go to the repository that was announced.
+    fn fits(&self, path: &str) -> Result<(), Unfit> {
+        if !self.purpose.writes {
+            return Err(Unfit::ReadOnly);
+        }
+        let mut segments = path.split('/').skip(1);
+        let target = (segments.next(), segments.next(), segments.next());
+        match (&self.purpose.repository, target) {
+            (Some((owner, repo)), (Some("repos"), Some(to), Some(named)))
+                if owner.eq_ignore_ascii_case(to) && repo.eq_ignore_ascii_case(named) =>
+            {
+                Ok(())
+            }
+            _ => Err(Unfit::OtherRepository),
+        }
+    }
+
+    /// Gitea answered the request in this place.
+    pub(crate) fn answered(&self, place: usize, status: u16) {
+        let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(call) = calls.get_mut(place) {
+            call.status = Some(status);
+        }
+    }
+
+    /// Hold this while a write is on its way; the outcome waits for it.
+    pub(crate) fn write_under_way(self: &Arc<Self>) -> WriteUnderWay {
+        self.writes.send_modify(|count| *count = count.saturating_add(1));
+        WriteUnderWay(self.clone())
+    }
+
+    /// Close it for the guest; `false` if it was closed before.
+    pub(crate) fn shut(&self) -> bool {
+        self.open.swap(false, Ordering::AcqRel)
+    }
+
+    /// Write the outcome line, once. Runs in a task of its own, so that a request that is cut off meanwhile
+    /// cannot lose the line.
+    ///
+    /// # Errors
+    /// The trail cannot take it now; it is left there, marked as late.
+    pub(crate) async fn finish(
+        self: Arc<Self>,
+        status: &'static str,
+        reason: Option<String>,
+    ) -> Result<(), String> {
+        let mut writes = self.writes.subscribe();
+        // The sender is in `self`, so this ends only when the count is zero; each write is bounded in time.
+        let _ = writes.wait_for(|count| *count == 0).await;
+        let mut members = self.common.clone();
+        members.insert("status".into(), status.into());
+        if let Some(reason) = reason {
+            members.insert("reason".into(), cut(&reason, 128).into());
+        }
+        members.insert("calls".into(), self.calls_json());
+        let entry = Entry { event: Event::ToolInvocation, members: members.clone() };
+        let Err(error) = self.shared.trail.append(entry).await else {
+            self.tickets.closed();
+            return Ok(());
+        };
+        self.tickets.lost.store(true, Ordering::Release);
+        tracing::error!(event = "audit_outcome_late", ticket = %self.id, status, %error);
+        members.insert("late".into(), true.into());
+        self.shared.trail.push(Entry { event: Event::ToolInvocation, members });
+        Err(error.to_string())
+    }
+
+    fn calls_json(&self) -> Value {
+        let calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        let told = |call: &Call| json!({"method": call.method, "template": call.template, "path": call.path, "status": call.status});
+        calls.iter().map(told).collect()
+    }
+
+    /// Close from outside the guest.
+    fn abort(self: Arc<Self>) {
+        if self.shut() {
+            self.tickets.left.store(true, Ordering::Release);
+            let guard = self.shared.pending.guard();
+            let runtime = self.shared.runtime.clone();
+            runtime.spawn(async move {
+                let _ = self.finish("aborted", None).await;
+                drop(guard);
+            });
+        }
+    }
+}
+
+/// A write on its way to Gitea.
+pub(crate) struct WriteUnderWay(Arc<Record>);
+
+impl Drop for WriteUnderWay {
+    fn drop(&mut self) {
+        self.0.writes.send_modify(|count| *count = count.saturating_sub(1));
+    }
+}
+
+/// What a guest holds. Dropped open, it closes as aborted.
+#[expect(unreachable_pub, reason = "the generated bindings re-export it")]
+pub struct Ticket {
+    pub(crate) record: Arc<Record>,
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.record.clone().abort();
+    }
+}
