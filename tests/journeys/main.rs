@@ -11,6 +11,7 @@ mod masking;
 mod place;
 mod policy;
 mod real;
+mod refs;
 mod repositories;
 mod runner;
 mod stand;
