@@ -107,6 +107,16 @@ async fn resolves_refs_by_the_rules_of_each_route() {
     );
     assert_eq!(commits("nosuch").await.status, 404);
     assert_eq!(get(&forge, ALICE_TOKEN, "/repos/alice/empty/commits").await.status, 409);
+    let top = get(&forge, ALICE_TOKEN, "/repos/alice/demo/git/trees/main").await.json();
+    for path in ["src", "README.md"] {
+        let rows = top["tree"].as_array().expect("entries");
+        let entry = rows.iter().find(|row| row["path"] == path).expect("an entry");
+        let id = entry["sha"].as_str().expect("an id");
+        assert_eq!(commits(id).await.status, 404, "{path} is no commit");
+        assert_eq!(commits(&id[..10]).await.status, 404, "{path} is no commit by a short id either");
+        let at = get(&forge, ALICE_TOKEN, &format!("/repos/alice/demo/contents-ext/main.rs?ref={id}")).await;
+        assert_eq!(at.status, 404, "{path} is no commit to read files at");
+    }
     let contents = async |name: &str| {
         get(&forge, ALICE_TOKEN, &format!("/repos/alice/demo/contents-ext/src?ref={name}")).await.status
     };
