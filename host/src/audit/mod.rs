@@ -18,6 +18,7 @@ use tokio::sync::oneshot;
 
 mod fs;
 pub(crate) mod names;
+mod own;
 mod start;
 mod thread;
 mod writer;
@@ -148,7 +149,8 @@ impl Trail {
             reported: AtomicU64::new(0),
         });
         let (queue, receiver) = sync_channel(QUEUE);
-        let worker = Worker { writer, queue: receiver, shared: Arc::clone(&shared), held: VecDeque::new() };
+        let worker =
+            Worker { writer, queue: receiver, shared: Arc::clone(&shared), waiting: VecDeque::new() };
         let thread = std::thread::Builder::new().name("audit".to_owned()).spawn(move || worker.run());
         let thread = thread.map_err(|source| OpenError::Unwritable { path: opening.path, source })?;
         Ok(Self { queue, shared, thread: Arc::new(Mutex::new(Some(thread))) })
@@ -156,8 +158,9 @@ impl Trail {
 
     /// Make an entry durable. It is on disk when this returns its number; that takes at most 2 seconds.
     ///
-    /// An entry that was refused for the deadline may still be written; then it stands in the log as an intent
-    /// without an outcome, which is what it was.
+    /// Entries are written in the order in which they came, those of [`Self::push`] among them. An entry whose
+    /// caller no longer waits is left out, so that what was refused is not done late; only one that is on its
+    /// way to the disk at that moment may still come there.
     ///
     /// # Errors
     /// Whenever it is not known to be on disk.
@@ -174,7 +177,7 @@ impl Trail {
         }
     }
 
-    /// Have an entry written with the next batch. Where it cannot be kept, that is counted and logged, and a
+    /// Have an entry written with the next batch, after everything that came before it. Where it cannot be kept, that is counted and logged, and a
     /// later line says how many were lost.
     pub(crate) fn push(&self, entry: Entry) {
         if self.send(Message::Push(entry)).is_err() {

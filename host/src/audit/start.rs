@@ -11,7 +11,8 @@ use serde_json::json;
 
 use super::fs::{LockError, LogFile, LogFs, Tail};
 use super::names::{ClosedName, Place};
-use super::writer::{Active, Bounds, Found, Need, Previous, Writer, object};
+use super::own::Previous;
+use super::writer::{Active, Bounds, Found, Need, Writer, object};
 use super::{Entry, Opening};
 
 /// How many copies of cut-off bytes may lie beside the log for the same line.
@@ -111,8 +112,9 @@ pub(super) fn start(opening: &Opening, world: World) -> Result<Writer, OpenError
             None => None,
         },
         previous: before.map(|(closed, _)| Previous { name: closed.name, reason: "recovery" }),
+        tickets,
     };
-    let entries = opening_lines(opening, &found, torn, tickets);
+    let entries = opening_lines(opening, &found, torn);
     let path = place.active.clone();
     let mut writer = Writer::new(fs, clock, place, bounds, found, lock);
     for chunk in entries.chunks(CHUNK) {
@@ -233,7 +235,7 @@ fn active(
     })
 }
 
-fn opening_lines(opening: &Opening, found: &Found, torn: Option<Torn>, tickets: Tickets) -> Vec<Entry> {
+fn opening_lines(opening: &Opening, found: &Found, torn: Option<Torn>) -> Vec<Entry> {
     let mut entries = vec![Entry {
         event: Event::LogOpen,
         members: object(json!({
@@ -253,9 +255,10 @@ fn opening_lines(opening: &Opening, found: &Found, torn: Option<Torn>, tickets: 
             })),
         });
     }
-    entries.extend(tickets.into_open().map(|open| Entry {
-        event: Event::OutcomeUnknown,
-        members: object(json!({"ticket": open.ticket, "intent_seq": open.seq, "tool": open.tool})),
-    }));
+    let unknown = |members| Entry { event: Event::OutcomeUnknown, members: object(members) };
+    entries.extend(found.tickets.named().into_iter().map(|open| unknown(open.json())));
+    if found.tickets.unnamed() > 0 {
+        entries.push(unknown(json!({"count": found.tickets.unnamed()})));
+    }
     entries
 }

@@ -14,6 +14,7 @@ use super::{Entry, Event, OpenError, Opening};
 
 mod faults;
 mod foreign;
+mod open;
 mod sim;
 mod trail;
 

@@ -27,12 +27,19 @@ pub(super) enum Message {
     Close,
 }
 
+/// An entry and who waits for it; nobody where it was pushed.
+pub(super) struct Waiting {
+    entry: Entry,
+    ack: Option<Ack>,
+}
+
 pub(super) struct Worker {
     pub(super) writer: Writer,
     pub(super) queue: Receiver<Message>,
     pub(super) shared: Arc<Shared>,
-    /// Pushed entries of batches that failed, kept for the next.
-    pub(super) held: VecDeque<Entry>,
+    /// What is to be written, in the order in which it came. Pushed entries stay in their place when a batch
+    /// fails.
+    pub(super) waiting: VecDeque<Waiting>,
 }
 
 impl Worker {
@@ -42,44 +49,40 @@ impl Worker {
         // it, so that everybody who waits is told at once.
         let _gone = Gone(Arc::clone(&self.shared));
         loop {
-            let (mut entries, mut acks, mut closing) = (Vec::new(), Vec::new(), false);
-            match self.wait() {
-                Ok(message) => closing |= self.take(message, &mut entries, &mut acks),
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => closing = true,
-            }
-            while !closing && entries.len() + self.held.len() < BATCH {
+            let mut closing = match self.wait() {
+                Ok(message) => self.take(message),
+                Err(RecvTimeoutError::Timeout) => false,
+                Err(RecvTimeoutError::Disconnected) => true,
+            };
+            while !closing && self.waiting.len() < BATCH {
                 match self.queue.try_recv() {
-                    Ok(message) => closing |= self.take(message, &mut entries, &mut acks),
+                    Ok(message) => closing = self.take(message),
                     Err(_) => break,
                 }
             }
-            self.commit(entries, acks);
             if closing {
                 return self.close();
             }
+            self.commit();
         }
     }
 
     fn wait(&self) -> Result<Message, RecvTimeoutError> {
-        match (self.shared.writable.load(Ordering::Acquire), self.held.is_empty()) {
+        match (self.shared.writable.load(Ordering::Acquire), self.waiting.is_empty()) {
             (true, true) => self.queue.recv().or(Err(RecvTimeoutError::Disconnected)),
             (true, false) => self.queue.recv_timeout(Duration::ZERO),
             (false, _) => self.queue.recv_timeout(RETRY),
         }
     }
 
-    /// Add a message to the batch; true where it asks to stop.
-    fn take(&mut self, message: Message, entries: &mut Vec<Entry>, acks: &mut Vec<(usize, Ack)>) -> bool {
+    /// Put a message behind what is waiting; true where it asks to stop.
+    fn take(&mut self, message: Message) -> bool {
         match message {
             Message::Close => return true,
-            Message::Append(entry, ack) => {
-                acks.push((entries.len(), ack));
-                entries.push(entry);
-            }
+            Message::Append(entry, ack) => self.waiting.push_back(Waiting { entry, ack: Some(ack) }),
             Message::Push(entry) => {
-                if self.held.len() < QUEUE {
-                    self.held.push_back(entry);
+                if self.waiting.len() < QUEUE {
+                    self.waiting.push_back(Waiting { entry, ack: None });
                 } else {
                     self.shared.lost.fetch_add(1, Ordering::AcqRel);
                 }
@@ -89,32 +92,48 @@ impl Worker {
         false
     }
 
-    /// Write one batch: what was held and pushed first, then what is waited for.
-    fn commit(&mut self, mut entries: Vec<Entry>, acks: Vec<(usize, Ack)>) {
-        let pushed = self.held.len().min(BATCH);
-        let mut batch: Vec<Entry> = self.held.drain(..pushed).collect();
-        batch.append(&mut entries);
+    /// The first of what is waiting, without those whose callers have gone: they were told that their entry
+    /// was not recorded, and act on that.
+    fn batch(&mut self) -> (Vec<Entry>, Vec<Option<Ack>>) {
+        let (mut entries, mut acks) = (Vec::new(), Vec::new());
+        while entries.len() < BATCH {
+            let Some(Waiting { entry, ack }) = self.waiting.pop_front() else { break };
+            if !ack.as_ref().is_some_and(Ack::is_closed) {
+                entries.push(entry);
+                acks.push(ack);
+            }
+        }
+        (entries, acks)
+    }
+
+    /// Write one batch, in the order in which its entries came.
+    fn commit(&mut self) {
+        let (entries, acks) = self.batch();
         let lost = self.shared.lost.load(Ordering::Acquire);
         let reported = self.shared.reported.load(Ordering::Acquire);
-        let done = self.writer.commit(&batch, lost.saturating_sub(reported));
+        let done = self.writer.commit(&entries, lost.saturating_sub(reported));
         self.publish(&done);
         match done {
             Ok(first) => {
                 self.shared.reported.store(lost, Ordering::Release);
-                for (index, ack) in acks {
-                    let place = u64::try_from(pushed + index).unwrap_or(u64::MAX);
+                for (seq, ack) in (first..).zip(acks) {
                     // Whoever gave up waiting has been answered by their deadline.
-                    let _ = ack.send(Ok(Appended { seq: first.saturating_add(place) }));
+                    let _ = ack.map(|ack| ack.send(Ok(Appended { seq })));
                 }
             }
-            Err(failure) => {
-                for entry in batch.into_iter().take(pushed).rev() {
-                    self.held.push_front(entry);
-                }
-                let unavailable = Unavailable::new(failure.to_string());
-                for (_, ack) in acks {
-                    let _ = ack.send(Err(unavailable.clone()));
-                }
+            Err(failure) => self.refuse(entries, acks, &failure),
+        }
+    }
+
+    /// Refuse everybody who waits, also those behind the batch that failed, and keep what was pushed.
+    fn refuse(&mut self, entries: Vec<Entry>, acks: Vec<Option<Ack>>, failure: &Failure) {
+        let unavailable = Unavailable::new(failure.to_string());
+        let failed = entries.into_iter().zip(acks).map(|(entry, ack)| Waiting { entry, ack });
+        let later = std::mem::take(&mut self.waiting);
+        for Waiting { entry, ack } in failed.chain(later) {
+            match ack {
+                Some(ack) => drop(ack.send(Err(unavailable.clone()))),
+                None => self.waiting.push_back(Waiting { entry, ack: None }),
             }
         }
     }
@@ -138,26 +157,27 @@ impl Worker {
         }
     }
 
-    /// Write what is still waiting and the line that says that this was a stop in good order.
+    /// Write what is still waiting and, after all of it, the line that says that this was a stop in good
+    /// order. A batch that fails is tried once more: a file that could not be synced is replaced by then.
     fn close(mut self) {
-        let mut rest: Vec<Message> = self.queue.try_iter().collect();
-        while !rest.is_empty() || !self.held.is_empty() {
-            let (mut entries, mut acks) = (Vec::new(), Vec::new());
-            let more = rest.split_off(rest.len().min(BATCH));
-            for message in std::mem::replace(&mut rest, more) {
-                self.take(message, &mut entries, &mut acks);
+        let entry = Entry { event: Event::LogClose, members: serde_json::Map::new() };
+        let (mut last, mut failed) = (Some(Waiting { entry, ack: None }), 0);
+        while failed < 2 {
+            while last.is_some() && self.waiting.len() < BATCH {
+                match self.queue.try_recv() {
+                    Ok(message) => drop(self.take(message)),
+                    Err(_) => break,
+                }
             }
-            self.commit(entries, acks);
-            if !self.shared.writable.load(Ordering::Acquire) && rest.is_empty() {
-                break;
+            if self.waiting.is_empty() {
+                let Some(last) = last.take() else { return };
+                self.waiting.push_back(last);
             }
+            self.commit();
+            failed = if self.shared.writable.load(Ordering::Acquire) { 0 } else { failed + 1 };
         }
-        let last = Entry { event: Event::LogClose, members: serde_json::Map::new() };
-        let lost = self.held.len();
-        self.commit(vec![last], Vec::new());
-        if !self.held.is_empty() {
-            tracing::error!(lost, "the audit log was closed with entries that could not be written");
-        }
+        let lost = self.waiting.len();
+        tracing::error!(lost, "the audit log was closed with entries that could not be written");
     }
 }
 

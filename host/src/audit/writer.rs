@@ -4,13 +4,14 @@
 use std::io;
 use std::sync::Arc;
 
-use aegis_custody::audit::{Chain, Event};
+use aegis_custody::audit::{Chain, Event, Tickets};
 use aegis_custody::{Clock, Timestamp};
 use serde_json::{Map, Value, json};
 
 use super::Entry;
 use super::fs::{LogFile, LogFs};
 use super::names::Place;
+use super::own::{Outage, Previous};
 
 /// When a segment is closed.
 #[derive(Clone, Copy, Debug)]
@@ -74,19 +75,6 @@ pub(super) struct Active {
     pub(super) need: Need,
 }
 
-/// The segment before the one that comes next, for its `segment_open`.
-pub(super) struct Previous {
-    pub(super) name: String,
-    pub(super) reason: &'static str,
-}
-
-struct Outage {
-    since: Timestamp,
-    error: String,
-    full: bool,
-    attempts: u64,
-}
-
 /// The log's single writer.
 pub(super) struct Writer {
     pub(super) fs: Arc<dyn LogFs>,
@@ -104,7 +92,9 @@ pub(super) struct Writer {
     pub(super) previous: Option<Previous>,
     /// Names in the directory changed since it was last synced.
     pub(super) dir_dirty: bool,
-    outage: Option<Outage>,
+    pub(super) outage: Option<Outage>,
+    /// What the acknowledged lines leave open.
+    pub(super) tickets: Tickets,
     pub(super) syncs: u64,
     pub(super) lines: u64,
     /// Held for as long as the log is open.
@@ -119,6 +109,7 @@ pub(super) struct Found {
     pub(super) last_ts: Timestamp,
     pub(super) active: Option<Active>,
     pub(super) previous: Option<Previous>,
+    pub(super) tickets: Tickets,
 }
 
 impl Writer {
@@ -130,7 +121,7 @@ impl Writer {
         found: Found,
         lock: Box<dyn Send>,
     ) -> Self {
-        let Found { log_id, number, chain, last_ts, active, previous } = found;
+        let Found { log_id, number, chain, last_ts, active, previous, tickets } = found;
         Self {
             fs,
             clock,
@@ -144,6 +135,7 @@ impl Writer {
             previous,
             dir_dirty: true,
             outage: None,
+            tickets,
             syncs: 0,
             lines: 0,
             _lock: lock,
@@ -309,39 +301,10 @@ impl Writer {
         if !bytes.is_empty() {
             self.append(&bytes, chain, lines, now)?;
         }
+        for (seq, entry) in (first..).zip(entries) {
+            self.tickets.record(seq, entry.event, &entry.members);
+        }
         Ok(first)
-    }
-
-    /// The lines that the log itself has to say before the next entries.
-    fn own_lines(&self, now: Timestamp, fresh: bool, lost: u64) -> Vec<(Event, Map<String, Value>)> {
-        let mut own = Vec::new();
-        if let (true, Some(previous)) = (fresh, &self.previous) {
-            own.push((
-                Event::SegmentOpen,
-                object(json!({
-                    "log_id": self.log_id, "number": self.number, "previous": previous.name,
-                    "last_seq": self.chain.last_seq(), "reason": previous.reason,
-                })),
-            ));
-        }
-        if now < self.last_ts {
-            let members = json!({"before": self.last_ts.to_string(), "after": now.to_string()});
-            own.push((Event::ClockStep, object(members)));
-        }
-        if let Some(outage) = &self.outage {
-            let event = if outage.full { Event::AuditDiskFull } else { Event::Recovery };
-            own.push((
-                event,
-                object(json!({
-                    "cause": "write_failed", "error": outage.error,
-                    "since": outage.since.to_string(), "attempts": outage.attempts,
-                })),
-            ));
-        }
-        if lost > 0 {
-            own.push((Event::LinesLost, object(json!({"count": lost}))));
-        }
-        own
     }
 
     /// Append lines and make them durable; only then do they count.

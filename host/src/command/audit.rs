@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::{BufReader, Write as _};
 use std::path::{Path, PathBuf};
 
-use aegis_custody::audit::{End, EntryHash, Mark, Segment, Verifier};
+use aegis_custody::audit::{End, EntryHash, Event, Mark, OpenTicket, Segment, Tickets, Verifier};
 use serde_json::{Value, json};
 
 use crate::audit::names::Place;
@@ -18,6 +18,9 @@ const TORN: u8 = 3;
 
 /// Name of the active file where a directory is given.
 const ACTIVE: &str = "audit.log";
+
+/// How many of the calls without an outcome are named.
+const NAMED: usize = 5;
 
 /// Verify the file or directory at `path`, print what was found, and return the exit code: 0 valid, 1 damaged,
 /// 2 not readable, 3 valid with a torn tail that was never acknowledged.
@@ -50,24 +53,34 @@ struct Report {
     parts: Vec<Part>,
     log_id: Option<String>,
     problem: Option<Problem>,
+    /// What the log leaves open at its end; none where the lines that tell were not given or not read.
+    open: Option<Tickets>,
 }
 
 impl Report {
     fn of(path: &Path) -> Self {
         let mut report = Self::default();
         match files(path) {
-            Ok(files) => report.check(files),
+            Ok(files) => {
+                // A closed segment by itself does not tell: outcomes may stand in the next one.
+                let to_the_end = path.is_dir() || files.iter().any(|(_, named)| named.is_none());
+                let tickets = report.check(files);
+                let told = report.problem.is_none() && (to_the_end || report.stopped());
+                report.open = told.then_some(tickets);
+            }
             Err(problem) => report.problem = Some(problem),
         }
         report
     }
 
-    fn check(&mut self, files: Vec<Listed>) {
-        let mut verifier = Verifier::default();
+    /// Verify the files in order and return what they leave open.
+    fn check(&mut self, files: Vec<Listed>) -> Tickets {
+        let (mut verifier, mut tickets) = (Verifier::default(), Tickets::default());
         for (path, named) in files {
             let last_seq = named.map(|(_, last)| last);
             let done = File::open(&path).and_then(|file| {
-                verifier.segment(&mut BufReader::with_capacity(1 << 20, file), last_seq, &mut |_| ())
+                let mut reader = BufReader::with_capacity(1 << 20, file);
+                verifier.segment(&mut reader, last_seq, &mut |line| tickets.observe(line))
             });
             self.problem = match &done {
                 Err(error) => Some(unreadable(&path, error)),
@@ -79,6 +92,12 @@ impl Report {
             }
         }
         self.log_id = verifier.log_id().map(str::to_owned);
+        tickets
+    }
+
+    /// Whether the last line says that the server stopped in good order.
+    fn stopped(&self) -> bool {
+        self.last().and_then(|mark| mark.event) == Some(Event::LogClose)
     }
 
     fn code(&self) -> u8 {
@@ -150,11 +169,30 @@ impl Report {
         if let Some(first) = self.first().filter(|mark| mark.seq > 1) {
             let _ = writeln!(out, "note       begins at seq {}: earlier segments were not given", first.seq);
         }
+        if let Some(open) = self.open.as_ref().filter(|open| open.count() > 0) {
+            let _ = writeln!(out, "note       {}", self.left_open(open));
+        }
         let _ = writeln!(
             out,
             "note       whether lines were cut off at the end can be told only by comparing the last hash with one kept elsewhere"
         );
         out
+    }
+
+    fn left_open(&self, open: &Tickets) -> String {
+        let named = open.named();
+        let mut ids: Vec<&str> = named.iter().take(NAMED).map(|open| open.ticket.as_str()).collect();
+        if open.count() > u64::try_from(ids.len()).unwrap_or(u64::MAX) {
+            ids.push("...");
+        }
+        let why = if self.stopped() {
+            "though the server stopped in good order"
+        } else {
+            "while the server runs, calls under way are among them"
+        };
+        // The ids come from a file that anybody may have written: nothing in them reaches the terminal raw.
+        let ids = ids.join(", ").escape_debug().to_string();
+        format!("tool calls without an outcome: {}, {why}; tickets {ids}", open.count())
     }
 
     fn json(&self) -> Value {
@@ -180,6 +218,10 @@ impl Report {
             "first": mark(self.first()),
             "last": mark(self.last()),
             "clock_steps_back": self.steps_back(),
+            "without_outcome": self.open.as_ref().map(|open| json!({
+                "count": open.count(),
+                "first": open.named().into_iter().take(NAMED).map(OpenTicket::json).collect::<Vec<_>>(),
+            })),
         })
     }
 }

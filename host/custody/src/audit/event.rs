@@ -19,6 +19,8 @@ pub enum Event {
     SegmentClose,
     /// First line of every segment but the first.
     SegmentOpen,
+    /// More of the open tickets that `segment_open` begins to name; follows it at once.
+    OpenTickets,
     /// The wall clock went backwards since the line before.
     ClockStep,
     /// Writing works again after the volume was full.
@@ -31,7 +33,7 @@ pub enum Event {
 
 impl Event {
     /// Every event, in the order of the documentation.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::ToolInvocation,
         Self::AccessDenied,
         Self::SecurityEvent,
@@ -40,6 +42,7 @@ impl Event {
         Self::Recovery,
         Self::SegmentClose,
         Self::SegmentOpen,
+        Self::OpenTickets,
         Self::ClockStep,
         Self::AuditDiskFull,
         Self::LinesLost,
@@ -58,6 +61,7 @@ impl Event {
             Self::Recovery => "recovery",
             Self::SegmentClose => "segment_close",
             Self::SegmentOpen => "segment_open",
+            Self::OpenTickets => "open_tickets",
             Self::ClockStep => "clock_step",
             Self::AuditDiskFull => "audit_disk_full",
             Self::LinesLost => "lines_lost",

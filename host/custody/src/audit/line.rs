@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use serde_json::Value;
+
 use super::chain::TAIL;
 use super::{EntryHash, Event, FORMAT, MAX_LINE, scan};
 use crate::Timestamp;
@@ -147,6 +149,12 @@ impl<'a> Line<'a> {
     #[must_use]
     pub fn number(&self, name: &str) -> Option<u64> {
         self.raw(name)?.parse().ok()
+    }
+
+    /// A member of any kind.
+    #[must_use]
+    pub fn value(&self, name: &str) -> Option<Value> {
+        serde_json::from_str(self.raw(name)?).ok()
     }
 
     fn raw(&self, name: &str) -> Option<&'a str> {

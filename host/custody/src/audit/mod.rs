@@ -23,7 +23,7 @@ pub use event::Event;
 pub use hash::EntryHash;
 pub use line::{Fault, Line};
 pub use text::HIDDEN;
-pub use tickets::{OpenTicket, Tickets};
+pub use tickets::{CARRIED, OpenTicket, Tickets};
 pub use verify::{End, Mark, Segment, Verifier};
 
 /// The format version that every line states in `v`.

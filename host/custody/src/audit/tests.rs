@@ -2,13 +2,12 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{
-    Chain, End, EntryHash, Event, Fault, HIDDEN, Line, MAX_LINE, MAX_STRING, Segment, Tickets, Verifier,
-};
+use super::{Chain, End, EntryHash, Event, Fault, HIDDEN, Line, MAX_LINE, MAX_STRING, Segment, Verifier};
 use crate::Timestamp;
 
 mod document;
 mod tamper;
+mod tickets;
 
 const LOG_ID: &str = "00112233445566778899aabbccddeeff";
 
@@ -182,26 +181,4 @@ fn a_clock_that_steps_back_is_counted_and_not_a_fault() {
     chain.seal(&mut bytes, at(-10), Event::ClockStep, &Map::new());
     let segment = verify(&bytes);
     assert_eq!((segment.end, segment.steps_back), (End::Whole, 1));
-}
-
-#[test]
-fn tickets_stay_open_until_an_outcome_or_the_word_that_it_is_unknown() {
-    let (mut chain, mut bytes) = (Chain::EMPTY, Vec::new());
-    chain.seal(&mut bytes, at(0), Event::LogOpen, &open());
-    for (event, ticket, status) in [
-        (Event::ToolInvocation, "a", "pending"),
-        (Event::ToolInvocation, "b", "pending"),
-        (Event::ToolInvocation, "c", "pending"),
-        (Event::ToolInvocation, "a", "success"),
-        (Event::OutcomeUnknown, "b", ""),
-        (Event::AccessDenied, "c", "denied"),
-    ] {
-        let entry = members(json!({"ticket": ticket, "status": status, "tool": "get_issue"}));
-        chain.seal(&mut bytes, at(0), event, &entry);
-    }
-    let mut tickets = Tickets::default();
-    Verifier::default().segment(&mut &bytes[..], None, &mut |line| tickets.observe(line)).unwrap();
-    let open: Vec<_> = tickets.into_open().collect();
-    assert_eq!(open.len(), 1);
-    assert_eq!((open[0].ticket.as_str(), open[0].seq, open[0].tool.as_deref()), ("c", 4, Some("get_issue")));
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 
 use super::sim::{Fault, Sim};
 use super::{
-    Bounds, Entry, Hand, LogFs, OpenError, Writer, call, clock, entry, events, open_writer, path, verified,
+    Bounds, Entry, Hand, LogFs, OpenError, Writer, clock, entry, events, open_writer, path, verified,
 };
 
 /// Small enough that the run rotates several times.
@@ -228,21 +228,6 @@ fn a_clock_that_steps_back_is_told_of() {
     assert_eq!(events(&lines), ["log_open", "clock_step", "security_event"]);
     assert_eq!(lines[1]["before"], lines[0]["ts"]);
     assert_eq!(lines[1]["after"], lines[1]["ts"]);
-}
-
-#[test]
-fn calls_without_an_outcome_are_told_of_once() {
-    let (sim, clock) = (Sim::default(), clock());
-    let mut writer = open(&sim, &clock).unwrap();
-    let calls = [call("a", "pending"), call("b", "pending"), call("a", "success")];
-    writer.commit(&calls, 0).unwrap();
-    drop(writer);
-    drop(open(&sim, &clock).unwrap());
-    drop(open(&sim, &clock).unwrap());
-    let lines = verified(&sim.log(&path()));
-    let unknown: Vec<_> = lines.iter().filter(|line| line["event"] == "outcome_unknown").collect();
-    assert_eq!(unknown.len(), 1);
-    assert_eq!((&unknown[0]["ticket"], &unknown[0]["intent_seq"]), (&"b".into(), &3.into()));
 }
 
 #[test]

@@ -1,15 +1,17 @@
 //! The queue and its thread: who is answered, when, and with what.
 
+use std::future::Future as _;
 use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Waker};
 
 use super::super::fs::{LockError, LogFile, LogFs, Stat};
-use super::super::{QUEUE, Trail};
+use super::super::{Appended, QUEUE, Trail, Unavailable};
 use super::sim::{Fault, Sim};
-use super::{Bounds, World, clock, dice, entry, events, opening, path, verified};
+use super::{Bounds, Entry, World, call, clock, dice, entry, events, opening, path, verified};
 
 fn open(fs: impl LogFs + 'static) -> Trail {
     let world = World { fs: Arc::new(fs), clock: clock(), random: dice(), bounds: Bounds::default() };
@@ -150,12 +152,129 @@ async fn nobody_waits_longer_than_the_deadline() {
     let disk = Gated::new();
     let trail = open(disk.clone());
     let gate = disk.shut();
-    let refused = trail.append(entry("slow")).await.unwrap_err();
-    assert!(refused.to_string().contains("2 seconds"), "{refused}");
+    let (slow, refused) = tokio::join!(trail.append(entry("slow")), async {
+        disk.entered();
+        trail.append(call("t", "pending")).await
+    });
+    assert!(slow.unwrap_err().to_string().contains("2 seconds"));
+    assert!(refused.unwrap_err().to_string().contains("2 seconds"));
+    // What a caller does whose intent was refused.
+    trail.push(call("t", "aborted"));
     drop(gate);
     trail.close();
+    // The one on its way to the disk came there. The other had not been begun, and is not done late.
     let lines = verified(&disk.sim.log(&path()));
-    assert_eq!(events(&lines), ["log_open", "security_event", "log_close"]);
+    assert_eq!(events(&lines), ["log_open", "security_event", "tool_invocation", "log_close"]);
+    assert_eq!((&lines[1]["reason"], &lines[2]["status"]), (&"slow".into(), &"aborted".into()));
+    assert_eq!(unknown(&disk.sim), 0);
+}
+
+/// How many calls a new start finds without an outcome.
+fn unknown(sim: &Sim) -> usize {
+    open(sim.clone()).close();
+    let lines = verified(&sim.log(&path()));
+    lines.iter().filter(|line| line["event"] == "outcome_unknown").count()
+}
+
+/// Send an entry to the trail now and wait for it later.
+fn sent(trail: &Trail, entry: Entry) -> tokio::task::JoinHandle<Result<Appended, Unavailable>> {
+    let mut append = Box::pin({
+        let trail = trail.clone();
+        async move { trail.append(entry).await }
+    });
+    assert!(append.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    tokio::spawn(append)
+}
+
+#[tokio::test]
+async fn lines_stand_in_the_order_in_which_they_were_sent() {
+    let disk = Gated::new();
+    let trail = open(disk.clone());
+    let gate = disk.shut();
+    trail.push(entry("first"));
+    disk.entered();
+    let intent = sent(&trail, call("t", "pending"));
+    trail.push(entry("between"));
+    let outcome = sent(&trail, call("t", "success"));
+    trail.push(entry("last"));
+    drop(gate);
+    assert_eq!(intent.await.unwrap().unwrap().seq, 3);
+    assert_eq!(outcome.await.unwrap().unwrap().seq, 5);
+    trail.close();
+    let lines = verified(&disk.sim.log(&path()));
+    let said: Vec<_> =
+        lines[1..6].iter().map(|line| line["reason"].as_str().or(line["status"].as_str())).collect();
+    assert_eq!(said, ["first", "pending", "between", "success", "last"].map(Some));
+    assert_eq!(unknown(&disk.sim), 0);
+}
+
+#[tokio::test]
+async fn an_intent_whose_caller_has_gone_is_not_written_late() {
+    let disk = Gated::new();
+    let trail = open(disk.clone());
+    let gate = disk.shut();
+    trail.push(entry("first"));
+    disk.entered();
+    let gone = sent(&trail, call("gone", "pending"));
+    let kept = sent(&trail, call("kept", "pending"));
+    gone.abort();
+    assert!(gone.await.unwrap_err().is_cancelled());
+    trail.push(call("gone", "aborted"));
+    drop(gate);
+    assert_eq!(kept.await.unwrap().unwrap().seq, 3);
+    trail.close();
+    let lines = verified(&disk.sim.log(&path()));
+    assert_eq!((&lines[2]["ticket"], &lines[2]["status"]), (&"kept".into(), &"pending".into()));
+    assert_eq!((&lines[3]["ticket"], &lines[3]["status"]), (&"gone".into(), &"aborted".into()));
+    assert_eq!(lines.len(), 5);
+    assert_eq!(unknown(&disk.sim), 1, "only the one that was acknowledged");
+}
+
+#[tokio::test]
+async fn what_was_pushed_before_and_during_an_outage_keeps_its_order() {
+    let sim = Sim::default();
+    let trail = open(sim.clone());
+    sim.plan(0, Fault::From(io::ErrorKind::Other));
+    for n in 0..3 {
+        trail.push(entry(&format!("pushed-{n}")));
+        trail.append(entry("refused")).await.unwrap_err();
+    }
+    sim.heal();
+    trail.append(entry("after")).await.unwrap();
+    trail.close();
+    let lines = verified(&sim.log(&path()));
+    let said: Vec<_> = lines.iter().filter_map(|line| line["reason"].as_str()).collect();
+    assert_eq!(said, ["pushed-0", "pushed-1", "pushed-2", "after"]);
+}
+
+#[tokio::test]
+async fn an_outcome_sent_again_after_its_caller_was_refused_ends_the_call() {
+    let sim = Sim::default();
+    let trail = open(sim.clone());
+    trail.append(call("t", "pending")).await.unwrap();
+    sim.plan(0, Fault::From(io::ErrorKind::Other));
+    trail.append(call("t", "success")).await.unwrap_err();
+    let mut late = call("t", "success");
+    late.members.insert("late".into(), true.into());
+    trail.push(late);
+    sim.heal();
+    trail.close();
+    let lines = verified(&sim.log(&path()));
+    assert_eq!(events(&lines), ["log_open", "tool_invocation", "recovery", "tool_invocation", "log_close"]);
+    assert_eq!(lines[3]["late"], true);
+    assert_eq!(unknown(&sim), 0);
+}
+
+#[tokio::test]
+async fn a_stop_tries_a_failed_batch_once_more() {
+    let sim = Sim::default();
+    let trail = open(sim.clone());
+    trail.append(entry("before")).await.unwrap();
+    // Operations of a batch: look, append, sync.
+    sim.plan(2, Fault::Once(io::ErrorKind::Other));
+    trail.close();
+    let lines = verified(&sim.log(&path()));
+    assert_eq!(events(&lines), ["log_open", "security_event", "segment_open", "recovery", "log_close"]);
 }
 
 #[tokio::test]

@@ -105,3 +105,75 @@ fn what_cannot_be_read_is_not_called_damaged() {
     assert_eq!(verify(dir.path(), false), 2);
     assert_eq!(verify(&dir.path().join("none.log"), true), 2);
 }
+
+/// Two files: a closed segment, and the active one that begins with what `carried` says is open. In the first
+/// the calls `a`, `b` and `c` begin; in the second `a` ends.
+fn write_calls(dir: &Path, carried: Value, last: Event) {
+    let at = Timestamp::from_unix_millis(1_780_000_000_000);
+    let (mut chain, mut bytes) = (Chain::EMPTY, Vec::new());
+    let call = |ticket: &str, status: &str| object(json!({"ticket": ticket, "status": status, "tool": "t"}));
+    let log_id = json!("00112233445566778899aabbccddeeff");
+    chain.seal(&mut bytes, at, Event::LogOpen, &object(json!({"log_id": log_id})));
+    for ticket in ["a", "b", "c\u{202e}"] {
+        chain.seal(&mut bytes, at, Event::ToolInvocation, &call(ticket, "pending"));
+    }
+    chain.seal(&mut bytes, at, Event::SegmentClose, &Map::new());
+    fs::write(dir.join("audit-000000000001-000000000005.jsonl"), &bytes).unwrap();
+    bytes.clear();
+    let mut open = object(json!({"log_id": log_id, "number": 2, "last_seq": 5}));
+    open.extend(object(carried));
+    chain.seal(&mut bytes, at, Event::SegmentOpen, &open);
+    chain.seal(&mut bytes, at, Event::ToolInvocation, &call("a", "success"));
+    chain.seal(&mut bytes, at, last, &Map::new());
+    fs::write(dir.join("audit.log"), &bytes).unwrap();
+}
+
+#[test]
+fn calls_without_an_outcome_are_noted_and_change_no_exit_code() {
+    let dir = tempfile::tempdir().unwrap();
+    write_calls(dir.path(), json!({}), Event::LogClose);
+    let report = Report::of(dir.path());
+    assert_eq!((report.code(), &report.json()["verdict"]), (0, &json!("valid")));
+    assert_eq!(
+        report.json()["without_outcome"],
+        json!({"count": 2, "first": [
+            {"ticket": "b", "intent_seq": 3, "tool": "t"}, {"ticket": "c\u{202e}", "intent_seq": 4, "tool": "t"},
+        ]})
+    );
+    let text = report.text();
+    assert!(text.contains("without an outcome: 2, though the server stopped in good order"), "{text}");
+    assert!(text.contains("tickets b, c\\u{202e}\n"), "{text}");
+    write_calls(dir.path(), json!({}), Event::SecurityEvent);
+    let text = Report::of(dir.path()).text();
+    assert!(text.contains("without an outcome: 2, while the server runs"), "{text}");
+}
+
+#[test]
+fn the_active_segment_alone_tells_of_calls_that_began_before_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let named = |ticket: &str, seq: u64| json!({"ticket": ticket, "intent_seq": seq, "tool": "t"});
+    let carried = json!({"open_count": 3, "open": [named("a", 2), named("b", 3)]});
+    write_calls(dir.path(), carried, Event::LogClose);
+    let report = Report::of(&dir.path().join("audit.log"));
+    assert_eq!(report.json()["without_outcome"], json!({"count": 2, "first": [named("b", 3)]}));
+    assert!(report.text().contains("tickets b, ...\n"), "{}", report.text());
+}
+
+#[test]
+fn a_closed_segment_alone_and_a_damaged_log_do_not_tell_what_is_open() {
+    let dir = tempfile::tempdir().unwrap();
+    write_calls(dir.path(), json!({}), Event::LogClose);
+    let closed = dir.path().join("audit-000000000001-000000000005.jsonl");
+    assert_eq!(Report::of(&closed).json()["without_outcome"], Value::Null);
+    fs::write(&closed, fs::read_to_string(&closed).unwrap().replace("\"b\"", "\"d\"")).unwrap();
+    let report = Report::of(dir.path());
+    assert_eq!((report.code(), &report.json()["without_outcome"]), (1, &Value::Null));
+}
+
+#[test]
+fn a_log_in_which_every_call_came_to_an_outcome_has_no_such_note() {
+    let dir = log();
+    let report = Report::of(dir.path());
+    assert_eq!(report.json()["without_outcome"]["count"], 0);
+    assert!(!report.text().contains("without an outcome"), "{}", report.text());
+}

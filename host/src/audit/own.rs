@@ -1,0 +1,71 @@
+//! What the log says of itself before the next entries: a new segment, a clock that stepped, an outage that
+//! is over, entries that were lost. It writes nothing.
+
+use aegis_custody::Timestamp;
+use aegis_custody::audit::Event;
+use serde_json::{Map, Value, json};
+
+use super::writer::{Writer, object};
+
+/// The segment before the one that comes next, for its `segment_open`.
+pub(super) struct Previous {
+    pub(super) name: String,
+    pub(super) reason: &'static str,
+}
+
+/// Batches failed since the last one that was written.
+pub(super) struct Outage {
+    pub(super) since: Timestamp,
+    pub(super) error: String,
+    pub(super) full: bool,
+    pub(super) attempts: u64,
+}
+
+impl Writer {
+    /// The lines that the log itself has to say before the next entries; `fresh` where nothing stands in the
+    /// active file yet.
+    pub(super) fn own_lines(
+        &self,
+        now: Timestamp,
+        fresh: bool,
+        lost: u64,
+    ) -> Vec<(Event, Map<String, Value>)> {
+        let mut own = Vec::new();
+        if let (true, Some(previous)) = (fresh, &self.previous) {
+            self.open_segment(previous, &mut own);
+        }
+        if now < self.last_ts {
+            let members = json!({"before": self.last_ts.to_string(), "after": now.to_string()});
+            own.push((Event::ClockStep, object(members)));
+        }
+        if let Some(outage) = &self.outage {
+            let event = if outage.full { Event::AuditDiskFull } else { Event::Recovery };
+            own.push((
+                event,
+                object(json!({
+                    "cause": "write_failed", "error": outage.error,
+                    "since": outage.since.to_string(), "attempts": outage.attempts,
+                })),
+            ));
+        }
+        if lost > 0 {
+            own.push((Event::LinesLost, object(json!({"count": lost}))));
+        }
+        own
+    }
+
+    /// The beginning of a segment names what is open, so that a later start need not read the segments before.
+    fn open_segment(&self, previous: &Previous, own: &mut Vec<(Event, Map<String, Value>)>) {
+        let mut members = object(json!({
+            "log_id": self.log_id, "number": self.number, "previous": previous.name,
+            "last_seq": self.chain.last_seq(), "reason": previous.reason,
+            "open_count": self.tickets.count(),
+        }));
+        let mut lists = self.tickets.carried().into_iter();
+        if let Some(list) = lists.next() {
+            members.insert("open".to_owned(), list);
+        }
+        own.push((Event::SegmentOpen, members));
+        own.extend(lists.map(|list| (Event::OpenTickets, object(json!({"open": list})))));
+    }
+}
