@@ -54,7 +54,11 @@ impl Worker {
                 Err(RecvTimeoutError::Timeout) => false,
                 Err(RecvTimeoutError::Disconnected) => true,
             };
-            while !closing && self.waiting.len() < BATCH {
+            // However much is kept from batches that failed, those who wait now are to be answered by this turn.
+            for _ in 1..BATCH {
+                if closing || self.waiting.len() >= QUEUE {
+                    break;
+                }
                 match self.queue.try_recv() {
                     Ok(message) => closing = self.take(message),
                     Err(_) => break,

@@ -1,6 +1,5 @@
 //! The queue and its thread: who is answered, when, and with what.
 
-use std::future::Future as _;
 use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -245,6 +244,28 @@ async fn what_was_pushed_before_and_during_an_outage_keeps_its_order() {
     let lines = verified(&sim.log(&path()));
     let said: Vec<_> = lines.iter().filter_map(|line| line["reason"].as_str()).collect();
     assert_eq!(said, ["pushed-0", "pushed-1", "pushed-2", "after"]);
+}
+
+#[tokio::test]
+async fn an_outage_keeps_the_order_of_more_than_a_batch_and_refuses_who_waits_behind_it() {
+    let disk = Gated::new();
+    let trail = open(disk.clone());
+    let gate = disk.shut();
+    trail.push(entry("0"));
+    disk.entered();
+    disk.sim.plan(0, Fault::From(io::ErrorKind::Other));
+    for n in 1..2_500 {
+        trail.push(entry(&n.to_string()));
+    }
+    let refused = sent(&trail, entry("refused"));
+    drop(gate);
+    assert!(!refused.await.unwrap().unwrap_err().to_string().contains("2 seconds"));
+    disk.sim.heal();
+    trail.append(entry("2500")).await.unwrap();
+    trail.close();
+    let lines = verified(&disk.sim.log(&path()));
+    let said: Vec<usize> = lines.iter().filter_map(|line| line["reason"].as_str()?.parse().ok()).collect();
+    assert_eq!(said, (0..=2_500).collect::<Vec<_>>());
 }
 
 #[tokio::test]
