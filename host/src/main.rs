@@ -10,6 +10,7 @@ mod compiled;
 mod component;
 mod counters;
 mod egress;
+mod floods;
 mod guest;
 mod instance;
 mod metrics;

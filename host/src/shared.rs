@@ -11,6 +11,7 @@ use crate::audit::Trail;
 use crate::budget::Budget;
 use crate::counters::Counters;
 use crate::egress::Gitea;
+use crate::floods::Floods;
 use crate::metrics::Metrics;
 use crate::ports::cache::SharedCache;
 use crate::ports::identity::Keys;
@@ -31,6 +32,8 @@ pub(crate) struct Shared {
     pub(crate) keys: Keys,
     /// Rate counters.
     pub(crate) counters: Counters,
+    /// Remarks that come in floods.
+    pub(crate) floods: Floods,
     /// The cache across requests.
     pub(crate) cache: SharedCache,
     /// The only way out.

@@ -16,9 +16,8 @@ use crate::shared::Shared;
 
 /// Most requests to Gitea on one ticket: more would not fit into its outcome line.
 const MAX_CALLS: usize = 32;
-/// Longest template and path kept of one request, in bytes.
-const MAX_TEMPLATE: usize = 80;
-const MAX_PATH: usize = 100;
+/// Longest template kept of one request, in bytes.
+const MAX_TEMPLATE: usize = 128;
 
 /// The tickets of one request, as the host sees them from outside the sandbox.
 #[derive(Default)]
@@ -73,8 +72,8 @@ pub(crate) enum Unfit {
     /// A change on the ticket of a read.
     #[error("the ticket is for a read, and this is a change")]
     ReadOnly,
-    /// A change to another repository than the intent names.
-    #[error("the change is to another repository than the intent names")]
+    /// Another repository than the intent names.
+    #[error("the request is for another repository than the intent names")]
     OtherRepository,
     /// The ticket is used up.
     #[error("a tool call may send at most {MAX_CALLS} requests")]
@@ -85,7 +84,6 @@ pub(crate) enum Unfit {
 struct Call {
     method: &'static str,
     template: String,
-    path: String,
     status: Option<u16>,
 }
 
@@ -127,33 +125,36 @@ impl Record {
     /// # Errors
     /// It is not what the ticket is for.
     pub(crate) fn call(&self, method: &'static str, template: &str, path: &str) -> Result<usize, Unfit> {
-        if method != "GET" {
-            self.fits(path)?;
-            self.tickets.wrote.store(true, Ordering::Release);
-        }
+        self.fits(method != "GET", path)?;
         let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
         if calls.len() >= MAX_CALLS {
             return Err(Unfit::UsedUp);
         }
-        let (template, path) = (cut(template, MAX_TEMPLATE).to_owned(), cut(path, MAX_PATH).to_owned());
-        calls.push(Call { method, template, path, status: None });
+        calls.push(Call { method, template: cut(template, MAX_TEMPLATE).to_owned(), status: None });
+        if method != "GET" {
+            self.tickets.wrote.store(true, Ordering::Release);
+        }
         Ok(calls.len().saturating_sub(1))
     }
 
-    /// A change must be announced, and go to the repository that was announced.
-    fn fits(&self, path: &str) -> Result<(), Unfit> {
-        if !self.purpose.writes {
+    /// What is asked of a repository is asked of the one that was announced, and a change must be announced too.
+    /// The path itself is not recorded: it may hold what only the guest can mask.
+    fn fits(&self, change: bool, path: &str) -> Result<(), Unfit> {
+        if change && !self.purpose.writes {
             return Err(Unfit::ReadOnly);
         }
         let mut segments = path.split('/').skip(1);
-        let target = (segments.next(), segments.next(), segments.next());
-        match (&self.purpose.repository, target) {
-            (Some((owner, repo)), (Some("repos"), Some(to), Some(named)))
-                if owner.eq_ignore_ascii_case(to) && repo.eq_ignore_ascii_case(named) =>
-            {
-                Ok(())
-            }
-            _ => Err(Unfit::OtherRepository),
+        match (segments.next(), segments.next(), segments.next()) {
+            (Some("repos"), Some(owner), Some(repo)) => match &self.purpose.repository {
+                Some((told, named))
+                    if told.eq_ignore_ascii_case(owner) && named.eq_ignore_ascii_case(repo) =>
+                {
+                    Ok(())
+                }
+                _ => Err(Unfit::OtherRepository),
+            },
+            _ if change => Err(Unfit::OtherRepository),
+            _ => Ok(()),
         }
     }
 
@@ -209,7 +210,8 @@ impl Record {
 
     fn calls_json(&self) -> Value {
         let calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
-        let told = |call: &Call| json!({"method": call.method, "template": call.template, "path": call.path, "status": call.status});
+        let told =
+            |call: &Call| json!({"method": call.method, "template": call.template, "status": call.status});
         calls.iter().map(told).collect()
     }
 

@@ -9,6 +9,7 @@ use aegis_tests::forge::world::SVC_TOKEN;
 use aegis_tests::forge::{Fault, FaultKind};
 use aegis_tests::http::Answer;
 use aegis_tests::server::{KEY, Server, Setup, of_event};
+use serde_json::json;
 
 use crate::scene::{READ, Scene, WRITE, call, events, until};
 
@@ -249,4 +250,30 @@ async fn a_write_whose_outcome_finds_no_log_is_not_answered_and_its_outcome_is_w
     let lines = scene.setup().start().await.stop().await.audit;
     assert!(of_event(&lines, "outcome_unknown").is_empty(), "its outcome is known: {:#?}", events(&lines));
     assert_eq!(scene.verify().await.0, 0);
+}
+
+#[tokio::test]
+async fn a_flood_of_refusals_is_counted_and_a_flood_of_calls_is_written_whole() {
+    let scene = Scene::new().await;
+    let server = scene.setup().start().await;
+    for _ in 0..140 {
+        let answer = server.get("/nowhere").await;
+        assert_eq!(answer.status, 404);
+    }
+    for _ in 0..70 {
+        let repository = json!({"owner": "alice", "repo": "demo"});
+        assert_eq!(server.tool("get_repository_info", repository).await.status, 200);
+    }
+    let lines = server.stop().await.audit;
+    let refused: Vec<_> = of_event(&lines, "access_denied")
+        .into_iter()
+        .filter(|line| line["reason"] == "no_such_path")
+        .collect();
+    let (counted, written): (Vec<_>, Vec<_>) =
+        refused.into_iter().partition(|line| line["suppressed"].is_u64());
+    assert_eq!((written.len(), counted.len()), (100, 1));
+    assert_eq!(counted[0]["suppressed"], 40);
+    let calls =
+        of_event(&lines, "tool_invocation").into_iter().filter(|line| line["status"] == "success").count();
+    assert_eq!(calls, 70);
 }

@@ -247,11 +247,7 @@ fn check_value(placeholder: &str, value: &str) -> Result<(), Refused> {
 
 /// Rules that follow from where a segment stands, so that renaming a placeholder does not avoid them.
 fn check_position(path: &[String]) -> Result<(), Refused> {
-    // A proxy in front of Gitea may decode %2F: what then reads as an owner, a repository or a room of the API must
-    // be one segment here too.
-    if path.iter().take(3).any(|segment| segment.contains('/')) {
-        return Err(Refused::Template("the first three segments hold no slash"));
-    }
+    let slashed = path.iter().take(3).any(|segment| segment.contains('/'));
     let mut path = path.iter().map(String::as_str);
     match path.next() {
         Some("admin") => Err(Refused::Template("the administration API is never called")),
@@ -261,6 +257,8 @@ fn check_position(path: &[String]) -> Result<(), Refused> {
         }
         Some("orgs") => path.next().map_or(Ok(()), |org| check_name("org", org)),
         Some("users") => path.next().map_or(Ok(()), |user| check_name("username", user)),
+        // A proxy in front of Gitea may decode %2F: what then reads as a room of the API must be one segment here too.
+        _ if slashed => Err(Refused::Template("the first three segments hold no slash")),
         _ => Ok(()),
     }
 }

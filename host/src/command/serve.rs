@@ -16,6 +16,7 @@ use crate::budget::Budget;
 use crate::component::hex;
 use crate::counters::Counters;
 use crate::egress::Gitea;
+use crate::floods::Floods;
 use crate::guest::{Linked, default_path};
 use crate::metrics::Metrics;
 use crate::ports::cache::SharedCache;
@@ -142,6 +143,7 @@ fn share(
         trail,
         keys: Keys::new(keys, !settings.auth_enabled()),
         counters: Counters::default(),
+        floods: Floods::default(),
         cache: SharedCache::new(),
         gitea,
         metrics: Metrics::default(),

@@ -4,6 +4,7 @@
 //! here, and each request sent to Gitea by [`crate::ticket`].
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use serde_json::{Map, Value, json};
 use wasmtime::component::Resource;
@@ -15,7 +16,9 @@ use crate::component::bindings::aegis::gateway::audit::{
     Argument, ArgumentValue, Event, Host, HostTicket, Kind, Outcome, Remark, Status, Unavailable,
 };
 use crate::component::bindings::aegis::gateway::types::Class;
+use crate::counters::network_of;
 use crate::instance::State;
+use crate::shared::Shared;
 use crate::ticket::{Purpose, Record, Ticket};
 
 /// Longest scalar argument kept, in bytes.
@@ -96,6 +99,14 @@ impl Host for State {
             tracing::warn!(event = "remark_dropped", request_id = %self.bound.request_id);
             return Ok(());
         }
+        let flood = crate::floods::Kind {
+            denial: remark.kind == Kind::AccessDenied,
+            reason: cut(&remark.reason, 128).to_owned(),
+            network: Some(network_of(self.bound.address)),
+        };
+        if !self.shared.floods.admit(flood, Instant::now()) {
+            return Ok(());
+        }
         let mut members = self.common_members(self.bound.principal.as_deref());
         members.insert("reason".into(), cut(&remark.reason, 128).into());
         put(&mut members, "tool", remark.tool.as_deref());
@@ -154,6 +165,20 @@ impl HostTicket for State {
     fn drop(&mut self, ticket: Resource<Ticket>) -> wasmtime::Result<()> {
         self.table.delete(ticket)?;
         Ok(())
+    }
+}
+
+/// Write down how many remarks were kept back: in windows that are over, or in all.
+pub(crate) fn tell_floods(shared: &Shared, now: Option<Instant>) {
+    for (kind, suppressed) in shared.floods.over(now) {
+        let mut members = Map::new();
+        members.insert("reason".into(), kind.reason.into());
+        if let Some(network) = kind.network {
+            members.insert("address".into(), network.to_string().into());
+        }
+        members.insert("suppressed".into(), suppressed.into());
+        let event = if kind.denial { AuditEvent::AccessDenied } else { AuditEvent::SecurityEvent };
+        shared.trail.push(Entry { event, members });
     }
 }
 

@@ -21,6 +21,7 @@ use tokio::sync::Semaphore;
 
 use crate::budget::Budget;
 use crate::guest::Linked;
+use crate::ports::audit::tell_floods;
 use crate::settings::Settings;
 use crate::shared::{Pending, Shared};
 
@@ -110,13 +111,29 @@ pub(crate) async fn run(
 ) -> ExitCode {
     let server = Arc::new(server);
     tick(&server.linked.engine);
+    tell_floods_now_and_then(&server.shared);
     let since = front::accept(server.clone(), listener, stop).await;
+    tell_floods(&server.shared, None);
     let trail = server.shared.trail.clone();
     drop(server);
     let all = pending.drained(DRAIN_ALL.saturating_sub(since.elapsed())).await;
     tracing::info!(event = "stopped", drained = all);
     trail.close();
     ExitCode::SUCCESS
+}
+
+/// Write down what floods of remarks kept back, for as long as the server lives.
+fn tell_floods_now_and_then(shared: &Arc<Shared>) {
+    let weak = Arc::downgrade(shared);
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(Duration::from_secs(10)).await;
+            match weak.upgrade() {
+                Some(shared) => tell_floods(&shared, Some(std::time::Instant::now())),
+                None => break,
+            }
+        }
+    });
 }
 
 /// Advance the epoch once a millisecond, for as long as the engine lives.

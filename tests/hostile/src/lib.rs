@@ -97,6 +97,10 @@ impl bindings::exports::wasi::http::incoming_handler::Guest for Hostile {
             "/write-elsewhere" => {
                 say(out, &call(&presented, post("/repos/{owner}/{repo}/issues", &["alice", "private"])))
             }
+            "/read-elsewhere" => {
+                let read = get("/repos/{owner}/{repo}", &["alice", "private"]);
+                say(out, &call(&presented, read))
+            }
             "/many-calls" => say(out, &many_calls(&presented)),
             "/read-after-close" => say(out, &read_after_close(&presented)),
             "/stream-early" => stream_early(&presented, out),

@@ -355,3 +355,15 @@ fn a_refusal_names_the_rule_and_never_repeats_a_value() {
         assert!(!text.contains(secret) && text.contains("refused"), "{text}");
     }
 }
+
+#[test]
+fn refuses_a_slash_where_the_room_of_the_api_is_named() {
+    let none: [(&str, &str); 0] = [];
+    for (template, segments) in [("/{x}", vec!["admin/users"]), ("/{x}/{y}", vec!["user", "repos/x"])] {
+        let refused = target(Method::Get, template, &segments, &none, false);
+        assert!(matches!(refused, Err(Refused::Template(_))), "{template}: {refused:?}");
+    }
+    let branch =
+        target(Method::Get, "/repos/{o}/{r}/branches/{b}", &["alice", "demo", "feature/x"], &none, false);
+    assert_eq!(branch.as_deref(), Ok("/repos/alice/demo/branches/feature%2Fx"));
+}
