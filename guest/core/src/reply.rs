@@ -78,7 +78,7 @@ impl Reply {
 ///
 /// ```compile_fail,E0451
 /// let structured = serde_json::json!({});
-/// aegis_core::reply::Finished { text: String::new(), structured, masked: 0, hostile: 0, _screened: todo!() };
+/// aegis_core::reply::Finished { text: String::new(), structured, masked: 0, hostile: 0, _screened: loop {} };
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Finished {
