@@ -1,13 +1,17 @@
-//! Compiled guests between starts: a folder that only this program writes.
+//! Compiled guests: made in a process of their own, and kept between starts in a folder that only this program writes.
+//!
+//! Compiling takes a hundred megabytes for a second, which the server would keep: so a child of the same program does
+//! it, and hands the result over a pipe.
 //!
 //! A `.cwasm` holds native code, so a file is used only from a folder that is ours and closed to others, and
 //! only under a name made of the component's digest and the engine's compatibility hash. Files are written
 //! under another name and renamed; an existing one is never overwritten, since it may be mapped.
 
 use std::hash::{Hash as _, Hasher as _};
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 use wasmtime::Engine;
 use wasmtime::component::Component;
@@ -25,7 +29,7 @@ pub(crate) fn load(
 ) -> wasmtime::Result<Component> {
     if let Err(reason) = prepare(folder) {
         tracing::warn!(event = "guest_cache_unusable", folder = %folder.display(), %reason);
-        return Component::from_binary(engine, bytes);
+        return compile(engine, bytes).map(|(component, _)| component);
     }
     let mut hasher = std::hash::DefaultHasher::new();
     engine.precompile_compatibility_hash().hash(&mut hasher);
@@ -42,15 +46,69 @@ pub(crate) fn load(
             Err(error) => tracing::warn!(event = "guest_cache_stale", file = %path.display(), %error),
         }
     }
-    let compiled = engine.precompile_component(bytes)?;
+    let (component, compiled) = compile(engine, bytes)?;
     if let Err(error) = keep(folder, &name, &compiled) {
         tracing::warn!(event = "guest_cache_unwritable", folder = %folder.display(), %error);
     }
-    #[expect(unsafe_code, reason = "the bytes were compiled by this engine two lines above")]
-    // SAFETY: `compiled` is what `precompile_component` of the same engine returned.
-    unsafe {
-        Component::deserialize(engine, &compiled)
+    Ok(component)
+}
+
+/// Compile in a child; here, where none can be had.
+///
+/// # Errors
+/// The bytes are not a component.
+pub(crate) fn compile(engine: &Engine, bytes: &[u8]) -> wasmtime::Result<(Component, Vec<u8>)> {
+    match in_child(bytes) {
+        Ok(compiled) => {
+            #[expect(
+                unsafe_code,
+                reason = "the bytes come from this very program over a pipe that nobody else holds"
+            )]
+            // SAFETY: the child runs the same executable, and wrote what `precompile_component` returned.
+            let component = unsafe { Component::deserialize(engine, &compiled) };
+            match component {
+                Ok(component) => return Ok((component, compiled)),
+                Err(error) => tracing::warn!(event = "guest_compiled_for_another_engine", %error),
+            }
+        }
+        Err(error) => tracing::debug!(event = "guest_compiled_here", %error),
     }
+    let compiled = engine.precompile_component(bytes)?;
+    #[expect(unsafe_code, reason = "the bytes were compiled by this engine one line above")]
+    // SAFETY: `compiled` is what `precompile_component` of the same engine returned.
+    let component = unsafe { Component::deserialize(engine, &compiled) };
+    component.map(|component| (component, compiled))
+}
+
+fn in_child(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
+    let mut child = Command::new("/proc/self/exe")
+        .arg("compile-guest")
+        .env_clear()
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()?;
+    // The child reads to the end before it writes, so neither waits for the other. One that ends early says so below.
+    let handed = child.stdin.take().map_or(Ok(()), |mut input| input.write_all(bytes));
+    let output = child.wait_with_output()?;
+    handed?;
+    if output.status.success() {
+        Ok(output.stdout)
+    } else {
+        Err(std::io::Error::other("the child could not compile it"))
+    }
+}
+
+/// What the child does: a component in, its compiled form out.
+///
+/// # Errors
+/// It cannot be read, compiled or written.
+pub(crate) fn compile_for_parent(engine: &Engine) -> wasmtime::Result<()> {
+    let mut bytes = Vec::new();
+    std::io::stdin().read_to_end(&mut bytes)?;
+    let compiled = engine.precompile_component(&bytes)?;
+    std::io::stdout().write_all(&compiled)?;
+    Ok(())
 }
 
 /// Make the folder if need be, and refuse one that others could write.

@@ -213,7 +213,7 @@ impl Guest {
             |e: wasmtime::Error| LoadError::Invalid { path: path.into(), message: format!("{e:#}") };
         let component = match cache {
             Some(folder) => crate::compiled::load(engine, &bytes, &digest, folder).map_err(invalid)?,
-            None => Component::from_binary(engine, &bytes).map_err(invalid)?,
+            None => crate::compiled::compile(engine, &bytes).map_err(invalid)?.0,
         };
         let kind = component.component_type();
         let imports: Vec<String> = kind.imports(engine).map(|(name, _)| name.to_owned()).collect();

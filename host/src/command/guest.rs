@@ -50,3 +50,14 @@ pub(crate) fn inspect(file: &Path) -> ExitCode {
         Err(_) => ExitCode::FAILURE,
     }
 }
+
+/// Compile what is on standard input for the server that started this process.
+pub(crate) fn compile() -> ExitCode {
+    match engine(1).and_then(|engine| crate::compiled::compile_for_parent(&engine)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            super::complain(&format!("{error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}

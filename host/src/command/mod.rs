@@ -52,6 +52,9 @@ enum Command {
     /// Look at the audit log.
     #[command(subcommand)]
     Audit(Audit),
+    /// Compile the component on standard input for this program; what `serve` calls.
+    #[command(hide = true)]
+    CompileGuest,
 }
 
 #[derive(Debug, clap::Args)]
@@ -99,6 +102,7 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
             exit(generate_key::print(name.as_deref(), getrandom::fill, &mut out, &mut err))
         }
         Command::Guest(Guest::Inspect { file }) => guest::inspect(&file),
+        Command::CompileGuest => guest::compile(),
         Command::Audit(Audit::Verify { path, json }) => ExitCode::from(audit::verify(&path, json)),
     }
 }
