@@ -114,7 +114,7 @@ const REPOSITORY: Shape = Shape(&[
     Key::pluck("open_issues_count", "/open_issues_count", Kind::Number, "Open issues."),
     Key::pluck("open_pr_counter", "/open_pr_counter", Kind::Number, "Open pull requests."),
     Key::pluck("release_counter", "/release_counter", Kind::Number, "Releases."),
-    Key::pluck("branch_count", "/branch_count", Kind::Number, "Branches; Gitea 1.27 and newer."),
+    Key::pluck("branch_count", "/branch_count", Kind::Number, "Branches; Gitea 1.26 and newer."),
     Key::pluck("has_issues", "/has_issues", Kind::Flag, "Issues are enabled."),
     Key::pluck("has_pull_requests", "/has_pull_requests", Kind::Flag, "Pull requests are enabled."),
     Key::pluck("has_wiki", "/has_wiki", Kind::Flag, "The wiki is enabled."),
