@@ -51,14 +51,14 @@ impl Document {
         std::iter::once(globals).chain(repositories).collect()
     }
 
-    /// Every tool name that the document writes, with its line, as often as it is written. They are well
+    /// Every tool name that the document writes, with its line and column, as often as it is written. They are well
     /// formed; whether such a tool exists only the caller knows.
-    pub fn tool_names(&self) -> impl Iterator<Item = (&str, u32)> {
+    pub fn tool_names(&self) -> impl Iterator<Item = (&str, u32, u32)> {
         std::iter::once(&self.globals.tools)
             .chain(self.repositories.values().map(|repository| &repository.tools))
             .flat_map(|lists| lists.allow.iter().chain(&lists.deny))
-            .map(|Line(name, line)| (name.as_str(), *line))
-            .filter(|(name, _)| *name != EVERY_TOOL)
+            .map(|Line(name, line, column)| (name.as_str(), *line, *column))
+            .filter(|(name, ..)| *name != EVERY_TOOL)
     }
 }
 
@@ -215,7 +215,7 @@ fn items(
     for node in nodes.iter().take(LIST_ITEMS) {
         let Some(item) = text(node, &format!("an item of {what}"), problems) else { continue };
         match check(item) {
-            Ok(()) => items.push(Line(item.to_owned(), node.at.line)),
+            Ok(()) => items.push(Line(item.to_owned(), node.at.line, node.at.column)),
             Err(wrong) => problems.add(node.at, format!("{} in {what} {wrong}", quoted(item))),
         }
     }

@@ -22,9 +22,9 @@ pub fn entry_keys(owner: &str, repo: &str) -> [String; 2] {
     [format!("{owner}/*"), format!("{owner}/{repo}")]
 }
 
-/// A name or pattern, and the line of the document on which it stands.
+/// A name or pattern, and the line of the document on which it stands; the column is for telling mistakes alone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Line(pub(crate) String, pub(crate) u32);
+pub(crate) struct Line(pub(crate) String, pub(crate) u32, #[serde(skip)] pub(crate) u32);
 
 /// An allow list and a deny list.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

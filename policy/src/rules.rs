@@ -168,7 +168,7 @@ impl Rules {
         }
         for (path, entry) in request.paths.iter().flat_map(|path| self.entries.iter().map(move |e| (path, e)))
         {
-            if let Some(Line(pattern, line)) = entry.denying_pattern(path) {
+            if let Some(Line(pattern, line, _)) = entry.denying_pattern(path) {
                 let message = format!(
                     "the path {} is denied on {} by {} on line {line} of the policy; to allow it, change that \
                      line.",
@@ -272,12 +272,12 @@ impl Rules {
 impl Loaded {
     fn new(key: String, bytes: &[u8]) -> Result<Self, Corrupt> {
         let rules: Repository = prepared::read(&key, bytes)?;
-        for Line(pattern, _) in rules.paths.allow.iter().chain(&rules.paths.deny) {
+        for Line(pattern, _, _) in rules.paths.allow.iter().chain(&rules.paths.deny) {
             pattern::check(pattern)
                 .map_err(|wrong| Corrupt::new(&key, format!("{} {wrong}", quoted(pattern))))?;
         }
-        let allow = rules.paths.allow.iter().map(|Line(pattern, _)| AllowPattern::new(pattern)).collect();
-        let deny = rules.paths.deny.iter().map(|Line(pattern, _)| DenyPattern::new(pattern)).collect();
+        let allow = rules.paths.allow.iter().map(|Line(pattern, _, _)| AllowPattern::new(pattern)).collect();
+        let deny = rules.paths.deny.iter().map(|Line(pattern, _, _)| DenyPattern::new(pattern)).collect();
         Ok(Self { key, rules, allow, deny })
     }
 
@@ -306,16 +306,16 @@ fn asked(lists: &Lists, tool: &str) -> Asked {
     if lists.allow.is_empty() {
         return Open;
     }
-    let named = lists.allow.iter().find(|Line(name, _)| name == tool);
-    named.map_or_else(|| Closed(first_line(&lists.allow)), |Line(_, line)| Named(*line))
+    let named = lists.allow.iter().find(|Line(name, _, _)| name == tool);
+    named.map_or_else(|| Closed(first_line(&lists.allow)), |Line(_, line, _)| Named(*line))
 }
 
 /// The line that denies a tool, if one does.
 fn denied(lists: &Lists, tool: &str) -> Option<u32> {
     let mut lines = lists.deny.iter();
-    lines.find(|Line(name, _)| name == tool || name == EVERY_TOOL).map(|Line(_, line)| *line)
+    lines.find(|Line(name, _, _)| name == tool || name == EVERY_TOOL).map(|Line(_, line, _)| *line)
 }
 
 fn first_line(list: &[Line]) -> u32 {
-    list.first().map_or(0, |Line(_, line)| *line)
+    list.first().map_or(0, |Line(_, line, _)| *line)
 }

@@ -52,7 +52,7 @@ async fn a_generated_key_opens_the_server_under_its_name_and_is_never_the_same()
     let server = scene.setup().set("MCP_API_KEYS", entry).start().await;
     assert_eq!(call(&server.url, key, READ).await.expect("no panic").expect("an answer").status, 200);
     let old = call(&server.url, KEY, READ).await.expect("no panic").expect("an answer");
-    assert_eq!((old.status, old.json()["error"].as_str()), (401, Some("invalid_credential")));
+    assert_eq!((old.status, old.reason().as_deref()), (401, Some("invalid_credential")));
     assert_eq!(scene.forge.requests().len(), 1);
     let stopped = server.stop().await;
     assert!(stopped.audit.iter().any(|line| line["principal"] == "laptop"));

@@ -69,7 +69,7 @@ async fn a_write_whose_instance_traps_is_finished_and_recorded_with_its_status()
     let server = scene.setup().writes("alice/demo").guest("hostile.wasm").start().await;
     scene.forge.next_fault(on(Method::POST, FaultKind::Hold));
     let answer = server.get("/write-then-trap").await;
-    assert_eq!((answer.status, answer.json()["error"].as_str()), (504, Some("write_outcome_unknown")));
+    assert_eq!((answer.status, answer.reason().as_deref()), (504, Some("write_outcome_unknown")));
     scene.seen("POST", 1).await;
     assert_eq!(outcomes(&server.audit()), ["pending"]);
     scene.forge.release(1);

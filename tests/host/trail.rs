@@ -18,7 +18,7 @@ async fn read(server: &Server) -> Answer {
 }
 
 fn reason(answer: &Answer) -> String {
-    answer.json()["error"]["code"].as_str().unwrap_or_default().to_owned()
+    answer.reason().unwrap_or_default()
 }
 
 /// Refused with nothing sent to Gitea, not ready, and alive.
@@ -227,7 +227,7 @@ async fn a_write_whose_outcome_finds_no_log_is_not_answered_and_its_outcome_is_w
     std::fs::rename(&scene.audit, &aside).expect("moved");
     scene.forge.release(1);
     let answer = writing.await.expect("no panic").expect("an answer");
-    assert_eq!((answer.status, answer.json()["error"].as_str()), (503, Some("outcome_not_recorded")));
+    assert_eq!((answer.status, answer.reason().as_deref()), (503, Some("outcome_not_recorded")));
     assert!(answer.text().contains("it may have been made"), "{}", answer.text());
     assert_eq!(answer.header("retry-after"), None, "nobody is invited to write twice");
     assert!(!answer.text().contains("From a test"), "the result is withheld: {}", answer.text());

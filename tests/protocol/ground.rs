@@ -56,8 +56,14 @@ impl Ground {
     /// A refusal by the guest outside MCP: status, name, sentence, and its line.
     pub async fn refused(&self, answer: &Answer, status: u16, event: &str, reason: &str) {
         let said = answer.json();
-        assert_eq!((answer.status, &said["error"]), (status, &json!(reason)), "{}", answer.text());
-        assert!(said["message"].as_str().is_some_and(|text| text.len() > 10), "{said}");
+        assert_eq!((answer.status, answer.reason().as_deref()), (status, Some(reason)), "{}", answer.text());
+        let message = if said["success"] == false {
+            assert_eq!(said["correlation_id"].as_str(), answer.header("x-request-id"), "{said}");
+            &said["error"]["message"]
+        } else {
+            &said["message"]
+        };
+        assert!(message.as_str().is_some_and(|text| text.len() > 10), "{said}");
         let line = self.only_line(answer).await;
         assert_eq!((&line["event"], &line["reason"]), (&json!(event), &json!(reason)), "{line}");
         assert_eq!(line["address"], "127.0.0.1", "{line}");

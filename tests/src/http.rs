@@ -29,6 +29,13 @@ impl Answer {
         self.headers.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
     }
 
+    /// The name of a refusal: `error`, or `error.code` where a tool is called directly.
+    #[must_use]
+    pub fn reason(&self) -> Option<String> {
+        let error = &self.json()["error"];
+        error.as_str().or(error["code"].as_str()).map(str::to_owned)
+    }
+
     /// The body as text.
     #[must_use]
     pub fn text(&self) -> String {

@@ -27,7 +27,7 @@ use dress::{Dress, Dressed};
 use route::Route;
 
 pub use crate::mcp::stream::{Gone, Outgoing};
-pub use refusal::Refusal;
+pub use refusal::{Envelope, Refusal};
 
 /// The product behind one instance of the world.
 pub struct Gateway<'a> {
@@ -59,9 +59,21 @@ pub fn handle(gateway: &Gateway<'_>, request: Request<Vec<u8>>, out: &mut dyn Ou
         Ok(None) => Answer::Streamed,
         Err(refusal) => {
             record(&gateway.ports, &refusal);
-            Answer::Whole(dress.put_on(refusal.response()))
+            Answer::Whole(dress.put_on(refusal.response(&envelope(route, &request))))
         }
     }
+}
+
+fn envelope(route: Route, request: &Request<Vec<u8>>) -> Envelope<'_> {
+    match route {
+        Route::DirectCall => Envelope::Direct { correlation_id: request_id(request) },
+        Route::Root | Route::Tools | Route::Mcp(_) | Route::Other => Envelope::Plain,
+    }
+}
+
+/// The host sets one on every request; a world that does not still gets an answer.
+fn request_id(request: &Request<Vec<u8>>) -> &str {
+    request.headers().get("x-request-id").and_then(|id| id.to_str().ok()).unwrap_or("unknown")
 }
 
 /// The way of a request. None where `out` has carried the answer.
@@ -156,15 +168,13 @@ impl Visit<'_> {
     }
 
     fn session<'s>(&'s self, caller: &'s dyn Caller, claims: &'s Claims) -> Session<'s> {
-        let request_id = self.request.headers().get("x-request-id").and_then(|id| id.to_str().ok());
         Session {
             ports: self.gateway.ports,
             config: self.config,
             catalogue: self.gateway.catalogue,
             caller,
             claims,
-            // The host sets one on every request; a world that does not still gets an answer.
-            request_id: request_id.unwrap_or("unknown"),
+            request_id: request_id(self.request),
         }
     }
 }

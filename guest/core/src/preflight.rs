@@ -61,9 +61,9 @@ fn unknown_tools(document: &Document, catalogue: &Catalogue) -> Vec<Problem> {
     };
     document
         .tool_names()
-        .filter(|(name, _)| unknown(name))
-        .map(|(name, line)| {
-            in_policy(line, 1, format!("there is no tool named {name:?}; `GET /mcp/tools` lists them"))
+        .filter(|(name, ..)| unknown(name))
+        .map(|(name, line, column)| {
+            in_policy(line, column, format!("there is no tool named {name:?}; `GET /mcp/tools` lists them"))
         })
         .collect()
 }
@@ -141,7 +141,7 @@ mod tests {
         let policy = b"defaults:\n  read: allow\ntools:\n  deny:\n    - get_isue\n    - search_code\n";
         let problems = preflight(policy, &settings(), &CATALOGUE).unwrap_err();
         assert_eq!(problems.len(), 1, "{problems:?}");
-        assert_eq!((problems[0].line, problems[0].source.as_str()), (5, "policy"));
+        assert_eq!((problems[0].line, problems[0].column, problems[0].source.as_str()), (5, 7, "policy"));
         assert!(problems[0].message.contains("get_isue"));
     }
 

@@ -24,10 +24,10 @@ fn one_entry_is_prepared_for_each_key_in_lower_case() {
 }
 
 #[test]
-fn tool_names_are_listed_with_their_lines_and_without_the_star() {
+fn tool_names_are_listed_with_their_places_and_without_the_star() {
     let document = document(POLICY);
     let names: Vec<_> = document.tool_names().collect();
-    assert_eq!(names, [("search_code", 2), ("list_tags", 4), ("get_issue", 8)]);
+    assert_eq!(names, [("search_code", 2, 10), ("list_tags", 4, 27), ("get_issue", 8, 11)]);
 }
 
 #[test]

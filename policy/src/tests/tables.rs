@@ -121,7 +121,7 @@ fn the_part_of_the_default_that_is_commented_out_is_valid_too() {
         })
         .collect();
     let document = super::document(&uncommented.join("\n"));
-    assert_eq!(document.tool_names().map(|(name, _)| name).collect::<Vec<_>>().len(), 4);
+    assert_eq!(document.tool_names().map(|(name, ..)| name).collect::<Vec<_>>().len(), 4);
 }
 
 #[test]

@@ -58,6 +58,17 @@ struct Line {
     header: Extra,
 }
 
+/// How a refusal is put on the wire.
+pub enum Envelope<'a> {
+    /// `{"error": reason, "message": …}`.
+    Plain,
+    /// The error of `POST /mcp/tool/call`, so that whoever reads `error.code` there reads it always.
+    Direct {
+        /// The id of the request: there is no ticket.
+        correlation_id: &'a str,
+    },
+}
+
 /// The header that a status asks for.
 enum Extra {
     Nothing,
@@ -75,7 +86,7 @@ impl Refusal {
 
     /// The answer.
     #[must_use]
-    pub fn response(&self) -> Response<Vec<u8>> {
+    pub fn response(&self, envelope: &Envelope<'_>) -> Response<Vec<u8>> {
         let line = self.line();
         let message = match self {
             Self::MalformedBody(why) => why,
@@ -91,7 +102,14 @@ impl Refusal {
             | Self::NotAcceptable
             | Self::Admission(_) => line.message,
         };
-        let body = json!({ "error": line.reason, "message": message });
+        let body = match envelope {
+            Envelope::Plain => json!({ "error": line.reason, "message": message }),
+            Envelope::Direct { correlation_id } => json!({
+                "success": false,
+                "error": { "code": line.reason, "message": message },
+                "correlation_id": correlation_id,
+            }),
+        };
         let mut response = Response::new(body.to_string().into_bytes());
         *response.status_mut() = line.status;
         let headers = response.headers_mut();

@@ -46,7 +46,8 @@ fn refused(
 ) -> (u16, String) {
     let before = world.reasons().len();
     let response = send(world, method, target, headers, body_text);
-    let name = body(&response)["error"].as_str().unwrap().to_owned();
+    let said = body(&response);
+    let name = said["error"].as_str().or(said["error"]["code"].as_str()).unwrap().to_owned();
     assert_eq!(world.reasons()[before..], *std::slice::from_ref(&name), "one line for {method} {target}");
     (response.status().as_u16(), name)
 }
@@ -351,7 +352,7 @@ fn gives_every_refusal_a_name_of_its_own() {
     let names: std::collections::BTreeSet<_> = all.iter().map(Refusal::reason).collect();
     assert_eq!(names.len(), all.len());
     for refusal in &all {
-        let response = refusal.response();
+        let response = refusal.response(&super::Envelope::Plain);
         let (said, remark) = (body(&response), refusal.remark());
         assert_eq!(said["error"], refusal.reason());
         assert_eq!(remark.reason, refusal.reason());
