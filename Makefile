@@ -32,7 +32,7 @@ build: setup ## Build the program and its guest into target/dist
 	@ls -l $(DIST)
 
 .PHONY: demo
-demo: build ## Start a sample Gitea and the server on 127.0.0.1:8080, until Ctrl-C
+demo: build ## Start a sample Gitea and the server on 127.0.0.1:8080 (or DEMO_PORT), until Ctrl-C
 	@scripts/demo
 
 .PHONY: run
@@ -84,8 +84,8 @@ audit-dependencies: ## Licences, bans and sources of all dependencies
 	@scripts/cargo-deny
 
 .PHONY: generate-key
-generate-key: ## Print a new API key
-	@python3 scripts/generate_api_key.py
+generate-key: build ## Build, then print a new API key
+	@$(DIST)/aegis-mcp generate-key
 
 .PHONY: install install-dev
 install: build ## Install the program and its guest below PREFIX (/usr/local)

@@ -24,7 +24,7 @@ pub fn server_info(version: &str) -> Value {
     json!({ "name": "aegis-gitea-mcp", "title": "AegisGitea-MCP", "version": version })
 }
 
-/// Tools, without change notices: the list changes only across restarts and reloads.
+/// Tools, without change notices: the list changes only across restarts.
 fn capabilities() -> Value {
     json!({ "tools": {} })
 }
