@@ -67,6 +67,12 @@ impl Report {
                 let tickets = report.check(files);
                 let told = report.problem.is_none() && (to_the_end || report.stopped());
                 report.open = told.then_some(tickets);
+                if report.problem.is_none() && report.lines() == 0 && report.torn().next().is_none() {
+                    // Nothing contradicts an empty file, and nothing speaks for it either.
+                    let what = "holds no line: an audit log begins with log_open".to_owned();
+                    report.problem =
+                        Some(Problem { path: path.to_owned(), line: None, what, code: UNREADABLE });
+                }
             }
             Err(problem) => report.problem = Some(problem),
         }

@@ -177,3 +177,14 @@ fn a_log_in_which_every_call_came_to_an_outcome_has_no_such_note() {
     assert_eq!(report.json()["without_outcome"]["count"], 0);
     assert!(!report.text().contains("without an outcome"), "{}", report.text());
 }
+
+#[test]
+fn a_file_without_a_line_is_no_log_and_not_called_valid() {
+    let dir = tempfile::tempdir().unwrap();
+    let empty = dir.path().join("audit.log");
+    fs::write(&empty, b"").unwrap();
+    for path in [empty.as_path(), dir.path()] {
+        assert_eq!(verify(path, false), 2, "{}", path.display());
+        assert!(Report::of(path).text().contains("holds no line"), "{}", path.display());
+    }
+}
