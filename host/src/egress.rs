@@ -214,6 +214,11 @@ impl Drop for Exchange {
 impl Exchange {
     /// Status and visible headers, when they are there.
     pub(crate) async fn head(&mut self) -> Result<Head, Failure> {
+        self.arrived().await.map(|(head, _)| head.clone())
+    }
+
+    /// Wait for the head; then it and the body are here.
+    async fn arrived(&mut self) -> Result<(&Head, &mut Incoming), Failure> {
         if !self.ticket.is_open() {
             return Err(Failure::TicketClosed);
         }
@@ -227,8 +232,8 @@ impl Exchange {
                 Err(_) => Progress::Failed(Failure::Broken("the request was cancelled".to_owned())),
             };
         }
-        match &self.state {
-            Progress::Reading(head, _) => Ok(head.clone()),
+        match &mut self.state {
+            Progress::Reading(head, body) => Ok((head, body)),
             Progress::Failed(failure) => Err(failure.clone()),
             Progress::Waiting(_) => Err(Failure::Broken("the request was cancelled".to_owned())),
         }
@@ -236,12 +241,10 @@ impl Exchange {
 
     /// The next piece of the body, at most `most` bytes; empty at the end.
     pub(crate) async fn read(&mut self, most: usize) -> Result<Vec<u8>, Failure> {
-        self.head().await?;
         while self.rest.is_empty() {
-            let Progress::Reading(_, body) = &mut self.state else {
-                return Err(Failure::Broken("there is no body".to_owned()));
-            };
-            let frame = match tokio::time::timeout_at(self.deadline, body.frame()).await {
+            let deadline = self.deadline;
+            let (_, body) = self.arrived().await?;
+            let frame = match tokio::time::timeout_at(deadline, body.frame()).await {
                 Err(_) => return self.fail(Failure::TimedOut),
                 Ok(None) => return Ok(Vec::new()),
                 Ok(Some(Err(error))) => return self.fail(Failure::Broken(error.to_string())),

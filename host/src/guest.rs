@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use wasmtime::Engine;
-use wasmtime::component::InstancePre;
+use wasmtime_wasi_http::p2::bindings::ProxyPre;
 
 use crate::component::bindings::OperationsPre;
 use crate::component::bindings::aegis::gateway::types::Problem;
@@ -16,7 +16,8 @@ use crate::shared::Shared;
 pub(crate) struct Linked {
     pub(crate) engine: Engine,
     pub(crate) guest: Guest,
-    pub(crate) pre: InstancePre<State>,
+    pub(crate) handler: ProxyPre<State>,
+    operations: OperationsPre<State>,
 }
 
 /// The policy in prepared form, one entry for each key.
@@ -46,7 +47,9 @@ impl Linked {
         let engine = engine(slots).map_err(trouble)?;
         let guest = Guest::load(&engine, path, cache)?;
         let pre = guest.link(path, &linker(&engine).map_err(trouble)?)?;
-        Ok(Self { engine, guest, pre })
+        let handler = ProxyPre::new(pre.clone()).map_err(trouble)?;
+        let operations = OperationsPre::new(pre).map_err(trouble)?;
+        Ok(Self { engine, guest, handler, operations })
     }
 
     /// Ask the guest to check policy and settings.
@@ -61,7 +64,7 @@ impl Linked {
     ) -> Result<Result<Prepared, Vec<Problem>>, NotReady> {
         let mut store = store(&self.engine, shared, nobody());
         let answer = metered(store.data().used.clone(), async {
-            let operations = OperationsPre::new(self.pre.clone())?.instantiate_async(&mut store).await?;
+            let operations = self.operations.instantiate_async(&mut store).await?;
             operations.call_preflight(&mut store, policy, settings).await
         });
         answer.await.map_err(|error| NotReady::Preflight(format!("{:?}: {error:#}", classify(&error))))

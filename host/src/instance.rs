@@ -13,7 +13,6 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http_body_util::Full;
 use tokio::sync::oneshot;
-use wasmtime::component::InstancePre;
 use wasmtime::{Engine, Store, Trap, UpdateDeadline};
 use wasmtime_wasi::{ResourceTable, WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
@@ -176,13 +175,13 @@ pub(crate) async fn metered<T>(used: Arc<AtomicU64>, run: impl Future<Output = T
 /// # Errors
 /// The instance was stopped or trapped.
 pub(crate) async fn handle(
-    pre: &InstancePre<State>,
+    handler: &ProxyPre<State>,
     mut store: Store<State>,
     request: http::Request<Full<Bytes>>,
     answer: oneshot::Sender<FromGuest>,
 ) -> Result<(), Failed> {
     let outcome = metered(store.data().used.clone(), async {
-        let proxy = ProxyPre::new(pre.clone())?.instantiate_async(&mut store).await?;
+        let proxy = handler.instantiate_async(&mut store).await?;
         let request = request.map(NeverFails);
         let incoming = store.data_mut().http().new_incoming_request(Scheme::Http, request)?;
         let outparam = store.data_mut().http().new_response_outparam(answer)?;

@@ -190,21 +190,24 @@ impl Record {
         let mut writes = self.writes.subscribe();
         // The sender is in `self`, so this ends only when the count is zero; each write is bounded in time.
         let _ = writes.wait_for(|count| *count == 0).await;
-        let mut members = self.common.clone();
-        members.insert("status".into(), status.into());
-        if let Some(reason) = reason {
-            members.insert("reason".into(), cut(&reason, 128).into());
-        }
-        members.insert("calls".into(), self.calls_json());
-        let entry = Entry { event: Event::ToolInvocation, members: members.clone() };
-        let Err(error) = self.shared.trail.append(entry).await else {
+        let outcome = || {
+            let mut members = self.common.clone();
+            members.insert("status".into(), status.into());
+            if let Some(reason) = &reason {
+                members.insert("reason".into(), cut(reason, 128).into());
+            }
+            members.insert("calls".into(), self.calls_json());
+            Entry { event: Event::ToolInvocation, members }
+        };
+        let Err(error) = self.shared.trail.append(outcome()).await else {
             self.tickets.closed();
             return Ok(());
         };
         self.tickets.lost.store(true, Ordering::Release);
         tracing::error!(event = "audit_outcome_late", ticket = %self.id, status, %error);
-        members.insert("late".into(), true.into());
-        self.shared.trail.push(Entry { event: Event::ToolInvocation, members });
+        let mut late = outcome();
+        late.members.insert("late".into(), true.into());
+        self.shared.trail.push(late);
         Err(error.to_string())
     }
 

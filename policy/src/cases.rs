@@ -3,7 +3,7 @@
 //! A case file is YAML, read as strictly as a policy:
 //!
 //! ```yaml
-//! policy: |            # optional; without it the cases are asked of the policy in force
+//! policy: |            # optional; without it the cases are asked of the built-in policy
 //!   defaults: {read: allow, write: deny}
 //! cases:
 //!   - it: denies writing where nothing is said

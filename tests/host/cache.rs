@@ -117,3 +117,17 @@ async fn a_folder_that_cannot_be_made_costs_a_warning_and_not_the_start() {
         assert!(stopped.log.contains("guest_cache_unusable"), "{folder:?}: {}", stopped.log);
     }
 }
+
+#[tokio::test]
+async fn a_compiled_guest_that_others_could_have_written_is_made_anew() {
+    let scene = Scene::new().await;
+    let folder = scene.folder.0.join("cache");
+    served(&scene, &folder).await;
+    let [file] = compiled(&folder).try_into().expect("one file");
+    let inode = |path: &PathBuf| std::fs::metadata(path).expect("there").ino();
+    let before = inode(&file);
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o666)).expect("opened to others");
+    served(&scene, &folder).await;
+    assert_ne!(inode(&file), before, "another file stands under the name");
+    assert_eq!(std::fs::metadata(&file).expect("there").mode() & 0o777, 0o600);
+}

@@ -85,3 +85,29 @@ async fn connections_beyond_the_cap_are_closed_unread_and_a_place_that_is_left_i
     .await;
     assert!(scene.forge.requests().is_empty());
 }
+
+#[tokio::test]
+async fn bodies_that_are_announced_and_do_not_come_leave_no_room_for_more_than_there_is() {
+    let scene = Scene::new().await;
+    let server = scene.setup().set("MAX_REQUEST_BYTES", "16777216").start().await;
+    let authority = server.url.strip_prefix("http://").expect("an address").to_owned();
+    let head = format!("POST /mcp HTTP/1.1\r\nHost: {authority}\r\nContent-Length: 16777216\r\n\r\n");
+    let mut senders = Vec::new();
+    for _ in 0..4 {
+        let mut sender = TcpStream::connect(&authority).await.expect("connected");
+        sender.write_all(head.as_bytes()).await.expect("sent");
+        senders.push(sender);
+    }
+    // Each takes its room when its head is read; then a request with a body finds none, and one without is served.
+    until("no room is left", async || {
+        let answer = call(&server.url, KEY, READ).await.expect("no panic").expect("an answer");
+        (answer.status, answer.reason().as_deref()) == (503, Some("busy"))
+    })
+    .await;
+    assert_eq!(server.get("/").await.status, 200);
+    drop(senders);
+    until("their room is free again", async || {
+        call(&server.url, KEY, READ).await.expect("no panic").expect("an answer").status == 200
+    })
+    .await;
+}

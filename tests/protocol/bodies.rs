@@ -157,6 +157,8 @@ async fn a_head_that_never_ends_is_given_up() {
         let pieces = connection.rest().await;
         assert!(pieces.iter().all(|piece| piece.status == 408), "{sent:?}: {pieces:#?}");
     }
+    let counted = ground.server.metric("aegis_host_refusals_total{reason=\"head_too_slow\"}").await;
+    assert!(counted >= 1.0, "a head that is given up is counted");
     assert_eq!(ground.server.stranger("GET", "/health", &[], b"").await.status, 200);
     ground.assert_nothing_upstream();
 }

@@ -99,13 +99,12 @@ pub fn decide(
 
 /// The rules for a target, from prepared entries; where nobody ran `preflight`, from the document itself.
 fn rules_for(settings: &dyn Settings, target: Option<(&str, &str)>) -> Result<Rules, aegis_policy::Corrupt> {
-    let document = settings
-        .prepared(aegis_policy::GLOBALS_KEY)
-        .is_none()
-        .then(|| settings.get("policy-document"))
-        .flatten();
-    let Some(document) = document else {
-        return Rules::from_prepared(|key| settings.prepared(key), target);
+    let corrupt = match Rules::from_prepared(|key| settings.prepared(key), target) {
+        Ok(rules) => return Ok(rules),
+        Err(corrupt) => corrupt,
+    };
+    let Some(document) = settings.get("policy-document") else {
+        return Err(corrupt);
     };
     // A document with a mistake gives no entries, so that loading fails and the call is denied.
     let entries =

@@ -56,7 +56,7 @@ async fn run(
         async move {
             let _permit = permit;
             let store = store(&server.linked.engine, &server.shared, bound);
-            handle(&server.linked.pre, store, request, sender).await
+            handle(&server.linked.handler, store, request, sender).await
         }
     }));
     let head = match tokio::time::timeout_at(started + limits.head, receiver).await {
