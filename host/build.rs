@@ -115,6 +115,7 @@ impl Code {
         write!(self.complete, "{field}: self.{field}?, ")?;
         let (lent, lend) = match (method, shape.lend) {
             ("perhaps", ".as_str()" | ".as_path()") => (wrap(method, &shape.lent), ".as_deref()"),
+            ("perhaps", "&") => (wrap(method, &shape.lent), ".as_ref()"),
             ("perhaps", lend) => return Err(format!("{name}: lend an optional value by {lend}?").into()),
             (_, lend) => (shape.lent, lend),
         };
@@ -217,6 +218,9 @@ fn shape(setting: &Setting) -> Outcome<Shape> {
         ("list", Some("repository")) => {
             list("(String, String)", "rule::repository", "list of owner/repo or owner/*")
         }
+        ("list", Some("redirect")) => list("String", "rule::redirect", "list of exact redirect URIs"),
+        ("list", Some("word")) => list("String", "word", "list of words"),
+        ("word", _) => new("String", "&str", ".as_str()", "word", "one word"),
         ("path", _) => new("PathBuf", "&Path", ".as_path()", "path", "path"),
         ("secret", _) => new("Secret", "&Secret", "&", "secret::token", "secret"),
         ("keys", _) => new("Vec<ApiKey>", "&[ApiKey]", ".as_slice()", "secret::api_keys", "secret list"),

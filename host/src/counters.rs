@@ -16,6 +16,16 @@ pub(crate) enum Subject {
     Address(IpAddr),
     /// Refused credentials.
     Failures(IpAddr),
+    /// Client registrations.
+    Registration(IpAddr),
+    /// Sign-in pages.
+    Authorization(IpAddr),
+    /// The token endpoint.
+    Token(IpAddr),
+    /// What the token endpoint refused.
+    TokenFailures(IpAddr),
+    /// Public metadata.
+    Metadata(IpAddr),
     /// A proved caller.
     Principal(String),
 }

@@ -26,6 +26,9 @@ pub(crate) use source::{Environment, Process, Row};
 
 include!(concat!(env!("OUT_DIR"), "/settings.rs"));
 
+/// The fewest characters of `OAUTH_STATE_SECRET`.
+const STATE_SECRET_MIN: usize = 32;
+
 /// A line of the table.
 #[derive(Debug)]
 pub(crate) struct Setting {
@@ -92,19 +95,7 @@ impl Settings {
 impl Draft {
     /// The rules that join settings. Each speaks only when all it needs could be read.
     fn contradictions(&self, problems: &mut Vec<Problem>) {
-        if self.oauth_mode == Some(true) {
-            problems.push(Problem::of_value(
-                "OAUTH_MODE",
-                "true",
-                "stops the start: sign-in through Gitea is not in this version; set OAUTH_MODE=false and use MCP_API_KEYS",
-            ));
-        }
-        if self.auth_enabled == Some(true) && self.mcp_api_keys.as_ref().is_some_and(Vec::is_empty) {
-            problems.push(Problem::new(
-                "MCP_API_KEYS",
-                "is required: make a key with `aegis-mcp generate-key` and set MCP_API_KEYS or MCP_API_KEYS_FILE",
-            ));
-        }
+        self.callers(problems);
         self.bind(problems);
         let nowhere = self.write_repository_whitelist.as_ref().is_some_and(Vec::is_empty);
         if self.write_mode == Some(true) && nowhere && self.write_allow_all_token_repos == Some(false) {
@@ -122,11 +113,70 @@ impl Draft {
         }
     }
 
+    /// The rules about who may call: people who sign in, or keys, or on this machine everybody.
+    fn callers(&self, problems: &mut Vec<Problem>) {
+        let mut need = |name: &str, why: &str| problems.push(Problem::new(name, why));
+        match self.oauth_mode {
+            None => {}
+            Some(false) => {
+                if self.gitea_token.as_ref().is_some_and(Option::is_none) {
+                    need("GITEA_TOKEN", "is required: set GITEA_TOKEN or GITEA_TOKEN_FILE, or OAUTH_MODE=true");
+                }
+                if self.auth_enabled == Some(true) && self.mcp_api_keys.as_ref().is_some_and(Vec::is_empty) {
+                    need(
+                        "MCP_API_KEYS",
+                        "is required: make a key with `aegis-mcp generate-key` and set MCP_API_KEYS or MCP_API_KEYS_FILE",
+                    );
+                }
+            }
+            Some(true) => self.sign_in(&mut need),
+        }
+    }
+
+    /// What sign-in through Gitea needs.
+    fn sign_in(&self, need: &mut dyn FnMut(&str, &str)) {
+        const APPLICATION: &str = "is required with OAUTH_MODE=true: create an OAuth2 application in Gitea (Settings, \
+                                   Applications) with the redirect URI PUBLIC_BASE_URL/oauth/callback";
+        let missing = |secret: &Option<Option<Secret>>| secret.as_ref().is_some_and(Option::is_none);
+        if self.gitea_oauth_client_id.as_ref().is_some_and(Option::is_none) {
+            need("GITEA_OAUTH_CLIENT_ID", APPLICATION);
+        }
+        if missing(&self.gitea_oauth_client_secret) {
+            need("GITEA_OAUTH_CLIENT_SECRET", APPLICATION);
+        }
+        let second = self.gitea_oauth_write_client_id.as_ref().map(Option::is_some);
+        let second_secret = self.gitea_oauth_write_client_secret.as_ref().map(Option::is_some);
+        if let (Some(id), Some(secret)) = (second, second_secret)
+            && id != secret
+        {
+            need("GITEA_OAUTH_WRITE_CLIENT_SECRET", "and GITEA_OAUTH_WRITE_CLIENT_ID belong together: set both or none");
+        }
+        match self.oauth_state_secret.as_ref().map(Option::as_ref) {
+            Some(None) => need(
+                "OAUTH_STATE_SECRET",
+                "is required with OAUTH_MODE=true: set it to the output of `openssl rand -hex 32`",
+            ),
+            Some(Some(secret)) if secret.expose().len() < STATE_SECRET_MIN => need(
+                "OAUTH_STATE_SECRET",
+                "must have at least 32 characters; `openssl rand -hex 32` makes a good one",
+            ),
+            Some(Some(_)) | None => {}
+        }
+        let local = self.mcp_host.is_some_and(|address| address.to_canonical().is_loopback());
+        if self.public_base_url.as_ref().is_some_and(Option::is_none) && !local {
+            need(
+                "PUBLIC_BASE_URL",
+                "is required with OAUTH_MODE=true unless MCP_HOST is a loopback address: set it to the address that \
+                 clients use, such as https://mcp.example.com",
+            );
+        }
+    }
+
     /// The rules about the listening address. An IPv4 address written as IPv6 counts as what it is.
     fn bind(&self, problems: &mut Vec<Problem>) {
         let Some(address) = self.mcp_host else { return };
         let real = address.to_canonical();
-        if self.auth_enabled == Some(false) && !real.is_loopback() {
+        if self.auth_enabled == Some(false) && self.oauth_mode == Some(false) && !real.is_loopback() {
             let message = format!(
                 "is accepted only on a loopback address, and MCP_HOST is {address}; \
                                    set MCP_HOST=127.0.0.1 or AUTH_ENABLED=true"
@@ -157,4 +207,13 @@ fn path(text: &str) -> Result<PathBuf, String> {
         return Err("must be a path without control characters".to_owned());
     }
     Ok(PathBuf::from(text))
+}
+
+/// One word of visible ASCII without quotes, commas and backslashes.
+fn word(value: &str) -> Result<String, String> {
+    let fits = |byte: u8| byte.is_ascii_graphic() && !b"\"',\\".contains(&byte);
+    if (1..=255).contains(&value.len()) && value.bytes().all(fits) {
+        return Ok(value.to_owned());
+    }
+    Err("must be one word of at most 255 visible ASCII characters without quotes and commas".to_owned())
 }

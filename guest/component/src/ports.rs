@@ -1,5 +1,7 @@
 //! Core's ports on top of the imported interfaces. Names are translated, nothing else.
 
+mod oauth;
+
 use aegis_core::ports as core;
 use wasip2::clocks::{monotonic_clock, wall_clock};
 
@@ -16,6 +18,9 @@ impl Imported {
             limits: self,
             cache: self,
             audit: self,
+            clients: self,
+            login: self,
+            seal: self,
             telemetry: self,
             clock: self,
         }
@@ -46,6 +51,7 @@ impl core::Identity for Imported {
                 identity::Refusal::Expired => core::Refusal::Expired,
                 identity::Refusal::TooManyConcurrent => core::Refusal::TooManyConcurrent,
                 identity::Refusal::Unavailable => core::Refusal::Unavailable,
+                identity::Refusal::LacksScope => core::Refusal::LacksScope,
             }),
         }
     }
@@ -155,6 +161,8 @@ fn failure(error: gitea::Failure) -> core::Failure {
         gitea::Failure::TimedOut => core::Failure::TimedOut,
         gitea::Failure::TooLarge => core::Failure::TooLarge,
         gitea::Failure::Broken(why) => core::Failure::Broken(why),
+        gitea::Failure::NotPermitted(why) => core::Failure::NotPermitted(why),
+        gitea::Failure::SignedOut => core::Failure::SignedOut,
     }
 }
 
@@ -176,6 +184,11 @@ fn of(bucket: core::Bucket) -> limits::Bucket {
         core::Bucket::Address => limits::Bucket::Address,
         core::Bucket::AuthenticationFailures => limits::Bucket::AuthenticationFailures,
         core::Bucket::Principal => limits::Bucket::Principal,
+        core::Bucket::Registration => limits::Bucket::Registration,
+        core::Bucket::Authorization => limits::Bucket::Authorization,
+        core::Bucket::Token => limits::Bucket::Token,
+        core::Bucket::TokenFailures => limits::Bucket::TokenFailures,
+        core::Bucket::Metadata => limits::Bucket::Metadata,
     }
 }
 

@@ -31,6 +31,8 @@ pub enum Refused {
     TooManyConcurrent,
     /// Credentials cannot be checked now.
     IdentityUnavailable,
+    /// A token of Gitea without the API scopes needed.
+    LacksScope,
 }
 
 /// Admits a request that needs a caller. `presented` is the value of the `Authorization` header.
@@ -61,6 +63,7 @@ pub fn admit(
         // Proved, so it is not the address's concern.
         (Refusal::TooManyConcurrent, _) => return Err(Refused::TooManyConcurrent),
         (Refusal::Unavailable, _) => Refused::IdentityUnavailable,
+        (Refusal::LacksScope, _) => Refused::LacksScope,
         (Refusal::Malformed | Refusal::Unknown | Refusal::Expired, None) => Refused::MissingCredential,
         (Refusal::Malformed, Some(_)) => failed(ports, config, Refused::MalformedCredential),
         (Refusal::Unknown, Some(_)) => failed(ports, config, Refused::UnknownCredential),
@@ -76,6 +79,7 @@ pub fn admit(
         | Refused::ExpiredCredential
         | Refused::RateLimited(_)
         | Refused::TooManyConcurrent
+        | Refused::LacksScope
         | Refused::IdentityUnavailable => Err(room.err().unwrap_or(refused)),
     }
 }

@@ -4,6 +4,16 @@
 //! [`Ticket`] only from [`Caller::intent`], an [`Exchange`] with Gitea only from [`Ticket::start`]. Nothing in
 //! this module decides anything.
 
+mod closed;
+mod oauth;
+
+pub use closed::NoSignIn;
+pub use oauth::{
+    Approved, Authentication, Broken, Client, ClientKind, Clients, Denied, Flow, Login, NotBegun, NotOpened,
+    NotRegistered, Person, Presented, Profile, Proof, Purpose, Registered, Registration, Seal, SignInReason,
+    SignInRefused, SignedIn, Tokens, UnknownClient,
+};
+
 /// Everything a request may reach.
 #[derive(Clone, Copy)]
 pub struct Ports<'a> {
@@ -17,6 +27,12 @@ pub struct Ports<'a> {
     pub cache: &'a dyn Cache,
     /// Remarks for the audit trail.
     pub audit: &'a dyn Audit,
+    /// OAuth clients.
+    pub clients: &'a dyn Clients,
+    /// Signing in.
+    pub login: &'a dyn Login,
+    /// Values that leave and come back unchanged.
+    pub seal: &'a dyn Seal,
     /// Metrics and logs.
     pub telemetry: &'a dyn Telemetry,
     /// Time.
@@ -149,6 +165,8 @@ pub enum Refusal {
     TooManyConcurrent,
     /// It could not be checked now.
     Unavailable,
+    /// A token of Gitea without the API scopes needed.
+    LacksScope,
 }
 
 /// The audit trail cannot be written.
@@ -257,6 +275,16 @@ pub enum Bucket {
     AuthenticationFailures,
     /// Requests by the proved caller.
     Principal,
+    /// Client registrations, by source address.
+    Registration,
+    /// Authorization requests, approvals and their way back, by source address.
+    Authorization,
+    /// Requests to the token and revocation endpoints, by source address.
+    Token,
+    /// Client secrets, codes and refresh tokens that were refused, by source address.
+    TokenFailures,
+    /// Public metadata, by source address.
+    Metadata,
 }
 
 /// Whether there is room.
@@ -356,4 +384,8 @@ pub enum Failure {
     TooLarge,
     /// The answer broke off.
     Broken(String),
+    /// This user may not, or that could not be made sure; nothing was sent.
+    NotPermitted(String),
+    /// What this user granted in Gitea has ended.
+    SignedOut,
 }

@@ -52,8 +52,22 @@ pub struct Config {
     pub write_allow_all: bool,
     /// `AUTH_ENABLED`.
     pub auth_enabled: bool,
-    /// `OAUTH_MODE`; a configuration with `true` is refused in this version.
+    /// `OAUTH_MODE`: people sign in through Gitea.
     pub oauth_mode: bool,
+    /// `DCR_ENABLED`: clients may register themselves.
+    pub dcr_enabled: bool,
+    /// `OAUTH_REDIRECT_ALLOWLIST`: exact redirect URIs besides the usual ones.
+    pub redirect_allowlist: Vec<String>,
+    /// `ACCEPT_GITEA_TOKENS`: Gitea's own tokens are accepted too.
+    pub accept_gitea_tokens: bool,
+    /// `RESOURCE_DOCUMENTATION`: a page about this server.
+    pub resource_documentation: Option<String>,
+    /// `REGISTER_RATE_LIMIT_PER_MINUTE`: registrations, by address.
+    pub register_rate_limit_per_minute: u32,
+    /// `LOGIN_RATE_LIMIT_PER_MINUTE`: sign-in pages and metadata, each by address.
+    pub login_rate_limit_per_minute: u32,
+    /// `TOKEN_ENDPOINT_RATE_LIMIT_PER_MINUTE`: requests to the token endpoint, by address.
+    pub token_endpoint_rate_limit_per_minute: u32,
     /// `METRICS_ENABLED`.
     pub metrics_enabled: bool,
 }
@@ -116,6 +130,11 @@ impl Config {
         let (writes, repositories) = (write_mode(from), write_repository_whitelist(from));
         let everywhere = write_allow_all_token_repos(from);
         let (auth, oauth, metrics) = (auth_enabled(from), oauth_mode(from), metrics_enabled(from));
+        let (dcr, redirects) = (dcr_enabled(from), oauth_redirect_allowlist(from));
+        let (foreign, documentation) = (accept_gitea_tokens(from), resource_documentation(from));
+        let (register_rate, login_rate) =
+            (register_rate_limit_per_minute(from), login_rate_limit_per_minute(from));
+        let token_rate = token_endpoint_rate_limit_per_minute(from);
         Some(Self {
             gitea_url: gitea?,
             public_base_url: public?,
@@ -140,6 +159,13 @@ impl Config {
             write_allow_all: everywhere?,
             auth_enabled: auth?,
             oauth_mode: oauth?,
+            dcr_enabled: dcr?,
+            redirect_allowlist: redirects?,
+            accept_gitea_tokens: foreign?,
+            resource_documentation: documentation?,
+            register_rate_limit_per_minute: register_rate?,
+            login_rate_limit_per_minute: login_rate?,
+            token_endpoint_rate_limit_per_minute: token_rate?,
             metrics_enabled: metrics?,
         })
     }
@@ -147,10 +173,9 @@ impl Config {
     /// The rules that join settings. The host has the same ones; here they also hold where there is no host.
     fn contradictions(&self) -> Vec<Invalid> {
         let mut found = Vec::new();
-        if self.oauth_mode {
-            let message = "must be false: sign-in through Gitea is not in this version; set OAUTH_MODE=false and \
-                           use MCP_API_KEYS";
-            found.push(Invalid { name: "OAUTH_MODE", message: message.to_owned() });
+        if self.oauth_mode && self.public_base_url.is_none() {
+            let message = "is required with OAUTH_MODE=true: set it to the address that clients use";
+            found.push(Invalid { name: "PUBLIC_BASE_URL", message: message.to_owned() });
         }
         if self.write_mode && self.write_repositories.is_empty() && !self.write_allow_all {
             let message = "needs to know where: list repositories in WRITE_REPOSITORY_WHITELIST or set \

@@ -14,6 +14,7 @@ mod keys;
 mod limits;
 mod origin;
 mod settings;
+mod sign_in;
 mod state;
 mod telemetry;
 mod trail;

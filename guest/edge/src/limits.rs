@@ -61,6 +61,11 @@ fn name(bucket: Bucket) -> Option<String> {
     match bucket {
         Bucket::Address => Some("address".to_owned()),
         Bucket::AuthenticationFailures => Some("authentication-failures".to_owned()),
+        Bucket::Registration => Some("registration".to_owned()),
+        Bucket::Authorization => Some("authorization".to_owned()),
+        Bucket::Token => Some("token".to_owned()),
+        Bucket::TokenFailures => Some("token-failures".to_owned()),
+        Bucket::Metadata => Some("metadata".to_owned()),
         Bucket::Principal => identity::current().map(|subject| format!("principal {subject}")),
     }
 }

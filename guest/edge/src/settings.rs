@@ -50,6 +50,10 @@ fn effective(name: &str, variable: impl Fn(&str) -> Option<String>) -> Option<St
         // A component cannot know that only this machine reaches it, so calls without a key are never accepted.
         return Some("true".to_owned());
     }
+    if *name == "OAUTH_MODE" {
+        // Signing in is not offered here (`docs/edge.md`), and half of it must not be advertised.
+        return Some("false".to_owned());
+    }
     variable(name).or_else(|| default.map(str::to_owned))
 }
 
@@ -92,6 +96,11 @@ mod tests {
         assert_eq!(effective("WRITE_MODE", everything).as_deref(), Some("value of WRITE_MODE"));
         assert_eq!(effective("WRITE_MODE", |_| None).as_deref(), Some("false"));
         assert_eq!(effective("GITEA_URL", |_| None), None);
+    }
+
+    #[test]
+    fn sign_in_is_never_advertised() {
+        assert_eq!(effective("OAUTH_MODE", |_| Some("true".to_owned())).as_deref(), Some("false"));
     }
 
     #[test]

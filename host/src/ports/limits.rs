@@ -8,9 +8,15 @@ use crate::instance::State;
 
 impl State {
     fn subject(&self, bucket: Bucket) -> Option<Subject> {
+        let network = || network_of(self.bound.address);
         match bucket {
-            Bucket::Address => Some(Subject::Address(network_of(self.bound.address))),
-            Bucket::AuthenticationFailures => Some(Subject::Failures(network_of(self.bound.address))),
+            Bucket::Address => Some(Subject::Address(network())),
+            Bucket::AuthenticationFailures => Some(Subject::Failures(network())),
+            Bucket::Registration => Some(Subject::Registration(network())),
+            Bucket::Authorization => Some(Subject::Authorization(network())),
+            Bucket::Token => Some(Subject::Token(network())),
+            Bucket::TokenFailures => Some(Subject::TokenFailures(network())),
+            Bucket::Metadata => Some(Subject::Metadata(network())),
             Bucket::Principal => self.bound.principal.as_ref().map(|p| Subject::Principal(p.subject.clone())),
         }
     }

@@ -281,6 +281,14 @@ fn admission(refused: Refused) -> Line {
             "This caller has as many requests in flight as one may have. Wait for one of them to end.",
             RetryAfter(1),
         ),
+        Refused::LacksScope => line(
+            AccessDenied,
+            "oauth_token_lacks_api_scope",
+            StatusCode::FORBIDDEN,
+            "This token of Gitea carries none of the scopes needed. Revoke the application in Gitea (Settings, \
+             Applications) and sign in again.",
+            Extra::Nothing,
+        ),
         Refused::IdentityUnavailable => line(
             AccessDenied,
             "identity_unavailable",

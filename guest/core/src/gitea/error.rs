@@ -83,6 +83,13 @@ pub enum Error {
         /// Its rule.
         rule: String,
     },
+    /// The service account could, but this user may not, or that could not be made sure. Nothing was sent.
+    NotPermitted {
+        /// Why, in the host's words.
+        why: String,
+    },
+    /// What this user granted in Gitea has ended.
+    SignedOut,
     /// No connection.
     Unreachable,
     /// No complete answer in time.
@@ -135,6 +142,8 @@ impl Error {
             Failure::TimedOut => Self::TimedOut.after(writes),
             Failure::TooLarge => Self::TooLarge.after(writes),
             Failure::Broken(_) => Self::Broken.after(writes),
+            Failure::NotPermitted(why) => Self::NotPermitted { why },
+            Failure::SignedOut => Self::SignedOut,
         }
     }
 
@@ -171,6 +180,8 @@ impl Error {
             Self::Failed { .. } => "gitea_failed",
             Self::Unexpected { .. } => "gitea_unexpected_status",
             Self::NotSent { .. } => "gitea_request_not_sent",
+            Self::NotPermitted { .. } => "repository_permission_denied",
+            Self::SignedOut => "signed_out_in_gitea",
             Self::Unreachable => "gitea_unreachable",
             Self::TimedOut => "gitea_timeout",
             Self::TooLarge => "gitea_answer_too_large",
@@ -222,6 +233,11 @@ impl Error {
                 format!("Gitea answered with status {status}, which says nothing.")
             }
             Self::NotSent { rule } => format!("The request was not sent to Gitea: {rule}."),
+            Self::NotPermitted { why } => format!(
+                "Gitea does not show that you have the permission this needs on the repository ({why}). Ask its owner \
+                 for access, or use a repository that you have access to."
+            ),
+            Self::SignedOut => "What you granted to this server in Gitea has ended. Sign in again.".to_owned(),
             Self::Unreachable => "Gitea cannot be reached. Try again later.".to_owned(),
             Self::TimedOut => "Gitea did not answer in time. Try again later, or ask for less.".to_owned(),
             Self::TooLarge => "Gitea's answer is larger than what is read here. Ask for less.".to_owned(),

@@ -147,6 +147,7 @@ pub(super) fn on_mcp(error: &CallError, era: Era, correlation_id: &str) -> Wire 
             Era::Modern => (StatusCode::BAD_REQUEST, -32602),
         },
         CallError::InsufficientScope { .. } => (StatusCode::FORBIDDEN, -32600),
+        CallError::SignedOut { .. } => (StatusCode::UNAUTHORIZED, -32600),
         CallError::AuditUnavailable | CallError::OutcomeNotRecorded { .. } => {
             (StatusCode::SERVICE_UNAVAILABLE, -32603)
         }
@@ -178,6 +179,7 @@ pub fn status(error: &CallError) -> StatusCode {
     match error {
         CallError::InvalidArguments { .. } => StatusCode::BAD_REQUEST,
         CallError::InsufficientScope { .. } | CallError::Denied { .. } => StatusCode::FORBIDDEN,
+        CallError::SignedOut { .. } => StatusCode::UNAUTHORIZED,
         CallError::UnknownTool { .. } | CallError::NotFound { .. } | CallError::Renamed { .. } => {
             StatusCode::NOT_FOUND
         }
@@ -214,6 +216,7 @@ pub fn retry_after(error: &CallError) -> Option<u32> {
         | CallError::Upstream { .. }
         | CallError::UpstreamBusy { .. }
         | CallError::UpstreamTimeout { .. }
+        | CallError::SignedOut { .. }
         | CallError::WriteOutcomeUnknown { .. } => None,
     }
 }

@@ -14,7 +14,7 @@ use super::stream::{Gone, Outgoing};
 use crate::ports;
 use crate::ports::{
     Admission, Audit, Bucket, Cache, Caller, Claims, Clock, Event, Exchange, Failure, Identity, Level,
-    Limits, Outcome, Ports, Refusal, Remark, Settings, Telemetry, Ticket, Unavailable,
+    Limits, NoSignIn, Outcome, Ports, Refusal, Remark, Settings, Telemetry, Ticket, Unavailable,
 };
 
 /// The credential that [`World`] knows.
@@ -70,6 +70,9 @@ impl World {
             limits: self,
             cache: self,
             audit: self,
+            clients: &NoSignIn,
+            login: &NoSignIn,
+            seal: &NoSignIn,
             telemetry: self,
             clock: self,
         }

@@ -64,6 +64,11 @@ pub enum CallError {
         /// What to do.
         message: String,
     },
+    /// What the user granted in Gitea has ended: only signing in again helps.
+    SignedOut {
+        /// What to do.
+        message: String,
+    },
     /// Gitea cannot be reached, failed, or answered nonsense.
     Upstream {
         /// `gitea_unreachable`, `gitea_failed`, `gitea_answer_broken`, `gitea_answer_too_large`, ...
@@ -112,6 +117,7 @@ impl CallError {
             Self::NotFound { .. } => "not_found",
             Self::Renamed { .. } => "repository_renamed",
             Self::UpstreamUnauthorized { .. } => "gitea_unauthorized",
+            Self::SignedOut { .. } => "signed_out_in_gitea",
             Self::UpstreamBusy { .. } => "gitea_busy",
             Self::UpstreamTimeout { .. } => "gitea_timeout",
             Self::WriteOutcomeUnknown { .. } => "write_outcome_unknown",
@@ -134,6 +140,7 @@ impl CallError {
             | Self::Conflict { message, .. }
             | Self::Unprocessable { message, .. }
             | Self::UpstreamUnauthorized { message }
+            | Self::SignedOut { message }
             | Self::Upstream { message, .. }
             | Self::UpstreamBusy { message }
             | Self::UpstreamTimeout { message }
@@ -162,7 +169,7 @@ impl CallError {
     #[must_use]
     pub fn status(&self) -> Status {
         match self {
-            Self::InsufficientScope { .. } | Self::Denied { .. } => Status::Denied,
+            Self::InsufficientScope { .. } | Self::Denied { .. } | Self::SignedOut { .. } => Status::Denied,
             Self::UnknownTool { .. }
             | Self::InvalidArguments { .. }
             | Self::NotFound { .. }
@@ -206,7 +213,10 @@ impl CallError {
     fn of_gitea(error: &gitea::Error, message: String) -> Self {
         let reason = error.reason();
         match error {
-            gitea::Error::Forbidden { .. } => Self::Denied { reason, message },
+            gitea::Error::Forbidden { .. } | gitea::Error::NotPermitted { .. } => {
+                Self::Denied { reason, message }
+            }
+            gitea::Error::SignedOut => Self::SignedOut { message },
             gitea::Error::NotFound { .. } => Self::NotFound { message },
             gitea::Error::Renamed { .. } => Self::Renamed { message },
             gitea::Error::Conflict { .. }

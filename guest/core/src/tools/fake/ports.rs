@@ -3,7 +3,7 @@
 use super::{World, forge};
 use crate::ports::{
     Admission, Audit, Bucket, Cache, Caller, Claims, Clock, Event, Exchange, Failure, Identity, Level,
-    Limits, Outcome, Ports, Refusal, Remark, Request, Settings, Telemetry, Ticket, Unavailable,
+    Limits, NoSignIn, Outcome, Ports, Refusal, Remark, Request, Settings, Telemetry, Ticket, Unavailable,
 };
 
 /// The id of every ticket.
@@ -17,6 +17,9 @@ impl World {
             limits: self,
             cache: self,
             audit: self,
+            clients: &NoSignIn,
+            login: &NoSignIn,
+            seal: &NoSignIn,
             telemetry: self,
             clock: self,
         }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use aegis_core::ports::{
     Admission, Audit, Bucket, Cache, Caller, Claims, Clock, Event, Exchange, Failure, Identity, Kind, Level,
-    Limits, Outcome, Ports, Recorded, Refusal, Remark, Request, Settings, Status, Telemetry, Ticket,
+    Limits, NoSignIn, Outcome, Ports, Recorded, Refusal, Remark, Request, Settings, Status, Telemetry, Ticket,
     Unavailable,
 };
 use aegis_custody::audit::Event as AuditEvent;
@@ -42,6 +42,9 @@ impl Visit {
             limits: self,
             cache: self,
             audit: self,
+            clients: &NoSignIn,
+            login: &NoSignIn,
+            seal: &NoSignIn,
             telemetry: self,
             clock: self,
         }
@@ -65,6 +68,11 @@ impl Visit {
             Bucket::Address => format!("address {}", self.address),
             Bucket::AuthenticationFailures => format!("failures {}", self.address),
             Bucket::Principal => format!("principal {}", self.principal.get().map_or("", String::as_str)),
+            Bucket::Registration
+            | Bucket::Authorization
+            | Bucket::Token
+            | Bucket::TokenFailures
+            | Bucket::Metadata => format!("{bucket:?} {}", self.address),
         }
     }
 }

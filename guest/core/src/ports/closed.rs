@@ -1,0 +1,54 @@
+//! Sign-in where there is none: every question is answered with a refusal.
+
+use super::{
+    Broken, Client, Clients, Denied, Flow, Login, NotOpened, NotRegistered, Proof, Purpose, Registered,
+    Registration, Seal, Tokens, UnknownClient,
+};
+
+/// The ports of signing in on a server that has API keys instead.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoSignIn;
+
+impl Clients for NoSignIn {
+    fn register(&self, _registration: &Registration) -> Result<Registered, NotRegistered> {
+        Err(NotRegistered::Disabled)
+    }
+
+    fn lookup(&self, _client_id: &str) -> Result<Box<dyn Client>, UnknownClient> {
+        Err(UnknownClient::NotFound)
+    }
+}
+
+impl Login for NoSignIn {
+    fn open(&self, _state: &str, _cookies: &[(String, String)]) -> Result<Box<dyn Flow>, NotOpened> {
+        Err(NotOpened::Invalid)
+    }
+
+    fn redeem(
+        &self,
+        _client: &Proof,
+        _code: &str,
+        _verifier: Option<&str>,
+        _redirect_uri: Option<&str>,
+    ) -> Result<Tokens, Denied> {
+        Err(Denied::InvalidClient)
+    }
+
+    fn refresh(&self, _client: &Proof, _token: &str, _scopes: Option<&[String]>) -> Result<Tokens, Denied> {
+        Err(Denied::InvalidClient)
+    }
+
+    fn revoke(&self, _client: &Proof, _token: &str) -> Result<(), Denied> {
+        Err(Denied::InvalidClient)
+    }
+}
+
+impl Seal for NoSignIn {
+    fn seal(&self, _purpose: Purpose, _value: &[u8], _ttl_seconds: u32) -> Option<String> {
+        None
+    }
+
+    fn open(&self, _purpose: Purpose, _sealed: &str) -> Result<Vec<u8>, Broken> {
+        Err(Broken::Forged)
+    }
+}
