@@ -1,0 +1,366 @@
+//! `aegis:gateway/login`: each link of the chain is made here, out of the one before it, and each is on record.
+
+use aegis_custody::oauth::registry::Scopes;
+use serde_json::{Map, Value};
+use wasmtime::component::Resource;
+use zeroize::Zeroizing;
+
+use super::clients::Client;
+use crate::audit::{Entry, Event};
+use crate::component::bindings::aegis::gateway::clients::{Authentication, Kind, Profile};
+use crate::component::bindings::aegis::gateway::login::{
+    Approved, Denied, Host, HostFlow, HostSession, NotBegun, NotOpened, Person, Presented, Proof, Reason, Refused,
+    Tokens,
+};
+use crate::instance::State;
+use crate::sign_in::flow::{self, AskerKind};
+use crate::sign_in::{READ, SignIn, WRITE, clients, session, tokens, words};
+
+/// A sign-in under way, as a guest holds it; none once it was traded.
+#[expect(unreachable_pub, reason = "the generated bindings re-export it")]
+pub struct Flow {
+    approved: flow::Approved,
+    asker: flow::Asker,
+    departure: Option<flow::Departure>,
+    inner: Option<flow::Flow>,
+}
+
+impl Flow {
+    fn new(mut inner: flow::Flow) -> Self {
+        Self {
+            approved: inner.approved.clone(),
+            asker: inner.asker.clone(),
+            departure: inner.departure.take(),
+            inner: Some(inner),
+        }
+    }
+}
+
+/// A person who has signed in, as a guest holds it.
+#[expect(unreachable_pub, reason = "the generated bindings re-export it")]
+pub struct Session {
+    inner: session::Session,
+    code: Option<String>,
+}
+
+impl State {
+    /// A line about signing in. `detail` holds names and fingerprints, never a token.
+    fn on_record(&self, event: Event, reason: &str, detail: &[(&str, String)]) {
+        let mut members = self.common_members(self.bound.principal.as_deref());
+        members.insert("reason".into(), reason.into());
+        let detail: Map<String, Value> =
+            detail.iter().map(|(name, value)| ((*name).to_owned(), value.clone().into())).collect();
+        members.insert("detail".into(), detail.into());
+        self.shared.trail.push(Entry { event, members });
+    }
+
+    fn signed_on(&self) -> Option<std::sync::Arc<SignIn>> {
+        self.shared.sign_in.clone()
+    }
+
+    /// Tokens as the guest hands them on, and the line about them.
+    fn handed_out(
+        &self,
+        sign_in: &SignIn,
+        what: &str,
+        client: &str,
+        outcome: Result<tokens::Tokens, tokens::Denied>,
+    ) -> Result<Tokens, Denied> {
+        match outcome {
+            Ok(tokens) => {
+                let detail = [
+                    ("client", client.to_owned()),
+                    ("login", tokens.login.clone()),
+                    ("scopes", words(tokens.scopes).join(" ")),
+                    ("family", sign_in.fingerprint(&tokens.family)),
+                ];
+                self.on_record(Event::SecurityEvent, what, &detail);
+                Ok(Tokens {
+                    access_token: tokens.access.to_string(),
+                    refresh_token: tokens.refresh.to_string(),
+                    expires_in: tokens.expires_in,
+                    scopes: words(tokens.scopes),
+                })
+            }
+            Err(denied) => {
+                // The guest notes the refusal; this line tells the finer reason, which clients are not told.
+                tracing::info!(event = "tokens_refused", reason = denied.reason(), request_id = %self.bound.request_id);
+                if let tokens::Denied::InvalidGrant(why @ ("replayed" | "code_replayed" | "refresh_token_reused")) = denied {
+                    self.on_record(Event::SecurityEvent, why, &[("client", client.to_owned())]);
+                }
+                Err(match denied {
+                    tokens::Denied::InvalidClient => Denied::InvalidClient,
+                    tokens::Denied::InvalidGrant(_) => Denied::InvalidGrant,
+                    tokens::Denied::InvalidScope => Denied::InvalidScope,
+                    tokens::Denied::Unavailable => Denied::Unavailable,
+                })
+            }
+        }
+    }
+}
+
+impl Host for State {
+    fn begin(
+        &mut self,
+        client: Resource<Client>,
+        approved: Approved,
+    ) -> wasmtime::Result<Result<Resource<Flow>, NotBegun>> {
+        let known = self.table.get(&client)?.known.clone();
+        let Some(sign_in) = self.signed_on() else { return Ok(Err(NotBegun::WritesOff)) };
+        let Approved { redirect_uri, code_challenge, write, state } = approved;
+        match sign_in.begin(&known, flow::Approved { redirect_uri, code_challenge, write, state }) {
+            Ok(begun) => {
+                tracing::info!(event = "login_approved", flow = %begun.name, request_id = %self.bound.request_id);
+                Ok(Ok(self.table.push(Flow::new(begun))?))
+            }
+            Err(not) => Ok(Err(match not {
+                flow::NotBegun::RedirectNotPermitted => NotBegun::RedirectNotPermitted,
+                flow::NotBegun::Malformed => NotBegun::Malformed,
+                flow::NotBegun::WritesOff => NotBegun::WritesOff,
+            })),
+        }
+    }
+
+    fn open(
+        &mut self,
+        state: String,
+        cookies: Vec<(String, String)>,
+    ) -> wasmtime::Result<Result<Resource<Flow>, NotOpened>> {
+        let Some(sign_in) = self.signed_on() else { return Ok(Err(NotOpened::Invalid)) };
+        match sign_in.open(&state, &cookies) {
+            Ok(opened) => {
+                tracing::info!(event = "login_returned", flow = %opened.name, request_id = %self.bound.request_id);
+                Ok(Ok(self.table.push(Flow::new(opened))?))
+            }
+            Err(not) => {
+                tracing::info!(event = "login_not_opened", reason = not.reason(), request_id = %self.bound.request_id);
+                Ok(Err(match not {
+                    flow::NotOpened::Invalid => NotOpened::Invalid,
+                    flow::NotOpened::Expired => NotOpened::Expired,
+                    flow::NotOpened::OtherBrowser => NotOpened::OtherBrowser,
+                    flow::NotOpened::Used => NotOpened::Used,
+                    flow::NotOpened::ClientGone => NotOpened::ClientGone,
+                }))
+            }
+        }
+    }
+
+    fn remembered(
+        &mut self,
+        client: Resource<Client>,
+        redirect_uri: String,
+        cookies: Vec<(String, String)>,
+    ) -> wasmtime::Result<Option<Person>> {
+        let known = self.table.get(&client)?.known.clone();
+        let found = self.signed_on().and_then(|sign_in| sign_in.remembered(&known, &redirect_uri, &cookies));
+        Ok(found.map(|(login, scopes)| Person { login, scopes: words(scopes), narrowed: false }))
+    }
+
+    async fn redeem(
+        &mut self,
+        client: Proof,
+        code: String,
+        verifier: Option<String>,
+        redirect_uri: Option<String>,
+    ) -> wasmtime::Result<Result<Tokens, Denied>> {
+        let Some(sign_in) = self.signed_on() else { return Ok(Err(Denied::InvalidClient)) };
+        let (code, verifier) = (Zeroizing::new(code), verifier.map(Zeroizing::new));
+        let proof = proof(client);
+        let verifier = verifier.as_deref().map(String::as_str);
+        let outcome = sign_in.redeem(&proof, &code, verifier, redirect_uri.as_deref()).await;
+        Ok(self.handed_out(&sign_in, "tokens_issued", &proof.client, outcome))
+    }
+
+    async fn refresh(
+        &mut self,
+        client: Proof,
+        token: String,
+        scopes: Option<Vec<String>>,
+    ) -> wasmtime::Result<Result<Tokens, Denied>> {
+        let Some(sign_in) = self.signed_on() else { return Ok(Err(Denied::InvalidClient)) };
+        let token = Zeroizing::new(token);
+        let proof = proof(client);
+        let outcome = match scopes.map(narrowed).transpose() {
+            Some(scopes) => sign_in.refresh(&proof, &token, scopes).await,
+            None => Err(tokens::Denied::InvalidScope),
+        };
+        Ok(self.handed_out(&sign_in, "tokens_refreshed", &proof.client, outcome))
+    }
+
+    async fn revoke(&mut self, client: Proof, token: String) -> wasmtime::Result<Result<(), Denied>> {
+        let Some(sign_in) = self.signed_on() else { return Ok(Err(Denied::InvalidClient)) };
+        let token = Zeroizing::new(token);
+        let proof = proof(client);
+        match sign_in.revoke(&proof, &token).await {
+            Ok(Some(view)) => {
+                let detail = [("client", view.client), ("login", view.login)];
+                self.on_record(Event::SecurityEvent, "tokens_revoked", &detail);
+                Ok(Ok(()))
+            }
+            Ok(None) => Ok(Ok(())),
+            Err(_) => Ok(Err(Denied::InvalidClient)),
+        }
+    }
+}
+
+impl HostFlow for State {
+    fn upstream_url(&mut self, flow: Resource<Flow>) -> wasmtime::Result<String> {
+        let flow = self.table.get(&flow)?;
+        Ok(flow.departure.as_ref().map(|departure| departure.url.clone()).unwrap_or_default())
+    }
+
+    fn cookie(&mut self, flow: Resource<Flow>) -> wasmtime::Result<(String, String)> {
+        let flow = self.table.get(&flow)?;
+        // Of a flow that came back only the name matters: the guest takes the cookie away.
+        let sign_in = self.shared.sign_in.as_ref();
+        let name = flow.inner.as_ref().zip(sign_in).map(|(flow, sign_in)| sign_in.cookie_name("flow", &flow.name));
+        let departed = flow.departure.as_ref().map(|departure| departure.cookie.clone());
+        Ok(departed.unwrap_or_else(|| (name.unwrap_or_default(), String::new())))
+    }
+
+    fn approved(&mut self, flow: Resource<Flow>) -> wasmtime::Result<Approved> {
+        let approved = self.table.get(&flow)?.approved.clone();
+        let flow::Approved { redirect_uri, code_challenge, write, state } = approved;
+        Ok(Approved { redirect_uri, code_challenge, write, state })
+    }
+
+    fn client(&mut self, flow: Resource<Flow>) -> wasmtime::Result<Profile> {
+        let asker = self.table.get(&flow)?.asker.clone();
+        Ok(Profile {
+            id: asker.id,
+            kind: match asker.kind {
+                AskerKind::Document => Kind::Document,
+                AskerKind::Registered => Kind::Registered,
+                AskerKind::Preregistered => Kind::Preregistered,
+            },
+            name: asker.name,
+            authentication: Authentication::None,
+        })
+    }
+
+    async fn exchange(
+        &mut self,
+        flow: Resource<Flow>,
+        code: String,
+    ) -> wasmtime::Result<Result<Resource<Session>, Refused>> {
+        let used = || Refused { reason: Reason::Used, text: "This sign-in was used before.".to_owned() };
+        let (Some(sign_in), Some(inner)) = (self.signed_on(), self.table.get_mut(&flow)?.inner.take()) else {
+            return Ok(Err(used()));
+        };
+        if inner.departure.is_some() {
+            return Ok(Err(used()));
+        }
+        let code = Zeroizing::new(code);
+        match sign_in.exchange(inner, &code).await {
+            Ok(inner) => {
+                let detail = [
+                    ("client", inner.flow.asker.id.clone()),
+                    ("login", inner.login.clone()),
+                    ("scopes", words(inner.scopes).join(" ")),
+                    ("flow", inner.flow.name.clone()),
+                ];
+                self.on_record(Event::SecurityEvent, "signed_in", &detail);
+                Ok(Ok(self.table.push(Session { inner, code: None })?))
+            }
+            Err((inner, not)) => {
+                tracing::warn!(event = "login_refused", reason = %not.name, flow = %inner.name, request_id = %self.bound.request_id);
+                let detail = [("cause", not.name), ("client", inner.asker.id.clone()), ("flow", inner.name.clone())];
+                self.on_record(Event::AccessDenied, "login_refused", &detail);
+                Ok(Err(Refused { reason: reason(not.reason), text: not.text }))
+            }
+        }
+    }
+
+    fn abandon(&mut self, flow: Resource<Flow>, error: String) -> wasmtime::Result<()> {
+        let flow = self.table.get_mut(&flow)?.inner.take();
+        if let Some((sign_in, flow)) = self.shared.sign_in.as_ref().zip(flow) {
+            let error = super::telemetry::cut(&error, 64);
+            let now = crate::sign_in::now();
+            sign_in.timeline.step(|l| l.flow == flow.name, "refused_at_gitea", Some(error), now, |_| {});
+            tracing::info!(event = "login_abandoned", flow = %flow.name, request_id = %self.bound.request_id);
+        }
+        Ok(())
+    }
+
+    fn drop(&mut self, flow: Resource<Flow>) -> wasmtime::Result<()> {
+        self.table.delete(flow)?;
+        Ok(())
+    }
+}
+
+impl HostSession for State {
+    fn who(&mut self, session: Resource<Session>) -> wasmtime::Result<Person> {
+        let session = &self.table.get(&session)?.inner;
+        Ok(Person {
+            login: session.login.clone(),
+            scopes: words(session.scopes),
+            narrowed: session.narrowed,
+        })
+    }
+
+    async fn issue_code(&mut self, session: Resource<Session>) -> wasmtime::Result<String> {
+        let held = self.table.get_mut(&session)?;
+        if held.code.is_some() {
+            return Ok(String::new());
+        }
+        held.code = Some(String::new());
+        let Some(sign_in) = self.signed_on() else { return Ok(String::new()) };
+        let session = &self.table.get(&session)?.inner;
+        match sign_in.issue_code(session).await {
+            Ok(code) => Ok(code),
+            Err(error) => {
+                tracing::warn!(event = "code_not_issued", %error, request_id = %self.bound.request_id);
+                Ok(String::new())
+            }
+        }
+    }
+
+    fn remembrance(&mut self, session: Resource<Session>) -> wasmtime::Result<Option<(String, String, u32)>> {
+        let session = &self.table.get(&session)?.inner;
+        let cookie = self.shared.sign_in.as_ref().and_then(|sign_in| sign_in.remembrance(session));
+        Ok(cookie.map(|(name, value, life)| (name, value, u32::try_from(life.as_secs()).unwrap_or(u32::MAX))))
+    }
+
+    fn drop(&mut self, session: Resource<Session>) -> wasmtime::Result<()> {
+        self.table.delete(session)?;
+        Ok(())
+    }
+}
+
+fn proof(told: Proof) -> tokens::Proof {
+    tokens::Proof {
+        client: told.client_id,
+        secret: told.secret.map(Zeroizing::new),
+        shown: match told.method {
+            Presented::Nothing => clients::Shown::Nothing,
+            Presented::Basic => clients::Shown::Basic,
+            Presented::Post => clients::Shown::Post,
+        },
+    }
+}
+
+/// The two scopes there are; none where another one is asked for.
+fn narrowed(asked: Vec<String>) -> Option<Scopes> {
+    let mut scopes = Scopes { read: false, write: false };
+    for word in asked {
+        match word.as_str() {
+            READ => scopes.read = true,
+            WRITE => (scopes.read, scopes.write) = (true, true),
+            _ => return None,
+        }
+    }
+    Some(scopes)
+}
+
+fn reason(reason: session::Reason) -> Reason {
+    match reason {
+        session::Reason::CodeRefused => Reason::CodeRefused,
+        session::Reason::ApplicationRefused => Reason::ApplicationRefused,
+        session::Reason::GiteaUnavailable => Reason::GiteaUnavailable,
+        session::Reason::IdentityInvalid => Reason::IdentityInvalid,
+        session::Reason::GrantTooNarrow => Reason::GrantTooNarrow,
+        session::Reason::GrantTooWide => Reason::GrantTooWide,
+        session::Reason::NotAllowed => Reason::NotAllowed,
+        session::Reason::Used => Reason::Used,
+    }
+}

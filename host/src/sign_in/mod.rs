@@ -1,0 +1,243 @@
+//! Signing in through Gitea: who may, what becomes of it, and what is remembered.
+//!
+//! Everything that a guest must not be able to state happens here: binding to the browser, single use, the exchange
+//! with Gitea, who somebody is, codes and tokens. The pure parts (formats, keys, the state and its rules) are
+//! `aegis_custody::oauth`; this joins them with Gitea, the clock and the volume. It decides nothing about pages,
+//! protocol errors or what a tool may do.
+
+mod access;
+mod allow;
+pub(crate) mod clients;
+pub(crate) mod flow;
+mod preregistered;
+pub(crate) mod records;
+pub(crate) mod session;
+pub(crate) mod timeline;
+pub(crate) mod tokens;
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
+
+use aegis_custody::Clock as _;
+use aegis_custody::oauth::keyring_file;
+use aegis_custody::oauth::keys::{Keyring, Root};
+use aegis_custody::oauth::registry::{Application as Which, Bounds, Row, UserId};
+
+pub(crate) use access::{NoAccess, UserAccess};
+use allow::Allowed;
+use preregistered::Preregistered;
+use records::Records;
+use timeline::Timeline;
+
+use crate::documents::Documents;
+use crate::settings::{Secret, Settings};
+use crate::shared::{SystemClock, SystemRandom};
+use crate::store::Store;
+use crate::upstream::{Application, Upstream};
+
+/// `read:repository`.
+pub(crate) const READ: &str = "read:repository";
+/// `write:repository`.
+pub(crate) const WRITE: &str = "write:repository";
+
+/// The authorization server of this process.
+pub(crate) struct SignIn {
+    keyring: RwLock<Arc<Keyring>>,
+    keyring_source: KeyringSource,
+    pub(crate) records: Records,
+    pub(crate) upstream: Upstream,
+    read: Application,
+    write: Option<Application>,
+    documents: Documents,
+    preregistered: HashMap<String, Preregistered>,
+    allowed: Allowed,
+    /// `PUBLIC_BASE_URL`, or what stands in for it on loopback: the audience of every token.
+    pub(crate) origin: String,
+    /// Whether cookies can be `Secure`: not on plain http, which is for loopback alone.
+    secure: bool,
+    writes: bool,
+    dcr: bool,
+    accept_gitea_tokens: bool,
+    expected_audience: Vec<String>,
+    token_life: Duration,
+    session_age: Duration,
+    /// Of this process: a flow from before a restart is not taken up, since its single use is not known any more.
+    boot: [u8; 16],
+    refreshing: Mutex<HashMap<(UserId, Which), Arc<tokio::sync::Mutex<()>>>>,
+    pub(crate) timeline: Timeline,
+}
+
+/// Where root keys come from, so that they can be read again.
+struct KeyringSource {
+    state_secret: Secret,
+    file: Option<std::path::PathBuf>,
+}
+
+/// Why sign-in cannot be offered with these settings: a setting and what is wrong with it.
+#[derive(Debug, thiserror::Error)]
+#[error("{setting} {problem}")]
+pub(crate) struct Unusable {
+    setting: &'static str,
+    problem: String,
+}
+
+fn unusable(setting: &'static str, problem: impl ToString) -> Unusable {
+    Unusable { setting, problem: problem.to_string() }
+}
+
+impl SignIn {
+    /// From settings that were checked together, over an open registry.
+    ///
+    /// # Errors
+    /// See [`Unusable`].
+    pub(crate) fn new(
+        settings: &Settings,
+        origin: &str,
+        store: Store,
+        rows: Vec<Row>,
+    ) -> Result<Self, Unusable> {
+        let (Some(id), Some(secret), Some(state_secret)) = (
+            settings.gitea_oauth_client_id(),
+            settings.gitea_oauth_client_secret(),
+            settings.oauth_state_secret(),
+        ) else {
+            return Err(unusable("OAUTH_MODE", "needs GITEA_OAUTH_CLIENT_ID, GITEA_OAUTH_CLIENT_SECRET and OAUTH_STATE_SECRET"));
+        };
+        let keyring_source = KeyringSource {
+            state_secret: Secret::new(state_secret.expose().to_owned()),
+            file: settings.oauth_keyring_file().map(Path::to_owned),
+        };
+        let keyring = keyring_source.read()?;
+        let allowed = Allowed::parse(settings.signin_allow()).map_err(|e| unusable("SIGNIN_ALLOW", e))?;
+        let preregistered = match settings.oauth_clients_file() {
+            None => HashMap::new(),
+            Some(path) => preregistered::read(path).map_err(|e| unusable("OAUTH_CLIENTS_FILE", e))?,
+        };
+        let application = |name, id: &str, secret: &Secret| Application {
+            name,
+            client_id: id.to_owned(),
+            client_secret: Secret::new(secret.expose().to_owned()),
+        };
+        let second = settings.gitea_oauth_write_client_id().zip(settings.gitea_oauth_write_client_secret());
+        let upstream = crate::upstream::of(settings, format!("{origin}/oauth/callback"))
+            .map_err(|e| unusable("GITEA_URL", e))?;
+        let documents = crate::documents::of(settings).map_err(|e| unusable("CIMD_ALLOWED_HOSTS", e))?;
+        let days = |days: u32| Duration::from_secs(u64::from(days).saturating_mul(86_400));
+        let idle = Duration::from_secs(settings.dcr_idle_ttl());
+        let bounds = Bounds {
+            session_age: days(settings.session_max_age_days()),
+            session_idle: days(settings.session_idle_days()),
+            clients: usize::try_from(settings.dcr_max_clients()).unwrap_or(usize::MAX),
+            client_idle: idle,
+            approval_idle: idle,
+            ..Bounds::default()
+        };
+        let mut boot = [0; 16];
+        aegis_custody::Random::fill(&SystemRandom, &mut boot);
+        Ok(Self {
+            keyring: RwLock::new(Arc::new(keyring)),
+            keyring_source,
+            records: Records::new(store, rows, bounds),
+            upstream,
+            read: application("read", id, secret),
+            write: second.map(|(id, secret)| application("write", id, secret)),
+            documents,
+            preregistered,
+            allowed,
+            origin: origin.to_owned(),
+            secure: origin.starts_with("https:"),
+            writes: settings.write_mode(),
+            dcr: settings.dcr_enabled(),
+            accept_gitea_tokens: settings.accept_gitea_tokens(),
+            expected_audience: settings.oauth_expected_audience().to_vec(),
+            token_life: Duration::from_secs(settings.access_token_ttl_seconds().into()),
+            session_age: days(settings.session_max_age_days()),
+            boot,
+            refreshing: Mutex::default(),
+            timeline: Timeline::default(),
+        })
+    }
+
+    /// The root keys in force.
+    pub(crate) fn keyring(&self) -> Arc<Keyring> {
+        self.keyring.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Read the root keys again, as after `aegis-mcp keys rotate`. A file that cannot be used changes nothing.
+    ///
+    /// # Errors
+    /// See [`Unusable`].
+    pub(crate) fn reload_keys(&self) -> Result<Vec<String>, Unusable> {
+        let fresh = Arc::new(self.keyring_source.read()?);
+        let kids = fresh.kids().map(|kid| kid.to_string()).collect();
+        *self.keyring.write().unwrap_or_else(PoisonError::into_inner) = fresh;
+        Ok(kids)
+    }
+
+    /// Whether writes have an application of their own at Gitea.
+    fn application(&self, which: Which) -> &Application {
+        match (which, &self.write) {
+            (Which::Write, Some(write)) => write,
+            (Which::Write, None) | (Which::Read, _) => &self.read,
+        }
+    }
+
+    /// Drop what is over, as is due once an hour.
+    pub(crate) fn collect(&self) {
+        self.records.change(|registry, now| ((), registry.collect(now)));
+        let mut refreshing = self.refreshing.lock().unwrap_or_else(PoisonError::into_inner);
+        refreshing.retain(|_, lock| Arc::strong_count(lock) > 1);
+    }
+
+    /// A short name for something secret, for the record.
+    pub(crate) fn fingerprint(&self, secret: &[u8]) -> String {
+        aegis_custody::oauth::code::fingerprint(&self.keyring(), secret)
+    }
+
+    /// Whether clients may register themselves.
+    pub(crate) fn registers(&self) -> bool {
+        self.dcr
+    }
+
+    fn now() -> aegis_custody::Timestamp {
+        now()
+    }
+}
+
+/// The time by the system's clock.
+pub(crate) fn now() -> aegis_custody::Timestamp {
+    SystemClock.now()
+}
+
+pub(crate) use flow::after as later;
+
+impl KeyringSource {
+    fn read(&self) -> Result<Keyring, Unusable> {
+        const FILE: &str = "OAUTH_KEYRING_FILE";
+        let mut roots = match &self.file {
+            None => Vec::new(),
+            Some(path) => match std::fs::read_to_string(path) {
+                Ok(text) => keyring_file::parse(&text).map_err(|e| unusable(FILE, e))?,
+                // Not there yet: `keys rotate` makes it.
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+                Err(error) => return Err(unusable(FILE, format!("cannot be read: {error}"))),
+            },
+        };
+        roots.push(Root::new(self.state_secret.expose().as_bytes().to_vec()));
+        Keyring::new(&roots).map_err(|e| unusable("OAUTH_STATE_SECRET", e))
+    }
+}
+
+/// What a scope set is called in tokens.
+pub(crate) fn words(scopes: aegis_custody::oauth::registry::Scopes) -> Vec<String> {
+    let mut words = Vec::new();
+    if scopes.read {
+        words.push(READ.to_owned());
+    }
+    if scopes.write {
+        words.push(WRITE.to_owned());
+    }
+    words
+}

@@ -1,0 +1,73 @@
+//! What sign-in remembers: the state in memory, and each change on its way to the volume.
+//!
+//! Memory is what counts; the volume is where it comes from after a restart. Changes take their place in the order of
+//! the file while the state is locked, and whoever needs to know waits for them after that. Without a volume that can
+//! be written nothing waits and nothing fails.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use aegis_custody::oauth::registry::{Bounds, Change, Registry};
+use aegis_custody::{Clock as _, Timestamp};
+
+use crate::shared::SystemClock;
+use crate::store::{Committed, Store};
+
+/// The state and its file.
+#[derive(Clone)]
+pub(crate) struct Records {
+    state: Arc<Mutex<Registry>>,
+    pub(crate) store: Store,
+}
+
+impl Records {
+    /// From what was on the volume. Rows that cannot be read are told, and are gone.
+    pub(crate) fn new(store: Store, rows: Vec<aegis_custody::oauth::registry::Row>, bounds: Bounds) -> Self {
+        let (registry, unreadable) = Registry::load(rows, bounds, SystemClock.now());
+        for row in &unreadable {
+            tracing::warn!(event = "registry_row_unreadable", table = row.table.name());
+        }
+        let state = Arc::new(Mutex::new(registry));
+        let drop_them = unreadable.iter().map(aegis_custody::oauth::registry::Unreadable::deletion).collect();
+        let whole = state.clone();
+        store.tell_whole(move || whole.lock().unwrap_or_else(PoisonError::into_inner).export());
+        let records = Self { state, store };
+        drop(records.store.commit(drop_them));
+        records
+    }
+
+    /// Look at the state.
+    pub(crate) fn read<T>(&self, look: impl FnOnce(&Registry, Timestamp) -> T) -> T {
+        look(&self.state.lock().unwrap_or_else(PoisonError::into_inner), SystemClock.now())
+    }
+
+    /// Change the state, and go on before the change is on the volume.
+    pub(crate) fn change<T>(&self, act: impl FnOnce(&mut Registry, Timestamp) -> (T, Vec<Change>)) -> T {
+        self.begin(act).0
+    }
+
+    /// Change the state, and wait until the change is on the volume, where there is one.
+    pub(crate) async fn keep<T>(
+        &self,
+        act: impl FnOnce(&mut Registry, Timestamp) -> (T, Vec<Change>),
+    ) -> (T, Committed) {
+        let (answer, committed) = self.begin(act);
+        (answer, committed.await)
+    }
+
+    fn begin<T>(
+        &self,
+        act: impl FnOnce(&mut Registry, Timestamp) -> (T, Vec<Change>),
+    ) -> (T, impl Future<Output = Committed> + Send + use<T>) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let (answer, changes) = act(&mut state, SystemClock.now());
+        // Before the lock goes: the file must not see two changes in another order than memory did.
+        let waits = (!changes.is_empty()).then(|| self.store.commit(changes));
+        let committed = async move {
+            match waits {
+                Some(commit) => commit.await,
+                None => Committed::Durable,
+            }
+        };
+        (answer, committed)
+    }
+}

@@ -1,0 +1,232 @@
+//! From Gitea's code to a person, and from a person to a code of ours.
+
+use std::time::Duration;
+
+use aegis_custody::oauth::code;
+use aegis_custody::oauth::registry::{
+    Change, ClientKind, Code, Registry, Scopes, UserId,
+};
+use aegis_custody::oauth::seal::{Purpose, Seal};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use super::SignIn;
+use super::clients::Known;
+use super::flow::{AskerKind, Flow, after, hex8};
+use crate::shared::SystemRandom;
+use crate::upstream::{Judgement, Remedy, UpstreamError};
+
+/// How long our code may wait for its client.
+const CODE_LIFE: Duration = Duration::from_secs(60);
+/// How long a browser remembers an approval.
+const REMEMBERED: Duration = Duration::from_secs(90 * 86_400);
+
+/// A person who has signed in, for one flow.
+pub(crate) struct Session {
+    pub(crate) flow: Flow,
+    pub(crate) user: UserId,
+    pub(crate) login: String,
+    pub(crate) scopes: Scopes,
+    /// Writes were approved and Gitea's grant does not carry them.
+    pub(crate) narrowed: bool,
+}
+
+/// Why nobody is signed in.
+#[derive(Debug)]
+pub(crate) struct NotSignedIn {
+    pub(crate) reason: Reason,
+    /// For the record: a finer name.
+    pub(crate) name: String,
+    /// For the person.
+    pub(crate) text: String,
+}
+
+/// The reasons that have a page of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reason {
+    CodeRefused,
+    ApplicationRefused,
+    GiteaUnavailable,
+    IdentityInvalid,
+    GrantTooNarrow,
+    GrantTooWide,
+    NotAllowed,
+    Used,
+}
+
+/// What a browser keeps of an approval.
+#[derive(Serialize, Deserialize)]
+struct Remembrance {
+    client: String,
+    user: UserId,
+}
+
+impl SignIn {
+    /// Trade Gitea's code for a person. Works once for a flow.
+    ///
+    /// # Errors
+    /// See [`Reason`].
+    pub(crate) async fn exchange(&self, flow: Flow, code: &str) -> Result<Session, (Flow, NotSignedIn)> {
+        match self.prove(&flow, code).await {
+            Ok((user, login, scopes, narrowed)) => {
+                let signed = |l: &mut super::timeline::Login| l.login = Some(login.clone());
+                self.timeline.step(|l| l.flow == flow.name, "signed_in", None, Self::now(), signed);
+                Ok(Session { flow, user, login, scopes, narrowed })
+            }
+            Err(not) => {
+                self.timeline.step(|l| l.flow == flow.name, "refused", Some(&not.name), Self::now(), |_| {});
+                Err((flow, not))
+            }
+        }
+    }
+
+    async fn prove(&self, flow: &Flow, code: &str) -> Result<(UserId, String, Scopes, bool), NotSignedIn> {
+        if !flow.use_up() {
+            return Err(not(Reason::Used, "flow_used", "This sign-in was used before."));
+        }
+        let application = self.application(flow.which);
+        let tokens = self.upstream.exchange(application, code, &flow.verifier).await.map_err(refused)?;
+        let identity = self.upstream.identify(application, &tokens, &flow.nonce).await.map_err(refused)?;
+        if !self.allowed.admits(&identity.login, &identity.groups) {
+            return Err(not(
+                Reason::NotAllowed,
+                "not_allowed",
+                "The operator of this server has not admitted your account.",
+            ));
+        }
+        let scopes = match crate::upstream::judge(identity.scopes.iter().map(String::as_str)) {
+            Judgement::ReadWrite => Scopes { read: true, write: flow.approved.write && self.writes },
+            Judgement::Read => Scopes { read: true, write: false },
+            Judgement::TooNarrow(missing) => {
+                let text = format!("What you granted in Gitea earlier lacks {}.", missing.join(", "));
+                return Err(not(Reason::GrantTooNarrow, "grant_too_narrow", &text));
+            }
+            Judgement::TooWide(_) => {
+                return Err(not(
+                    Reason::GrantTooWide,
+                    "grant_too_wide",
+                    "What you granted in Gitea earlier holds more than this server ever asks for, perhaps everything.",
+                ));
+            }
+        };
+        self.keep_grant(identity.user_id, flow.which, &tokens, &identity.scopes.join(" "), None).await.map_err(
+            |_| not(Reason::GiteaUnavailable, "grant_not_kept", "What Gitea granted could not be kept."),
+        )?;
+        let narrowed = flow.approved.write && !scopes.write;
+        Ok((identity.user_id, identity.login, scopes, narrowed))
+    }
+
+    /// A code for the client of the flow, and the notes that are made only now that somebody has signed in.
+    ///
+    /// # Errors
+    /// The client was revoked meanwhile, or there is no room.
+    pub(crate) async fn issue_code(&self, session: &Session) -> Result<String, String> {
+        let (code, hash) = code::generate(&SystemRandom);
+        let flow = &session.flow;
+        let (issued, _) = self
+            .records
+            .keep(|registry, now| {
+                let mut changes = Vec::new();
+                let put = note_approval(registry, session, now, &mut changes).and_then(|()| {
+                    registry.put_code(
+                        hash,
+                        Code {
+                            client: flow.asker.id.clone(),
+                            redirect_uri: flow.approved.redirect_uri.clone(),
+                            challenge: flow.approved.code_challenge.clone(),
+                            user: session.user,
+                            login: session.login.clone(),
+                            scopes: session.scopes,
+                            application: flow.which,
+                            expires_at: after(now, CODE_LIFE),
+                        },
+                        now,
+                    )
+                });
+                (put, changes)
+            })
+            .await;
+        issued.map_err(|refused| refused.to_string())?;
+        self.timeline.step(|l| l.flow == flow.name, "code_issued", None, Self::now(), |_| {});
+        Ok(code.expose().to_owned())
+    }
+
+    /// Name, value and life of a cookie that remembers the approval; none where the browser could not be sure to send
+    /// it back to us alone.
+    pub(crate) fn remembrance(&self, session: &Session) -> Option<(String, String, Duration)> {
+        let client = &session.flow.asker.id;
+        let content = serde_json::to_vec(&Remembrance { client: client.clone(), user: session.user }).ok()?;
+        let value = Seal::new(Purpose::Approval, client.as_bytes())
+            .seal_text(&self.keyring(), &SystemRandom, &content, after(Self::now(), REMEMBERED))
+            .ok()?;
+        Some((self.remembrance_name(client), value, REMEMBERED))
+    }
+
+    /// Whose approval this browser remembers for a client and a redirect URI.
+    pub(crate) fn remembered(
+        &self,
+        client: &Known,
+        redirect_uri: &str,
+        cookies: &[(String, String)],
+    ) -> Option<(String, Scopes)> {
+        let wanted = self.remembrance_name(&client.id);
+        let (_, value) = cookies.iter().find(|(name, _)| *name == wanted)?;
+        let opened = Seal::new(Purpose::Approval, client.id.as_bytes())
+            .open_text(&self.keyring(), value, Self::now())
+            .ok()?;
+        let remembrance: Remembrance = serde_json::from_slice(&opened.content).ok()?;
+        if remembrance.client != client.id {
+            return None;
+        }
+        self.records.change(|registry, now| {
+            let found = registry
+                .approval(&client.id, remembrance.user, now)
+                .filter(|approval| approval.redirect_uri == redirect_uri)
+                .map(|approval| approval.scopes);
+            let login = registry.login_of(remembrance.user).map(str::to_owned);
+            let changes = match found {
+                Some(_) => registry.touch_approval(&client.id, remembrance.user, now),
+                None => Vec::new(),
+            };
+            (found.zip(login).map(|(scopes, login)| (login, scopes)), changes)
+        })
+    }
+
+    fn remembrance_name(&self, client: &str) -> String {
+        self.cookie_name("approved", &hex8(&Sha256::digest(client.as_bytes())))
+    }
+}
+
+fn note_approval(
+    registry: &mut Registry,
+    session: &Session,
+    now: aegis_custody::Timestamp,
+    changes: &mut Vec<Change>,
+) -> Result<(), aegis_custody::oauth::registry::Refused> {
+    let asker = &session.flow.asker;
+    let kind = match asker.kind {
+        AskerKind::Document => ClientKind::Document,
+        AskerKind::Registered => ClientKind::Dynamic,
+        AskerKind::Preregistered => ClientKind::Registered,
+    };
+    changes.extend(registry.saw_user(session.user, &session.login, now)?);
+    changes.extend(registry.saw_client(&asker.id, asker.name.as_deref().unwrap_or_default(), kind, now)?);
+    let redirect = &session.flow.approved.redirect_uri;
+    changes.extend(registry.approve(&asker.id, session.user, redirect, session.scopes, now)?);
+    Ok(())
+}
+
+fn not(reason: Reason, name: &str, text: &str) -> NotSignedIn {
+    NotSignedIn { reason, name: name.to_owned(), text: text.to_owned() }
+}
+
+fn refused(error: UpstreamError) -> NotSignedIn {
+    let reason = match (&error, error.remedy()) {
+        (UpstreamError::CodeRefused, _) => Reason::CodeRefused,
+        (_, Remedy::SignIn) => Reason::IdentityInvalid,
+        (_, Remedy::Operator) => Reason::ApplicationRefused,
+        (_, Remedy::Retry) => Reason::GiteaUnavailable,
+    };
+    NotSignedIn { reason, name: error.name().to_owned(), text: error.to_string() }
+}
+
