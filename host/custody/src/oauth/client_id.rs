@@ -104,15 +104,18 @@ pub struct Issued {
     pub client_secret: Option<SecretText>,
 }
 
-/// A redirect URI as it stands in an id: the first 16 bytes of a SHA-256 over it, without the port where it is a
-/// loopback URI.
+/// A redirect URI as it stands in an id: the first 16 bytes of a SHA-256 over the chance of the id and the URI,
+/// without the port where it is a loopback URI.
+///
+/// The chance is drawn after the URIs are known. Without it somebody could look beforehand for two URIs of one
+/// hash, register the harmless one and be sent people at the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RedirectHash([u8; 16]);
 
 impl RedirectHash {
-    fn of(uri: &str) -> Self {
+    fn of(chance: &[u8; 8], uri: &str) -> Self {
         let uri = redirect::without_loopback_port(uri);
-        let digest = Sha256::new().chain_update(b"aegis redirect 1\0").chain_update(&*uri).finalize();
+        let digest = Sha256::new().chain_update(chance).chain_update(uri.as_bytes()).finalize();
         let mut hash = [0; 16];
         for (to, from) in hash.iter_mut().zip(digest) {
             *to = from;
@@ -132,13 +135,14 @@ pub struct Registered {
     pub issued_on: Timestamp,
     /// Where it may send people back to.
     pub redirects: Vec<RedirectHash>,
+    chance: [u8; 8],
 }
 
 impl Registered {
     /// Whether the client may send people back to this URI, by the rule of [`redirect::matches`].
     #[must_use]
     pub fn permits(&self, redirect_uri: &str) -> bool {
-        redirect_uri.len() <= MAX_REDIRECT_BYTES && self.redirects.contains(&RedirectHash::of(redirect_uri))
+        self.redirects.contains(&RedirectHash::of(&self.chance, redirect_uri))
     }
 }
 
@@ -224,7 +228,7 @@ fn write(registration: &Registration, kid: Kid, random: &dyn Random, now: Timest
     // A cleaned name has at most 64 characters of 4 bytes.
     let length = u16::try_from(name.len()).unwrap_or(MAX_NAME_BYTES);
     let named = head.bytes(&length.to_be_bytes()).bytes(name.as_bytes());
-    let hashes = registration.redirect_uris.iter().map(|uri| RedirectHash::of(uri));
+    let hashes = registration.redirect_uris.iter().map(|uri| RedirectHash::of(&chance, uri));
     hashes.fold(named, |all, hash| all.bytes(&hash.0)).finish()
 }
 
@@ -255,7 +259,7 @@ fn read(content: &[u8]) -> Option<Registered> {
     let _kid = reader.array::<4>()?;
     let day = i64::from(u16::from_be_bytes(reader.array()?));
     let auth_method = AuthMethod::from_byte(reader.byte()?)?;
-    let _chance = reader.array::<8>()?;
+    let chance = reader.array()?;
     let name = reader.text(MAX_NAME_BYTES)?.to_owned();
     let (hashes, rest) = reader.rest().as_chunks::<16>();
     let whole = rest.is_empty() && (1..=MAX_REDIRECTS).contains(&hashes.len());
@@ -264,6 +268,7 @@ fn read(content: &[u8]) -> Option<Registered> {
         name,
         issued_on: Timestamp::from_unix_millis(day * SECONDS_PER_DAY * 1000),
         redirects: hashes.iter().map(|hash| RedirectHash(*hash)).collect(),
+        chance,
     })
 }
 

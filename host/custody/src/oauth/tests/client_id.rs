@@ -15,9 +15,9 @@ use super::{
 };
 
 /// [`registration`] with counted chance, and its secret, computed apart from this code.
-const ID: &str = "d1.uIReGVFhAgABAgMEBQYHAAtDbGF1ZGUgQ29kZRVnv4LfKEhZZ0G2l28Z3yxJ2b2r0mL3iAVePFdVOIDhto0giF_1sh9\
-    CobcVjp4gqg";
-const SECRET: &str = "aegis_cs_GGk8ewodLfw8TkH0umV-1bKaZhvxP5RO_BVqv_ijRZM";
+const ID: &str = "d1.uIReGVFhAgABAgMEBQYHAAtDbGF1ZGUgQ29kZfMjuUC7xUnEg5NQLaWKymu_vJoBHMb4uVn12Y6WQG_qd0jHxD8j2\
+    iVOwNRRUokCIQ";
+const SECRET: &str = "aegis_cs_tcg1XxdMWgNYUbNTyo1WVneb9hEc0Mm0_MkrI-swm1Y";
 
 const METHODS: [AuthMethod; 3] = [AuthMethod::None, AuthMethod::Basic, AuthMethod::Post];
 
@@ -119,6 +119,17 @@ fn one_registration_made_twice_gives_two_ids_and_two_secrets() {
     let secret = one.client_secret.unwrap();
     assert!(secret_matches(&one.client_id, secret.expose(), &ring));
     assert!(!secret_matches(&two.client_id, secret.expose(), &ring));
+}
+
+#[test]
+fn one_redirect_uri_has_another_hash_in_every_id() {
+    let (ring, random) = (ring_of_known(), Counting::default());
+    let hashes = || {
+        let issued = issue(&registration(), &ring, &random, at(NOW)).unwrap();
+        verify(&issued.client_id, &ring).unwrap().redirects
+    };
+    let (one, two) = (hashes(), hashes());
+    assert!(one.iter().all(|hash| !two.contains(hash)));
 }
 
 #[test]
@@ -251,7 +262,7 @@ fn arbitrary_text_is_no_id_and_never_panics() {
 fn debug_of_an_issued_registration_shows_no_secret() {
     let issued = issue(&registration(), &ring_of_known(), &Counting::default(), at(NOW)).unwrap();
     let shown = format!("{issued:?}");
-    assert!(shown.contains(ID) && !shown.contains("GGk8ewod"), "{shown}");
+    assert!(shown.contains(ID) && !shown.contains("tcg1XxdM"), "{shown}");
 }
 
 #[test]
