@@ -1,10 +1,12 @@
-//! Pure custody logic of AegisGitea-MCP: the audit line, its chain and its verification.
+//! Pure custody logic of AegisGitea-MCP: the audit line with its chain and verification, what may be sent to Gitea,
+//! and the cryptography of our authorization server.
 //!
 //! Nothing here reads a clock, a file or a source of randomness: time and chance come through [`Clock`] and
 //! [`Random`], bytes through readers that the caller opened.
 
 pub mod audit;
 pub mod egress;
+pub mod oauth;
 mod ports;
 mod time;
 
