@@ -5,6 +5,7 @@
 
 pub mod audit;
 pub mod egress;
+pub mod oauth;
 mod ports;
 mod time;
 
