@@ -6,7 +6,7 @@
 //! rules of RFC 7636 ([`pkce`]) and RFC 8252 ([`redirect`]), secrets of clients that the operator lists
 //! ([`client_secret`]), and the text of the file that roots are rotated in ([`keyring_file`]).
 //!
-//! Nothing here remembers anything: whether a code was used or a family revoked is for the caller to know. Nothing
+//! None of these remembers anything: whether a code was used or a family revoked is what [`registry`] knows. Nothing
 //! reads a clock or a source of randomness; both are parameters. Secrets do not appear in `Debug` or in errors, and
 //! are compared in constant time.
 
@@ -19,6 +19,7 @@ pub mod keys;
 pub mod pkce;
 pub mod redirect;
 pub mod refresh_token;
+pub mod registry;
 pub mod seal;
 mod secret;
 mod text;

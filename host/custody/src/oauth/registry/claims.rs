@@ -1,0 +1,103 @@
+//! Single use of things that carry their own proof: states, consent forms, webhook deliveries.
+//!
+//! Kept in memory alone and never forgotten before their time, so a restart is the only way to present one
+//! again; whoever makes such things lets them expire, and binds them to more than this.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::Registry;
+use super::bounds::after;
+use crate::Timestamp;
+
+/// Longest time for which a claim is remembered: as long as webhook deliveries are.
+pub const CLAIM_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// What is claimed. Kinds do not share room, so that filling one does not close another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ClaimKind {
+    /// The `state` of a login at Gitea.
+    State,
+    /// A consent form.
+    Consent,
+    /// A confirmation of a tool call.
+    Confirmation,
+    /// A webhook delivery.
+    Delivery,
+}
+
+/// The answer to a claim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// It is yours, and nobody else's.
+    Won,
+    /// It was claimed before, or its time is over.
+    Lost,
+    /// There is no room to remember it, so it is not given.
+    Full,
+}
+
+impl Claim {
+    /// Whether the claim was given.
+    #[must_use]
+    pub fn won(self) -> bool {
+        self == Self::Won
+    }
+}
+
+/// The claims of all kinds.
+#[derive(Default)]
+pub(super) struct Claims {
+    kinds: BTreeMap<ClaimKind, Kind>,
+}
+
+#[derive(Default)]
+struct Kind {
+    until: BTreeMap<[u8; 32], Timestamp>,
+    by_end: BTreeSet<(Timestamp, [u8; 32])>,
+}
+
+impl Kind {
+    fn expire(&mut self, now: Timestamp) {
+        while let Some((until, id)) = self.by_end.first().copied()
+            && until < now
+        {
+            self.by_end.remove(&(until, id));
+            self.until.remove(&id);
+        }
+    }
+}
+
+impl Claims {
+    pub(super) fn len(&self) -> usize {
+        self.kinds.values().map(|kind| kind.until.len()).sum()
+    }
+
+    pub(super) fn expire(&mut self, now: Timestamp) {
+        for kind in self.kinds.values_mut() {
+            kind.expire(now);
+        }
+    }
+}
+
+impl Registry {
+    /// Claim something for oneself, exactly once until the given time. Times more than [`CLAIM_LIFE`] ahead
+    /// are refused, since no room is given for so long.
+    pub fn claim(&mut self, kind: ClaimKind, id: [u8; 32], until: Timestamp, now: Timestamp) -> Claim {
+        if until < now || until > after(now, CLAIM_LIFE) {
+            return Claim::Lost;
+        }
+        let most = self.bounds.claims_per_kind;
+        let claims = self.claims.kinds.entry(kind).or_default();
+        claims.expire(now);
+        if claims.until.contains_key(&id) {
+            return Claim::Lost;
+        }
+        if claims.until.len() >= most {
+            return Claim::Full;
+        }
+        claims.until.insert(id, until);
+        claims.by_end.insert((until, id));
+        Claim::Won
+    }
+}
