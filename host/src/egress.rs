@@ -13,13 +13,11 @@ use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderValue, Uri};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
-use hyper_rustls::{ConfigBuilderExt as _, HttpsConnector};
-use hyper_util::client::legacy::{Client, connect::HttpConnector};
-use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::component::bindings::aegis::gateway::gitea::{Failure, Head};
+use crate::https::HttpsClient;
 use crate::settings::Secret;
 use crate::shared::Shared;
 use crate::ticket::{Record, Unfit};
@@ -30,7 +28,7 @@ const VISIBLE: &[&str] =
 
 /// The client, the origin and the credential.
 pub(crate) struct Gitea {
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    client: HttpsClient,
     /// `http(s)://host[:port][/sub/path]/api/v1`
     base: String,
     authorization: HeaderValue,
@@ -84,29 +82,7 @@ impl Gitea {
         timeout: Duration,
         writes_enabled: bool,
     ) -> Result<Self, NoWay> {
-        let mut http = HttpConnector::new();
-        http.set_nodelay(true);
-        http.enforce_http(false);
-        http.set_connect_timeout(Some(timeout.min(Duration::from_secs(10))));
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let tls = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|e| NoWay::Certificates(std::io::Error::other(e)))?;
-        let tls = if url.starts_with("https:") {
-            tls.with_native_roots().map_err(NoWay::Certificates)?.with_no_client_auth()
-        } else {
-            tls.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth()
-        };
-        let connector = hyper_rustls::HttpsConnectorBuilder::new()
-            .with_tls_config(tls)
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(http);
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(Duration::from_secs(60))
-            .pool_max_idle_per_host(64)
-            .build(connector);
+        let client = crate::https::client(url, timeout).map_err(NoWay::Certificates)?;
         let mut authorization =
             HeaderValue::from_str(&format!("token {}", token.expose())).map_err(|_| NoWay::Token)?;
         authorization.set_sensitive(true);
@@ -175,12 +151,7 @@ impl Gitea {
 
 /// An error of the client without its URL: the path may hold what should not be logged twice.
 fn unreachable(error: &hyper_util::client::legacy::Error) -> Failure {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
+    let text = crate::https::reason(error);
     if error.is_connect() { Failure::Unreachable(text) } else { Failure::Broken(text) }
 }
 

@@ -12,6 +12,7 @@ mod counters;
 mod egress;
 mod floods;
 mod guest;
+mod https;
 mod instance;
 mod metrics;
 mod ports;
@@ -19,6 +20,7 @@ mod serve;
 mod settings;
 mod shared;
 mod ticket;
+mod upstream;
 
 use std::process::ExitCode;
 

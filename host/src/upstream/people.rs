@@ -1,0 +1,173 @@
+//! Whose a token is: introspection (RFC 7662) and userinfo (OpenID Connect Core 1.0 section 5.3), as Gitea does them.
+//!
+//! Gitea takes the token in an introspection form for a credential of the request itself, so a dead one answers 401
+//! and not `active: false`; wrong credentials of ours answer 401 too, with another text.
+
+use aegis_custody::Timestamp;
+use serde_json::Value;
+
+use super::discovery::without_slash;
+use super::error::UpstreamError;
+use super::id_token::is_user_id;
+use super::strict;
+use super::wire::Answer;
+
+/// What errors call the endpoints.
+pub(super) const INTROSPECTION: &str = "its introspection endpoint";
+pub(super) const USERINFO: &str = "its userinfo endpoint";
+/// The most groups kept of one person.
+const MOST_GROUPS: usize = 4_096;
+
+/// What introspection says about a token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Introspection {
+    /// It is good now.
+    Active(Active),
+    /// It is not, or is none, or belongs to another application (Gitea 1.27 and later).
+    Inactive,
+}
+
+/// An active token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Active {
+    /// The scope words of its grant as Gitea keeps them; see [`judge`](super::scopes::judge).
+    pub(crate) words: Vec<String>,
+    /// Login of the user.
+    pub(crate) username: String,
+    /// Id of the user, decimal.
+    pub(crate) subject: String,
+    /// Client ids it was made for.
+    pub(crate) audience: Vec<String>,
+}
+
+/// What userinfo says about the holder of a token. A success does not prove an OAuth token: Gitea answers personal
+/// access tokens alike.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Userinfo {
+    /// Id of the user, decimal.
+    pub(crate) subject: String,
+    /// Login of the user.
+    pub(crate) login: String,
+    /// `org` and `org:team`.
+    pub(crate) groups: Vec<String>,
+}
+
+/// Who signed in, and with what grant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Identity {
+    /// Id of the user, decimal: never reused by Gitea, unlike the login.
+    pub(crate) subject: String,
+    /// Login of the user, of letters, digits and `._-`.
+    pub(crate) login: String,
+    /// `org` and `org:team`.
+    pub(crate) groups: Vec<String>,
+    /// The scope words of the grant; see [`judge`](super::scopes::judge).
+    pub(crate) words: Vec<String>,
+}
+
+/// A Gitea token that a client presented and that is good here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct GiteaToken {
+    /// Id of the user, decimal.
+    pub(crate) subject: String,
+    /// Login of the user.
+    pub(crate) login: String,
+    /// The scope words of its grant; see [`judge`](super::scopes::judge).
+    pub(crate) words: Vec<String>,
+    /// The accepted client id that it was made for.
+    pub(crate) client_id: String,
+    /// When it ends; unknown for an opaque token.
+    pub(crate) expires: Option<Timestamp>,
+}
+
+impl Introspection {
+    /// Reads the answer to a question of the application of that name, from the issuer.
+    pub(super) fn read(answer: &Answer, app: &'static str, issuer: &str) -> Result<Self, UpstreamError> {
+        let wrong = |why| UpstreamError::Unreadable(INTROSPECTION, why);
+        match answer.status {
+            200 => {}
+            401 if is_ours(&answer.body) => return Err(UpstreamError::ClientRejected(app)),
+            401 => return Ok(Self::Inactive),
+            404 => return Err(UpstreamError::OauthDisabled(INTROSPECTION)),
+            status => return Err(UpstreamError::Failed(INTROSPECTION, status)),
+        }
+        let members =
+            strict::object(&answer.body).ok_or(wrong("is not one JSON object with each member once"))?;
+        match members.get("active").and_then(Value::as_bool) {
+            Some(true) => {}
+            Some(false) => return Ok(Self::Inactive),
+            None => return Err(wrong("does not say whether the token is active")),
+        }
+        if strict::text(&members, "iss").is_some_and(|iss| without_slash(iss) != issuer) {
+            return Err(UpstreamError::IssuerDiffers);
+        }
+        let audience = match members.get("aud") {
+            Some(Value::String(one)) => vec![one.clone()],
+            Some(Value::Array(_)) => strict::texts(&members, "aud").ok_or(wrong("names no clients"))?,
+            _ => return Err(wrong("names no clients")),
+        };
+        // Gitea leaves the member out where the grant was asked for without scope: full access, and judged so.
+        let words = match members.get("scope") {
+            None => Vec::new(),
+            Some(Value::String(scope)) => scope.split_ascii_whitespace().map(str::to_owned).collect(),
+            Some(_) => return Err(wrong("has a scope that is no text")),
+        };
+        let subject =
+            strict::text(&members, "sub").filter(|sub| is_user_id(sub)).ok_or(wrong("names no user"))?;
+        let username = strict::text(&members, "username").ok_or(wrong("names no user"))?;
+        Ok(Self::Active(Active { words, username: login(username)?, subject: subject.to_owned(), audience }))
+    }
+}
+
+/// Whether a 401 of introspection is about our credentials and not about the token.
+fn is_ours(body: &[u8]) -> bool {
+    let needle = b"no valid authorization";
+    body.windows(needle.len()).any(|window| window == needle)
+}
+
+impl Userinfo {
+    /// Reads the answer to the holder of a token.
+    pub(super) fn read(answer: &Answer) -> Result<Self, UpstreamError> {
+        let wrong = |why| UpstreamError::Unreadable(USERINFO, why);
+        match answer.status {
+            200 => {}
+            401 | 403 => return Err(UpstreamError::TokenInactive),
+            404 => return Err(UpstreamError::OauthDisabled(USERINFO)),
+            status => return Err(UpstreamError::Failed(USERINFO, status)),
+        }
+        let members =
+            strict::object(&answer.body).ok_or(wrong("is not one JSON object with each member once"))?;
+        let subject =
+            strict::text(&members, "sub").filter(|sub| is_user_id(sub)).ok_or(wrong("names no user"))?;
+        let name = strict::text(&members, "preferred_username").ok_or(wrong("names no user"))?;
+        let groups = match members.get("groups") {
+            None | Some(Value::Null) => Vec::new(),
+            Some(_) => strict::texts(&members, "groups").ok_or(wrong("has groups that are no texts"))?,
+        };
+        // Entry may hang on a group, so none is dropped in silence.
+        if groups.len() > MOST_GROUPS {
+            return Err(wrong("has too many groups"));
+        }
+        Ok(Self { subject: subject.to_owned(), login: login(name)?, groups })
+    }
+}
+
+/// A login that can stand in a header, a path and a log line as it is.
+fn login(text: &str) -> Result<String, UpstreamError> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    if (1..=255).contains(&text.len()) && text.bytes().all(plain) {
+        return Ok(text.to_owned());
+    }
+    Err(UpstreamError::StrangeLogin)
+}
+
+/// Logins are one whatever their case, as in Gitea.
+pub(super) fn same_person(active: &Active, info: &Userinfo) -> Result<(), UpstreamError> {
+    if active.subject != info.subject {
+        return Err(UpstreamError::Disagreement("who the user is"));
+    }
+    if !active.username.eq_ignore_ascii_case(&info.login) {
+        return Err(UpstreamError::Disagreement("the user's login"));
+    }
+    Ok(())
+}

@@ -1,0 +1,118 @@
+//! ring as the cryptography behind `jsonwebtoken`, for checking alone: nothing here can sign.
+//!
+//! ES512 and RSA-PSS are not taken: ring has no P-521, and Gitea never signs with PSS.
+
+use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils};
+use jsonwebtoken::errors::{Error, ErrorKind, new_error};
+use jsonwebtoken::signature::{Error as BadSignature, Verifier};
+use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey, DecodingKeyKind, EncodingKey};
+use ring::hmac;
+use ring::signature::{
+    ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ED25519, RSA_PKCS1_2048_8192_SHA256,
+    RSA_PKCS1_2048_8192_SHA384, RSA_PKCS1_2048_8192_SHA512, RsaParameters, RsaPublicKeyComponents,
+    UnparsedPublicKey, VerificationAlgorithm,
+};
+
+/// Whether `signature` (base64url) is the key's for `message`, and the key is one for the algorithm.
+pub(super) fn verify(algorithm: Algorithm, key: &DecodingKey, message: &[u8], signature: &str) -> bool {
+    // Setting it again changes nothing; without it jsonwebtoken would have no cryptography to ask.
+    PROVIDER.install_default().ok();
+    key.family() == algorithm.family()
+        && jsonwebtoken::crypto::verify(signature, message, key, algorithm).unwrap_or(false)
+}
+
+static PROVIDER: CryptoProvider = CryptoProvider {
+    signer_factory: no_signer,
+    verifier_factory: verifier,
+    key_utils: KeyUtils {
+        rsa_pub_components_from_private_key: |_| Err(unsupported()),
+        rsa_pub_components_from_public_key: |_| Err(unsupported()),
+        ec_pub_components_from_private_key: |_, _| Err(unsupported()),
+        ed_pub_components_from_private_key: |_, _| Err(unsupported()),
+        compute_digest: |_, _| Err(unsupported()),
+    },
+};
+
+fn unsupported() -> Error {
+    new_error(ErrorKind::UnsupportedAlgorithm)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the signature is jsonwebtoken's")]
+fn no_signer(_: &Algorithm, _: &EncodingKey) -> Result<Box<dyn JwtSigner>, Error> {
+    Err(unsupported())
+}
+
+fn verifier(algorithm: &Algorithm, key: &DecodingKey) -> Result<Box<dyn JwtVerifier>, Error> {
+    if key.family() != algorithm.family() {
+        return Err(new_error(ErrorKind::InvalidKeyFormat));
+    }
+    let check = match algorithm {
+        Algorithm::HS256 => mac(hmac::HMAC_SHA256, key)?,
+        Algorithm::HS384 => mac(hmac::HMAC_SHA384, key)?,
+        Algorithm::HS512 => mac(hmac::HMAC_SHA512, key)?,
+        Algorithm::RS256 => rsa(&RSA_PKCS1_2048_8192_SHA256, key)?,
+        Algorithm::RS384 => rsa(&RSA_PKCS1_2048_8192_SHA384, key)?,
+        Algorithm::RS512 => rsa(&RSA_PKCS1_2048_8192_SHA512, key)?,
+        Algorithm::ES256 => public(&ECDSA_P256_SHA256_FIXED, key)?,
+        Algorithm::ES384 => public(&ECDSA_P384_SHA384_FIXED, key)?,
+        Algorithm::EdDSA => public(&ED25519, key)?,
+        _ => return Err(unsupported()),
+    };
+    Ok(Box::new(Checker { algorithm: *algorithm, check }))
+}
+
+fn mac(algorithm: hmac::Algorithm, key: &DecodingKey) -> Result<Check, Error> {
+    let secret = key.try_get_as_bytes()?;
+    // An empty secret is no secret: everybody knows it.
+    if secret.is_empty() {
+        return Err(new_error(ErrorKind::InvalidKeyFormat));
+    }
+    Ok(Check::Mac(hmac::Key::new(algorithm, secret)))
+}
+
+fn rsa(parameters: &'static RsaParameters, key: &DecodingKey) -> Result<Check, Error> {
+    match key.kind() {
+        DecodingKeyKind::RsaModulusExponent { n, e } => {
+            Ok(Check::Rsa(parameters, RsaPublicKeyComponents { n: n.clone(), e: e.clone() }))
+        }
+        DecodingKeyKind::SecretOrDer(_) => Err(new_error(ErrorKind::InvalidKeyFormat)),
+    }
+}
+
+fn public(algorithm: &'static dyn VerificationAlgorithm, key: &DecodingKey) -> Result<Check, Error> {
+    Ok(Check::Public(UnparsedPublicKey::new(algorithm, key.try_get_as_bytes()?.to_vec())))
+}
+
+/// A key with its algorithm, ready to check.
+struct Checker {
+    algorithm: Algorithm,
+    check: Check,
+}
+
+enum Check {
+    Mac(hmac::Key),
+    Rsa(&'static RsaParameters, RsaPublicKeyComponents<Vec<u8>>),
+    Public(UnparsedPublicKey<Vec<u8>>),
+}
+
+impl Verifier<Vec<u8>> for Checker {
+    fn verify(&self, message: &[u8], signature: &Vec<u8>) -> Result<(), BadSignature> {
+        let checked = match &self.check {
+            Check::Mac(key) => hmac::verify(key, message, signature),
+            Check::Rsa(parameters, key) => key.verify(parameters, message, signature),
+            Check::Public(key) => key.verify(message, signature),
+        };
+        checked.map_err(|_| BadSignature::new())
+    }
+}
+
+impl JwtVerifier for Checker {
+    fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+}
+
+/// Whether the algorithm is checked with a secret that both sides know.
+pub(super) fn is_symmetric(algorithm: Algorithm) -> bool {
+    algorithm.family() == AlgorithmFamily::Hmac
+}

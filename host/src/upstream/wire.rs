@@ -1,0 +1,152 @@
+//! Requests to Gitea's OAuth2 endpoints: bounded in time and bytes, no redirect followed.
+//!
+//! It decides nothing about the answers but their size and that they are no redirect. What it read is wiped when
+//! it goes, since it may hold tokens.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, DATE, USER_AGENT};
+use http::{HeaderValue, Method};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use zeroize::{Zeroize as _, Zeroizing};
+
+use super::Application;
+use super::error::UpstreamError;
+use crate::https::{self, HttpsClient};
+use crate::settings::Secret;
+
+/// The most bytes of an answer.
+pub(super) const MOST: usize = 64 * 1024;
+
+/// The client and how long a whole request may take.
+pub(super) struct Wire {
+    client: HttpsClient,
+    timeout: Duration,
+}
+
+/// Who asks.
+#[derive(Clone, Copy)]
+pub(super) enum As<'a> {
+    Nobody,
+    /// One of our applications, by HTTP Basic (RFC 6749 section 2.3.1; Gitea's ids and secrets need no encoding).
+    Application(&'a Application),
+    /// The holder of an access token (RFC 6750 section 2.1).
+    Bearer(&'a Secret),
+}
+
+/// An answer, read whole.
+pub(super) struct Answer {
+    pub(super) status: u16,
+    /// The header `Date`, as sent.
+    pub(super) date: Option<String>,
+    pub(super) body: Zeroizing<Vec<u8>>,
+}
+
+impl Wire {
+    pub(super) fn new(url: &str, timeout: Duration) -> Result<Self, std::io::Error> {
+        Ok(Self { client: https::client(url, timeout)?, timeout })
+    }
+
+    /// GET. `what` is what errors call the endpoint.
+    pub(super) async fn get(
+        &self,
+        what: &'static str,
+        url: &str,
+        who: As<'_>,
+    ) -> Result<Answer, UpstreamError> {
+        self.send(what, Method::GET, url, who, None).await
+    }
+
+    /// POST of a form.
+    pub(super) async fn post(
+        &self,
+        what: &'static str,
+        url: &str,
+        who: As<'_>,
+        form: &[(&str, &str)],
+    ) -> Result<Answer, UpstreamError> {
+        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
+        self.send(what, Method::POST, url, who, Some(body)).await
+    }
+
+    async fn send(
+        &self,
+        what: &'static str,
+        method: Method,
+        url: &str,
+        who: As<'_>,
+        form: Option<String>,
+    ) -> Result<Answer, UpstreamError> {
+        let mut request = http::Request::builder()
+            .method(method)
+            .uri(url)
+            .header(ACCEPT, "application/json")
+            .header(USER_AGENT, concat!("aegis-mcp/", env!("CARGO_PKG_VERSION")));
+        if let Some(credential) =
+            credential(who).map_err(|()| UpstreamError::AccessToken(super::Fault::Malformed))?
+        {
+            request = request.header(AUTHORIZATION, credential);
+        }
+        if form.is_some() {
+            request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+        }
+        let request = request
+            .body(Full::from(Bytes::from(form.unwrap_or_default())))
+            .map_err(|_| UpstreamError::Unreachable("the address cannot be used".to_owned()))?;
+        let whole = async {
+            let response = self
+                .client
+                .request(request)
+                .await
+                .map_err(|error| UpstreamError::Unreachable(https::reason(&error)))?;
+            read(what, response).await
+        };
+        tokio::time::timeout(self.timeout, whole).await.unwrap_or(Err(UpstreamError::TimedOut))
+    }
+}
+
+/// The header value; none for nobody, an error for what cannot stand in a header.
+fn credential(who: As<'_>) -> Result<Option<HeaderValue>, ()> {
+    let text = match who {
+        As::Nobody => return Ok(None),
+        As::Bearer(token) => Zeroizing::new(format!("Bearer {}", token.expose())),
+        As::Application(app) => {
+            let pair = Zeroizing::new(format!("{}:{}", app.client_id, app.client_secret.expose()));
+            Zeroizing::new(format!("Basic {}", STANDARD.encode(pair.as_bytes())))
+        }
+    };
+    let mut value = HeaderValue::from_str(&text).map_err(drop)?;
+    value.set_sensitive(true);
+    Ok(Some(value))
+}
+
+async fn read(what: &'static str, response: http::Response<Incoming>) -> Result<Answer, UpstreamError> {
+    let (parts, mut body) = response.into_parts();
+    if parts.status.is_redirection() {
+        return Err(UpstreamError::Redirected(what));
+    }
+    let header = |name| parts.headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    let announced = header(CONTENT_LENGTH).and_then(|length| length.parse::<usize>().ok());
+    if announced.is_some_and(|length| length > MOST) {
+        return Err(UpstreamError::TooLarge(what));
+    }
+    // Room for all of it at once: growing would leave copies behind that nobody wipes.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(announced.unwrap_or(MOST)));
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| UpstreamError::Unreachable(error.to_string()))?;
+        if let Ok(data) = frame.into_data() {
+            if data.len() > MOST - bytes.len() {
+                return Err(UpstreamError::TooLarge(what));
+            }
+            bytes.extend_from_slice(&data);
+            if let Ok(mut data) = data.try_into_mut() {
+                data.as_mut().zeroize();
+            }
+        }
+    }
+    Ok(Answer { status: parts.status.as_u16(), date: header(DATE).map(str::to_owned), body: bytes })
+}
