@@ -1,39 +1,61 @@
-//! The way to Gitea: one origin, one client, one credential, no redirects.
+//! The way to Gitea: one origin, one client, no redirects.
 //!
-//! What may be sent is decided in `aegis_custody::egress`; this sends it, bounds the answer in time and bytes
-//! and tells the ticket what was sent and answered. A write that was started is finished even when the guest
-//! that began it is gone.
+//! What may be sent is decided in `aegis_custody::egress`, on whose authority in [`authority`]; this sends it, bounds
+//! the answer in time and bytes and tells the ticket what was sent and answered. A write that was started is finished
+//! even when the guest that began it is gone.
+
+mod authority;
+mod exchange;
+mod permission;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use aegis_custody::egress::{Method, Refused, target};
-use bytes::{Buf as _, Bytes};
+use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
-use http::{HeaderValue, Uri};
-use http_body_util::{BodyExt as _, Full};
+use http::{HeaderValue, StatusCode, Uri};
+use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Incoming;
-use tokio::task::JoinHandle;
+use serde_json::Value;
 use tokio::time::Instant;
 
-use crate::component::bindings::aegis::gateway::gitea::{Failure, Head};
+use authority::Authority;
+pub use exchange::Exchange;
+use exchange::Progress;
+
+use crate::component::bindings::aegis::gateway::gitea::Failure;
 use crate::https::HttpsClient;
-use crate::settings::Secret;
+use crate::settings::Settings;
 use crate::shared::Shared;
 use crate::ticket::{Record, Unfit};
 
-/// Headers of Gitea's answers that guests may see.
-const VISIBLE: &[&str] =
-    &["content-length", "content-type", "link", "location", "retry-after", "x-hasmore", "x-total-count"];
-
-/// The client, the origin and the credential.
+/// The client, the origin and the service account.
 pub(crate) struct Gitea {
     client: HttpsClient,
     /// `http(s)://host[:port][/sub/path]/api/v1`
     base: String,
-    authorization: HeaderValue,
+    /// `GITEA_TOKEN`.
+    service: Option<HeaderValue>,
+    /// `GITEA_TOKEN_SUDO`.
+    sudo: bool,
+    /// What people may do, as the service account was told.
+    answers: permission::Answers,
     timeout: Duration,
     writes_enabled: bool,
+}
+
+/// A request ready to be sent, but for whose it is.
+struct Wire {
+    method: Method,
+    template: String,
+    /// Below `/api/v1`, with its query.
+    target: String,
+    /// Without it.
+    path: String,
+    accept: &'static str,
+    body: Option<Bytes>,
+    is_write: bool,
 }
 
 /// A request as the guest asked for it.
@@ -71,28 +93,57 @@ pub(crate) enum NoWay {
     Token,
 }
 
+impl Wire {
+    fn of(asked: Asked, writes_enabled: bool) -> Result<Self, Refused> {
+        let Asked { method, template, segments, query, body, accept, max_bytes: _ } = asked;
+        let target = target(method, &template, &segments, &query, writes_enabled)?;
+        let path = target.split('?').next().unwrap_or_default().to_owned();
+        let is_write = method != Method::Get;
+        Ok(Self { method, template, target, path, accept, body: body.map(Bytes::from), is_write })
+    }
+
+    /// A read of our own.
+    fn get(template: &str, segments: &[&str]) -> Result<Self, Failure> {
+        let asked = Asked {
+            method: Method::Get,
+            template: template.to_owned(),
+            segments: segments.iter().map(|&segment| segment.to_owned()).collect(),
+            query: Vec::new(),
+            body: None,
+            accept: "application/json",
+            max_bytes: 0,
+        };
+        Self::of(asked, false).map_err(|refused| Failure::Refused(refused.to_string()))
+    }
+}
+
 impl Gitea {
-    /// For an origin (checked by the settings) and a personal access token.
+    /// For an origin (checked by the settings) and what the settings say of a service account.
     ///
     /// # Errors
     /// See [`NoWay`].
-    pub(crate) fn new(
-        url: &str,
-        token: &Secret,
-        timeout: Duration,
-        writes_enabled: bool,
-    ) -> Result<Self, NoWay> {
+    pub(crate) fn new(url: &str, settings: &Settings) -> Result<Self, NoWay> {
+        let timeout = Duration::from_secs(settings.request_timeout_seconds());
         let client = crate::https::client(url, timeout).map_err(NoWay::Certificates)?;
-        let mut authorization =
-            HeaderValue::from_str(&format!("token {}", token.expose())).map_err(|_| NoWay::Token)?;
-        authorization.set_sensitive(true);
+        let service = settings.gitea_token().map(|token| {
+            let mut header =
+                HeaderValue::from_str(&format!("token {}", token.expose())).map_err(|_| NoWay::Token)?;
+            header.set_sensitive(true);
+            Ok(header)
+        });
         Ok(Self {
             client,
             base: format!("{}/api/v1", url.trim_end_matches('/')),
-            authorization,
+            service: service.transpose()?,
+            sudo: settings.gitea_token_sudo(),
+            answers: permission::Answers::new(Duration::from_secs(settings.repo_authz_cache_ttl_seconds())),
             timeout,
-            writes_enabled,
+            writes_enabled: settings.write_mode(),
         })
+    }
+
+    fn service(&self) -> Option<HeaderValue> {
+        self.service.clone()
     }
 
     /// Begin a request on a ticket.
@@ -103,49 +154,106 @@ impl Gitea {
         &self,
         record: &Arc<Record>,
         asked: Asked,
-        shared: &Shared,
+        shared: &Arc<Shared>,
     ) -> Result<Exchange, NotSent> {
-        let Asked { method, template, segments, query, body, accept, max_bytes } = asked;
-        let path = target(method, &template, &segments, &query, self.writes_enabled)?;
-        let uri: Uri = format!("{}{path}", self.base).parse().map_err(|_| Refused::Mismatch)?;
-        let mut request = http::Request::builder()
-            .method(method.as_str())
-            .uri(uri)
-            .header(ACCEPT, accept)
-            .header(AUTHORIZATION, self.authorization.clone())
-            .header(USER_AGENT, concat!("aegis-mcp/", env!("CARGO_PKG_VERSION")))
-            .header("x-request-id", record.id.as_str());
-        if body.is_some() {
-            request = request.header(CONTENT_TYPE, "application/json");
-        }
-        let request = request.body(Full::from(body.unwrap_or_default())).map_err(|_| Refused::Mismatch)?;
-
-        let is_write = method != Method::Get;
-        let place = record.call(method.as_str(), &template, path.split('?').next().unwrap_or_default())?;
+        let budget = asked.max_bytes;
+        let wire = Wire::of(asked, self.writes_enabled)?;
+        let is_write = wire.is_write;
+        let place = record.call(wire.method.as_str(), &wire.template, &wire.path)?;
         let under_way = is_write.then(|| (record.write_under_way(), shared.pending.guard()));
-        let ticket = record.clone();
-        let record = record.clone();
-        let sending = self.client.request(request);
         let deadline = Instant::now() + self.timeout;
+        let (ticket, all) = (record.clone(), shared.clone());
         let task = shared.runtime.spawn(async move {
             let _under_way = under_way;
-            let response = match tokio::time::timeout_at(deadline, sending).await {
-                Err(_) => return Err(Failure::TimedOut),
-                Ok(Err(error)) => return Err(unreachable(&error)),
-                Ok(Ok(response)) => response,
-            };
-            record.answered(place, response.status().as_u16());
-            Ok(response)
+            let sent = all.gitea.send(&all, &ticket, &wire, place);
+            tokio::time::timeout_at(deadline, sent).await.unwrap_or(Err(Failure::TimedOut))
         });
-        let budget = max_bytes;
         Ok(Exchange {
             state: Progress::Waiting(task),
-            ticket,
+            ticket: record.clone(),
             is_write,
             deadline,
             budget,
             rest: Bytes::new(),
         })
+    }
+
+    /// Send it on the right authority. An access token that Gitea does not take any more is renewed, once: it refuses
+    /// one before it does anything, so a change may be sent again after that.
+    async fn send(
+        &self,
+        shared: &Shared,
+        record: &Record,
+        wire: &Wire,
+        place: usize,
+    ) -> Result<http::Response<Incoming>, Failure> {
+        let authority = self.authority(shared, record, wire).await?;
+        let refused = authority.grant;
+        let response = self.dispatch(record, wire, authority, place).await?;
+        let Some(revision) = refused.filter(|_| response.status() == StatusCode::UNAUTHORIZED) else {
+            return Ok(response);
+        };
+        let renewed = self.own(shared, record.principal(), Some(revision)).await?;
+        let place = record
+            .call(wire.method.as_str(), &wire.template, &wire.path)
+            .map_err(|unfit| Failure::Refused(unfit.to_string()))?;
+        let newest = renewed.grant;
+        let response = self.dispatch(record, wire, renewed, place).await?;
+        if response.status() == StatusCode::UNAUTHORIZED {
+            // Renewed and refused: the user is disabled, or Gitea has ended the grant just now.
+            shared.sign_out(record.principal(), newest).await;
+            return Err(Failure::SignedOut);
+        }
+        Ok(response)
+    }
+
+    async fn dispatch(
+        &self,
+        record: &Record,
+        wire: &Wire,
+        authority: Authority,
+        place: usize,
+    ) -> Result<http::Response<Incoming>, Failure> {
+        let uri: Uri =
+            format!("{}{}", self.base, wire.target).parse().map_err(|_| Failure::Refused("no URI".to_owned()))?;
+        let mut request = http::Request::builder()
+            .method(wire.method.as_str())
+            .uri(uri)
+            .header(ACCEPT, wire.accept)
+            .header(AUTHORIZATION, authority.header)
+            .header(USER_AGENT, concat!("aegis-mcp/", env!("CARGO_PKG_VERSION")))
+            .header("x-request-id", record.id.as_str());
+        if let Some(login) = authority.sudo {
+            request = request.header("sudo", login);
+        }
+        if wire.body.is_some() {
+            request = request.header(CONTENT_TYPE, "application/json");
+        }
+        let body = Full::from(wire.body.clone().unwrap_or_default());
+        let request = request.body(body).map_err(|_| Failure::Refused("no request".to_owned()))?;
+        let response = self.client.request(request).await.map_err(|error| unreachable(&error))?;
+        record.answered(place, response.status().as_u16());
+        Ok(response)
+    }
+
+    /// A read of our own on the same ticket: status and JSON, null where there is none.
+    async fn ask(
+        &self,
+        record: &Record,
+        wire: &Wire,
+        header: HeaderValue,
+        sudo: Option<HeaderValue>,
+        most: usize,
+    ) -> Result<(StatusCode, Value), Failure> {
+        let place = record
+            .call(wire.method.as_str(), &wire.template, &wire.path)
+            .map_err(|unfit| Failure::Refused(unfit.to_string()))?;
+        let authority = Authority { header, sudo, grant: None };
+        let response = self.dispatch(record, wire, authority, place).await?;
+        let status = response.status();
+        let body = Limited::new(response.into_body(), most).collect().await;
+        let body = body.map_err(|error| Failure::Broken(error.to_string()))?.to_bytes();
+        Ok((status, serde_json::from_slice(&body).unwrap_or_default()))
     }
 }
 
@@ -153,99 +261,4 @@ impl Gitea {
 fn unreachable(error: &hyper_util::client::legacy::Error) -> Failure {
     let text = crate::https::reason(error);
     if error.is_connect() { Failure::Unreachable(text) } else { Failure::Broken(text) }
-}
-
-/// A request under way, as a guest holds it.
-#[expect(unreachable_pub, reason = "the generated bindings re-export it")]
-pub struct Exchange {
-    state: Progress,
-    /// Nothing is read once it is closed: the outcome then on record would not be the whole story.
-    ticket: Arc<Record>,
-    is_write: bool,
-    deadline: Instant,
-    budget: u64,
-    rest: Bytes,
-}
-
-enum Progress {
-    Waiting(JoinHandle<Result<http::Response<Incoming>, Failure>>),
-    Reading(Head, Incoming),
-    Failed(Failure),
-}
-
-impl Drop for Exchange {
-    fn drop(&mut self) {
-        // A read nobody waits for is cancelled; a write goes on in its task and reports to the ticket.
-        if let (Progress::Waiting(task), false) = (&self.state, self.is_write) {
-            task.abort();
-        }
-    }
-}
-
-impl Exchange {
-    /// Status and visible headers, when they are there.
-    pub(crate) async fn head(&mut self) -> Result<Head, Failure> {
-        self.arrived().await.map(|(head, _)| head.clone())
-    }
-
-    /// Wait for the head; then it and the body are here.
-    async fn arrived(&mut self) -> Result<(&Head, &mut Incoming), Failure> {
-        if !self.ticket.is_open() {
-            return Err(Failure::TicketClosed);
-        }
-        if let Progress::Waiting(task) = &mut self.state {
-            self.state = match task.await {
-                Ok(Ok(response)) => {
-                    let (parts, body) = response.into_parts();
-                    Progress::Reading(visible(&parts), body)
-                }
-                Ok(Err(failure)) => Progress::Failed(failure),
-                Err(_) => Progress::Failed(Failure::Broken("the request was cancelled".to_owned())),
-            };
-        }
-        match &mut self.state {
-            Progress::Reading(head, body) => Ok((head, body)),
-            Progress::Failed(failure) => Err(failure.clone()),
-            Progress::Waiting(_) => Err(Failure::Broken("the request was cancelled".to_owned())),
-        }
-    }
-
-    /// The next piece of the body, at most `most` bytes; empty at the end.
-    pub(crate) async fn read(&mut self, most: usize) -> Result<Vec<u8>, Failure> {
-        while self.rest.is_empty() {
-            let deadline = self.deadline;
-            let (_, body) = self.arrived().await?;
-            let frame = match tokio::time::timeout_at(deadline, body.frame()).await {
-                Err(_) => return self.fail(Failure::TimedOut),
-                Ok(None) => return Ok(Vec::new()),
-                Ok(Some(Err(error))) => return self.fail(Failure::Broken(error.to_string())),
-                Ok(Some(Ok(frame))) => frame,
-            };
-            if let Ok(data) = frame.into_data() {
-                match self.budget.checked_sub(data.len() as u64) {
-                    Some(left) => self.budget = left,
-                    None => return self.fail(Failure::TooLarge),
-                }
-                self.rest = data;
-            }
-        }
-        let piece = self.rest.slice(..most.min(self.rest.len()));
-        self.rest.advance(piece.len());
-        Ok(piece.to_vec())
-    }
-
-    fn fail<T>(&mut self, failure: Failure) -> Result<T, Failure> {
-        self.state = Progress::Failed(failure.clone());
-        Err(failure)
-    }
-}
-
-fn visible(parts: &http::response::Parts) -> Head {
-    let headers = parts
-        .headers
-        .iter()
-        .filter(|(name, _)| VISIBLE.contains(&name.as_str()))
-        .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
-        .collect();
-    Head { status: parts.status.as_u16(), headers }
 }

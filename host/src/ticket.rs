@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 use tokio::sync::watch;
 
 use crate::audit::{Entry, Event};
+use crate::ports::identity::Principal;
 use crate::ports::telemetry::cut;
 use crate::shared::Shared;
 
@@ -94,6 +95,7 @@ pub(crate) struct Record {
     shared: Arc<Shared>,
     tickets: Arc<Tickets>,
     common: Map<String, Value>,
+    principal: Arc<Principal>,
     purpose: Purpose,
     open: AtomicBool,
     calls: Mutex<Vec<Call>>,
@@ -108,10 +110,31 @@ impl Record {
         shared: Arc<Shared>,
         tickets: Arc<Tickets>,
         common: Map<String, Value>,
+        principal: Arc<Principal>,
         purpose: Purpose,
     ) -> Self {
         let (open, calls, writes) = (AtomicBool::new(true), Mutex::default(), watch::Sender::new(0));
-        Self { id, shared, tickets, common, purpose, open, calls, writes }
+        Self { id, shared, tickets, common, principal, purpose, open, calls, writes }
+    }
+
+    /// Whose call it is.
+    pub(crate) fn principal(&self) -> &Principal {
+        &self.principal
+    }
+
+    /// The repository that a path below `/api/v1` is about: the announced one, or none.
+    pub(crate) fn repository_of(&self, path: &str) -> Option<(String, String)> {
+        path.starts_with("/repos/").then(|| self.purpose.repository.clone()).flatten()
+    }
+
+    /// Record that the caller may not do this, for a reason that only the host knows.
+    pub(crate) fn deny(&self, reason: &str, detail: &[(&str, &str)]) {
+        let mut members = self.common.clone();
+        members.insert("reason".into(), reason.into());
+        let detail: Map<String, Value> =
+            detail.iter().map(|(name, value)| ((*name).to_owned(), cut(value, 256).into())).collect();
+        members.insert("detail".into(), detail.into());
+        self.shared.trail.push(Entry { event: Event::AccessDenied, members });
     }
 
     /// Whether Gitea may still be called on this ticket.

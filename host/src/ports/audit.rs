@@ -38,6 +38,8 @@ impl State {
         members.insert("address".into(), self.bound.address.to_string().into());
         if let Some(principal) = principal {
             members.insert("principal".into(), principal.subject.clone().into());
+            put(&mut members, "login", principal.login.as_deref());
+            put(&mut members, "client", principal.client.as_deref());
             members.insert("scopes".into(), principal.scopes.clone().into());
         }
         members.insert("component".into(), cut(&self.shared.component_digest, 16).into());
@@ -70,7 +72,7 @@ impl Host for State {
             let written = shared.trail.append(Entry { event: AuditEvent::ToolInvocation, members }).await;
             let answer = match written {
                 Ok(_) => {
-                    let record = Record::new(id, shared.clone(), tickets, common, purpose);
+                    let record = Record::new(id, shared.clone(), tickets, common, principal, purpose);
                     Ok(Ticket { record: Arc::new(record) })
                 }
                 Err(error) => {

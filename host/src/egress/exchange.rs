@@ -1,0 +1,111 @@
+//! A request under way, as a guest holds it: its head, then its body piece by piece, within its time and its bytes.
+
+use std::sync::Arc;
+
+use bytes::{Buf as _, Bytes};
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use crate::component::bindings::aegis::gateway::gitea::{Failure, Head};
+use crate::ticket::Record;
+
+/// Headers of Gitea's answers that guests may see.
+const VISIBLE: &[&str] =
+    &["content-length", "content-type", "link", "location", "retry-after", "x-hasmore", "x-total-count"];
+
+/// A request under way, as a guest holds it.
+#[expect(unreachable_pub, reason = "the generated bindings re-export it")]
+pub struct Exchange {
+    pub(super) state: Progress,
+    /// Nothing is read once it is closed: the outcome then on record would not be the whole story.
+    pub(super) ticket: Arc<Record>,
+    pub(super) is_write: bool,
+    pub(super) deadline: Instant,
+    pub(super) budget: u64,
+    pub(super) rest: Bytes,
+}
+
+pub(super) enum Progress {
+    Waiting(JoinHandle<Result<http::Response<Incoming>, Failure>>),
+    Reading(Head, Incoming),
+    Failed(Failure),
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        // A read nobody waits for is cancelled; a write goes on in its task and reports to the ticket.
+        if let (Progress::Waiting(task), false) = (&self.state, self.is_write) {
+            task.abort();
+        }
+    }
+}
+
+impl Exchange {
+    /// Status and visible headers, when they are there.
+    pub(crate) async fn head(&mut self) -> Result<Head, Failure> {
+        self.arrived().await.map(|(head, _)| head.clone())
+    }
+
+    /// Wait for the head; then it and the body are here.
+    async fn arrived(&mut self) -> Result<(&Head, &mut Incoming), Failure> {
+        if !self.ticket.is_open() {
+            return Err(Failure::TicketClosed);
+        }
+        if let Progress::Waiting(task) = &mut self.state {
+            self.state = match task.await {
+                Ok(Ok(response)) => {
+                    let (parts, body) = response.into_parts();
+                    Progress::Reading(visible(&parts), body)
+                }
+                Ok(Err(failure)) => Progress::Failed(failure),
+                Err(_) => Progress::Failed(Failure::Broken("the request was cancelled".to_owned())),
+            };
+        }
+        match &mut self.state {
+            Progress::Reading(head, body) => Ok((head, body)),
+            Progress::Failed(failure) => Err(failure.clone()),
+            Progress::Waiting(_) => Err(Failure::Broken("the request was cancelled".to_owned())),
+        }
+    }
+
+    /// The next piece of the body, at most `most` bytes; empty at the end.
+    pub(crate) async fn read(&mut self, most: usize) -> Result<Vec<u8>, Failure> {
+        while self.rest.is_empty() {
+            let deadline = self.deadline;
+            let (_, body) = self.arrived().await?;
+            let frame = match tokio::time::timeout_at(deadline, body.frame()).await {
+                Err(_) => return self.fail(Failure::TimedOut),
+                Ok(None) => return Ok(Vec::new()),
+                Ok(Some(Err(error))) => return self.fail(Failure::Broken(error.to_string())),
+                Ok(Some(Ok(frame))) => frame,
+            };
+            if let Ok(data) = frame.into_data() {
+                match self.budget.checked_sub(data.len() as u64) {
+                    Some(left) => self.budget = left,
+                    None => return self.fail(Failure::TooLarge),
+                }
+                self.rest = data;
+            }
+        }
+        let piece = self.rest.slice(..most.min(self.rest.len()));
+        self.rest.advance(piece.len());
+        Ok(piece.to_vec())
+    }
+
+    fn fail<T>(&mut self, failure: Failure) -> Result<T, Failure> {
+        self.state = Progress::Failed(failure.clone());
+        Err(failure)
+    }
+}
+
+fn visible(parts: &http::response::Parts) -> Head {
+    let headers = parts
+        .headers
+        .iter()
+        .filter(|(name, _)| VISIBLE.contains(&name.as_str()))
+        .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
+        .collect();
+    Head { status: parts.status.as_u16(), headers }
+}
