@@ -5,7 +5,7 @@ use proptest::prelude::any;
 
 use super::super::keys::Key;
 use super::super::seal::{MAX_CONTENT, OVERHEAD, OpenError, Purpose, Seal, TooLong, decrypt, encrypt};
-use super::super::text::unhex;
+use super::super::text::{self, unhex};
 use super::{
     Counting, NOW, at, cut, known, other, ring, ring_of_known, runner, single_bit_flips,
     single_bit_flips_of_text,
@@ -126,6 +126,12 @@ fn every_truncation_and_extension_is_refused() {
     let seal = Seal::new(Purpose::Cursor, b"user 42");
     for end in 0..CURSOR.len() {
         assert!(seal.open_text(&ring, cut(CURSOR, end), at(NOW)).is_err(), "{end}");
+    }
+    let sealed = text::decode(CURSOR).unwrap();
+    for end in 0..sealed.len() {
+        let refused = seal.open(&ring, &sealed[..end], at(NOW)).map(|_| ()).unwrap_err();
+        let expected = if end < OVERHEAD { OpenError::Malformed } else { OpenError::Forged };
+        assert_eq!(refused, expected, "{end}");
     }
     for tail in ["A", "=", "==", "\n", " ", "%3D", "AAAA"] {
         assert!(seal.open_text(&ring, &format!("{CURSOR}{tail}"), at(NOW)).is_err(), "{tail:?}");
