@@ -19,6 +19,7 @@ mod ports;
 mod serve;
 mod settings;
 mod shared;
+mod sign_in;
 mod ticket;
 mod upstream;
 

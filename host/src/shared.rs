@@ -14,7 +14,8 @@ use crate::egress::Gitea;
 use crate::floods::Floods;
 use crate::metrics::Metrics;
 use crate::ports::cache::SharedCache;
-use crate::ports::identity::Keys;
+use crate::ports::identity::{Access, Keys, Principal};
+use crate::sign_in::SignIn;
 
 /// The process-wide state behind the ports.
 pub(crate) struct Shared {
@@ -28,8 +29,10 @@ pub(crate) struct Shared {
     pub(crate) component_digest: String,
     /// The audit trail.
     pub(crate) trail: Trail,
-    /// Who may call.
+    /// Who may call with a key.
     pub(crate) keys: Keys,
+    /// Who may sign in; none without `OAUTH_MODE`, and then keys count.
+    pub(crate) sign_in: Option<Arc<SignIn>>,
     /// Rate counters.
     pub(crate) counters: Counters,
     /// Remarks that come in floods.
@@ -46,6 +49,16 @@ pub(crate) struct Shared {
     pub(crate) pending: Pending,
     /// The runtime that guests run on.
     pub(crate) runtime: tokio::runtime::Handle,
+}
+
+impl Shared {
+    /// Gitea does not know the person behind a call any more: what they granted ends here too, unless a newer grant
+    /// has come in meanwhile.
+    pub(crate) async fn sign_out(&self, principal: &Principal, revision: Option<u64>) {
+        if let (Access::User { user, application }, Some(sign_in)) = (&principal.access, &self.sign_in) {
+            sign_in.end_grant(*user, *application, revision, "refused_by_gitea").await;
+        }
+    }
 }
 
 /// Work that outlives the request that began it: a write on its way, a line not yet durable.

@@ -24,6 +24,8 @@ use crate::ports::identity::Keys;
 use crate::serve::{Server, capacity, run, stop_signal};
 use crate::settings::{LogLevel, Settings};
 use crate::shared::{Pending, Shared, SystemClock, SystemRandom};
+use crate::sign_in::SignIn;
+use crate::upstream::Verdict;
 
 /// Why the server did not start, and with which code it ends.
 struct NoStart(u8, Vec<String>);
@@ -63,19 +65,18 @@ fn start(settings: &Settings) -> Result<ExitCode, NoStart> {
         .map_err(|e| NoStart::failed(e.to_string()))?;
     let policy = policy(settings)?;
     let pending = Pending::new();
-    let mut shared = share(settings, &linked, &policy, budget, guests.handle().clone(), pending.clone())?;
+    let listener = bind(settings)?;
+    let mut shared =
+        share(settings, &linked, &policy, budget, guests.handle().clone(), pending.clone(), &listener)?;
+    guests.block_on(validate(settings, &shared))?;
     let prepared = guests.block_on(prepare(&linked, shared.clone(), settings, &policy))?;
     match Arc::get_mut(&mut shared) {
         Some(only) => only.prepared = prepared,
         None => return Err(NoStart::failed("the guest kept a store after preflight")),
     }
-    let address = SocketAddr::new(settings.mcp_host(), settings.mcp_port());
     let code = front.block_on(async {
-        let listener = tokio::net::TcpListener::bind(address).await.map_err(|e| {
-            NoStart::failed(format!(
-                "cannot listen on {address}: {e}; set MCP_HOST and MCP_PORT to a free address"
-            ))
-        })?;
+        let listener = tokio::net::TcpListener::from_std(listener)
+            .map_err(|e| NoStart::failed(format!("cannot use the listening socket: {e}")))?;
         // Before anybody is told: a stop that comes right after the start must find a handler.
         let stop = stop_signal().map_err(|e| NoStart::failed(format!("no signal handlers: {e}")))?;
         announce(settings, &shared, &listener, capacity);
@@ -83,6 +84,78 @@ fn start(settings: &Settings) -> Result<ExitCode, NoStart> {
     });
     guests.shutdown_timeout(Duration::from_secs(1));
     code
+}
+
+/// The socket, before anything depends on which port it got. Nobody is accepted yet.
+fn bind(settings: &Settings) -> Result<std::net::TcpListener, NoStart> {
+    let address = SocketAddr::new(settings.mcp_host(), settings.mcp_port());
+    let listener = std::net::TcpListener::bind(address).and_then(|listener| {
+        listener.set_nonblocking(true)?;
+        Ok(listener)
+    });
+    listener.map_err(|e| {
+        NoStart::failed(format!("cannot listen on {address}: {e}; set MCP_HOST and MCP_PORT to a free address"))
+    })
+}
+
+/// What clients call this server: `PUBLIC_BASE_URL`, or on loopback the address itself.
+fn public_origin(settings: &Settings, listener: &std::net::TcpListener) -> String {
+    match (settings.public_base_url(), listener.local_addr()) {
+        (Some(url), _) => url.to_owned(),
+        (None, Ok(address)) => format!("http://{address}"),
+        (None, Err(_)) => format!("http://{}", SocketAddr::new(settings.mcp_host(), settings.mcp_port())),
+    }
+}
+
+/// Sign-in through Gitea, where it is on.
+fn sign_in(settings: &Settings, origin: &str, trail: &Trail) -> Result<Option<Arc<SignIn>>, NoStart> {
+    if !settings.oauth_mode() {
+        return Ok(None);
+    }
+    if !settings.mcp_api_keys().is_empty() || !settings.auth_enabled() {
+        tracing::warn!(
+            event = "setting_ignored",
+            settings = "MCP_API_KEYS, AUTH_ENABLED",
+            text = "with OAUTH_MODE=true people sign in through Gitea; keys and AUTH_ENABLED do not count"
+        );
+    }
+    let storage = settings.dcr_storage_path();
+    let opened = crate::store::Store::open(storage, Arc::new(SystemClock));
+    if opened.is_locked() {
+        let text = format!(
+            "the registry beside {} is in use by another process: two servers cannot share one; set DCR_STORAGE_PATH \
+             to a directory of this server's own",
+            storage.display()
+        );
+        return Err(NoStart(EXIT_LOCKED, vec![text]));
+    }
+    let original = crate::store::mentions_original(storage);
+    for note in opened.notes.iter().chain(&original) {
+        crate::sign_in::tell(trail, note);
+    }
+    let sign_in = SignIn::new(settings, origin, opened.store, opened.rows)
+        .map_err(|unusable| NoStart::settings(unusable.to_string()))?;
+    Ok(Some(Arc::new(sign_in)))
+}
+
+/// `STARTUP_VALIDATE_GITEA`: what a login will need of Gitea is looked at before anybody is served.
+async fn validate(settings: &Settings, shared: &Shared) -> Result<(), NoStart> {
+    let Some(sign_in) = shared.sign_in.as_ref().filter(|_| settings.startup_validate_gitea()) else {
+        return Ok(());
+    };
+    let mut wrong = Vec::new();
+    for finding in sign_in.look_at_gitea().await {
+        match finding.verdict {
+            Verdict::Pass => tracing::info!(event = "gitea_checked", check = finding.check, says = finding.says),
+            Verdict::Warn => tracing::warn!(event = "gitea_checked", check = finding.check, says = finding.says),
+            Verdict::Fail => wrong.push(format!("{}: {}", finding.check, finding.says)),
+        }
+    }
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    wrong.push("Mend that, or set STARTUP_VALIDATE_GITEA=false to start all the same.".to_owned());
+    Err(NoStart(1, wrong))
 }
 
 /// One small runtime in front, one for guests with twice the cores: spinning guests then leave room for others.
@@ -122,6 +195,7 @@ fn share(
     budget: usize,
     runtime: tokio::runtime::Handle,
     pending: Pending,
+    listener: &std::net::TcpListener,
 ) -> Result<Arc<Shared>, NoStart> {
     let policy_digest = hex(&Sha256::digest(&policy.1));
     let trail = open_trail(settings, &policy_digest, &linked.guest.digest)?;
@@ -132,16 +206,17 @@ fn share(
         .map(|k| (k.principal().to_owned(), digest(k.key().expose())))
         .collect();
     let url = settings.gitea_internal_url().unwrap_or(settings.gitea_url());
-    let timeout = Duration::from_secs(settings.request_timeout_seconds());
-    let gitea = Gitea::new(url, settings.gitea_token(), timeout, settings.write_mode())
-        .map_err(|e| NoStart::settings(e.to_string()))?;
+    let gitea = Gitea::new(url, settings).map_err(|e| NoStart::settings(e.to_string()))?;
+    let origin = public_origin(settings, listener);
+    let sign_in = sign_in(settings, &origin, &trail)?;
     Ok(Arc::new(Shared {
-        guest_values: settings.guest_values().into_iter().filter(|(_, value)| !value.is_empty()).collect(),
+        guest_values: guest_values(settings, &origin).into_iter().collect(),
         prepared: HashMap::new(),
         policy_digest,
         component_digest: linked.guest.digest.clone(),
         trail,
-        keys: Keys::new(keys, !settings.auth_enabled()),
+        keys: Keys::new(keys, !settings.auth_enabled() && !settings.oauth_mode()),
+        sign_in,
         counters: Counters::default(),
         floods: Floods::default(),
         cache: SharedCache::new(),
@@ -151,6 +226,15 @@ fn share(
         pending,
         runtime,
     }))
+}
+
+/// What guests may read, with the origin that sign-in needs even where nobody set it.
+fn guest_values(settings: &Settings, origin: &str) -> Vec<(String, String)> {
+    let mut values: Vec<_> = settings.guest_values().into_iter().filter(|(_, value)| !value.is_empty()).collect();
+    if settings.oauth_mode() && settings.public_base_url().is_none() {
+        values.push(("PUBLIC_BASE_URL".to_owned(), origin.to_owned()));
+    }
+    values
 }
 
 fn open_trail(settings: &Settings, policy: &str, component: &str) -> Result<Trail, NoStart> {
@@ -176,7 +260,8 @@ async fn prepare(
     settings: &Settings,
     policy: &(String, Vec<u8>),
 ) -> Result<HashMap<String, Vec<u8>>, NoStart> {
-    let values: Vec<_> = settings.guest_values().into_iter().filter(|(_, value)| !value.is_empty()).collect();
+    let values: Vec<_> =
+        shared.guest_values.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
     let answer =
         linked.preflight(&shared, &policy.1, &values).await.map_err(|e| NoStart::failed(e.to_string()))?;
     answer.map(|entries| entries.into_iter().collect()).map_err(|problems| {
@@ -198,6 +283,7 @@ fn announce(settings: &Settings, shared: &Shared, listener: &tokio::net::TcpList
         policy = %shared.policy_digest,
         writes = settings.write_mode(),
         keys = settings.mcp_api_keys().len(),
+        sign_in = settings.oauth_mode(),
         capacity,
     );
 }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use aegis_custody::oauth::registry::Application;
 use http::HeaderValue;
 use sha2::{Digest as _, Sha256};
 use subtle::{ConditionallySelectable as _, ConstantTimeEq as _};
@@ -11,6 +12,8 @@ use zeroize::Zeroizing;
 
 use crate::component::bindings::aegis::gateway::identity::{Claims, Host, HostCaller, Refusal};
 use crate::instance::State;
+use crate::settings::Secret;
+use crate::sign_in::{READ, WRITE};
 
 /// Requests that one principal may have in flight.
 const MAX_IN_FLIGHT: u32 = 8;
@@ -87,9 +90,39 @@ impl Drop for Slot {
 pub(crate) struct Principal {
     /// Stable name.
     pub(crate) subject: String,
+    /// The Gitea login, of people who signed in.
+    pub(crate) login: Option<String>,
+    /// The MCP client that the credential was issued to.
+    pub(crate) client: Option<String>,
     /// What the credential carries.
     pub(crate) scopes: Vec<String>,
+    /// Whose access to Gitea the calls use.
+    pub(crate) access: Access,
     _slot: Slot,
+}
+
+/// Whose access to Gitea a caller's requests use.
+pub(crate) enum Access {
+    /// The service account's: callers with a key.
+    Service,
+    /// The person's own, by what they granted to one of our applications.
+    User {
+        /// Id in Gitea.
+        user: i64,
+        /// The application.
+        application: Application,
+    },
+    /// The person's own, by a token of Gitea that they presented (`ACCEPT_GITEA_TOKENS`).
+    Presented(Secret),
+}
+
+/// Who presented something, before a place was found for the request.
+pub(crate) struct Found {
+    pub(crate) subject: String,
+    pub(crate) login: Option<String>,
+    pub(crate) client: Option<String>,
+    pub(crate) scopes: Vec<String>,
+    pub(crate) access: Access,
 }
 
 /// What a guest holds.
@@ -99,24 +132,41 @@ pub struct Caller {
 }
 
 impl State {
-    fn prove(&mut self, presented: &str) -> Result<Arc<Principal>, Refusal> {
+    async fn prove(&mut self, presented: &str) -> Result<Arc<Principal>, Refusal> {
         if let Some(principal) = &self.bound.principal {
             return Ok(principal.clone());
         }
+        let found = match self.shared.sign_in.clone() {
+            Some(sign_in) => {
+                let token = self.presented_token(presented)?;
+                sign_in.somebody(&token, &self.bound.request_id).await?
+            }
+            None => self.by_key(presented)?,
+        };
+        let slot = self.shared.keys.enter(&found.subject).ok_or(Refusal::TooManyConcurrent)?;
+        let Found { subject, login, client, scopes, access } = found;
+        let principal = Arc::new(Principal { subject, login, client, scopes, access, _slot: slot });
+        self.bound.principal = Some(principal.clone());
+        Ok(principal)
+    }
+
+    fn by_key(&self, presented: &str) -> Result<Found, Refusal> {
         let subject = if self.shared.keys.open {
             "anonymous".to_owned()
         } else {
-            let credential =
-                self.bound.credentials.iter().find(|c| c.handle == presented).ok_or(Refusal::Unknown)?;
-            let key = bearer(&credential.value).ok_or(Refusal::Malformed)?;
-            self.shared.keys.find(key).ok_or(Refusal::Unknown)?.to_owned()
+            let key = self.presented_token(presented)?;
+            self.shared.keys.find(key.expose().as_bytes()).ok_or(Refusal::Unknown)?.to_owned()
         };
-        let slot = self.shared.keys.enter(&subject).ok_or(Refusal::TooManyConcurrent)?;
         // A key carries both scopes; the write gate decides what it may do.
-        let scopes = vec!["read:repository".to_owned(), "write:repository".to_owned()];
-        let principal = Arc::new(Principal { subject, scopes, _slot: slot });
-        self.bound.principal = Some(principal.clone());
-        Ok(principal)
+        let scopes = vec![READ.to_owned(), WRITE.to_owned()];
+        Ok(Found { subject, login: None, client: None, scopes, access: Access::Service })
+    }
+
+    /// The token behind a handle of this request.
+    fn presented_token(&self, presented: &str) -> Result<Secret, Refusal> {
+        let credential = self.bound.credentials.iter().find(|c| c.handle == presented).ok_or(Refusal::Unknown)?;
+        let token = bearer(&credential.value).ok_or(Refusal::Malformed)?;
+        Ok(Secret::new(String::from_utf8_lossy(token).into_owned()))
     }
 }
 
@@ -132,8 +182,8 @@ fn bearer(value: &[u8]) -> Option<&[u8]> {
 }
 
 impl Host for State {
-    fn authenticate(&mut self, presented: String) -> wasmtime::Result<Result<Resource<Caller>, Refusal>> {
-        match self.prove(&presented) {
+    async fn authenticate(&mut self, presented: String) -> wasmtime::Result<Result<Resource<Caller>, Refusal>> {
+        match self.prove(&presented).await {
             Ok(principal) => Ok(Ok(self.table.push(Caller { principal })?)),
             Err(refusal) => Ok(Err(refusal)),
         }
@@ -145,8 +195,8 @@ impl HostCaller for State {
         let principal = &self.table.get(&caller)?.principal;
         Ok(Claims {
             subject: principal.subject.clone(),
-            login: None,
-            client: None,
+            login: principal.login.clone(),
+            client: principal.client.clone(),
             scopes: principal.scopes.clone(),
         })
     }

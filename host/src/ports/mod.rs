@@ -3,9 +3,12 @@
 
 pub(crate) mod audit;
 pub(crate) mod cache;
+pub(crate) mod clients;
 pub(crate) mod gitea;
 pub(crate) mod identity;
 pub(crate) mod limits;
+pub(crate) mod login;
+pub(crate) mod seal;
 pub(crate) mod settings;
 pub(crate) mod telemetry;
 

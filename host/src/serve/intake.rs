@@ -17,6 +17,8 @@ use super::{Server, answer, probes};
 use crate::instance::Bound;
 use crate::ports::identity::Credential;
 
+/// Where clients, and not callers, prove themselves.
+const CLIENT_ENDPOINTS: [&str; 3] = ["/oauth/token", "/token", "/oauth/revoke"];
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Answer one request.
@@ -55,7 +57,7 @@ async fn through_guest(
     // The permit is taken only now: a slow sender holds a connection, never a place.
     let permit = server.permits.clone().try_acquire_owned().map_err(|_| Refusal::Busy)?;
     let address = server.trusted.source(peer, &parts.headers);
-    let credentials = take_credentials(&mut parts.headers);
+    let credentials = take_credentials(&mut parts.headers, parts.uri.path());
     parts.headers.remove(TRANSFER_ENCODING);
     let id = HeaderValue::from_str(request_id).map_err(|_| Refusal::BodyBroken)?;
     parts.headers.insert(REQUEST_ID, id);
@@ -137,14 +139,25 @@ async fn read_body(
 }
 
 /// Put a handle in the place of each `Authorization` value.
-fn take_credentials(headers: &mut HeaderMap) -> Vec<Credential> {
+///
+/// At the endpoints where clients prove themselves (RFC 6749 section 2.3.1), Basic is theirs and stays: it is what the
+/// form may hold as well, and passes through this one instance.
+fn take_credentials(headers: &mut HeaderMap, path: &str) -> Vec<Credential> {
     let values: Vec<HeaderValue> = headers.get_all(AUTHORIZATION).iter().cloned().collect();
     headers.remove(AUTHORIZATION);
-    let exchanged = values.iter().map(Credential::exchange);
-    exchanged
-        .map(|(credential, handle)| {
+    let stays = |value: &HeaderValue| {
+        CLIENT_ENDPOINTS.contains(&path)
+            && value.as_bytes().get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"basic "))
+    };
+    let mut credentials = Vec::new();
+    for value in &values {
+        if stays(value) {
+            headers.append(AUTHORIZATION, value.clone());
+        } else {
+            let (credential, handle) = Credential::exchange(value);
             headers.append(AUTHORIZATION, handle);
-            credential
-        })
-        .collect()
+            credentials.push(credential);
+        }
+    }
+    credentials
 }

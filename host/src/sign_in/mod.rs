@@ -7,6 +7,7 @@
 
 mod access;
 mod allow;
+mod caller;
 pub(crate) mod clients;
 pub(crate) mod flow;
 mod preregistered;
@@ -35,7 +36,7 @@ use crate::documents::Documents;
 use crate::settings::{Secret, Settings};
 use crate::shared::{SystemClock, SystemRandom};
 use crate::store::Store;
-use crate::upstream::{Application, Upstream};
+use crate::upstream::{Application, Upstream, UpstreamSettings};
 
 /// `read:repository`.
 pub(crate) const READ: &str = "read:repository";
@@ -121,8 +122,15 @@ impl SignIn {
             client_secret: Secret::new(secret.expose().to_owned()),
         };
         let second = settings.gitea_oauth_write_client_id().zip(settings.gitea_oauth_write_client_secret());
-        let upstream = crate::upstream::of(settings, format!("{origin}/oauth/callback"))
-            .map_err(|e| unusable("GITEA_URL", e))?;
+        let asked = UpstreamSettings {
+            gitea_url: settings.gitea_url().to_owned(),
+            internal_url: settings.gitea_internal_url().map(str::to_owned),
+            timeout: Duration::from_secs(settings.request_timeout_seconds()),
+            cache_ttl: Duration::from_secs(settings.oauth_cache_ttl_seconds()),
+            redirect_uri: format!("{origin}/oauth/callback"),
+        };
+        let upstream = Upstream::new(asked, Arc::new(SystemClock))
+            .map_err(|e| unusable("GITEA_URL", format!("is https and the system's certificates cannot be read: {e}")))?;
         let documents = crate::documents::of(settings).map_err(|e| unusable("CIMD_ALLOWED_HOSTS", e))?;
         let days = |days: u32| Duration::from_secs(u64::from(days).saturating_mul(86_400));
         let idle = Duration::from_secs(settings.dcr_idle_ttl());
@@ -191,6 +199,12 @@ impl SignIn {
         refreshing.retain(|_, lock| Arc::strong_count(lock) > 1);
     }
 
+    /// Look at everything in Gitea that a login will need.
+    pub(crate) async fn look_at_gitea(&self) -> Vec<crate::upstream::Finding> {
+        let applications: Vec<_> = std::iter::once(&self.read).chain(&self.write).collect();
+        self.upstream.probe(&applications).await
+    }
+
     /// A short name for something secret, for the record.
     pub(crate) fn fingerprint(&self, secret: &[u8]) -> String {
         aegis_custody::oauth::code::fingerprint(&self.keyring(), secret)
@@ -228,6 +242,15 @@ impl KeyringSource {
         roots.push(Root::new(self.state_secret.expose().as_bytes().to_vec()));
         Keyring::new(&roots).map_err(|e| unusable("OAUTH_STATE_SECRET", e))
     }
+}
+
+/// Put a note of the registry's on record: a security event, and a line of the log.
+pub(crate) fn tell(trail: &crate::audit::Trail, note: &crate::store::Note) {
+    tracing::warn!(event = note.name.as_str(), text = %note.text);
+    let mut members = serde_json::Map::new();
+    members.insert("reason".into(), note.name.as_str().into());
+    members.insert("detail".into(), serde_json::json!({ "text": note.text }));
+    trail.push(crate::audit::Entry { event: crate::audit::Event::SecurityEvent, members });
 }
 
 /// What a scope set is called in tokens.

@@ -94,7 +94,10 @@ impl SignIn {
                 "The operator of this server has not admitted your account.",
             ));
         }
-        let scopes = match crate::upstream::judge(identity.scopes.iter().map(String::as_str)) {
+        let user: UserId = identity.subject.parse().map_err(|_| {
+            not(Reason::IdentityInvalid, "gitea_subject_unusable", "Gitea names you by an id that is not a number.")
+        })?;
+        let scopes = match crate::upstream::judge(identity.words.iter().map(String::as_str)) {
             Judgement::ReadWrite => Scopes { read: true, write: flow.approved.write && self.writes },
             Judgement::Read => Scopes { read: true, write: false },
             Judgement::TooNarrow(missing) => {
@@ -109,11 +112,11 @@ impl SignIn {
                 ));
             }
         };
-        self.keep_grant(identity.user_id, flow.which, &tokens, &identity.scopes.join(" "), None).await.map_err(
+        self.keep_grant(user, flow.which, &tokens, &identity.words.join(" "), None).await.map_err(
             |_| not(Reason::GiteaUnavailable, "grant_not_kept", "What Gitea granted could not be kept."),
         )?;
         let narrowed = flow.approved.write && !scopes.write;
-        Ok((identity.user_id, identity.login, scopes, narrowed))
+        Ok((user, identity.login, scopes, narrowed))
     }
 
     /// A code for the client of the flow, and the notes that are made only now that somebody has signed in.
