@@ -2,6 +2,9 @@
 
 mod codes;
 mod families;
+mod others;
+mod rows;
+mod upkeep;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
