@@ -2,6 +2,7 @@
 
 mod codes;
 mod families;
+mod model;
 mod others;
 mod rows;
 mod upkeep;
