@@ -145,11 +145,11 @@ impl Registry {
 
     /// Rotate a refresh token: at most one successor of each generation is ever handed out.
     ///
-    /// A generation one ahead of ours means that our last rotation was not on the disk when the server was
-    /// killed. It is taken as the current one. That is safe: only we can make its MAC, so it was handed out by
-    /// that lost rotation to a holder of our generation, and every later presentation of either is judged as
-    /// if the rotation had not been lost. Further ahead, tokens in between may be in a thief's hands and which
-    /// of them were used is not known: the family ends.
+    /// A generation one ahead of ours means that our last rotation was answered but is not on the disk: the
+    /// volume could not be written, and then the server was restarted. It is taken as the current one. That is
+    /// safe: only we can make its MAC, so that lost rotation handed it to whoever presented our generation, and
+    /// what it replaces counts as used from now on. Further ahead, which of the tokens in between were used is
+    /// not known, and one of them may be in a thief's hands: the family ends.
     pub fn rotate(&mut self, presented: &PresentedRefresh<'_>, now: Timestamp) -> (Rotation, Vec<Change>) {
         let family = match self.living(&presented.family, now) {
             // There is no generation 0, so nobody has a token of it.

@@ -2,6 +2,10 @@
 
 mod codes;
 mod families;
+mod model;
+mod others;
+mod rows;
+mod upkeep;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -73,7 +73,7 @@ fn a_code_lives_for_a_minute_whatever_it_was_given() {
     desk.registry.put_code([2; 32], long, desk.now).unwrap();
     desk.later(CODE_LIFE);
     assert!(desk.take(1, &RIGHT).is_ok());
-    desk.later(std::time::Duration::from_millis(1));
+    desk.later(Duration::from_millis(1));
     assert_eq!(desk.take(2, &RIGHT), Err(BadCode::Expired));
     assert_eq!(desk.take(2, &RIGHT), Err(BadCode::Unknown));
     let mut over = code(5, desk.now);
