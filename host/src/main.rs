@@ -9,6 +9,7 @@ mod command;
 mod compiled;
 mod component;
 mod counters;
+mod documents;
 mod egress;
 mod floods;
 mod guest;
@@ -20,6 +21,7 @@ mod serve;
 mod settings;
 mod shared;
 mod sign_in;
+mod store;
 mod ticket;
 mod upstream;
 

@@ -180,9 +180,10 @@ impl Host for State {
         let Some(sign_in) = self.signed_on() else { return Ok(Err(Denied::InvalidClient)) };
         let token = Zeroizing::new(token);
         let proof = proof(client);
-        let outcome = match scopes.map(narrowed).transpose() {
-            Some(scopes) => sign_in.refresh(&proof, &token, scopes).await,
-            None => Err(tokens::Denied::InvalidScope),
+        let outcome = match scopes.map(narrowed) {
+            None => sign_in.refresh(&proof, &token, None).await,
+            Some(Some(scopes)) => sign_in.refresh(&proof, &token, Some(scopes)).await,
+            Some(None) => Err(tokens::Denied::InvalidScope),
         };
         Ok(self.handed_out(&sign_in, "tokens_refreshed", &proof.client, outcome))
     }

@@ -4,6 +4,7 @@
 //! the file while the state is locked, and whoever needs to know waits for them after that. Without a volume that can
 //! be written nothing waits and nothing fails.
 
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aegis_custody::oauth::registry::{Bounds, Change, Registry};
@@ -11,6 +12,9 @@ use aegis_custody::{Clock as _, Timestamp};
 
 use crate::shared::SystemClock;
 use crate::store::{Committed, Store};
+
+/// A change on its way to the volume.
+type Waiting = Pin<Box<dyn Future<Output = Committed> + Send>>;
 
 /// The state and its file.
 #[derive(Clone)]
@@ -22,7 +26,7 @@ pub(crate) struct Records {
 impl Records {
     /// From what was on the volume. Rows that cannot be read are told, and are gone.
     pub(crate) fn new(store: Store, rows: Vec<aegis_custody::oauth::registry::Row>, bounds: Bounds) -> Self {
-        let (registry, unreadable) = Registry::load(rows, bounds, SystemClock.now());
+        let (registry, unreadable) = Registry::load(rows, bounds);
         for row in &unreadable {
             tracing::warn!(event = "registry_row_unreadable", table = row.table.name());
         }
@@ -51,23 +55,20 @@ impl Records {
         act: impl FnOnce(&mut Registry, Timestamp) -> (T, Vec<Change>),
     ) -> (T, Committed) {
         let (answer, committed) = self.begin(act);
-        (answer, committed.await)
+        match committed {
+            Some(commit) => (answer, commit.await),
+            None => (answer, Committed::Durable),
+        }
     }
 
     fn begin<T>(
         &self,
         act: impl FnOnce(&mut Registry, Timestamp) -> (T, Vec<Change>),
-    ) -> (T, impl Future<Output = Committed> + Send + use<T>) {
+    ) -> (T, Option<Waiting>) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let (answer, changes) = act(&mut state, SystemClock.now());
         // Before the lock goes: the file must not see two changes in another order than memory did.
-        let waits = (!changes.is_empty()).then(|| self.store.commit(changes));
-        let committed = async move {
-            match waits {
-                Some(commit) => commit.await,
-                None => Committed::Durable,
-            }
-        };
-        (answer, committed)
+        let waits = (!changes.is_empty()).then(|| Box::pin(self.store.commit(changes)) as Waiting);
+        (answer, waits)
     }
 }

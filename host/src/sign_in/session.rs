@@ -13,6 +13,7 @@ use sha2::{Digest as _, Sha256};
 use super::SignIn;
 use super::clients::Known;
 use super::flow::{AskerKind, Flow, after, hex8};
+use crate::settings::Secret;
 use crate::shared::SystemRandom;
 use crate::upstream::{Judgement, Remedy, UpstreamError};
 
@@ -85,7 +86,8 @@ impl SignIn {
             return Err(not(Reason::Used, "flow_used", "This sign-in was used before."));
         }
         let application = self.application(flow.which);
-        let tokens = self.upstream.exchange(application, code, &flow.verifier).await.map_err(refused)?;
+        let (code, verifier) = (Secret::new(code.to_owned()), Secret::new(flow.verifier.to_string()));
+        let tokens = self.upstream.exchange(application, &code, &verifier).await.map_err(refused)?;
         let identity = self.upstream.identify(application, &tokens, &flow.nonce).await.map_err(refused)?;
         if !self.allowed.admits(&identity.login, &identity.groups) {
             return Err(not(

@@ -191,13 +191,19 @@ impl Registry {
     /// # Errors
     /// Why the token is worth nothing.
     pub fn alive(&self, family: &FamilyId, user: UserId, now: Timestamp) -> Result<FamilyView, Dead> {
+        let view = self.view(family, now)?;
+        if view.user == user { Ok(view) } else { Err(Dead::Unknown) }
+    }
+
+    /// A family that lives, whoever's it is: for a refresh token, whose MAC names no user.
+    ///
+    /// # Errors
+    /// Why it is worth nothing.
+    pub fn view(&self, family: &FamilyId, now: Timestamp) -> Result<FamilyView, Dead> {
         let family = self.living(family, now)?;
-        if family.user != user {
-            return Err(Dead::Unknown);
-        }
         Ok(FamilyView {
-            user,
-            login: self.login_of(user).unwrap_or(&family.login).to_owned(),
+            user: family.user,
+            login: self.login_of(family.user).unwrap_or(&family.login).to_owned(),
             client: family.client.clone(),
             scopes: family.scopes,
             application: family.application,

@@ -201,7 +201,9 @@ impl Registry {
         }
     }
 
-    pub(super) fn login_of(&self, user: UserId) -> Option<&str> {
+    /// The newest known login of a user.
+    #[must_use]
+    pub fn login_of(&self, user: UserId) -> Option<&str> {
         self.users.get(user).map(|user| user.login.as_str())
     }
 
