@@ -18,6 +18,8 @@ mod ports;
 mod serve;
 mod settings;
 mod shared;
+#[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "the login begins to use it next"))]
+mod store;
 mod ticket;
 
 use std::process::ExitCode;
