@@ -9,6 +9,8 @@ mod command;
 mod compiled;
 mod component;
 mod counters;
+#[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "the login begins to use it next"))]
+mod documents;
 mod egress;
 mod floods;
 mod guest;
