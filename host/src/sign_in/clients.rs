@@ -119,7 +119,7 @@ impl SignIn {
     async fn document(&self, url: &str) -> Result<Known, NoClient> {
         use crate::documents::Failure;
         let document = self.documents.fetch(url).await.map_err(|failure| match failure {
-            Failure::HostNotAllowed => NoClient::HostNotAllowed,
+            Failure::Host(_) => NoClient::HostNotAllowed,
             other => NoClient::Document(other.to_string()),
         })?;
         Ok(Known {

@@ -32,7 +32,7 @@ use preregistered::Preregistered;
 use records::Records;
 use timeline::Timeline;
 
-use crate::documents::Documents;
+use crate::documents::{Documents, Rules};
 use crate::settings::{Secret, Settings};
 use crate::shared::{SystemClock, SystemRandom};
 use crate::store::Store;
@@ -131,7 +131,7 @@ impl SignIn {
         };
         let upstream = Upstream::new(asked, Arc::new(SystemClock))
             .map_err(|e| unusable("GITEA_URL", format!("is https and the system's certificates cannot be read: {e}")))?;
-        let documents = crate::documents::of(settings).map_err(|e| unusable("CIMD_ALLOWED_HOSTS", e))?;
+        let documents = documents(settings)?;
         let days = |days: u32| Duration::from_secs(u64::from(days).saturating_mul(86_400));
         let idle = Duration::from_secs(settings.dcr_idle_ttl());
         let bounds = Bounds {
@@ -226,6 +226,31 @@ pub(crate) fn now() -> aegis_custody::Timestamp {
 }
 
 pub(crate) use flow::after as later;
+
+/// Documents from the hosts that the operator allows; the one word `none` allows no host.
+fn documents(settings: &Settings) -> Result<Documents, Unusable> {
+    let hosts = match settings.cimd_allowed_hosts() {
+        [only] if only == "none" => Vec::new(),
+        hosts => hosts.to_vec(),
+    };
+    let rules = Rules {
+        hosts,
+        allow_private: settings.cimd_allow_private_addresses(),
+        limit: Duration::from_secs(5),
+    };
+    Documents::new(rules, Arc::new(SystemClock)).map_err(|error| match error {
+        crate::documents::Unusable::Host(host) => {
+            unusable("CIMD_ALLOWED_HOSTS", format!("holds {host:?}, which is not a host name with an optional port"))
+        }
+        crate::documents::Unusable::Certificates(why) => unusable(
+            "CIMD_ALLOWED_HOSTS",
+            format!(
+                "needs the system's certificates, which cannot be read: {why}; install ca-certificates, set \
+                 SSL_CERT_FILE, or set CIMD_ALLOWED_HOSTS=none"
+            ),
+        ),
+    })
+}
 
 impl KeyringSource {
     fn read(&self) -> Result<Keyring, Unusable> {

@@ -1,0 +1,139 @@
+//! What is kept, for how long, and that one URL is fetched once at a time.
+
+use super::*;
+
+/// How long the document at a path is kept whose answer has these headers: found by fetching it again.
+async fn lifetime(headers: &str) -> i64 {
+    let scene = Scene::new().await;
+    let body = good("/a");
+    let length = body.len();
+    scene.raw(
+        "/a",
+        &format!(
+            "HTTP/1.1 200 x\r\ncontent-type: application/json\r\n{headers}content-length: {length}\r\n\r\n{body}"
+        ),
+    );
+    scene.fetch("/a").await.unwrap();
+    for seconds in [60, 61, 300, 301, 600, 601, 86_400, 86_401] {
+        scene.clock.0.store(1_780_000_000_000 + seconds * 1_000 - 1, Ordering::Release);
+        scene.fetch("/a").await.unwrap();
+        if scene.requests() > 1 {
+            return seconds - 1;
+        }
+    }
+    i64::MAX
+}
+
+#[tokio::test]
+async fn a_document_is_kept_as_long_as_it_says_within_bounds() {
+    for (headers, seconds) in [
+        ("", 300),
+        ("cache-control: max-age=600\r\n", 600),
+        ("cache-control: public, Max-Age=\"600\", stale-if-error=9\r\n", 600),
+        ("cache-control: max-age=1\r\n", 60),
+        ("cache-control: no-store\r\n", 60),
+        ("cache-control: max-age=600, no-cache\r\n", 60),
+        ("cache-control: max-age=600\r\ncache-control: max-age=300\r\n", 300),
+        ("cache-control: max-age=99999999\r\n", 86_400),
+        ("cache-control: max-age=99999999999999999999999\r\n", 86_400),
+        ("cache-control: max-age=-5\r\n", 60),
+    ] {
+        assert_eq!(lifetime(headers).await, seconds, "{headers}");
+    }
+}
+
+#[tokio::test]
+async fn a_failure_is_kept_for_half_a_minute() {
+    let scene = Scene::new().await;
+    scene.page("/a", 500, "text/plain", "");
+    assert_eq!(scene.failure("/a").await, Failure::Status(500));
+    scene.good("/a");
+    scene.forward(29);
+    assert_eq!(scene.failure("/a").await, Failure::Status(500));
+    assert_eq!(scene.requests(), 1);
+    scene.forward(1);
+    assert!(scene.fetch("/a").await.is_ok());
+}
+
+#[tokio::test]
+async fn nothing_is_kept_from_a_future_that_the_clock_has_left() {
+    let scene = Scene::new().await;
+    scene.good("/a");
+    scene.fetch("/a").await.unwrap();
+    scene.forward(-1);
+    scene.fetch("/a").await.unwrap();
+    assert_eq!(scene.requests(), 2);
+}
+
+#[tokio::test]
+async fn many_who_want_one_document_cause_one_request() {
+    let scene = Scene::new().await;
+    scene.good("/a");
+    let mut tasks = Vec::new();
+    for _ in 0..64 {
+        let documents = Arc::clone(&scene.documents);
+        tasks.push(tokio::spawn(async move { documents.fetch(&url("/a")).await }));
+    }
+    for task in tasks {
+        assert!(task.await.unwrap().is_ok());
+    }
+    assert_eq!(scene.requests(), 1);
+    assert!(scene.documents.flights.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn those_who_wait_go_on_where_the_first_one_gave_up() {
+    let scene = Scene::new().await;
+    let first = Arc::clone(&scene.documents);
+    let first = tokio::spawn(async move { first.fetch(&url("/a")).await });
+    while scene.requests() == 0 {
+        tokio::task::yield_now().await;
+    }
+    let second = Arc::clone(&scene.documents);
+    let second = tokio::spawn(async move { second.fetch(&url("/a")).await });
+    tokio::task::yield_now().await;
+    scene.good("/a");
+    first.abort();
+    assert!(second.await.unwrap().is_ok());
+    assert_eq!(scene.requests(), 2);
+    assert!(scene.documents.flights.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn only_a_few_fetches_run_at_a_time_and_the_rest_is_told_at_once() {
+    let scene = Scene::new().await;
+    let mut tasks = Vec::new();
+    for n in 0..super::super::FETCHES {
+        let documents = Arc::clone(&scene.documents);
+        tasks.push(tokio::spawn(async move { documents.fetch(&url(&format!("/{n}"))).await }));
+    }
+    while scene.requests() < super::super::FETCHES {
+        tokio::task::yield_now().await;
+    }
+    scene.good("/a");
+    assert_eq!(scene.failure("/a").await, Failure::Busy);
+    tasks.pop().unwrap().abort();
+    while scene.documents.permits.available_permits() == 0 {
+        tokio::task::yield_now().await;
+    }
+    assert!(scene.fetch("/a").await.is_ok(), "a full house is not remembered");
+    tasks.iter().for_each(tokio::task::JoinHandle::abort);
+}
+
+#[tokio::test]
+async fn a_hundred_documents_are_kept_and_failures_push_none_of_them_out() {
+    let scene = Scene::new().await;
+    for n in 0..101 {
+        scene.good(&format!("/{n}"));
+        scene.fetch(&format!("/{n}")).await.unwrap();
+        scene.page(&format!("/bad{n}"), 404, "text/plain", "");
+        scene.failure(&format!("/bad{n}")).await;
+    }
+    let before = scene.requests();
+    for n in 1..101 {
+        scene.fetch(&format!("/{n}")).await.unwrap();
+    }
+    assert_eq!(scene.requests(), before);
+    scene.fetch("/0").await.unwrap();
+    assert_eq!(scene.requests(), before + 1);
+}
