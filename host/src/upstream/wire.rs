@@ -16,6 +16,7 @@ use zeroize::{Zeroize as _, Zeroizing};
 
 use super::Application;
 use super::error::UpstreamError;
+use super::fault::Fault;
 use crate::https::{self, HttpsClient};
 use crate::settings::Secret;
 
@@ -86,9 +87,7 @@ impl Wire {
             .uri(url)
             .header(ACCEPT, "application/json")
             .header(USER_AGENT, concat!("aegis-mcp/", env!("CARGO_PKG_VERSION")));
-        if let Some(credential) =
-            credential(who).map_err(|()| UpstreamError::AccessToken(super::Fault::Malformed))?
-        {
+        if let Some(credential) = credential(who)? {
             request = request.header(AUTHORIZATION, credential);
         }
         if form.is_some() {
@@ -110,7 +109,7 @@ impl Wire {
 }
 
 /// The header value; none for nobody, an error for what cannot stand in a header.
-fn credential(who: As<'_>) -> Result<Option<HeaderValue>, ()> {
+fn credential(who: As<'_>) -> Result<Option<HeaderValue>, UpstreamError> {
     let text = match who {
         As::Nobody => return Ok(None),
         As::Bearer(token) => Zeroizing::new(format!("Bearer {}", token.expose())),
@@ -119,7 +118,10 @@ fn credential(who: As<'_>) -> Result<Option<HeaderValue>, ()> {
             Zeroizing::new(format!("Basic {}", STANDARD.encode(pair.as_bytes())))
         }
     };
-    let mut value = HeaderValue::from_str(&text).map_err(drop)?;
+    let mut value = HeaderValue::from_str(&text).map_err(|_| match who {
+        As::Application(app) => UpstreamError::ClientRejected(app.name),
+        As::Bearer(_) | As::Nobody => UpstreamError::AccessToken(Fault::Malformed),
+    })?;
     value.set_sensitive(true);
     Ok(Some(value))
 }
