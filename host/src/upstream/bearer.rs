@@ -60,10 +60,7 @@ impl TokenRefused {
     }
 
     fn of(error: UpstreamError) -> Self {
-        match error {
-            UpstreamError::TokenInactive => Self::Inactive,
-            other => Self::Unchecked(other),
-        }
+        if error == UpstreamError::TokenInactive { Self::Inactive } else { Self::Unchecked(error) }
     }
 }
 

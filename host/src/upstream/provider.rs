@@ -37,7 +37,6 @@ fn unsupported() -> Error {
     new_error(ErrorKind::UnsupportedAlgorithm)
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the signature is jsonwebtoken's")]
 fn no_signer(_: &Algorithm, _: &EncodingKey) -> Result<Box<dyn JwtSigner>, Error> {
     Err(unsupported())
 }
@@ -56,7 +55,7 @@ fn verifier(algorithm: &Algorithm, key: &DecodingKey) -> Result<Box<dyn JwtVerif
         Algorithm::ES256 => public(&ECDSA_P256_SHA256_FIXED, key)?,
         Algorithm::ES384 => public(&ECDSA_P384_SHA384_FIXED, key)?,
         Algorithm::EdDSA => public(&ED25519, key)?,
-        _ => return Err(unsupported()),
+        Algorithm::PS256 | Algorithm::PS384 | Algorithm::PS512 | _ => return Err(unsupported()),
     };
     Ok(Box::new(Checker { algorithm: *algorithm, check }))
 }

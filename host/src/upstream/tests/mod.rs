@@ -240,9 +240,11 @@ fn secret(text: &str) -> Secret {
 
 /// A value with one member set, or taken out by null.
 fn but(mut value: Value, name: &str, member: Value) -> Value {
-    match member {
-        Value::Null => value.as_object_mut().unwrap().remove(name),
-        member => value.as_object_mut().unwrap().insert(name.to_owned(), member),
-    };
+    let members = value.as_object_mut().unwrap();
+    if member.is_null() {
+        members.remove(name);
+    } else {
+        members.insert(name.to_owned(), member);
+    }
     value
 }
