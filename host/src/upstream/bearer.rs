@@ -60,7 +60,11 @@ impl TokenRefused {
     }
 
     fn of(error: UpstreamError) -> Self {
-        if error == UpstreamError::TokenInactive { Self::Inactive } else { Self::Unchecked(error) }
+        if matches!(error, UpstreamError::TokenInactive | UpstreamError::UserBlocked) {
+            Self::Inactive
+        } else {
+            Self::Unchecked(error)
+        }
     }
 }
 

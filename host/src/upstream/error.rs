@@ -82,6 +82,9 @@ pub(crate) enum UpstreamError {
     /// Two answers of Gitea name different people.
     #[error("Gitea's answers disagree about {0}; the login is refused, start it again")]
     Disagreement(&'static str),
+    /// Gitea shows its page for people who are blocked, not activated yet or have to choose a new password first.
+    #[error("Gitea keeps this user out; sign in at Gitea in a browser to see why, then sign in here again")]
+    UserBlocked,
     /// A login name that cannot stand in a header or a path.
     #[error("Gitea names a user by characters that this server does not take; rename the user in Gitea")]
     StrangeLogin,
@@ -142,6 +145,7 @@ impl UpstreamError {
             Self::TokenInactive => "gitea_token_inactive",
             Self::OtherApplication => "gitea_token_other_application",
             Self::Disagreement(_) => "gitea_identity_disagrees",
+            Self::UserBlocked => "gitea_user_blocked",
             Self::StrangeLogin => "gitea_login_unusable",
         }
     }
@@ -166,6 +170,7 @@ impl UpstreamError {
             | Self::AccessToken(_)
             | Self::TokenInactive
             | Self::OtherApplication
+            | Self::UserBlocked
             | Self::Disagreement(_) => Remedy::SignIn,
         }
     }
@@ -198,6 +203,7 @@ mod tests {
             (UpstreamError::TokenInactive, "gitea_token_inactive", Remedy::SignIn),
             (UpstreamError::OtherApplication, "gitea_token_other_application", Remedy::SignIn),
             (UpstreamError::Disagreement("the user's login"), "gitea_identity_disagrees", Remedy::SignIn),
+            (UpstreamError::UserBlocked, "gitea_user_blocked", Remedy::SignIn),
             (UpstreamError::StrangeLogin, "gitea_login_unusable", Remedy::Operator),
         ];
         for (error, name, remedy) in all {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, DATE, USER_AGENT};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, DATE, LOCATION, USER_AGENT};
 use http::{HeaderValue, Method};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
@@ -128,10 +128,12 @@ fn credential(who: As<'_>) -> Result<Option<HeaderValue>, UpstreamError> {
 
 async fn read(what: &'static str, response: http::Response<Incoming>) -> Result<Answer, UpstreamError> {
     let (parts, mut body) = response.into_parts();
-    if parts.status.is_redirection() {
-        return Err(UpstreamError::Redirected(what));
-    }
     let header = |name| parts.headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    if parts.status.is_redirection() {
+        // Where Gitea sends the holder of a token who has to choose a new password first.
+        let to_password = header(LOCATION).is_some_and(|to| to.ends_with("/user/settings/change_password"));
+        return Err(if to_password { UpstreamError::UserBlocked } else { UpstreamError::Redirected(what) });
+    }
     let announced = header(CONTENT_LENGTH).and_then(|length| length.parse::<usize>().ok());
     if announced.is_some_and(|length| length > MOST) {
         return Err(UpstreamError::TooLarge(what));

@@ -240,6 +240,40 @@ async fn userinfo_is_read_with_and_without_groups() {
 }
 
 #[tokio::test]
+async fn a_blocked_user_is_told_from_a_strange_answer() {
+    let gitea = Gitea::new("ES256").await;
+    let page =
+        "<!DOCTYPE html>\n<div role=\"main\" class=\"page-content user activate\">Sign in prohibited</div>";
+    let password = Reply {
+        headers: vec![("location", "/git/user/settings/change_password".to_owned())],
+        ..text(303, "")
+    };
+    let unreadable = |what| UpstreamError::Unreadable(what, "is not one JSON object with each member once");
+    for (reply, of_info, of_token) in [
+        (text(200, page), UpstreamError::UserBlocked, UpstreamError::UserBlocked),
+        (password, UpstreamError::UserBlocked, UpstreamError::UserBlocked),
+        (
+            text(200, "<html>portal</html>"),
+            unreadable("its userinfo endpoint"),
+            unreadable("its introspection endpoint"),
+        ),
+        (
+            text(403, "firewall"),
+            UpstreamError::Failed("its userinfo endpoint", 403),
+            UpstreamError::Failed("its introspection endpoint", 403),
+        ),
+    ] {
+        gitea.answers(USERINFO, reply.clone());
+        assert_eq!(gitea.upstream.userinfo(&secret("t")).await, Err(of_info));
+        gitea.answers(INTROSPECT, reply);
+        assert_eq!(gitea.upstream.introspect(&app("read"), &secret("t")).await, Err(of_token));
+    }
+    let quoted = json!({"sub": "7", "preferred_username": "alice", "groups": ["page-content user activate"]});
+    gitea.answers(USERINFO, ok(&quoted));
+    assert!(gitea.upstream.userinfo(&secret("t")).await.is_ok(), "a name in an answer is no page");
+}
+
+#[tokio::test]
 async fn no_word_of_a_caller_widens_the_grant() {
     let gitea = Gitea::new("ES256").await;
     for (asked, extra) in [
