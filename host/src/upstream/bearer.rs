@@ -60,9 +60,10 @@ impl TokenRefused {
     }
 
     fn of(error: UpstreamError) -> Self {
-        match error {
-            UpstreamError::TokenInactive => Self::Inactive,
-            other => Self::Unchecked(other),
+        if matches!(error, UpstreamError::TokenInactive | UpstreamError::UserBlocked) {
+            Self::Inactive
+        } else {
+            Self::Unchecked(error)
         }
     }
 }

@@ -82,6 +82,9 @@ pub(crate) enum UpstreamError {
     /// Two answers of Gitea name different people.
     #[error("Gitea's answers disagree about {0}; the login is refused, start it again")]
     Disagreement(&'static str),
+    /// Gitea shows its page for people who are blocked, not activated yet or have to choose a new password first.
+    #[error("Gitea keeps this user out; sign in at Gitea in a browser to see why, then sign in here again")]
+    UserBlocked,
     /// A login name that cannot stand in a header or a path.
     #[error("Gitea names a user by characters that this server does not take; rename the user in Gitea")]
     StrangeLogin,
@@ -142,6 +145,7 @@ impl UpstreamError {
             Self::TokenInactive => "gitea_token_inactive",
             Self::OtherApplication => "gitea_token_other_application",
             Self::Disagreement(_) => "gitea_identity_disagrees",
+            Self::UserBlocked => "gitea_user_blocked",
             Self::StrangeLogin => "gitea_login_unusable",
         }
     }
@@ -166,7 +170,45 @@ impl UpstreamError {
             | Self::AccessToken(_)
             | Self::TokenInactive
             | Self::OtherApplication
+            | Self::UserBlocked
             | Self::Disagreement(_) => Remedy::SignIn,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Dead, Fault, Remedy, UpstreamError};
+
+    #[test]
+    fn every_error_has_its_own_name_and_says_what_to_do() {
+        let at = "its token endpoint";
+        let all = [
+            (UpstreamError::Unreachable("refused".to_owned()), "gitea_unreachable", Remedy::Retry),
+            (UpstreamError::TimedOut, "gitea_timed_out", Remedy::Retry),
+            (UpstreamError::TooLarge(at), "gitea_answer_too_large", Remedy::Operator),
+            (UpstreamError::Redirected(at), "gitea_redirected", Remedy::Operator),
+            (UpstreamError::Failed(at, 500), "gitea_failed", Remedy::Retry),
+            (UpstreamError::Unreadable(at, "is no JSON"), "gitea_answer_unreadable", Remedy::Operator),
+            (UpstreamError::OauthDisabled(at), "gitea_oauth_disabled", Remedy::Operator),
+            (UpstreamError::IssuerDiffers, "gitea_issuer_differs", Remedy::Operator),
+            (UpstreamError::EndpointElsewhere("jwks_uri"), "gitea_endpoint_elsewhere", Remedy::Operator),
+            (UpstreamError::Lacking("issuer"), "gitea_too_old", Remedy::Operator),
+            (UpstreamError::ClientRejected("read"), "gitea_client_rejected", Remedy::Operator),
+            (UpstreamError::RedirectRejected("read"), "gitea_redirect_uri_rejected", Remedy::Operator),
+            (UpstreamError::CodeRefused, "gitea_refused_code", Remedy::SignIn),
+            (UpstreamError::GrantRevoked(Dead::Gone), "grant_revoked", Remedy::SignIn),
+            (UpstreamError::IdToken(Fault::Nonce), "id_token_invalid:nonce", Remedy::SignIn),
+            (UpstreamError::AccessToken(Fault::Kind), "access_token_invalid:kind", Remedy::SignIn),
+            (UpstreamError::TokenInactive, "gitea_token_inactive", Remedy::SignIn),
+            (UpstreamError::OtherApplication, "gitea_token_other_application", Remedy::SignIn),
+            (UpstreamError::Disagreement("the user's login"), "gitea_identity_disagrees", Remedy::SignIn),
+            (UpstreamError::UserBlocked, "gitea_user_blocked", Remedy::SignIn),
+            (UpstreamError::StrangeLogin, "gitea_login_unusable", Remedy::Operator),
+        ];
+        for (error, name, remedy) in all {
+            assert_eq!((error.name(), error.remedy()), (name, remedy));
+            assert!(error.to_string().contains(';'), "what it is; what to do: {error}");
         }
     }
 }

@@ -10,11 +10,6 @@ macro_rules! faults {
         }
 
         impl Fault {
-            /// One word for it.
-            pub(crate) fn name(self) -> &'static str {
-                match self { $(Self::$variant => $name,)+ }
-            }
-
             /// The name of the error when it is the ID token's.
             pub(crate) fn id_token_name(self) -> &'static str {
                 match self { $(Self::$variant => concat!("id_token_invalid:", $name),)+ }

@@ -39,8 +39,7 @@ impl Keys {
         if listed.len() > MOST {
             return Err(wrong("has too many keys"));
         }
-        let keys: Vec<Key> =
-            listed.iter().filter_map(Value::as_object).filter_map(|members| key(members)).collect();
+        let keys: Vec<Key> = listed.iter().filter_map(Value::as_object).filter_map(key).collect();
         let repeated = |(at, key): (usize, &Key)| keys.iter().skip(at + 1).any(|other| other.kid == key.kid);
         if keys.iter().enumerate().any(repeated) {
             return Err(wrong("has two keys of one name"));

@@ -7,7 +7,10 @@
 //!
 //! A future of [`Upstream::exchange`] or [`Upstream::refresh`] that is dropped loses the tokens that Gitea may have
 //! issued already, and with them, under `INVALIDATE_REFRESH_TOKENS`, the grant: run them in a task of their own.
-#![cfg_attr(not(test), expect(dead_code, reason = "the login that asks it is built on top of it"))]
+#![cfg_attr(
+    not(test),
+    expect(dead_code, unused_imports, reason = "the login that asks it is built on top of it")
+)]
 
 mod bearer;
 mod cached;
@@ -118,8 +121,8 @@ impl Upstream {
     }
 
     /// Where to send the browser: Gitea's authorization endpoint (RFC 6749 section 4.1.1) with PKCE S256 (RFC 7636)
-    /// and a nonce. `scopes` are [`READ_SET`], with [`WRITE_SET`] or not, and never words from a client: one that
-    /// Gitea does not know would give full access.
+    /// and a nonce. Asked for is always [`READ_SET`], and of [`WRITE_SET`] what `scopes` holds; any other
+    /// word in it is left out, since one that Gitea does not know would give full access.
     pub(crate) fn authorize_url(
         &self,
         app: &Application,
@@ -128,7 +131,8 @@ impl Upstream {
         challenge: &str,
         scopes: &[&str],
     ) -> String {
-        let scope = [&OPENID, scopes].concat().join(" ");
+        let write = WRITE_SET.into_iter().filter(|word| scopes.contains(word));
+        let scope = OPENID.into_iter().chain(READ_SET).chain(write).collect::<Vec<_>>().join(" ");
         let query = form_urlencoded::Serializer::new(String::new())
             .extend_pairs([
                 ("client_id", app.client_id.as_str()),

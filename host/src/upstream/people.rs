@@ -12,6 +12,9 @@ use super::id_token::is_user_id;
 use super::strict;
 use super::wire::Answer;
 
+/// What Gitea's pages for people who may not go on have in common. It shows one, with status 200, in place of an
+/// answer about a token whose user is blocked or not activated.
+const BLOCKED_PAGE: &[u8] = b"page-content user ";
 /// What errors call the endpoints.
 pub(super) const INTROSPECTION: &str = "its introspection endpoint";
 pub(super) const USERINFO: &str = "its userinfo endpoint";
@@ -85,8 +88,9 @@ impl Introspection {
     pub(super) fn read(answer: &Answer, app: &'static str, issuer: &str) -> Result<Self, UpstreamError> {
         let wrong = |why| UpstreamError::Unreadable(INTROSPECTION, why);
         match answer.status {
+            200 if is_blocked_page(&answer.body) => return Err(UpstreamError::UserBlocked),
             200 => {}
-            401 if is_ours(&answer.body) => return Err(UpstreamError::ClientRejected(app)),
+            401 if holds(&answer.body, OUR_CREDENTIALS) => return Err(UpstreamError::ClientRejected(app)),
             401 => return Ok(Self::Inactive),
             404 => return Err(UpstreamError::OauthDisabled(INTROSPECTION)),
             status => return Err(UpstreamError::Failed(INTROSPECTION, status)),
@@ -119,10 +123,16 @@ impl Introspection {
     }
 }
 
-/// Whether a 401 of introspection is about our credentials and not about the token.
-fn is_ours(body: &[u8]) -> bool {
-    let needle = b"no valid authorization";
-    body.windows(needle.len()).any(|window| window == needle)
+/// What a 401 says that is about our credentials and not about the token.
+const OUR_CREDENTIALS: &[u8] = b"no valid authorization";
+
+/// A page, not JSON: a name inside an answer cannot pass for one.
+fn is_blocked_page(body: &[u8]) -> bool {
+    body.trim_ascii_start().starts_with(b"<") && holds(body, BLOCKED_PAGE)
+}
+
+fn holds(body: &[u8], words: &[u8]) -> bool {
+    body.windows(words.len()).any(|window| window == words)
 }
 
 impl Userinfo {
@@ -130,8 +140,9 @@ impl Userinfo {
     pub(super) fn read(answer: &Answer) -> Result<Self, UpstreamError> {
         let wrong = |why| UpstreamError::Unreadable(USERINFO, why);
         match answer.status {
+            200 if is_blocked_page(&answer.body) => return Err(UpstreamError::UserBlocked),
             200 => {}
-            401 | 403 => return Err(UpstreamError::TokenInactive),
+            401 => return Err(UpstreamError::TokenInactive),
             404 => return Err(UpstreamError::OauthDisabled(USERINFO)),
             status => return Err(UpstreamError::Failed(USERINFO, status)),
         }

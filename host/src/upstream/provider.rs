@@ -37,7 +37,6 @@ fn unsupported() -> Error {
     new_error(ErrorKind::UnsupportedAlgorithm)
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the signature is jsonwebtoken's")]
 fn no_signer(_: &Algorithm, _: &EncodingKey) -> Result<Box<dyn JwtSigner>, Error> {
     Err(unsupported())
 }
@@ -56,7 +55,7 @@ fn verifier(algorithm: &Algorithm, key: &DecodingKey) -> Result<Box<dyn JwtVerif
         Algorithm::ES256 => public(&ECDSA_P256_SHA256_FIXED, key)?,
         Algorithm::ES384 => public(&ECDSA_P384_SHA384_FIXED, key)?,
         Algorithm::EdDSA => public(&ED25519, key)?,
-        _ => return Err(unsupported()),
+        Algorithm::PS256 | Algorithm::PS384 | Algorithm::PS512 | _ => return Err(unsupported()),
     };
     Ok(Box::new(Checker { algorithm: *algorithm, check }))
 }
@@ -115,4 +114,27 @@ impl JwtVerifier for Checker {
 /// Whether the algorithm is checked with a secret that both sides know.
 pub(super) fn is_symmetric(algorithm: Algorithm) -> bool {
     algorithm.family() == AlgorithmFamily::Hmac
+}
+
+#[cfg(test)]
+mod tests {
+    use jsonwebtoken::{Algorithm, DecodingKey};
+
+    use super::verify;
+
+    #[test]
+    fn a_key_serves_its_own_kind_alone_and_no_secret_is_no_key() {
+        // HMAC-SHA-256 of RFC 4231 section 4.3, and of nothing under nothing.
+        let (key, text) = (DecodingKey::from_secret(b"Jefe"), b"what do ya want for nothing?");
+        let mac = "W9zBRr9gdU5qBCQmCJV1x1oAPwidJzmDnexYuWTsOEM";
+        assert!(verify(Algorithm::HS256, &key, text, mac));
+        assert!(!verify(Algorithm::HS256, &key, b"what do ya want", mac));
+        assert!(!verify(Algorithm::HS384, &key, text, mac));
+        for algorithm in [Algorithm::RS256, Algorithm::ES256, Algorithm::EdDSA, Algorithm::PS256] {
+            assert!(!verify(algorithm, &key, text, mac), "{algorithm:?}");
+        }
+        let empty = "thNnmggU2ex3L5XXeMNfxf8Wl8STcVZTxscSFEKSxa0";
+        assert!(!verify(Algorithm::HS256, &DecodingKey::from_secret(b""), b"", empty));
+        assert!(!verify(Algorithm::RS256, &DecodingKey::from_rsa_der(b"Jefe"), text, mac));
+    }
 }

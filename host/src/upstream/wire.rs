@@ -8,7 +8,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, DATE, USER_AGENT};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, DATE, LOCATION, USER_AGENT};
 use http::{HeaderValue, Method};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
@@ -16,6 +16,7 @@ use zeroize::{Zeroize as _, Zeroizing};
 
 use super::Application;
 use super::error::UpstreamError;
+use super::fault::Fault;
 use crate::https::{self, HttpsClient};
 use crate::settings::Secret;
 
@@ -86,9 +87,7 @@ impl Wire {
             .uri(url)
             .header(ACCEPT, "application/json")
             .header(USER_AGENT, concat!("aegis-mcp/", env!("CARGO_PKG_VERSION")));
-        if let Some(credential) =
-            credential(who).map_err(|()| UpstreamError::AccessToken(super::Fault::Malformed))?
-        {
+        if let Some(credential) = credential(who)? {
             request = request.header(AUTHORIZATION, credential);
         }
         if form.is_some() {
@@ -110,7 +109,7 @@ impl Wire {
 }
 
 /// The header value; none for nobody, an error for what cannot stand in a header.
-fn credential(who: As<'_>) -> Result<Option<HeaderValue>, ()> {
+fn credential(who: As<'_>) -> Result<Option<HeaderValue>, UpstreamError> {
     let text = match who {
         As::Nobody => return Ok(None),
         As::Bearer(token) => Zeroizing::new(format!("Bearer {}", token.expose())),
@@ -119,17 +118,22 @@ fn credential(who: As<'_>) -> Result<Option<HeaderValue>, ()> {
             Zeroizing::new(format!("Basic {}", STANDARD.encode(pair.as_bytes())))
         }
     };
-    let mut value = HeaderValue::from_str(&text).map_err(drop)?;
+    let mut value = HeaderValue::from_str(&text).map_err(|_| match who {
+        As::Application(app) => UpstreamError::ClientRejected(app.name),
+        As::Bearer(_) | As::Nobody => UpstreamError::AccessToken(Fault::Malformed),
+    })?;
     value.set_sensitive(true);
     Ok(Some(value))
 }
 
 async fn read(what: &'static str, response: http::Response<Incoming>) -> Result<Answer, UpstreamError> {
     let (parts, mut body) = response.into_parts();
-    if parts.status.is_redirection() {
-        return Err(UpstreamError::Redirected(what));
-    }
     let header = |name| parts.headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    if parts.status.is_redirection() {
+        // Where Gitea sends the holder of a token who has to choose a new password first.
+        let to_password = header(LOCATION).is_some_and(|to| to.ends_with("/user/settings/change_password"));
+        return Err(if to_password { UpstreamError::UserBlocked } else { UpstreamError::Redirected(what) });
+    }
     let announced = header(CONTENT_LENGTH).and_then(|length| length.parse::<usize>().ok());
     if announced.is_some_and(|length| length > MOST) {
         return Err(UpstreamError::TooLarge(what));
