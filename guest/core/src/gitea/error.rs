@@ -237,7 +237,9 @@ impl Error {
                 "Gitea does not show that you have the permission this needs on the repository ({why}). Ask its owner \
                  for access, or use a repository that you have access to."
             ),
-            Self::SignedOut => "What you granted to this server in Gitea has ended. Sign in again.".to_owned(),
+            Self::SignedOut => {
+                "What you granted to this server in Gitea has ended. Sign in again.".to_owned()
+            }
             Self::Unreachable => "Gitea cannot be reached. Try again later.".to_owned(),
             Self::TimedOut => "Gitea did not answer in time. Try again later, or ask for less.".to_owned(),
             Self::TooLarge => "Gitea's answer is larger than what is read here. Ask for less.".to_owned(),

@@ -1,0 +1,10 @@
+//! The authorization server in front of Gitea: OAuth 2.1 as MCP clients speak it.
+//!
+//! What is decided here is protocol: which requests are well formed, which redirect URIs may be named, what a
+//! person is asked, which error a client reads. Who a client is, who a person is, and what a code or a token is
+//! worth is the host's to say, through the ports. This module knows neither the gateway that routes to it nor
+//! who may make how many requests, and it must not tell a client more of a refusal than its name.
+
+pub mod form;
+pub mod resource;
+pub mod scope;
