@@ -169,7 +169,7 @@ fn reads_so_much_and_no_more() {
     let host = Scripted::default();
     assert!(post_with(&[], &host, &padded(MAX_BYTES)).is_ok());
     let refused = post_with(&[], &host, &padded(MAX_BYTES + 1)).unwrap_err();
-    assert_eq!((refused.line().status.as_u16(), refused.clone()), (413, Refused::TooLarge(MAX_BYTES)));
+    assert_eq!((refused.line().status.as_u16(), refused), (413, Refused::TooLarge(MAX_BYTES)));
 }
 
 #[test]
