@@ -12,6 +12,23 @@ use crate::settings::Config;
 /// The window of the two per-minute limits, in seconds.
 const MINUTE: u32 = 60;
 
+/// How many times as many refusals the token endpoint has room for: after a restart or a revocation all clients of
+/// an office come with dead tokens at once.
+const GUESSES: u32 = 4;
+
+/// The parts of signing in that are counted by themselves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Public documents.
+    Metadata,
+    /// What a browser visits.
+    Authorization,
+    /// Client registration.
+    Registration,
+    /// Tokens and their revocation.
+    Token,
+}
+
 /// Why a request may not go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refused {
@@ -90,6 +107,33 @@ pub fn admit(
 /// The address has used up its minute.
 pub fn stranger(ports: &Ports<'_>, config: &Config) -> Result<(), Refused> {
     count(ports, Bucket::Address, config.rate_limit_per_minute)
+}
+
+/// Counts a request to a part of signing in against its source address.
+///
+/// # Errors
+/// The address has used up its minute there.
+pub fn visitor(ports: &Ports<'_>, config: &Config, part: Part) -> Result<(), Refused> {
+    let (bucket, limit) = match part {
+        Part::Metadata => (Bucket::Metadata, config.login_rate_limit_per_minute),
+        Part::Authorization => (Bucket::Authorization, config.login_rate_limit_per_minute),
+        Part::Registration => (Bucket::Registration, config.register_rate_limit_per_minute),
+        Part::Token => (Bucket::Token, config.token_endpoint_rate_limit_per_minute),
+    };
+    count(ports, bucket, limit)
+}
+
+/// Counts a client secret, a code or a refresh token that was refused. It comes after the refusal: whoever has
+/// the right one is never kept out by what others tried behind the same address.
+///
+/// # Errors
+/// The address has guessed too often.
+pub fn guess(ports: &Ports<'_>, config: &Config) -> Result<(), Refused> {
+    let most = config.max_auth_failures.saturating_mul(GUESSES);
+    match ports.limits.admit(Bucket::TokenFailures, most, config.auth_failure_window) {
+        Admission::Admitted(_) => Ok(()),
+        Admission::Refused(seconds) => Err(Refused::TooManyFailures(seconds)),
+    }
 }
 
 fn count(ports: &Ports<'_>, bucket: Bucket, limit: u32) -> Result<(), Refused> {

@@ -10,21 +10,24 @@ mod dress;
 mod media;
 mod refusal;
 mod route;
+mod sign_in;
 mod site;
 #[cfg(test)]
 mod tests;
 
-use http::header::AUTHORIZATION;
-use http::{HeaderValue, Method, Request, Response};
+use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
 use serde_json::{Value, json};
 
 use crate::admission;
 use crate::mcp::{self, Post, call::Session};
+use crate::oauth::challenge::SignIn;
 use crate::ports::{Caller, Claims, Level, Ports};
 use crate::settings::Config;
 use crate::tools::Catalogue;
 use dress::{Dress, Dressed};
-use route::Route;
+use media::Body;
+use route::{Reader, Route, Step};
 
 pub use crate::mcp::stream::{Gone, Outgoing};
 pub use refusal::{Envelope, Refusal};
@@ -51,23 +54,33 @@ pub enum Answer {
 /// Answers one request. `out` is used only for answers that are sent in pieces.
 #[expect(clippy::needless_pass_by_value, reason = "a request is answered once, and is gone with its answer")]
 pub fn handle(gateway: &Gateway<'_>, request: Request<Vec<u8>>, out: &mut dyn Outgoing) -> Answer {
-    let route = Route::of(request.uri().path());
+    let config = Config::load(gateway.ports.settings);
+    let route = Route::of(request.uri().path(), config.as_ref().is_ok_and(|config| config.oauth_mode));
     gateway.ports.telemetry.route(route.template());
     let mut dress = Dress::default();
-    match answer(gateway, route, &request, &mut dress, out) {
+    let (outcome, sign_in) = match &config {
+        Ok(config) => {
+            let visit = Visit { gateway, config, request: &request, route };
+            (answer(&visit, &mut dress, out), visit.sign_in())
+        }
+        Err(invalid) => (Err(Refusal::Misconfigured(invalid.clone())), None),
+    };
+    match outcome {
         Ok(Some(response)) => Answer::Whole(dress.put_on(response)),
         Ok(None) => Answer::Streamed,
         Err(refusal) => {
             record(&gateway.ports, &refusal);
-            Answer::Whole(dress.put_on(refusal.response(&envelope(route, &request))))
+            Answer::Whole(dress.put_on(refusal.response(&envelope(route, &request), sign_in)))
         }
     }
 }
 
 fn envelope(route: Route, request: &Request<Vec<u8>>) -> Envelope<'_> {
-    match route {
-        Route::DirectCall => Envelope::Direct { correlation_id: request_id(request) },
-        Route::Root | Route::Tools | Route::Mcp(_) | Route::Other => Envelope::Plain,
+    match route.reader() {
+        Reader::Plain => Envelope::Plain,
+        Reader::Direct => Envelope::Direct { correlation_id: request_id(request) },
+        Reader::Client => Envelope::Client,
+        Reader::Person => Envelope::Person { request_id: request_id(request) },
     }
 }
 
@@ -78,27 +91,24 @@ fn request_id(request: &Request<Vec<u8>>) -> &str {
 
 /// The way of a request. None where `out` has carried the answer.
 fn answer(
-    gateway: &Gateway<'_>,
-    route: Route,
-    request: &Request<Vec<u8>>,
+    visit: &Visit<'_>,
     dress: &mut Dress,
     out: &mut dyn Outgoing,
 ) -> Result<Option<Response<Vec<u8>>>, Refusal> {
-    let config = Config::load(gateway.ports.settings).map_err(Refusal::Misconfigured)?;
-    let visit = Visit { gateway, config: &config, request };
-
-    visit.or_a_stranger(site::host(&config, request.uri()))?;
-    dress.allow(visit.or_a_stranger(site::origin(&config, request))?);
+    let Visit { gateway, config, request, route } = *visit;
+    visit.or_a_stranger(site::host(config, request.uri()))?;
+    visit.origin(dress)?;
     visit.or_a_stranger(site::credential_in_query(request.uri()))?;
 
     match (route, request.method()) {
-        (Route::Root, &Method::GET | &Method::HEAD) => visit.public(&describe(gateway)),
+        (Route::Root, &Method::GET | &Method::HEAD) => visit.public(&describe(gateway, config)),
         (Route::Tools, &Method::GET | &Method::HEAD) => visit.public(&tools(gateway)),
         (Route::Root | Route::Tools | Route::Mcp(_) | Route::DirectCall, &Method::OPTIONS) => {
-            visit.preflight(route, dress)
+            visit.preflight(dress).map(Some)
         }
-        (Route::Mcp(_), &Method::POST) => visit.mcp(dress, out),
-        (Route::DirectCall, &Method::POST) => visit.direct_call().map(Some),
+        (Route::Mcp(_), &Method::POST) => Ok(visit.mcp(dress, out)?.map(|answer| visit.guide(answer))),
+        (Route::DirectCall, &Method::POST) => visit.direct_call().map(|answer| Some(visit.guide(answer))),
+        (Route::SignIn(step), _) => sign_in::answer(visit, step, dress).map(Some),
         // A client that only looks whether this is an MCP endpoint learns first that it has to sign in.
         (Route::Mcp(_) | Route::DirectCall, _) => {
             visit.caller()?;
@@ -110,13 +120,15 @@ fn answer(
 }
 
 /// A request on its way.
+#[derive(Clone, Copy)]
 struct Visit<'a> {
     gateway: &'a Gateway<'a>,
     config: &'a Config,
     request: &'a Request<Vec<u8>>,
+    route: Route,
 }
 
-impl Visit<'_> {
+impl<'a> Visit<'a> {
     /// Counts a refusal before anybody is proved against the source address, so that refusals cost something.
     fn or_a_stranger<T>(&self, outcome: Result<T, Refusal>) -> Result<T, Refusal> {
         if outcome.is_err() {
@@ -130,9 +142,47 @@ impl Visit<'_> {
         Ok(Some(media::json(document)))
     }
 
-    fn preflight(&self, route: Route, dress: &Dress) -> Result<Option<Response<Vec<u8>>>, Refusal> {
+    /// Which pages may use this route. Public documents are for every page. A page for people is no page's to
+    /// read, and looks for itself at where an approval comes from.
+    fn origin(&self, dress: &mut Dress) -> Result<(), Refusal> {
+        match self.route {
+            Route::SignIn(Step::ResourceMetadata(_) | Step::ServerMetadata(_)) => dress.allow_all(),
+            Route::SignIn(Step::Authorize(_) | Step::Callback) => {}
+            Route::SignIn(Step::Register(_) | Step::Token(_) | Step::Revoke)
+            | Route::Root
+            | Route::Tools
+            | Route::Mcp(_)
+            | Route::DirectCall
+            | Route::Other => dress.allow(self.or_a_stranger(site::origin(self.config, self.request))?),
+        }
+        Ok(())
+    }
+
+    fn preflight(&self, dress: &Dress) -> Result<Response<Vec<u8>>, Refusal> {
         admission::stranger(&self.gateway.ports, self.config)?;
-        Ok(Some(dress.preflight(route.allow())))
+        Ok(dress.preflight(self.route.allow()))
+    }
+
+    /// Where clients of this route learn how to sign in; none where they have keys.
+    fn sign_in(&self) -> Option<SignIn<'a>> {
+        self.config.oauth_mode.then(|| SignIn::of(self.config, self.route.resource()))
+    }
+
+    /// Completes the challenge of an answer from behind the gateway: which document tells how to sign in is
+    /// known here alone.
+    fn guide(&self, mut answer: Response<Vec<u8>>) -> Response<Vec<u8>> {
+        let Some(sign_in) = self.sign_in() else { return answer };
+        let challenge = match answer.status() {
+            StatusCode::UNAUTHORIZED => {
+                sign_in.invalid("What was granted to this server in Gitea has ended. Sign in again.")
+            }
+            StatusCode::FORBIDDEN if answer.headers().contains_key(WWW_AUTHENTICATE) => {
+                sign_in.insufficient()
+            }
+            _ => return answer,
+        };
+        refusal::challenge(answer.headers_mut(), &challenge);
+        answer
     }
 
     fn caller(&self) -> Result<Box<dyn Caller>, Refusal> {
@@ -152,7 +202,7 @@ impl Visit<'_> {
     fn mcp(&self, dress: &Dress, out: &mut dyn Outgoing) -> Result<Option<Response<Vec<u8>>>, Refusal> {
         let caller = self.caller()?;
         let headers = self.request.headers();
-        media::check_body(headers)?;
+        media::check_body(headers, Body::Json)?;
         let streams = media::check_accept(headers)?;
         let claims = caller.claims();
         let session = self.session(&*caller, &claims);
@@ -162,7 +212,7 @@ impl Visit<'_> {
 
     fn direct_call(&self) -> Result<Response<Vec<u8>>, Refusal> {
         let caller = self.caller()?;
-        media::check_body(self.request.headers())?;
+        media::check_body(self.request.headers(), Body::Json)?;
         let claims = caller.claims();
         direct::answer(&self.session(&*caller, &claims), self.request.body())
     }
@@ -180,17 +230,17 @@ impl Visit<'_> {
 }
 
 /// `GET /`.
-fn describe(gateway: &Gateway<'_>) -> Value {
-    json!({
-        "name": "AegisGitea-MCP",
-        "version": gateway.version,
-        "endpoints": {
-            "mcp": "/mcp",
-            "tools": "/mcp/tools",
-            "tool_call": "/mcp/tool/call",
-            "health": "/health",
-        },
-    })
+fn describe(gateway: &Gateway<'_>, config: &Config) -> Value {
+    let mut endpoints = json!({
+        "mcp": "/mcp",
+        "tools": "/mcp/tools",
+        "tool_call": "/mcp/tool/call",
+        "health": "/health",
+    });
+    if let Some(members) = endpoints.as_object_mut().filter(|_| config.oauth_mode) {
+        members.extend(sign_in::endpoints(config));
+    }
+    json!({ "name": "AegisGitea-MCP", "version": gateway.version, "endpoints": endpoints })
 }
 
 /// `GET /mcp/tools`.

@@ -7,6 +7,7 @@
 //! - [`preflight`]: policy and settings checked before anything is served.
 //! - [`gateway`]: one HTTP request in, one answer out; routes, hosts, origins, refusals on the wire.
 //! - [`admission`]: who is calling and whether there is room for one more request.
+//! - [`oauth`]: the authorization server in front of Gitea: clients, consent, tokens on the wire.
 //! - [`mcp`]: the Model Context Protocol in both eras; `mcp::call` is the path of every tool call.
 //! - [`tools`]: the catalogue. One struct in one file for each tool.
 //! - [`access`]: where scope, write mode and policy meet; hands out the only doors to Gitea.
@@ -22,6 +23,7 @@ pub mod audit;
 pub mod gateway;
 pub mod gitea;
 pub mod mcp;
+pub mod oauth;
 pub mod ports;
 pub mod preflight;
 pub mod reply;

@@ -2,7 +2,7 @@
 
 use http::HeaderValue;
 
-use super::{Refused, admit, stranger};
+use super::{Part, Refused, admit, guess, stranger, visitor};
 use crate::mcp::fake::{GOOD, World};
 use crate::ports::{Bucket, Refusal};
 use crate::settings::Config;
@@ -106,4 +106,30 @@ fn counts_strangers_by_address() {
     let (world, config) = world(1, 9, 9);
     assert_eq!(stranger(&world.ports(), &config), Ok(()));
     assert_eq!(stranger(&world.ports(), &config), Err(Refused::RateLimited(30)));
+}
+
+#[test]
+fn counts_each_part_of_signing_in_by_itself() {
+    let (world, mut config) = world(1, 1, 1);
+    config.register_rate_limit_per_minute = 1;
+    config.login_rate_limit_per_minute = 2;
+    config.token_endpoint_rate_limit_per_minute = 3;
+    for (part, bucket, limit) in [
+        (Part::Registration, Bucket::Registration, 1),
+        (Part::Metadata, Bucket::Metadata, 2),
+        (Part::Authorization, Bucket::Authorization, 2),
+        (Part::Token, Bucket::Token, 3),
+    ] {
+        for _ in 0..limit {
+            assert_eq!(visitor(&world.ports(), &config, part), Ok(()), "{part:?}");
+        }
+        assert_eq!(visitor(&world.ports(), &config, part), Err(Refused::RateLimited(30)), "{part:?}");
+        assert_eq!(world.counted(bucket), limit + 1);
+    }
+    assert_eq!(world.counted(Bucket::Address), 0);
+    for _ in 0..4 {
+        assert_eq!(guess(&world.ports(), &config), Ok(()));
+    }
+    assert_eq!(guess(&world.ports(), &config), Err(Refused::TooManyFailures(300)));
+    assert_eq!(world.counted(Bucket::AuthenticationFailures), 0);
 }

@@ -1,7 +1,8 @@
 //! Headers that every answer wears, and those for pages of an allowed origin.
 //!
-//! Nothing here is a document for a browser, nothing may be kept by a cache, and no page is ever given
-//! somebody's cookies or stored credentials: CORS stays without `Access-Control-Allow-Credentials`.
+//! What an answer wears already is left as it is: pages for people have a policy of their own, and public
+//! metadata may be kept for a while. Nothing else may be kept by a cache, and no page is ever given somebody's
+//! cookies or stored credentials: CORS stays without `Access-Control-Allow-Credentials`.
 
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
@@ -41,6 +42,11 @@ impl Dress {
         self.origin = origin;
     }
 
+    /// Lets every page read the answer: it is public, and the same for everybody.
+    pub(super) fn allow_all(&mut self) {
+        self.origin = Some(HeaderValue::from_static("*"));
+    }
+
     /// Puts the headers on an answer.
     pub(super) fn put_on<B>(&self, mut response: Response<B>) -> Response<B> {
         self.adorn(response.headers_mut());
@@ -63,7 +69,7 @@ impl Dress {
 
     fn adorn(&self, headers: &mut HeaderMap) {
         for (name, value) in ALWAYS {
-            headers.insert(name, HeaderValue::from_static(value));
+            headers.entry(name).or_insert(HeaderValue::from_static(value));
         }
         if let Some(origin) = &self.origin {
             headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());

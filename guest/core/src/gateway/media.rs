@@ -8,20 +8,35 @@ use serde_json::Value;
 
 use super::Refusal;
 
-/// A posted body is JSON as it is. A compressed one is refused: nobody here inflates what a stranger sent.
-pub(super) fn check_body(headers: &HeaderMap) -> Result<(), Refusal> {
+/// What a posted body has to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Body {
+    /// `application/json`.
+    Json,
+    /// `application/x-www-form-urlencoded`.
+    Form,
+}
+
+/// A posted body is of its one type, and as it is. A compressed one is refused: nobody here inflates what a
+/// stranger sent.
+pub(super) fn check_body(headers: &HeaderMap, wanted: Body) -> Result<(), Refusal> {
     let encodings = listed(headers, &CONTENT_ENCODING).ok_or(Refusal::EncodedBody)?;
     if encodings.iter().any(|coding| !coding.eq_ignore_ascii_case("identity")) {
         return Err(Refusal::EncodedBody);
     }
     let mut types = headers.get_all(CONTENT_TYPE).iter();
-    let json = match (types.next(), types.next()) {
-        (Some(only), None) => {
-            only.to_str().is_ok_and(|text| essence(text).eq_ignore_ascii_case("application/json"))
-        }
+    let (kind, advice) = match wanted {
+        Body::Json => ("application/json", "Send the body as Content-Type: application/json."),
+        Body::Form => (
+            "application/x-www-form-urlencoded",
+            "Send the body as Content-Type: application/x-www-form-urlencoded.",
+        ),
+    };
+    let fits = match (types.next(), types.next()) {
+        (Some(only), None) => only.to_str().is_ok_and(|text| essence(text).eq_ignore_ascii_case(kind)),
         (None, _) | (Some(_), Some(_)) => false,
     };
-    if json { Ok(()) } else { Err(Refusal::UnsupportedMediaType) }
+    if fits { Ok(()) } else { Err(Refusal::UnsupportedMediaType(advice)) }
 }
 
 /// Whether the client can read events. MCP asks clients to accept both JSON and events; one that accepts JSON

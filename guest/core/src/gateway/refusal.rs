@@ -3,13 +3,17 @@
 //! A new refusal does not compile until it has all of them. Messages say what to do and never repeat what a
 //! client sent.
 
-use http::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{Response, StatusCode};
-use serde_json::json;
+mod wire;
+
+use http::StatusCode;
 
 use crate::admission::Refused;
+use crate::oauth;
 use crate::ports::{Kind, Remark};
 use crate::settings::Invalid;
+
+pub use wire::Envelope;
+pub(super) use wire::challenge;
 
 /// How long a client waits before it asks again while credentials cannot be checked, in seconds.
 const IDENTITY_RETRY_SECONDS: u32 = 5;
@@ -31,8 +35,8 @@ pub enum Refusal {
     NoSuchPath,
     /// The path exists, for these methods.
     MethodNotAllowed(&'static str),
-    /// The body is not declared as JSON.
-    UnsupportedMediaType,
+    /// The body is not declared as what it has to be, and how to declare it.
+    UnsupportedMediaType(&'static str),
     /// The body is compressed or otherwise encoded.
     EncodedBody,
     /// The client does not accept JSON.
@@ -41,6 +45,14 @@ pub enum Refusal {
     MalformedBody(&'static str),
     /// Nobody was proved, or there is no room.
     Admission(Refused),
+    /// An OAuth client does not get what it asks for.
+    Client(oauth::refused::Refused),
+}
+
+impl From<oauth::refused::Refused> for Refusal {
+    fn from(refused: oauth::refused::Refused) -> Self {
+        Self::Client(refused)
+    }
 }
 
 impl From<Refused> for Refusal {
@@ -58,22 +70,16 @@ struct Line {
     header: Extra,
 }
 
-/// How a refusal is put on the wire.
-pub enum Envelope<'a> {
-    /// `{"error": reason, "message": …}`.
-    Plain,
-    /// The error of `POST /mcp/tool/call`, so that whoever reads `error.code` there reads it always.
-    Direct {
-        /// The id of the request: there is no ticket.
-        correlation_id: &'a str,
-    },
-}
-
 /// The header that a status asks for.
 enum Extra {
     Nothing,
     Allow(&'static str),
-    Challenge(&'static str),
+    /// Sign in; nothing was presented.
+    Challenge,
+    /// Sign in again; what was presented is no good.
+    Invalid,
+    /// A client tried to prove itself by Basic.
+    Basic,
     RetryAfter(u32),
 }
 
@@ -84,49 +90,12 @@ impl Refusal {
         self.line().reason
     }
 
-    /// The answer.
-    #[must_use]
-    pub fn response(&self, envelope: &Envelope<'_>) -> Response<Vec<u8>> {
-        let line = self.line();
-        let message = match self {
-            Self::MalformedBody(why) => why,
-            Self::Misconfigured(_)
-            | Self::UnknownHost
-            | Self::ForeignOrigin
-            | Self::TokenInQuery
-            | Self::TwoCredentials
-            | Self::NoSuchPath
-            | Self::MethodNotAllowed(_)
-            | Self::UnsupportedMediaType
-            | Self::EncodedBody
-            | Self::NotAcceptable
-            | Self::Admission(_) => line.message,
-        };
-        let body = match envelope {
-            Envelope::Plain => json!({ "error": line.reason, "message": message }),
-            Envelope::Direct { correlation_id } => json!({
-                "success": false,
-                "error": { "code": line.reason, "message": message },
-                "correlation_id": correlation_id,
-            }),
-        };
-        let mut response = Response::new(body.to_string().into_bytes());
-        *response.status_mut() = line.status;
-        let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        match line.header {
-            Extra::Nothing => None,
-            Extra::Allow(methods) => headers.insert(ALLOW, HeaderValue::from_static(methods)),
-            Extra::Challenge(text) => headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(text)),
-            // RFC 9110 section 10.2.3; zero would invite the next request at once.
-            Extra::RetryAfter(seconds) => headers.insert(RETRY_AFTER, HeaderValue::from(seconds.max(1))),
-        };
-        response
-    }
-
     /// The audit line.
     #[must_use]
     pub fn remark(&self) -> Remark {
+        if let Self::Client(refused) = self {
+            return refused.remark();
+        }
         let line = self.line();
         Remark {
             kind: line.kind,
@@ -193,11 +162,11 @@ impl Refusal {
                 "This path does not take this method. The header Allow names those it takes.",
                 Allow(methods),
             ),
-            Self::UnsupportedMediaType => line(
+            Self::UnsupportedMediaType(_) => line(
                 AccessDenied,
                 "unsupported_media_type",
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "Send the body as Content-Type: application/json.",
+                "Declare the body as what it is.",
                 Nothing,
             ),
             Self::EncodedBody => line(
@@ -222,43 +191,42 @@ impl Refusal {
                 Nothing,
             ),
             Self::Admission(refused) => admission(*refused),
+            Self::Client(refused) => client(refused),
         }
     }
 }
 
 fn admission(refused: Refused) -> Line {
-    use Extra::{Challenge, RetryAfter};
+    use Extra::{Challenge, Invalid, RetryAfter};
     use Kind::{AccessDenied, SecurityEvent};
-    // RFC 6750 section 3.1: no error code where no credential was presented.
-    let invalid = || Challenge("Bearer error=\"invalid_token\"");
     match refused {
         Refused::MissingCredential => line(
             AccessDenied,
             "missing_credential",
             StatusCode::UNAUTHORIZED,
             "Sign in: send Authorization: Bearer followed by your key.",
-            Challenge("Bearer"),
+            Challenge,
         ),
         Refused::MalformedCredential => line(
             SecurityEvent,
             "malformed_credential",
             StatusCode::UNAUTHORIZED,
             "The Authorization header is not Bearer followed by one token.",
-            invalid(),
+            Invalid,
         ),
         Refused::UnknownCredential => line(
             SecurityEvent,
             "invalid_credential",
             StatusCode::UNAUTHORIZED,
             "This credential is not known here. Check the key, or ask the operator for one.",
-            invalid(),
+            Invalid,
         ),
         Refused::ExpiredCredential => line(
             AccessDenied,
             "expired_credential",
             StatusCode::UNAUTHORIZED,
             "This credential has expired. Get a new one.",
-            invalid(),
+            Invalid,
         ),
         Refused::RateLimited(seconds) => line(
             AccessDenied,
@@ -297,6 +265,30 @@ fn admission(refused: Refused) -> Line {
             RetryAfter(IDENTITY_RETRY_SECONDS),
         ),
     }
+}
+
+/// The map for clients is beside the endpoints that refuse them.
+fn client(refused: &oauth::refused::Refused) -> Line {
+    use oauth::refused::Refused as Client;
+    let header = match refused {
+        Client::Client { header: true, .. } => Extra::Basic,
+        Client::Unavailable => Extra::RetryAfter(IDENTITY_RETRY_SECONDS),
+        Client::Client { header: false, .. }
+        | Client::TooLarge(_)
+        | Client::MalformedForm
+        | Client::RepeatedParameter
+        | Client::MissingParameter(_)
+        | Client::MalformedParameter(_)
+        | Client::InvalidGrant { .. }
+        | Client::UnsupportedGrantType
+        | Client::InvalidScope
+        | Client::InvalidTarget
+        | Client::RegistrationClosed
+        | Client::MalformedRegistration(_)
+        | Client::RedirectNotAllowed(_) => Extra::Nothing,
+    };
+    let said = refused.line();
+    line(said.kind, said.reason, said.status, said.description, header)
 }
 
 fn line(kind: Kind, reason: &'static str, status: StatusCode, message: &'static str, header: Extra) -> Line {

@@ -3,6 +3,7 @@
 mod chance;
 mod direct;
 mod origins;
+mod sign_in;
 
 use http::Response;
 use serde_json::{Value, json};
@@ -336,7 +337,7 @@ fn gives_every_refusal_a_name_of_its_own() {
         Refusal::TwoCredentials,
         Refusal::NoSuchPath,
         Refusal::MethodNotAllowed("POST"),
-        Refusal::UnsupportedMediaType,
+        Refusal::UnsupportedMediaType("why"),
         Refusal::EncodedBody,
         Refusal::NotAcceptable,
         Refusal::MalformedBody("why"),
@@ -352,7 +353,7 @@ fn gives_every_refusal_a_name_of_its_own() {
     let names: std::collections::BTreeSet<_> = all.iter().map(Refusal::reason).collect();
     assert_eq!(names.len(), all.len());
     for refusal in &all {
-        let response = refusal.response(&super::Envelope::Plain);
+        let response = refusal.response(&super::Envelope::Plain, None);
         let (said, remark) = (body(&response), refusal.remark());
         assert_eq!(said["error"], refusal.reason());
         assert_eq!(remark.reason, refusal.reason());

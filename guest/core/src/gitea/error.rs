@@ -6,6 +6,9 @@ use crate::ports::{Failure, Head};
 /// Most characters of Gitea's own words that are passed on.
 const SAID_CHARACTERS: usize = 300;
 
+/// Gitea's words where a token, not its user, is what falls short.
+const LACKS_SCOPE: &str = "does not have at least one of required scope";
+
 /// Why a request to Gitea gave no result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Error {
@@ -201,9 +204,15 @@ impl Error {
                                    that does not help, the operator has to look at the Gitea credential."
                     .to_owned()
             }
+            Self::Forbidden { said } if said.contains(LACKS_SCOPE) => with(
+                "Gitea rejected the API call: the token behind this connection lacks a scope. Revoke this \
+                 application in Gitea (Settings, Applications) and sign in again; where the operator gave this \
+                 server a token of its own, the operator has to widen it.",
+                said,
+            ),
             Self::Forbidden { said } => with(
-                "Gitea denies this to the user or the token behind this connection. Ask for the permission on \
-                 the repository, or for a token whose scopes cover it.",
+                "Gitea rejected the API call: the user behind this connection may not do this. Signing in again \
+                 does not help; ask the owner of the repository for access.",
                 said,
             ),
             Self::NotFound { said } => {
@@ -237,7 +246,9 @@ impl Error {
                 "Gitea does not show that you have the permission this needs on the repository ({why}). Ask its owner \
                  for access, or use a repository that you have access to."
             ),
-            Self::SignedOut => "What you granted to this server in Gitea has ended. Sign in again.".to_owned(),
+            Self::SignedOut => {
+                "What you granted to this server in Gitea has ended. Sign in again.".to_owned()
+            }
             Self::Unreachable => "Gitea cannot be reached. Try again later.".to_owned(),
             Self::TimedOut => "Gitea did not answer in time. Try again later, or ask for less.".to_owned(),
             Self::TooLarge => "Gitea's answer is larger than what is read here. Ask for less.".to_owned(),
@@ -256,5 +267,24 @@ fn with(sentence: &str, said: &str) -> String {
         sentence.to_owned()
     } else {
         format!("{sentence} Gitea says: {}", said.trim())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Error;
+
+    #[test]
+    fn a_refused_call_says_whether_to_sign_in_again_or_to_ask_for_access() {
+        let scope = "token does not have at least one of required scope(s), required=[read:issue], token scope=read:repository";
+        for (said, advice, not) in [
+            (scope, "sign in again", "ask the owner"),
+            ("user should have permission", "ask the owner", "Revoke"),
+        ] {
+            let message = Error::Forbidden { said: said.to_owned() }.message();
+            assert!(message.starts_with("Gitea rejected the API call: "), "{message}");
+            assert!(message.contains(advice) && !message.contains(not), "{message}");
+            assert!(message.ends_with(&format!("Gitea says: {said}")), "{message}");
+        }
     }
 }

@@ -221,13 +221,29 @@ pub fn retry_after(error: &CallError) -> Option<u32> {
     }
 }
 
-/// `WWW-Authenticate` for a missing scope (RFC 6750 section 3).
+/// `WWW-Authenticate` for what signing in again can mend (RFC 6750 section 3). Where people sign in, the gateway
+/// adds where a client learns how.
 #[must_use]
 pub fn challenge(error: &CallError) -> Option<String> {
-    if let CallError::InsufficientScope { needed } = error {
-        Some(format!("Bearer error=\"insufficient_scope\", scope=\"{needed}\""))
-    } else {
-        None
+    match error {
+        CallError::InsufficientScope { needed } => {
+            Some(format!("Bearer error=\"insufficient_scope\", scope=\"{needed}\""))
+        }
+        CallError::SignedOut { .. } => Some("Bearer error=\"invalid_token\"".to_owned()),
+        CallError::UnknownTool { .. }
+        | CallError::InvalidArguments { .. }
+        | CallError::Denied { .. }
+        | CallError::NotFound { .. }
+        | CallError::Renamed { .. }
+        | CallError::Conflict { .. }
+        | CallError::Unprocessable { .. }
+        | CallError::UpstreamUnauthorized { .. }
+        | CallError::Upstream { .. }
+        | CallError::UpstreamBusy { .. }
+        | CallError::UpstreamTimeout { .. }
+        | CallError::WriteOutcomeUnknown { .. }
+        | CallError::AuditUnavailable
+        | CallError::OutcomeNotRecorded { .. } => None,
     }
 }
 

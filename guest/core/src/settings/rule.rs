@@ -164,8 +164,10 @@ pub(super) fn list<T>(value: &str, item: impl Fn(&str) -> Result<T, String>) -> 
 
 /// An exact redirect URI, also with a scheme of its own; not one that a browser would run or open locally.
 pub(super) fn redirect(value: &str) -> Result<String, String> {
-    const NEVER: [&str; 8] = ["javascript", "data", "vbscript", "file", "blob", "mailto", "about", "view-source"];
-    let form = || "must be a whole redirect URI of at most 512 visible ASCII characters, without `#`".to_owned();
+    const NEVER: [&str; 8] =
+        ["javascript", "data", "vbscript", "file", "blob", "mailto", "about", "view-source"];
+    let form =
+        || "must be a whole redirect URI of at most 512 visible ASCII characters, without `#`".to_owned();
     let (scheme, rest) = value.split_once(':').ok_or_else(form)?;
     let mut letters = scheme.bytes();
     let scheme_fits = letters.next().is_some_and(|first| first.is_ascii_alphabetic())

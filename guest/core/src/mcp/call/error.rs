@@ -146,7 +146,8 @@ impl CallError {
             | Self::UpstreamTimeout { message }
             | Self::WriteOutcomeUnknown { message } => message.clone(),
             Self::InsufficientScope { needed } => format!(
-                "This credential lacks the scope {needed}. Sign in again and grant it, or use a key that has it."
+                "What this connection was granted lacks the scope {needed}. Sign in again and grant it, or connect \
+                 with a credential that has it."
             ),
             Self::AuditUnavailable => {
                 "The audit trail cannot be written, so nothing was done. Try again later; the operator has to \

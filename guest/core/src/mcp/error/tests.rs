@@ -76,11 +76,18 @@ fn invites_to_try_again_only_where_that_cannot_write_twice() {
 }
 
 #[test]
-fn challenges_only_for_a_missing_scope() {
-    for (error, ..) in table() {
-        let expected = matches!(error, CallError::InsufficientScope { .. })
-            .then(|| "Bearer error=\"insufficient_scope\", scope=\"write:repository\"".to_owned());
-        assert_eq!(challenge(&error), expected);
+fn challenges_where_signing_in_again_can_mend_it_and_nowhere_else() {
+    let mut all: Vec<CallError> = table().into_iter().map(|(error, ..)| error).collect();
+    all.push(CallError::SignedOut { message: "why".to_owned() });
+    for error in all {
+        let expected = if matches!(error, CallError::InsufficientScope { .. }) {
+            Some("Bearer error=\"insufficient_scope\", scope=\"write:repository\"")
+        } else if matches!(error, CallError::SignedOut { .. }) {
+            Some("Bearer error=\"invalid_token\"")
+        } else {
+            None
+        };
+        assert_eq!(challenge(&error).as_deref(), expected, "{error:?}");
     }
 }
 
