@@ -5,6 +5,12 @@
 //! worth is the host's to say, through the ports. This module knows neither the gateway that routes to it nor
 //! who may make how many requests, and it must not tell a client more of a refusal than its name.
 
+pub mod authorize;
+pub mod callback;
+mod consent;
 pub mod form;
+mod page;
+mod pages;
+pub mod redirect;
 pub mod resource;
 pub mod scope;
