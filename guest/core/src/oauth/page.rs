@@ -3,6 +3,10 @@
 //! There is no script, no image and no request to anywhere: one inline stylesheet, allowed by its hash. What is
 //! said on a page is not decided here.
 
+#[cfg(test)]
+pub(super) mod fake;
+#[cfg(test)]
+mod gallery;
 pub(super) mod html;
 
 use base64::Engine;
