@@ -9,7 +9,7 @@ use http::{HeaderMap, Response};
 
 use super::consent::{Asking, Question, SECONDS};
 use super::form::Form;
-use super::page::{FLOW_SECONDS, Visit};
+use super::page::{FLOW_SECONDS, Visit, shown_name};
 use super::pages::{Back, Failed, Refusal, remark};
 use super::redirect::{self, Place};
 use super::{resource, scope};
@@ -85,8 +85,14 @@ fn ask(visit: &Visit<'_>, query: &str, cookies: &[(String, String)]) -> Result<R
     let sealed = visit.ports.seal.seal(Purpose::Consent, &asking.to_bytes(), SECONDS);
     let sealed = sealed.ok_or(Refusal::Unavailable)?;
     let profile = client.profile();
-    let remembered = person.as_ref().map(|person| person.login.as_str());
-    let question = Question { asking: &asking, profile: &profile, place, sealed: &sealed, remembered };
+    let remembered = person.and_then(|person| shown_name(&person.login));
+    let question = Question {
+        asking: &asking,
+        profile: &profile,
+        place,
+        sealed: &sealed,
+        remembered: remembered.as_deref(),
+    };
     Ok(question.page(visit)?)
 }
 

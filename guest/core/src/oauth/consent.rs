@@ -76,13 +76,16 @@ impl Question<'_> {
     /// The page.
     pub(super) fn page(&self, visit: &Visit<'_>) -> Result<Response<Vec<u8>>, Unsendable> {
         let shown = self.profile.name.as_deref().and_then(shown_name);
-        let title = match &shown {
-            Some(name) => format!("Connect {name} to Gitea?"),
-            None => "Connect a program to Gitea?".to_owned(),
+        // A name that anybody could have chosen stands in quotation marks.
+        let (before, after) = match self.profile.kind {
+            ClientKind::Registered => ("Connect “", "” to Gitea?"),
+            ClientKind::Document | ClientKind::Preregistered => ("Connect ", " to Gitea?"),
         };
-        let heading = match &shown {
-            Some(client) => el("h1").text("Connect ").put(name(client)).text(" to Gitea?"),
-            None => saying("h1", &title),
+        let (title, heading) = match &shown {
+            Some(client) => {
+                (format!("{before}{client}{after}"), el("h1").text(before).put(name(client)).text(after))
+            }
+            None => (UNNAMED.to_owned(), saying("h1", UNNAMED)),
         };
         let lead =
             classed("p", "lead").text("It would act in Gitea as you, within what you may do there yourself.");
@@ -104,7 +107,7 @@ impl Question<'_> {
         let who = match self.profile.kind {
             ClientKind::Document => el("dd")
                 .put(classed("span", "host").text(host(&self.profile.id)))
-                .put(classed("span", "tag").text("checked"))
+                .put(classed("span", "tag").text("address verified"))
                 .put(classed("span", "small").address(&self.profile.id)),
             ClientKind::Registered => called.put(classed("span", "tag").text("name not checked")),
             ClientKind::Preregistered => called.put(classed("span", "tag").text("set up by the operator")),
@@ -114,15 +117,19 @@ impl Question<'_> {
             ClientKind::Registered => "The program calls itself",
             ClientKind::Preregistered => "Program",
         };
-        let to = match self.place {
-            Place::Site(site) => classed("span", "host").text(site),
-            Place::Loopback(_) => classed("span", "host").text("a program on this computer"),
-            Place::Scheme(_) => classed("span", "host").text("an app on this computer"),
+        let (to, what) = match self.place {
+            Place::Site(site) => (site.to_owned(), None),
+            Place::Loopback(at) => (at.to_owned(), Some("a program on this computer")),
+            Place::Scheme(scheme) => (format!("{scheme}:"), Some("an app on this computer")),
         };
+        let to = classed("span", "host").text(&to);
+        let what = what.map(|what| classed("span", "tag").text(what));
         let full = classed("span", "small").address(&self.asking.redirect_uri);
-        el("dl")
-            .put(el("div").put(saying("dt", who_label)).put(who))
-            .put(el("div").put(saying("dt", "Afterwards you are sent to")).put(el("dd").put(to).put(full)))
+        el("dl").put(el("div").put(saying("dt", who_label)).put(who)).put(
+            el("div")
+                .put(saying("dt", "Afterwards you are sent to"))
+                .put(el("dd").put(to).all(what).put(full)),
+        )
     }
 
     fn warning(&self) -> Option<Element> {
@@ -197,6 +204,8 @@ impl Question<'_> {
         sources
     }
 }
+
+const UNNAMED: &str = "Connect a program to Gitea?";
 
 const READS: &str = "See what you can see: repositories, files, commits, issues, pull requests, releases.";
 

@@ -137,7 +137,7 @@ impl Visit<'_> {
             .put(classed("span", "mark").set("aria-hidden", "true"))
             .put(el("p").put(saying("strong", "AegisGitea-MCP")).put(saying("span", here)));
         let main = if page.trouble { classed("main", "trouble") } else { el("main") };
-        let foot = el("footer").put(el("p").text("Request ").put(saying("code", self.request_id)));
+        let foot = el("footer").put(el("p").text("Request id ").put(saying("code", self.request_id)));
         let body = el("body").put(brand).put(main.all(page.content.iter().cloned())).put(foot);
         el("html").set("lang", "en").put(head).put(body)
     }
