@@ -55,25 +55,19 @@ pub fn decide(
 }
 
 fn ask(visit: &Visit<'_>, query: &str, cookies: &[(String, String)]) -> Result<Response<Vec<u8>>, Failed> {
-    let form = Form::parse(query.as_bytes()).map_err(|_| Refusal::Malformed)?;
-    form.unrepeated().map_err(|_| Refusal::Repeated)?;
-    let parameters = Parameters(&form);
-    let (client_id, redirect_uri) = (client_id(parameters)?, parameters.get("redirect_uri")?);
-    let redirect_uri = redirect_uri.ok_or(Refusal::RedirectMissing)?;
+    let parameters = Parameters::read(query)?;
+    let client_id = client_id(&parameters)?;
+    let redirect_uri = parameters.get("redirect_uri").ok_or(Refusal::RedirectMissing)?;
     let (client, place) = prove(visit, client_id, redirect_uri)?;
 
     // From here on the client may be told.
-    let state = state(parameters)?;
-    let back = Back {
-        redirect_uri: redirect_uri.to_owned(),
-        state: state.clone().ok().flatten().map(str::to_owned),
-    };
-    let told = |refusal: Refusal| Failed::from(refusal).back(&back).detail("client", client_id);
-    state.map_err(told)?;
-    let asking = asking(visit, parameters, client_id, &back)?.map_err(told)?;
-    let prompt = Prompt::read(parameters.get("prompt")?);
+    let mut back = Back { redirect_uri: redirect_uri.to_owned(), state: None };
+    let told = |back: &Back, refusal| Failed::from(refusal).back(back).detail("client", client_id);
+    back.state = state(&parameters).map_err(|refusal| told(&back, refusal))?.map(str::to_owned);
+    let asking = asking(visit, &parameters, client_id, &back).map_err(|refusal| told(&back, refusal))?;
+    let prompt = Prompt::read(parameters.get("prompt"));
     if prompt == Prompt::None {
-        return Err(told(Refusal::PromptNone));
+        return Err(told(&back, Refusal::PromptNone));
     }
 
     let person = client.remembered(redirect_uri, cookies);
@@ -174,20 +168,26 @@ impl Prompt {
     }
 }
 
-/// Parameters that were found to stand once each.
-#[derive(Clone, Copy)]
-struct Parameters<'a>(&'a Form);
+/// The parameters of a request.
+// INVARIANT: made by `read` alone, so that none of them stands twice.
+struct Parameters(Form);
 
-impl<'a> Parameters<'a> {
-    fn get(self, name: &str) -> Result<Option<&'a str>, Failed> {
-        self.0.one(name).map_err(|_| Refusal::Repeated.into())
+impl Parameters {
+    fn read(query: &str) -> Result<Self, Refusal> {
+        let form = Form::parse(query.as_bytes()).map_err(|_| Refusal::Malformed)?;
+        form.unrepeated().map_err(|_| Refusal::Repeated)?;
+        Ok(Self(form))
+    }
+
+    fn get(&self, name: &str) -> Option<&str> {
+        self.0.one(name).ok().flatten()
     }
 }
 
-fn client_id(parameters: Parameters<'_>) -> Result<&str, Failed> {
-    let id = parameters.get("client_id")?.ok_or(Refusal::ClientMissing)?;
+fn client_id(parameters: &Parameters) -> Result<&str, Refusal> {
+    let id = parameters.get("client_id").ok_or(Refusal::ClientMissing)?;
     let fits = id.len() <= CLIENT_ID_BYTES && id.bytes().all(|byte| byte.is_ascii_graphic());
-    if fits { Ok(id) } else { Err(Refusal::ClientMissing.into()) }
+    if fits { Ok(id) } else { Err(Refusal::ClientMissing) }
 }
 
 /// The client behind an id, if the URI is one that it may use here.
@@ -208,41 +208,47 @@ fn prove<'u>(
     }
 }
 
-/// The client's state; the inner error is for the client, who then gets none back.
-fn state(parameters: Parameters<'_>) -> Result<Result<Option<&str>, Refusal>, Failed> {
-    let state = parameters.get("state")?;
+/// The client's state. One that is refused is not sent back either.
+fn state(parameters: &Parameters) -> Result<Option<&str>, Refusal> {
+    let state = parameters.get("state");
     let fits = state.is_none_or(|state| state.len() <= STATE_BYTES && !state.chars().any(char::is_control));
-    Ok(if fits { Ok(state) } else { Err(Refusal::StateMalformed) })
+    if fits { Ok(state) } else { Err(Refusal::StateMalformed) }
 }
 
-/// The rest of the request; the inner error is for the client.
+/// The rest of the request.
 fn asking(
     visit: &Visit<'_>,
-    parameters: Parameters<'_>,
+    parameters: &Parameters,
     client_id: &str,
     back: &Back,
-) -> Result<Result<Asking, Refusal>, Failed> {
-    let refusal = match parameters {
-        _ if parameters.get("request")?.is_some() => Refusal::RequestObject,
-        _ if parameters.get("request_uri")?.is_some() => Refusal::RequestUri,
-        _ if parameters.get("response_type")? != Some("code") => Refusal::ResponseType,
-        _ if !matches!(parameters.get("response_mode")?, None | Some("query")) => Refusal::ResponseMode,
-        _ if !parameters.get("code_challenge")?.is_some_and(is_challenge) => Refusal::Challenge,
-        // RFC 7636 section 4.3: left out it means plain, which anybody who sees the request can answer.
-        _ if parameters.get("code_challenge_method")? != Some("S256") => Refusal::ChallengeMethod,
-        _ if resource::check(visit.config, parameters.get("resource")?).is_err() => Refusal::Resource,
-        _ => {
-            let Ok(asked) = scope::asked(parameters.get("scope")?) else { return Ok(Err(Refusal::Scope)) };
-            return Ok(Ok(Asking {
-                client_id: client_id.to_owned(),
-                redirect_uri: back.redirect_uri.clone(),
-                code_challenge: parameters.get("code_challenge")?.unwrap_or_default().to_owned(),
-                write: asked.write,
-                state: back.state.clone(),
-            }));
-        }
-    };
-    Ok(Err(refusal))
+) -> Result<Asking, Refusal> {
+    let get = |name| parameters.get(name);
+    if get("request").is_some() {
+        return Err(Refusal::RequestObject);
+    }
+    if get("request_uri").is_some() {
+        return Err(Refusal::RequestUri);
+    }
+    if get("response_type") != Some("code") {
+        return Err(Refusal::ResponseType);
+    }
+    if !matches!(get("response_mode"), None | Some("query")) {
+        return Err(Refusal::ResponseMode);
+    }
+    let challenge = get("code_challenge").filter(|text| is_challenge(text)).ok_or(Refusal::Challenge)?;
+    // RFC 7636 section 4.3: left out it means plain, which anybody who sees the request can answer.
+    if get("code_challenge_method") != Some("S256") {
+        return Err(Refusal::ChallengeMethod);
+    }
+    resource::check(visit.config, get("resource")).map_err(|_| Refusal::Resource)?;
+    let asked = scope::asked(get("scope")).map_err(|_| Refusal::Scope)?;
+    Ok(Asking {
+        client_id: client_id.to_owned(),
+        redirect_uri: back.redirect_uri.clone(),
+        code_challenge: challenge.to_owned(),
+        write: asked.write,
+        state: back.state.clone(),
+    })
 }
 
 /// 32 bytes in base64url without padding (RFC 7636 section 4.2).

@@ -87,7 +87,7 @@ fn signed_in(
     if session.who().narrowed {
         let detail = [("client".to_owned(), flow.client().id)];
         visit.ports.audit.note(&remark(Kind::AccessDenied, "write_not_granted", &detail));
-        let mut response = visit.page(narrowed(visit, &to))?;
+        let mut response = visit.page(&narrowed(visit, &to))?;
         bake(&mut response, &cookies)?;
         return Ok(response);
     }

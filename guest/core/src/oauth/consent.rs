@@ -92,7 +92,7 @@ impl Question<'_> {
         let mut content = vec![heading, lead, self.facts(shown.as_deref())];
         content.extend(self.warning());
         content.push(self.form(visit));
-        visit.page(Page {
+        visit.page(&Page {
             title,
             status: StatusCode::OK,
             trouble: false,

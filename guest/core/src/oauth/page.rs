@@ -59,11 +59,11 @@ pub(super) struct Unsendable;
 
 impl Visit<'_> {
     /// The page in its frame, ready to be sent.
-    pub(super) fn page(&self, page: Page) -> Result<Response<Vec<u8>>, Unsendable> {
+    pub(super) fn page(&self, page: &Page) -> Result<Response<Vec<u8>>, Unsendable> {
         let policy = policy(page.form_action.as_deref());
         // A form sent from a page without a referrer says `Origin: null`, which says nothing.
         let referrer = if page.form_action.is_some() { "same-origin" } else { "no-referrer" };
-        let mut response = Response::new(self.frame(&page).document().into_bytes());
+        let mut response = Response::new(self.frame(page).document().into_bytes());
         *response.status_mut() = page.status;
         self.dress(&mut response, &policy, referrer)?;
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));

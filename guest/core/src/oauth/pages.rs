@@ -110,6 +110,11 @@ pub(super) struct Back {
 #[derive(Debug)]
 pub(super) struct Failed {
     refusal: Refusal,
+    rest: Box<Rest>,
+}
+
+#[derive(Debug, Default)]
+struct Rest {
     back: Option<Back>,
     cookies: Vec<String>,
     detail: Vec<(String, String)>,
@@ -117,7 +122,7 @@ pub(super) struct Failed {
 
 impl From<Refusal> for Failed {
     fn from(refusal: Refusal) -> Self {
-        Self { refusal, back: None, cookies: Vec::new(), detail: Vec::new() }
+        Self { refusal, rest: Box::default() }
     }
 }
 
@@ -185,26 +190,26 @@ fn push_pair(to: &mut String, name: &str, value: &str) {
 impl Failed {
     /// Told to the client instead of the person, where the refusal is one for clients.
     pub(super) fn back(mut self, back: &Back) -> Self {
-        self.back = Some(back.clone());
+        self.rest.back = Some(back.clone());
         self
     }
 
     /// With cookies in the answer.
     pub(super) fn cookies(mut self, cookies: Vec<String>) -> Self {
-        self.cookies = cookies;
+        self.rest.cookies = cookies;
         self
     }
 
     /// With a line for the record.
     pub(super) fn detail(mut self, name: &str, value: &str) -> Self {
-        self.detail.push((name.to_owned(), value.to_owned()));
+        self.rest.detail.push((name.to_owned(), value.to_owned()));
         self
     }
 
     /// Puts the refusal on record and answers it.
     pub(super) fn answer(&self, visit: &Visit<'_>) -> Response<Vec<u8>> {
         let line = self.refusal.line();
-        visit.ports.audit.note(&remark(line.kind, line.reason, &self.detail));
+        visit.ports.audit.note(&remark(line.kind, line.reason, &self.rest.detail));
         self.response(visit, &line).unwrap_or_else(|Unsendable| {
             // Only constants are left out of what could not be sent, so this one can.
             let mut bare = Response::new(b"Sign-in is not available at the moment.\n".to_vec());
@@ -214,10 +219,10 @@ impl Failed {
     }
 
     fn response(&self, visit: &Visit<'_>, line: &Line) -> Result<Response<Vec<u8>>, Unsendable> {
-        let (status, words) = match (&line.way, &self.back) {
+        let (status, words) = match (&line.way, &self.rest.back) {
             (Way::Client(error, description), Some(back)) => {
                 let answer = [("error", *error), ("error_description", *description)];
-                return visit.redirect(&back.with(visit, &answer), &self.cookies);
+                return visit.redirect(&back.with(visit, &answer), &self.rest.cookies);
             }
             // Nothing is sent to an address that is not proved.
             (Way::Client(_, description), None) => (StatusCode::BAD_REQUEST, words::request(description)),
@@ -225,8 +230,8 @@ impl Failed {
         };
         let content = self.refusal.content(visit, line.reason, &words);
         let title = words.title.to_owned();
-        let mut response = visit.page(Page { title, status, trouble: true, content, form_action: None })?;
-        bake(&mut response, &self.cookies)?;
+        let mut response = visit.page(&Page { title, status, trouble: true, content, form_action: None })?;
+        bake(&mut response, &self.rest.cookies)?;
         Ok(response)
     }
 }

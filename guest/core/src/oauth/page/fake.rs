@@ -23,6 +23,8 @@ pub(in crate::oauth) const UPSTREAM: &str =
     "https://git.example.com/login/oauth/authorize?client_id=aegis&state=s";
 pub(in crate::oauth) const REQUEST_ID: &str = "req-4f1c";
 
+type Cookies = Vec<(String, String)>;
+
 /// What the ports answer and what they were asked.
 pub(in crate::oauth) struct Script {
     pub(in crate::oauth) profile: RefCell<Profile>,
@@ -40,7 +42,7 @@ pub(in crate::oauth) struct Script {
     pub(in crate::oauth) seals: Cell<bool>,
     pub(in crate::oauth) broken: Cell<Option<Broken>>,
     pub(in crate::oauth) begun: RefCell<Vec<Approved>>,
-    pub(in crate::oauth) opened: RefCell<Vec<(String, Vec<(String, String)>)>>,
+    pub(in crate::oauth) opened: RefCell<Vec<(String, Cookies)>>,
     pub(in crate::oauth) exchanged: RefCell<Vec<String>>,
     pub(in crate::oauth) abandoned: RefCell<Vec<String>>,
 }

@@ -56,6 +56,10 @@ impl Element {
     }
 
     /// With an element at the end.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "an element stands in one place; chains read without &"
+    )]
     pub(in crate::oauth) fn put(mut self, child: Self) -> Self {
         child.write(&mut self.content);
         self
