@@ -5,6 +5,7 @@ mod families;
 mod model;
 mod others;
 mod rows;
+mod sequences;
 mod upkeep;
 
 use std::collections::BTreeMap;

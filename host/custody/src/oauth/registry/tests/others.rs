@@ -197,6 +197,16 @@ fn an_unreadable_refusal_still_refuses() {
 }
 
 #[test]
+fn a_family_of_a_refused_client_is_dead_however_it_came_into_the_store() {
+    let mut desk = Desk::new(Bounds::default());
+    desk.open(1, 5, "client");
+    let refusal = Row { table: Table::Meta, key: b"refused/client".to_vec(), value: Vec::new() };
+    let rows = desk.rows().into_iter().chain([refusal]);
+    (desk.registry, _) = Registry::load(rows, Bounds::default());
+    assert_eq!(desk.alive(1, 5), Err(Dead::Ended(End::ClientRevoked)));
+}
+
+#[test]
 fn what_leaves_the_index_of_clients_goes_on_working() {
     let mut desk = Desk::new(Bounds { clients: 2, ..Bounds::default() });
     for (id, client) in ["a", "b", "c"].into_iter().enumerate() {

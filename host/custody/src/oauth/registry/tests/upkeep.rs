@@ -148,3 +148,17 @@ fn a_restored_backup_makes_nothing_good_again_that_ended_since() {
     assert_eq!(desk.take(1, &RIGHT), Err(BadCode::Replayed));
     assert_eq!(desk.take(2, &RIGHT), Err(BadCode::Unknown));
 }
+
+#[test]
+fn a_family_that_ended_stays_so_through_backups_that_do_not_know_it() {
+    let mut desk = full(Bounds::default());
+    let backup = desk.registry.export();
+    let changes = desk.registry.end_family(&[0; 16], End::UserRevoked, desk.now);
+    desk.commit(changes);
+    for rows in [Vec::new(), backup] {
+        let (_, changes) = desk.registry.replace(rows);
+        desk.commit(changes);
+        assert_eq!(desk.alive(0, 0), Err(Dead::Ended(End::UserRevoked)));
+    }
+    assert!(desk.alive(1, 1).is_ok());
+}
