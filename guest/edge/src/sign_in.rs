@@ -60,7 +60,7 @@ impl login::GuestSession for Nobody {
         match *self {}
     }
 
-    fn issue_code(&self) -> String {
+    fn issue_code(&self) -> Option<String> {
         match *self {}
     }
 

@@ -40,7 +40,8 @@ impl Flow {
 #[expect(unreachable_pub, reason = "the generated bindings re-export it")]
 pub struct Session {
     inner: session::Session,
-    code: Option<String>,
+    /// Its one code is out.
+    issued: bool,
 }
 
 impl State {
@@ -261,7 +262,7 @@ impl HostFlow for State {
                     ("flow", inner.flow.name.clone()),
                 ];
                 self.on_record(Event::SecurityEvent, "signed_in", &detail);
-                Ok(Ok(self.table.push(Session { inner, code: None })?))
+                Ok(Ok(self.table.push(Session { inner, issued: false })?))
             }
             Err((inner, not)) => {
                 tracing::warn!(event = "login_refused", reason = %not.name, flow = %inner.name, request_id = %self.bound.request_id);
@@ -299,19 +300,17 @@ impl HostSession for State {
         })
     }
 
-    async fn issue_code(&mut self, session: Resource<Session>) -> wasmtime::Result<String> {
+    async fn issue_code(&mut self, session: Resource<Session>) -> wasmtime::Result<Option<String>> {
         let held = self.table.get_mut(&session)?;
-        if held.code.is_some() {
-            return Ok(String::new());
+        if std::mem::replace(&mut held.issued, true) {
+            return Ok(None);
         }
-        held.code = Some(String::new());
-        let Some(sign_in) = self.signed_on() else { return Ok(String::new()) };
-        let session = &self.table.get(&session)?.inner;
-        match sign_in.issue_code(session).await {
-            Ok(code) => Ok(code),
+        let Some(sign_in) = self.signed_on() else { return Ok(None) };
+        match sign_in.issue_code(&self.table.get(&session)?.inner).await {
+            Ok(code) => Ok(Some(code)),
             Err(error) => {
                 tracing::warn!(event = "code_not_issued", %error, request_id = %self.bound.request_id);
-                Ok(String::new())
+                Ok(None)
             }
         }
     }

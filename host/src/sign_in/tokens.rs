@@ -4,7 +4,7 @@ use aegis_custody::Timestamp;
 use aegis_custody::oauth::access_token::{self, Claims, OpenError};
 use aegis_custody::oauth::keys::Kid;
 use aegis_custody::oauth::registry::{
-    BadCode, Code, Dead, End, FamilyId, FamilyView, NewFamily, PresentedCode, PresentedRefresh, Rotation, Scopes,
+    Dead, End, FamilyId, FamilyView, ForCode, NotRedeemed, PresentedCode, PresentedRefresh, Rotation, Scopes,
 };
 use aegis_custody::oauth::{code, pkce, refresh_token};
 use zeroize::Zeroizing;
@@ -95,39 +95,19 @@ impl SignIn {
         };
         let family = code::new_id(&SystemRandom);
         let kid = self.keyring().newest_kid();
-        let (outcome, _) = self
-            .records
-            .keep(|registry, now| {
-                let (taken, mut changes) = registry.take_code(&hash, &presented, now);
-                let opened = taken.map_err(|bad| Denied::InvalidGrant(bad_code(bad))).and_then(|code| {
-                    let opened = registry.open_family(&self.family(&code, family, kid), now);
-                    changes.extend(opened.map_err(|_| Denied::InvalidGrant("client_revoked"))?);
-                    changes.extend(registry.code_used_for(&hash, family, now));
-                    Ok(code)
-                });
-                (opened, changes)
-            })
-            .await;
-        let code = outcome?;
+        let opening = ForCode { id: family, max_age: self.session_age, key_id: kid.0 };
+        let (redeemed, _) =
+            self.records.keep(|registry, now| registry.redeem(&hash, &presented, &opening, now)).await;
+        let code = redeemed.map_err(|not| match not {
+            NotRedeemed::Code(bad) => Denied::InvalidGrant(bad.name()),
+            NotRedeemed::Refused(_) => Denied::InvalidGrant("client_revoked"),
+        })?;
         let note = |login: &mut super::timeline::Login| {
             login.family = Some(crate::component::hex(&family));
         };
         let newest = |l: &super::timeline::Login| l.login.as_deref() == Some(&code.login) && l.family.is_none();
         self.timeline.step(newest, "token_issued", None, Self::now(), note);
         self.issue(family, code.user, &code.login, &proof.client, code.scopes, code.scopes, 1, kid)
-    }
-
-    fn family<'c>(&self, code: &'c Code, id: FamilyId, kid: Kid) -> NewFamily<'c> {
-        NewFamily {
-            id,
-            user: code.user,
-            login: &code.login,
-            client: &code.client,
-            scopes: code.scopes,
-            application: code.application,
-            max_age: self.session_age,
-            key_id: kid.0,
-        }
     }
 
     /// Trade a refresh token for its successor and a new access token (RFC 6749 section 6).
@@ -308,8 +288,4 @@ impl SignIn {
         self.timeline.once(|l| l.family.as_deref() == Some(&id), "first_call", now);
         Ok(Holder { family, id: claims.family, scopes })
     }
-}
-
-fn bad_code(bad: BadCode) -> &'static str {
-    bad.name()
 }

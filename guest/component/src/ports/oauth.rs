@@ -146,7 +146,7 @@ impl core::SignedIn for SignedIn {
         person(self.0.who())
     }
 
-    fn issue_code(&self) -> String {
+    fn issue_code(&self) -> Option<String> {
         self.0.issue_code()
     }
 

@@ -85,8 +85,8 @@ pub trait Flow {
 pub trait SignedIn {
     /// Who, and with which scopes.
     fn who(&self) -> Person;
-    /// A code for the client of the flow. Works once.
-    fn issue_code(&self) -> String;
+    /// A code for the client of the flow. Works once; none after that, or where the client was revoked meanwhile.
+    fn issue_code(&self) -> Option<String>;
     /// Name, value and seconds of a cookie that remembers the approval in this browser.
     fn remembrance(&self) -> Option<(String, String, u32)>;
 }

@@ -97,10 +97,10 @@ fn writes_without_a_place_are_refused() {
 }
 
 #[test]
-fn sign_in_through_gitea_is_refused_in_this_version() {
+fn sign_in_needs_to_know_what_clients_call_the_server() {
     let refused = load(&[("OAUTH_MODE", "true")]).unwrap_err();
-    assert_eq!(refused.name, "OAUTH_MODE");
-    assert!(refused.message.contains("sign-in through Gitea is not in this version"));
+    assert_eq!(refused.name, "PUBLIC_BASE_URL");
+    assert!(load(&[("OAUTH_MODE", "true"), ("PUBLIC_BASE_URL", "https://mcp.example.com/")]).is_ok());
 }
 
 #[test]

@@ -347,8 +347,8 @@ impl SignedIn for Known {
         self.0.person.borrow().clone()
     }
 
-    fn issue_code(&self) -> String {
-        "our+code/1".to_owned()
+    fn issue_code(&self) -> Option<String> {
+        Some("our+code/1".to_owned())
     }
 
     fn remembrance(&self) -> Option<(String, String, u32)> {
