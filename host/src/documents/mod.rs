@@ -19,10 +19,9 @@ use std::time::Duration;
 use aegis_custody::{Clock, Timestamp};
 use hyper_rustls::ConfigBuilderExt as _;
 use lru::LruCache;
-use rustls::RootCertStore;
 use tokio::sync::Semaphore;
 
-pub(crate) use network::{Later, Network, System};
+use network::{Network, System};
 pub(crate) use parse::Document;
 
 use fetch::{Way, fetch};
@@ -150,35 +149,36 @@ impl Documents {
     ///
     /// # Errors
     /// See [`Unusable`].
-    pub(crate) fn new(rules: Rules, clock: Arc<dyn Clock>) -> Result<Self, Unusable> {
+    pub(crate) fn new(rules: &Rules, clock: Arc<dyn Clock>) -> Result<Self, Unusable> {
+        let hosts = allowed(rules)?;
         let tls = tls()?.with_native_roots().map_err(|error| Unusable::Certificates(error.to_string()))?;
-        Self::over(rules, clock, Arc::new(System), tls.with_no_client_auth())
+        Ok(Self::over(hosts, rules, clock, Arc::new(System), tls.with_no_client_auth()))
     }
 
     /// Over a given network, trusting given roots.
     ///
     /// # Errors
     /// See [`Unusable`].
-    pub(crate) fn with(
-        rules: Rules,
+    #[cfg(test)]
+    fn with(
+        rules: &Rules,
         clock: Arc<dyn Clock>,
         network: Arc<dyn Network>,
-        roots: RootCertStore,
+        roots: rustls::RootCertStore,
     ) -> Result<Self, Unusable> {
         let tls = tls()?.with_root_certificates(roots).with_no_client_auth();
-        Self::over(rules, clock, network, tls)
+        Ok(Self::over(allowed(rules)?, rules, clock, network, tls))
     }
 
     fn over(
-        rules: Rules,
+        hosts: Vec<Allowed>,
+        rules: &Rules,
         clock: Arc<dyn Clock>,
         network: Arc<dyn Network>,
         mut tls: rustls::ClientConfig,
-    ) -> Result<Self, Unusable> {
-        let allowed = |entry: &String| Allowed::parse(entry).ok_or_else(|| Unusable::Host(entry.clone()));
-        let hosts = rules.hosts.iter().map(allowed).collect::<Result<_, _>>()?;
+    ) -> Self {
         tls.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Self {
+        Self {
             hosts,
             limit: rules.limit,
             way: Way { network, tls: Arc::new(tls), allow_private: rules.allow_private },
@@ -187,7 +187,7 @@ impl Documents {
             good: Mutex::new(LruCache::new(KEPT)),
             bad: Mutex::new(LruCache::new(KEPT)),
             flights: Mutex::default(),
-        })
+        }
     }
 
     /// Whether a document of this URL would be fetched: its form and its host are right.
@@ -252,6 +252,11 @@ impl Documents {
             (kept.from <= now && now < kept.until).then(|| kept.answer.clone())
         })
     }
+}
+
+fn allowed(rules: &Rules) -> Result<Vec<Allowed>, Unusable> {
+    let one = |entry: &String| Allowed::parse(entry).ok_or_else(|| Unusable::Host(entry.clone()));
+    rules.hosts.iter().map(one).collect()
 }
 
 fn tls() -> Result<rustls::ConfigBuilder<rustls::ClientConfig, rustls::WantsVerifier>, Unusable> {
