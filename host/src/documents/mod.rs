@@ -149,10 +149,11 @@ impl Documents {
     ///
     /// # Errors
     /// See [`Unusable`].
-    pub(crate) fn new(rules: &Rules, clock: Arc<dyn Clock>) -> Result<Self, Unusable> {
-        let hosts = allowed(rules)?;
+    pub(crate) fn new(rules: Rules, clock: Arc<dyn Clock>) -> Result<Self, Unusable> {
+        let hosts = allowed(rules.hosts)?;
         let tls = tls()?.with_native_roots().map_err(|error| Unusable::Certificates(error.to_string()))?;
-        Ok(Self::over(hosts, rules, clock, Arc::new(System), tls.with_no_client_auth()))
+        let tls = tls.with_no_client_auth();
+        Ok(Self::over(hosts, rules.allow_private, rules.limit, clock, Arc::new(System), tls))
     }
 
     /// Over a given network, trusting given roots.
@@ -161,18 +162,19 @@ impl Documents {
     /// See [`Unusable`].
     #[cfg(test)]
     fn with(
-        rules: &Rules,
+        rules: Rules,
         clock: Arc<dyn Clock>,
         network: Arc<dyn Network>,
         roots: rustls::RootCertStore,
     ) -> Result<Self, Unusable> {
         let tls = tls()?.with_root_certificates(roots).with_no_client_auth();
-        Ok(Self::over(allowed(rules)?, rules, clock, network, tls))
+        Ok(Self::over(allowed(rules.hosts)?, rules.allow_private, rules.limit, clock, network, tls))
     }
 
     fn over(
         hosts: Vec<Allowed>,
-        rules: &Rules,
+        allow_private: bool,
+        limit: Duration,
         clock: Arc<dyn Clock>,
         network: Arc<dyn Network>,
         mut tls: rustls::ClientConfig,
@@ -180,8 +182,8 @@ impl Documents {
         tls.alpn_protocols = vec![b"http/1.1".to_vec()];
         Self {
             hosts,
-            limit: rules.limit,
-            way: Way { network, tls: Arc::new(tls), allow_private: rules.allow_private },
+            limit,
+            way: Way { network, tls: Arc::new(tls), allow_private },
             clock,
             permits: Semaphore::new(FETCHES),
             good: Mutex::new(LruCache::new(KEPT)),
@@ -254,9 +256,8 @@ impl Documents {
     }
 }
 
-fn allowed(rules: &Rules) -> Result<Vec<Allowed>, Unusable> {
-    let one = |entry: &String| Allowed::parse(entry).ok_or_else(|| Unusable::Host(entry.clone()));
-    rules.hosts.iter().map(one).collect()
+fn allowed(hosts: Vec<String>) -> Result<Vec<Allowed>, Unusable> {
+    hosts.into_iter().map(|entry| Allowed::parse(&entry).ok_or(Unusable::Host(entry))).collect()
 }
 
 fn tls() -> Result<rustls::ConfigBuilder<rustls::ClientConfig, rustls::WantsVerifier>, Unusable> {

@@ -106,7 +106,7 @@ impl Scene {
             connected: Mutex::default(),
         });
         let clock = Arc::new(Hand(AtomicI64::new(1_780_000_000_000)));
-        let documents = Documents::with(&rules, clock.clone(), wire.clone(), roots).unwrap();
+        let documents = Documents::with(rules, clock.clone(), wire.clone(), roots).unwrap();
         Self { documents: Arc::new(documents), pages, wire, clock }
     }
 
