@@ -19,10 +19,9 @@ use std::time::Duration;
 use aegis_custody::{Clock, Timestamp};
 use hyper_rustls::ConfigBuilderExt as _;
 use lru::LruCache;
-use rustls::RootCertStore;
 use tokio::sync::Semaphore;
 
-pub(crate) use network::{Later, Network, System};
+use network::{Network, System};
 pub(crate) use parse::Document;
 
 use fetch::{Way, fetch};
@@ -151,43 +150,46 @@ impl Documents {
     /// # Errors
     /// See [`Unusable`].
     pub(crate) fn new(rules: Rules, clock: Arc<dyn Clock>) -> Result<Self, Unusable> {
+        let hosts = allowed(rules.hosts)?;
         let tls = tls()?.with_native_roots().map_err(|error| Unusable::Certificates(error.to_string()))?;
-        Self::over(rules, clock, Arc::new(System), tls.with_no_client_auth())
+        let tls = tls.with_no_client_auth();
+        Ok(Self::over(hosts, rules.allow_private, rules.limit, clock, Arc::new(System), tls))
     }
 
     /// Over a given network, trusting given roots.
     ///
     /// # Errors
     /// See [`Unusable`].
-    pub(crate) fn with(
+    #[cfg(test)]
+    fn with(
         rules: Rules,
         clock: Arc<dyn Clock>,
         network: Arc<dyn Network>,
-        roots: RootCertStore,
+        roots: rustls::RootCertStore,
     ) -> Result<Self, Unusable> {
         let tls = tls()?.with_root_certificates(roots).with_no_client_auth();
-        Self::over(rules, clock, network, tls)
+        Ok(Self::over(allowed(rules.hosts)?, rules.allow_private, rules.limit, clock, network, tls))
     }
 
     fn over(
-        rules: Rules,
+        hosts: Vec<Allowed>,
+        allow_private: bool,
+        limit: Duration,
         clock: Arc<dyn Clock>,
         network: Arc<dyn Network>,
         mut tls: rustls::ClientConfig,
-    ) -> Result<Self, Unusable> {
-        let allowed = |entry: &String| Allowed::parse(entry).ok_or_else(|| Unusable::Host(entry.clone()));
-        let hosts = rules.hosts.iter().map(allowed).collect::<Result<_, _>>()?;
+    ) -> Self {
         tls.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Self {
+        Self {
             hosts,
-            limit: rules.limit,
-            way: Way { network, tls: Arc::new(tls), allow_private: rules.allow_private },
+            limit,
+            way: Way { network, tls: Arc::new(tls), allow_private },
             clock,
             permits: Semaphore::new(FETCHES),
             good: Mutex::new(LruCache::new(KEPT)),
             bad: Mutex::new(LruCache::new(KEPT)),
             flights: Mutex::default(),
-        })
+        }
     }
 
     /// Whether a document of this URL would be fetched: its form and its host are right.
@@ -252,6 +254,10 @@ impl Documents {
             (kept.from <= now && now < kept.until).then(|| kept.answer.clone())
         })
     }
+}
+
+fn allowed(hosts: Vec<String>) -> Result<Vec<Allowed>, Unusable> {
+    hosts.into_iter().map(|entry| Allowed::parse(&entry).ok_or(Unusable::Host(entry))).collect()
 }
 
 fn tls() -> Result<rustls::ConfigBuilder<rustls::ClientConfig, rustls::WantsVerifier>, Unusable> {

@@ -19,10 +19,10 @@ const TRIES: usize = 3;
 const TRY: Duration = Duration::from_millis(1_500);
 
 /// What a network answers, later.
-pub(crate) type Later<'a, T> = Pin<Box<dyn Future<Output = io::Result<T>> + Send + 'a>>;
+pub(super) type Later<'a, T> = Pin<Box<dyn Future<Output = io::Result<T>> + Send + 'a>>;
 
 /// Name resolution and connections, so that tests have their own.
-pub(crate) trait Network: Send + Sync {
+pub(super) trait Network: Send + Sync {
     /// All addresses of a host name.
     fn resolve<'a>(&'a self, host: &'a str) -> Later<'a, Vec<IpAddr>>;
     /// A connection to exactly this address.
@@ -30,7 +30,7 @@ pub(crate) trait Network: Send + Sync {
 }
 
 /// The machine's network, without proxies.
-pub(crate) struct System;
+pub(super) struct System;
 
 impl Network for System {
     fn resolve<'a>(&'a self, host: &'a str) -> Later<'a, Vec<IpAddr>> {

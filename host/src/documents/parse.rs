@@ -75,13 +75,13 @@ fn redirects(value: Option<&Json>) -> Result<Vec<String>, Failure> {
     if values.is_empty() || values.len() > REDIRECTS_MAX {
         return Err(invalid("redirect_uris must hold 1 to 16 entries"));
     }
-    let one = |value: &Json| match value {
-        Json::Text(uri)
-            if (1..=REDIRECT_MAX).contains(&uri.len()) && uri.bytes().all(|byte| byte.is_ascii_graphic()) =>
-        {
-            Ok(uri.clone())
-        }
-        _ => Err(invalid("a redirect URI is no text of 1 to 512 printable ASCII characters")),
+    let is_fit = |uri: &str| {
+        (1..=REDIRECT_MAX).contains(&uri.len()) && uri.bytes().all(|byte| byte.is_ascii_graphic())
+    };
+    let one = |value: &Json| {
+        let uri = if let Json::Text(uri) = value { Some(uri.clone()) } else { None };
+        uri.filter(|uri| is_fit(uri))
+            .ok_or_else(|| invalid("a redirect URI is no text of 1 to 512 printable ASCII characters"))
     };
     values.iter().map(one).collect()
 }

@@ -37,15 +37,28 @@ pub(super) enum Broken {
 
 impl Broken {
     fn of(error: impl Into<redb::Error>) -> Self {
+        use redb::Error;
         let error = error.into();
-        if matches!(error, redb::Error::DatabaseAlreadyOpen | redb::Error::LockProtocolMismatch) {
+        if matches!(error, Error::DatabaseAlreadyOpen | Error::LockProtocolMismatch) {
             return Self::Locked;
         }
-        match error {
-            redb::Error::Io(error) if is_content(error.kind()) => Self::Corrupt(error.to_string()),
-            redb::Error::Io(error) => Self::Io(error),
-            redb::Error::PreviousIo => Self::Io(io::Error::other("an earlier operation failed")),
-            other => Self::Corrupt(other.to_string()),
+        let is_corrupt = matches!(
+            error,
+            Error::Corrupted(_)
+                | Error::UpgradeRequired(_)
+                | Error::RepairAborted
+                | Error::TableTypeMismatch { .. }
+                | Error::TableIsMultimap(_)
+                | Error::TypeDefinitionChanged { .. }
+        );
+        if is_corrupt || matches!(&error, Error::Io(error) if is_content(error.kind())) {
+            return Self::Corrupt(error.to_string());
+        }
+        // What says nothing about the content never costs anybody the file.
+        if let Error::Io(error) = error {
+            Self::Io(error)
+        } else {
+            Self::Io(io::Error::other(error.to_string()))
         }
     }
 }

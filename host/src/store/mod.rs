@@ -218,7 +218,8 @@ impl Store {
         self.send(Message::Backup(to, ack), done, Err(BackupError::Closed))
     }
 
-    /// Write what waits and close the file; what is committed after that is volatile.
+    /// Write what waits and close the file; what is committed after that is volatile. Before a process ends it
+    /// waits for this: otherwise the next start has a file to repair.
     pub(crate) fn close(&self) -> impl Future<Output = ()> + Send + use<> {
         let (ack, done) = oneshot::channel();
         self.send(Message::Close(ack), done, ())

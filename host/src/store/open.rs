@@ -60,8 +60,8 @@ pub(super) struct Found {
     pub(super) lock: Option<Box<dyn Send>>,
     pub(super) rows: Vec<Row>,
     pub(super) notes: Vec<Note>,
-    /// Whether what stands on the volume is known: it was read, made or set aside. Where it is not, it must not
-    /// be written over.
+    /// Whether what stands on the volume is known: it was read or made. Where it is not, a file that turns up
+    /// later must not be written over.
     pub(super) known: bool,
 }
 
@@ -92,10 +92,7 @@ pub(super) fn find(volume: &dyn Volume, place: &Place, now: Timestamp) -> Found 
             Err(Broken::Corrupt(why)) => set_aside_and_create(volume, place, now, &why, &mut found),
             Err(Broken::Io(error)) => read_only(volume, place, error.to_string(), &mut found),
         },
-        Ok(None) => {
-            found.known = true;
-            create(volume, place, &mut found)
-        }
+        Ok(None) => create(volume, place, &mut found),
         Err(error) => read_only(volume, place, made.err().unwrap_or(error).to_string(), &mut found),
     };
     if let Footing::Volatile(why) = &found.footing {
@@ -107,7 +104,7 @@ pub(super) fn find(volume: &dyn Volume, place: &Place, now: Timestamp) -> Found 
 /// Read what cannot be written: over a copy in memory, so that an unclean file is repaired there.
 fn read_only(volume: &dyn Volume, place: &Place, why: String, found: &mut Found) -> Footing {
     match volume.read(&place.file) {
-        Ok(None) => found.known = volume.list(&place.directory).is_ok(),
+        Ok(None) => {}
         Ok(Some(bytes)) => match Registry::rows_in(&bytes) {
             Ok(rows) => (found.rows, found.known) = (rows, true),
             Err(error) => found.notes.push(Note::new(
@@ -133,7 +130,6 @@ fn set_aside_and_create(
     let file = place.file.display();
     match set_aside(volume, place, "corrupt", now) {
         Ok(to) => {
-            found.known = true;
             found.notes.push(Note::new(
                 Name::Corrupt,
                 format!(
@@ -159,6 +155,7 @@ fn set_aside_and_create(
 fn create(volume: &dyn Volume, place: &Place, found: &mut Found) -> Footing {
     match make(volume, place) {
         Ok(registry) => {
+            found.known = true;
             let text = format!("{} is new and empty", place.file.display());
             found.notes.push(Note::new(Name::Created, text));
             Footing::Durable(registry)

@@ -13,7 +13,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
-use super::{Document, Documents, Failure, Later, Network, Rules};
+use super::network::{Later, Network};
+use super::{Document, Documents, Failure, Rules};
 
 mod addresses;
 mod content;
@@ -171,6 +172,9 @@ async fn serve(listener: TcpListener, tls: TlsAcceptor, pages: Arc<Pages>) {
             match answer {
                 Some(answer) => {
                     let _ = stream.write_all(&answer).await;
+                    if path == "/drip" {
+                        std::future::pending::<()>().await;
+                    }
                     let _ = stream.shutdown().await;
                 }
                 None => std::future::pending().await,

@@ -102,8 +102,7 @@ fn says_which_entry_of_the_list_of_hosts_is_none() {
     for entry in ["", "*", "*.claude.ai", "https://claude.ai", "claude.ai/", "10.0.0.1", "a b"] {
         let rules =
             Rules { hosts: vec![entry.to_owned()], allow_private: false, limit: Duration::from_secs(5) };
-        let clock = Arc::new(Hand(AtomicI64::new(0)));
-        let made = Documents::with(rules, clock, Arc::new(crate::documents::System), RootCertStore::empty());
+        let made = Documents::new(rules, Arc::new(Hand(AtomicI64::new(0))));
         let error = made.err().map(|error| error.to_string()).unwrap_or_default();
         assert!(error.contains("CIMD_ALLOWED_HOSTS") && error.contains(entry), "{entry}: {error}");
     }

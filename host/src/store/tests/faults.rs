@@ -8,8 +8,8 @@ const COMMITS: usize = 4;
 /// Open, commit rows `0` to `3`, close. What was told about each.
 async fn life(volume: Arc<dyn Volume>, storage: &Path) -> Vec<Committed> {
     let hand = clock();
-    let store = Store::open_on(volume, storage, hand.clone()).store;
-    let state: Arc<Mutex<Vec<Row>>> = Arc::default();
+    let Opened { store, rows, .. } = Store::open_on(volume, storage, hand.clone());
+    let state: Arc<Mutex<Vec<Row>>> = Arc::new(Mutex::new(rows));
     let told = Arc::clone(&state);
     store.tell_whole(move || told.lock().unwrap().clone());
     let mut answers = Vec::new();
@@ -65,4 +65,32 @@ async fn survives_a_volume_that_fails_for_good_at_any_operation() {
 #[tokio::test]
 async fn survives_a_volume_that_is_full_from_any_operation_on() {
     survives(ENOSPC, i64::MAX, true).await;
+}
+
+#[tokio::test]
+async fn what_was_saved_before_is_in_the_registry_or_kept_beside_it_whatever_fails() {
+    for (errno, lasting, reads_work) in
+        [(EIO, 1, false), (EIO, 12, false), (ENOSPC, 12, true), (EROFS, i64::MAX, true)]
+    {
+        for at in 0.. {
+            let (directory, storage) = place();
+            save(&storage, "before").await;
+            let faults = Faults::none(reads_work);
+            faults.fail(errno, at, lasting);
+            let answers = life(Arc::new(Faulty(Arc::clone(&faults))), &storage).await;
+            faults.heal();
+            let seen = format!("errno {errno}, {lasting} from operation {at}, answers {answers:?}");
+            let opened = Store::open(&storage, clock());
+            assert!(!names(&opened).contains(&Name::Corrupt), "{seen}: {:?}", opened.notes);
+            let before = row(Table::Clients, "before", "saved");
+            let aside = files(directory.path()).into_iter().find(|name| name.contains("unread"));
+            let aside = aside.map(|name| crate::store::read_backup(&directory.path().join(name)).unwrap());
+            let is_kept = opened.rows.contains(&before) || aside.is_some_and(|rows| rows.contains(&before));
+            assert!(is_kept, "{seen}: {:?}", files(directory.path()));
+            if !faults.did_fail() {
+                assert!(at > 20, "only {at} operations");
+                break;
+            }
+        }
+    }
 }
