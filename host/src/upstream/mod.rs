@@ -7,10 +7,6 @@
 //!
 //! A future of [`Upstream::exchange`] or [`Upstream::refresh`] that is dropped loses the tokens that Gitea may have
 //! issued already, and with them, under `INVALIDATE_REFRESH_TOKENS`, the grant: run them in a task of their own.
-#![cfg_attr(
-    not(test),
-    expect(dead_code, unused_imports, reason = "the login that asks it is built on top of it")
-)]
 
 mod bearer;
 mod cached;
@@ -46,10 +42,10 @@ use wire::{As, Wire};
 
 pub(crate) use bearer::TokenRefused;
 pub(crate) use discovery::Discovery;
-pub(crate) use error::{Dead, Remedy, UpstreamError};
+pub(crate) use error::{Remedy, UpstreamError};
 pub(crate) use fault::Fault;
-pub(crate) use people::{Active, GiteaToken, Identity, Introspection, Userinfo};
-pub(crate) use probe::{Finding, Verdict, Version};
+pub(crate) use people::{Identity, Introspection, Userinfo};
+pub(crate) use probe::{Finding, Verdict};
 pub(crate) use scopes::{Judgement, READ_SET, WRITE_SET, judge};
 pub(crate) use tokens::Tokens;
 

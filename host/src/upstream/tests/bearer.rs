@@ -3,7 +3,8 @@
 use aegis_custody::Timestamp;
 use serde_json::{Value, json};
 
-use super::super::{Fault, GiteaToken, TokenRefused, UpstreamError};
+use super::super::people::GiteaToken;
+use super::super::{Fault, TokenRefused, UpstreamError};
 use super::signer::Signer;
 use super::{
     DISCOVERY, Gitea, INTROSPECT, KEYS, NOW, READ, USERINFO, app, but, introspection, ok, secret, text,

@@ -3,9 +3,10 @@
 use aegis_custody::Timestamp;
 use serde_json::{Value, json};
 
+use super::super::error::Dead;
+use super::super::people::Active;
 use super::super::{
-    Active, Dead, Fault, Identity, Introspection, Judgement, READ_SET, Remedy, UpstreamError, Userinfo,
-    WRITE_SET, judge,
+    Fault, Identity, Introspection, Judgement, READ_SET, Remedy, UpstreamError, Userinfo, WRITE_SET, judge,
 };
 use super::{
     DISCOVERY, Gitea, INTROSPECT, NOW, PUBLIC, READ, Reply, TOKEN, USERINFO, app, but, introspection, ok,

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::super::{Finding, Verdict, Version};
+use super::super::probe::Version;
+use super::super::{Finding, Verdict};
 use super::signer::Signer;
 use super::{DISCOVERY, Gitea, KEYS, NOW, Reply, Seen, TOKEN, VERSION, app, but, document, ok, text};
 
