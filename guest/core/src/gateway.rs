@@ -22,6 +22,7 @@ use serde_json::{Value, json};
 use crate::admission;
 use crate::mcp::{self, Post, call::Session};
 use crate::oauth::challenge::SignIn;
+use crate::oauth::notice::Notice;
 use crate::ports::{Caller, Claims, Level, Ports};
 use crate::settings::Config;
 use crate::tools::Catalogue;
@@ -58,29 +59,24 @@ pub fn handle(gateway: &Gateway<'_>, request: Request<Vec<u8>>, out: &mut dyn Ou
     let route = Route::of(request.uri().path(), config.as_ref().is_ok_and(|config| config.oauth_mode));
     gateway.ports.telemetry.route(route.template());
     let mut dress = Dress::default();
-    let (outcome, sign_in) = match &config {
+    let (outcome, envelope, sign_in) = match &config {
         Ok(config) => {
             let visit = Visit { gateway, config, request: &request, route };
-            (answer(&visit, &mut dress, out), visit.sign_in())
+            (answer(&visit, &mut dress, out), visit.envelope(), visit.sign_in())
         }
-        Err(invalid) => (Err(Refusal::Misconfigured(invalid.clone())), None),
+        Err(invalid) => {
+            let direct = Envelope::Direct { correlation_id: request_id(&request) };
+            let envelope = if route == Route::DirectCall { direct } else { Envelope::Plain };
+            (Err(Refusal::Misconfigured(invalid.clone())), envelope, None)
+        }
     };
     match outcome {
         Ok(Some(response)) => Answer::Whole(dress.put_on(response)),
         Ok(None) => Answer::Streamed,
         Err(refusal) => {
             record(&gateway.ports, &refusal);
-            Answer::Whole(dress.put_on(refusal.response(&envelope(route, &request), sign_in)))
+            Answer::Whole(dress.put_on(refusal.response(&envelope, sign_in)))
         }
-    }
-}
-
-fn envelope(route: Route, request: &Request<Vec<u8>>) -> Envelope<'_> {
-    match route.reader() {
-        Reader::Plain => Envelope::Plain,
-        Reader::Direct => Envelope::Direct { correlation_id: request_id(request) },
-        Reader::Client => Envelope::Client,
-        Reader::Person => Envelope::Person { request_id: request_id(request) },
     }
 }
 
@@ -161,6 +157,19 @@ impl<'a> Visit<'a> {
     fn preflight(&self, dress: &Dress) -> Result<Response<Vec<u8>>, Refusal> {
         admission::stranger(&self.gateway.ports, self.config)?;
         Ok(dress.preflight(self.route.allow()))
+    }
+
+    /// How a refusal is put to whoever reads the answers of this route.
+    fn envelope(&self) -> Envelope<'a> {
+        let request_id = request_id(self.request);
+        match self.route.reader() {
+            Reader::Plain => Envelope::Plain,
+            Reader::Direct => Envelope::Direct { correlation_id: request_id },
+            Reader::Client => Envelope::Client,
+            Reader::Person => {
+                Envelope::Person(Notice { ports: &self.gateway.ports, config: self.config, request_id })
+            }
+        }
     }
 
     /// Where clients of this route learn how to sign in; none where they have keys.

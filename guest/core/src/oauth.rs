@@ -13,6 +13,7 @@ mod consent;
 pub mod cookies;
 pub mod form;
 pub mod metadata;
+pub mod notice;
 mod page;
 mod pages;
 pub mod redirect;

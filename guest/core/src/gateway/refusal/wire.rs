@@ -11,6 +11,7 @@ use serde_json::json;
 use super::{Extra, Line, Refusal};
 use crate::admission::Refused;
 use crate::oauth::challenge::SignIn;
+use crate::oauth::notice::Notice;
 
 /// How a refusal is put on the wire.
 pub enum Envelope<'a> {
@@ -23,11 +24,8 @@ pub enum Envelope<'a> {
     },
     /// The error of RFC 6749 section 5.2, whose codes are the only ones that OAuth clients know.
     Client,
-    /// Words for a person in front of a browser.
-    Person {
-        /// The id of the request, by which the operator finds it in the log.
-        request_id: &'a str,
-    },
+    /// A page for a person in front of a browser.
+    Person(Notice<'a>),
 }
 
 impl Refusal {
@@ -36,11 +34,8 @@ impl Refusal {
     pub fn response(&self, envelope: &Envelope<'_>, sign_in: Option<SignIn<'_>>) -> Response<Vec<u8>> {
         let line = self.line();
         let message = self.message(&line, sign_in.is_some());
-        let (kind, body) = self.body(envelope, &line, &message);
-        let mut response = Response::new(body.into_bytes());
-        *response.status_mut() = line.status;
+        let mut response = self.enveloped(envelope, &line, &message);
         let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
         if matches!(envelope, Envelope::Client) {
             headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));
         }
@@ -66,21 +61,25 @@ impl Refusal {
         response
     }
 
-    fn body(&self, envelope: &Envelope<'_>, line: &Line, message: &str) -> (&'static str, String) {
+    fn enveloped(&self, envelope: &Envelope<'_>, line: &Line, message: &str) -> Response<Vec<u8>> {
+        let plain = || json!({ "error": line.reason, "message": message });
         let document = match envelope {
-            Envelope::Plain => json!({ "error": line.reason, "message": message }),
+            Envelope::Plain => plain(),
             Envelope::Direct { correlation_id } => json!({
                 "success": false,
                 "error": { "code": line.reason, "message": message },
                 "correlation_id": correlation_id,
             }),
             Envelope::Client => json!({ "error": self.code(line.status), "error_description": message }),
-            Envelope::Person { request_id } => {
-                let text = format!("{message}\n\nReason: {}\nRequest: {request_id}\n", line.reason);
-                return ("text/plain; charset=utf-8", text);
-            }
+            Envelope::Person(notice) => match notice.page(line.status, line.reason, message) {
+                Some(page) => return page,
+                None => plain(),
+            },
         };
-        ("application/json", document.to_string())
+        let mut response = Response::new(document.to_string().into_bytes());
+        *response.status_mut() = line.status;
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        response
     }
 
     /// `error` for an OAuth client. What has none of its own gets the one that fits its status.

@@ -1,17 +1,17 @@
-//! Signing in, seen from outside: paths, origins, limits, challenges, and the errors of each endpoint.
+//! Signing in, seen from outside: paths, origins, and the errors of each endpoint.
 
-use serde_json::{Map, Value, json};
+mod challenges;
+mod chance;
+mod limits;
 
-use super::{Answer, FEW, Gateway, JSON, KEY, PING, Reader, World, body, handle, request};
-use crate::access::{Door, Target};
-use crate::gitea;
+use serde_json::json;
+
+use super::{Answer, FEW, Gateway, JSON, PING, Reader, World, body, handle, request};
 use crate::oauth::redirect::BadRedirect;
 use crate::oauth::refused::{BadClient, Refused};
 use crate::oauth::scripted::Scripted;
-use crate::ports::{Bucket, Class, Denied, Recorded, Refusal as Credential};
-use crate::reply::Reply;
+use crate::ports::{Bucket, Denied};
 use crate::tools::Catalogue;
-use crate::tools::kit::{ArgumentError, Entry, Error, Prepared};
 
 const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
 const BAD: (&str, &str) = ("authorization", "Bearer bad");
@@ -167,127 +167,6 @@ fn documents_say_nothing_of_what_a_request_says() {
 }
 
 #[test]
-fn every_401_leads_to_the_document_of_its_own_resource() {
-    let server = Server::with("RATE_LIMIT_PER_MINUTE", "1000");
-    for (path, document, resource) in [
-        ("/mcp", "/.well-known/oauth-protected-resource/mcp", "/mcp"),
-        ("/mcp/", "/.well-known/oauth-protected-resource/mcp/", "/mcp/"),
-        ("/mcp/sse", "/.well-known/oauth-protected-resource/mcp/sse", "/mcp/sse"),
-        ("/mcp/tool/call", "/.well-known/oauth-protected-resource", ""),
-    ] {
-        for method in ["POST", "GET", "DELETE", "HEAD"] {
-            let response = server.send(method, path, &[JSON], PING);
-            assert_eq!(response.status(), 401, "{method} {path}");
-            assert_eq!(
-                response.headers()["www-authenticate"],
-                format!("Bearer resource_metadata=\"{ORIGIN}{document}\", scope=\"read:repository\"")
-                    .as_str()
-            );
-        }
-        let found = server.send("GET", document, &[], "");
-        assert_eq!(body(&found)["resource"], format!("{ORIGIN}{resource}"));
-    }
-}
-
-#[test]
-fn a_token_that_is_no_good_is_told_to_sign_in_again() {
-    let server = Server::with("MAX_AUTH_FAILURES", "1000");
-    server.world.set("RATE_LIMIT_PER_MINUTE", "1000");
-    for refusal in [Credential::Malformed, Credential::Unknown, Credential::Expired] {
-        server.world.refusal.set(refusal);
-        for path in ["/mcp", "/mcp/sse", "/mcp/tool/call"] {
-            let response = server.send("POST", path, &[JSON, BAD], PING);
-            assert_eq!(response.status(), 401);
-            let challenge = response.headers()["www-authenticate"].to_str().unwrap();
-            let said = body(&response);
-            let said = said["message"].as_str().or(said["error"]["message"].as_str()).unwrap();
-            assert!(challenge.starts_with(&format!("Bearer resource_metadata=\"{ORIGIN}/.well-known/")));
-            assert!(challenge.contains("scope=\"read:repository\", error=\"invalid_token\""), "{challenge}");
-            assert!(challenge.ends_with(&format!("error_description=\"{said}\"")), "{challenge}");
-            assert!(!said.contains("key") && !said.contains("bad"), "{said}");
-            assert_eq!(challenge.matches('"').count(), 8, "nothing breaks out of a quoted string");
-        }
-    }
-    let missing = server.send("POST", "/mcp", &[JSON], PING);
-    assert!(body(&missing)["message"].as_str().unwrap().starts_with("Sign in"));
-}
-
-#[test]
-fn a_missing_scope_asks_for_all_that_the_token_should_have() {
-    let server = Server::with("WRITE_MODE", "true");
-    server.world.set("WRITE_ALLOW_ALL_TOKEN_REPOS", "true");
-    *server.world.scopes.borrow_mut() = vec!["read:repository"];
-    let call = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"write"}}"#;
-    for (path, text, document) in [
-        ("/mcp", call, "/.well-known/oauth-protected-resource/mcp"),
-        ("/mcp/sse", call, "/.well-known/oauth-protected-resource/mcp/sse"),
-        ("/mcp/tool/call", r#"{"tool":"write"}"#, "/.well-known/oauth-protected-resource"),
-    ] {
-        let response = server.send("POST", path, &[JSON, KEY], text);
-        assert_eq!(response.status(), 403);
-        assert_eq!(
-            response.headers()["www-authenticate"],
-            format!(
-                "Bearer error=\"insufficient_scope\", scope=\"read:repository write:repository\", \
-                 resource_metadata=\"{ORIGIN}{document}\", error_description=\"Sign in again and grant it.\""
-            )
-            .as_str()
-        );
-    }
-    assert_eq!(server.world.reasons(), ["insufficient_scope"; 3]);
-}
-
-/// A tool whose user has revoked in Gitea what they granted.
-struct Gone;
-
-static GONE: Catalogue = Catalogue { tools: &[&Gone], instructions: "" };
-
-impl Entry for Gone {
-    fn name(&self) -> &'static str {
-        "gone"
-    }
-    fn title(&self) -> &'static str {
-        "gone"
-    }
-    fn class(&self) -> Class {
-        Class::Read
-    }
-    fn definition(&self) -> Value {
-        json!({})
-    }
-    fn parse(&self, _arguments: Map<String, Value>) -> Result<Box<dyn Prepared>, ArgumentError> {
-        Ok(Box::new(Gone))
-    }
-}
-
-impl Prepared for Gone {
-    fn target(&self) -> Target<'_> {
-        Target::default()
-    }
-    fn recorded(&self) -> Vec<(String, Recorded)> {
-        Vec::new()
-    }
-    fn run(self: Box<Self>, _door: Door<'_>) -> Result<Reply, Error> {
-        Err(Error::Gitea(gitea::Error::SignedOut))
-    }
-}
-
-#[test]
-fn a_grant_that_ended_in_gitea_makes_clients_sign_in_again() {
-    let server = Server::new();
-    let call = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"gone"}}"#;
-    for (path, text) in [("/mcp", call), ("/mcp/tool/call", r#"{"tool":"gone"}"#)] {
-        let response = server.send_to(&GONE, "POST", path, &[JSON, KEY], text);
-        assert_eq!(response.status(), 401);
-        let challenge = response.headers()["www-authenticate"].to_str().unwrap();
-        assert!(challenge.contains("resource_metadata=") && challenge.contains("error=\"invalid_token\""));
-        let said = body(&response);
-        let reason = said["error"]["data"]["reason"].as_str().or(said["error"]["code"].as_str());
-        assert_eq!(reason, Some("signed_out_in_gitea"));
-    }
-}
-
-#[test]
 fn each_endpoint_answers_under_each_of_its_names() {
     let server = Server::new();
     let registration = r#"{"redirect_uris":["http://localhost:1/cb"],"token_endpoint_auth_method":"none"}"#;
@@ -421,62 +300,6 @@ fn a_client_that_tried_basic_is_asked_for_basic() {
     let response = server.send("POST", "/oauth/token", &[FORM], REFRESH);
     assert_eq!(response.status(), 401);
     assert!(!response.headers().contains_key("www-authenticate"), "a browser would ask for a password");
-}
-
-#[test]
-fn each_part_has_its_own_minute_and_says_so_in_its_own_form() {
-    for (setting, path, method, headers, bucket) in [
-        ("REGISTER_RATE_LIMIT_PER_MINUTE", "/register", "POST", &[JSON][..], Bucket::Registration),
-        ("TOKEN_ENDPOINT_RATE_LIMIT_PER_MINUTE", "/oauth/token", "POST", &[FORM], Bucket::Token),
-        ("TOKEN_ENDPOINT_RATE_LIMIT_PER_MINUTE", "/oauth/revoke", "POST", &[FORM], Bucket::Token),
-        ("LOGIN_RATE_LIMIT_PER_MINUTE", "/oauth/authorize", "GET", &[], Bucket::Authorization),
-        ("LOGIN_RATE_LIMIT_PER_MINUTE", "/oauth/authorize", "POST", &[FORM], Bucket::Authorization),
-        ("LOGIN_RATE_LIMIT_PER_MINUTE", "/oauth/callback", "GET", &[], Bucket::Authorization),
-        ("LOGIN_RATE_LIMIT_PER_MINUTE", METADATA[0], "GET", &[], Bucket::Metadata),
-        ("LOGIN_RATE_LIMIT_PER_MINUTE", METADATA[4], "GET", &[], Bucket::Metadata),
-    ] {
-        let server = Server::with(setting, "2");
-        for _ in 0..2 {
-            assert_ne!(server.send(method, path, headers, "").status(), 429, "{path}");
-        }
-        let response = server.send(method, path, headers, "");
-        assert_eq!(response.status(), 429, "{path}");
-        assert_eq!(response.headers()["retry-after"], "30");
-        assert_eq!(server.world.reasons().last().unwrap(), "rate_limited");
-        assert_eq!(server.world.counted(bucket), 3);
-        assert_eq!(server.world.counted(Bucket::Address), 0, "and leaves the address's own minute alone");
-        if method == "POST" && path != "/oauth/authorize" {
-            assert_eq!(body(&response)["error"], "temporarily_unavailable");
-        }
-        if bucket == Bucket::Authorization {
-            assert!(String::from_utf8_lossy(response.body()).contains("req-1"), "a person reads it");
-        }
-    }
-}
-
-#[test]
-fn guesses_are_counted_after_they_were_refused_and_keep_nobody_else_out() {
-    let server = Server::with("MAX_AUTH_FAILURES", "1");
-    server.world.set("TOKEN_ENDPOINT_RATE_LIMIT_PER_MINUTE", "1000");
-    server.world.set("AUTH_FAILURE_WINDOW", "600");
-    server.host.denied.set(Some(Denied::InvalidGrant));
-    for _ in 0..4 {
-        assert_eq!(server.refused("/oauth/token", &[FORM], REFRESH).2, "invalid_grant");
-    }
-    let (status, code, line) = server.refused("/oauth/token", &[FORM], REFRESH);
-    assert_eq!(
-        (status, code.as_str(), line.as_str()),
-        (429, "temporarily_unavailable", "too_many_auth_failures")
-    );
-    server.host.denied.set(None);
-    assert_eq!(
-        server.send("POST", "/oauth/token", &[FORM], REFRESH).status(),
-        200,
-        "a good one gets through"
-    );
-    assert_eq!(server.world.counted(Bucket::TokenFailures), 5);
-    assert_eq!(server.refused("/oauth/token", &[FORM], "client_id=c").2, "missing_parameter");
-    assert_eq!(server.world.counted(Bucket::TokenFailures), 5, "a mistake is no guess");
 }
 
 #[test]
