@@ -264,7 +264,9 @@ impl Refusal {
         content.push(saying("h2", "What you can do"));
         match words.todo {
             [one] => content.push(saying("p", one)),
-            steps => content.push(el("ol").all(steps.iter().map(|step| saying("li", step)))),
+            steps => content.push(
+                el(if words.either { "ul" } else { "ol" }).all(steps.iter().map(|step| saying("li", step))),
+            ),
         }
         if words.settings {
             let to = visit.gitea_applications();
