@@ -6,6 +6,7 @@
 
 mod words;
 
+use http::header::{HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
 
 use super::page::html::{Element, classed, el, link, saying};
@@ -38,6 +39,8 @@ pub(super) enum Refusal {
     RedirectRefused(BadRedirect),
     /// This client may not use it.
     RedirectNotRegistered,
+    /// The address has used up its minute; seconds to wait.
+    TooMany(u32),
     /// Nothing can be sealed, or what the host gave cannot be sent.
     Unavailable,
     /// The approval does not come from our page.
@@ -232,6 +235,10 @@ impl Failed {
         let title = words.title.to_owned();
         let mut response = visit.page(&Page { title, status, trouble: true, content, form_action: None })?;
         bake(&mut response, &self.rest.cookies)?;
+        if let Refusal::TooMany(seconds) = self.refusal {
+            // RFC 9110 section 10.2.3; zero would invite the next request at once.
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds.max(1)));
+        }
         Ok(response)
     }
 }
@@ -300,6 +307,7 @@ impl Refusal {
             Self::RedirectMissing => page(AccessDenied, "redirect_uri_missing", words::REDIRECT_MISSING),
             Self::RedirectRefused(_) => page(SecurityEvent, "redirect_uri_refused", words::REDIRECT_REFUSED),
             Self::RedirectNotRegistered => page(SecurityEvent, "redirect_uri_not_registered", words::REDIRECT_NOT_REGISTERED),
+            Self::TooMany(_) => at(StatusCode::TOO_MANY_REQUESTS, AccessDenied, "rate_limited", words::TOO_MANY),
             Self::Unavailable => at(StatusCode::SERVICE_UNAVAILABLE, AccessDenied, "sign_in_unavailable", words::UNAVAILABLE),
             Self::ConsentForeign => at(StatusCode::FORBIDDEN, SecurityEvent, "consent_foreign", words::CONSENT_FOREIGN),
             Self::ConsentMalformed => page(AccessDenied, "consent_malformed", words::CONSENT_MALFORMED),

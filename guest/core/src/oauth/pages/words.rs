@@ -140,6 +140,14 @@ pub(super) const REDIRECT_NOT_REGISTERED: Words = words(
 )
 .either();
 
+pub(super) const TOO_MANY: Words = words(
+    "Too many sign-ins from your network",
+    "This server takes only so many of them a minute from one address, and yours has used them up. Nothing is lost.",
+    &["Wait a minute, then reload this page."],
+    "LOGIN_RATE_LIMIT_PER_MINUTE is used up for this address. Where many people share one, raise it; behind a proxy, \
+     check that TRUSTED_PROXIES names it.",
+);
+
 pub(super) const UNAVAILABLE: Words = words(
     "Signing in is not possible at the moment",
     "This server cannot keep a sign-in safe just now, so it does not begin one.",
