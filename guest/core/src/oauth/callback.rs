@@ -56,7 +56,11 @@ fn arrive(visit: &Visit<'_>, query: &str, cookies: &[(String, String)]) -> Resul
         Brought::Error(error) => Err(failed(refused_by_gitea(&*flow, error))),
         Brought::Code(code) => {
             let session = flow.exchange(code).map_err(|refused| failed(Refusal::SignIn(refused).into()))?;
-            Ok(signed_in(visit, &*flow, &*session, spent.clone())?)
+            let code = session.issue_code();
+            if code.is_empty() {
+                return Err(failed(Refusal::CodeNotIssued.into()));
+            }
+            Ok(signed_in(visit, &*flow, &*session, &code, spent.clone())?)
         }
     }
 }
@@ -79,11 +83,12 @@ fn signed_in(
     visit: &Visit<'_>,
     flow: &dyn Flow,
     session: &dyn SignedIn,
+    code: &str,
     spent: String,
 ) -> Result<Response<Vec<u8>>, Unsendable> {
     let mut cookies = vec![spent];
     cookies.extend(session.remembrance().map(|(name, value, seconds)| visit.cookie(&name, &value, seconds)));
-    let to = back(flow).with(visit, &[("code", &session.issue_code())]);
+    let to = back(flow).with(visit, &[("code", code)]);
     if session.who().narrowed {
         let detail = [("client".to_owned(), flow.client().id)];
         visit.ports.audit.note(&remark(Kind::AccessDenied, "write_not_granted", &detail));

@@ -61,6 +61,8 @@ pub(super) enum Refusal {
     GiteaError,
     /// Nobody is signed in.
     SignIn(SignInRefused),
+    /// Somebody has signed in, and the host has no code for the client.
+    CodeNotIssued,
     /// The client: `response_type` is not `code`.
     ResponseType,
     /// The client: `response_mode` is not `query`.
@@ -265,9 +267,6 @@ impl Refusal {
 
     fn content(&self, visit: &Visit<'_>, reason: &str, words: &Words) -> Vec<Element> {
         let mut content = vec![saying("h1", words.title), classed("p", "lead").text(words.happened)];
-        if let Self::SignIn(_) = self {
-            content.extend(self.said().map(|said| saying("p", said)));
-        }
         content.push(saying("h2", "What you can do"));
         match words.todo {
             [one] => content.push(saying("p", one)),
@@ -282,13 +281,11 @@ impl Refusal {
                     .put(link(&to, "Open your applications in Gitea").set("class", "button main")),
             );
         }
-        let mut operator = classed("section", "operator")
+        let operator = classed("section", "operator")
             .set("aria-labelledby", "operator")
             .put(saying("h2", "For the operator").set("id", "operator"))
             .put(saying("p", words.operator));
-        if !matches!(self, Self::SignIn(_)) {
-            operator = operator.all(self.said().map(|said| saying("p", said)));
-        }
+        let operator = operator.all(self.said().map(|said| saying("p", said)));
         content.push(operator.put(el("p").text("Reason: ").put(saying("code", reason))));
         content
     }
@@ -318,6 +315,7 @@ impl Refusal {
             Self::State(not_opened) => state(*not_opened),
             Self::GiteaError => at(StatusCode::BAD_GATEWAY, AccessDenied, "gitea_error", words::GITEA_ERROR),
             Self::SignIn(refused) => sign_in(refused.reason),
+            Self::CodeNotIssued => at(StatusCode::SERVICE_UNAVAILABLE, AccessDenied, "code_not_issued", words::CODE_NOT_ISSUED),
             Self::ResponseType => client("response_type_unsupported", "unsupported_response_type", "response_type must be code"),
             Self::ResponseMode => client("response_mode_unsupported", "invalid_request", "response_mode must be query or left out"),
             Self::RequestObject => client("request_object_unsupported", "request_not_supported", "the parameter request is not supported"),

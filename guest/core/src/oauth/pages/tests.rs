@@ -46,6 +46,7 @@ fn on_pages() -> Vec<(Refusal, u16)> {
         (Refusal::ConsentWritesOff, 403),
         (Refusal::CallbackMalformed, 400),
         (Refusal::GiteaError, 502),
+        (Refusal::CodeNotIssued, 503),
     ];
     all.extend([Invalid, Expired, OtherBrowser, Used, ClientGone].map(|why| (Refusal::State(why), 400)));
     all.extend(sign_in_refusals().into_iter().zip([400, 502, 503, 502, 403, 403, 403, 400]));
@@ -86,7 +87,7 @@ fn every_name_is_of_one_refusal_and_one_audit_line() {
     let all = names.len();
     names.sort_unstable();
     names.dedup();
-    assert_eq!((names.len(), all), (all, 44));
+    assert_eq!((names.len(), all), (all, 45));
     let snake = |name: &String| name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
     assert!(names.iter().all(snake), "{names:?}");
 }

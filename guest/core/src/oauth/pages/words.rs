@@ -280,6 +280,14 @@ pub(super) const IDENTITY_INVALID: Words = words(
      Gitea’s ROOT_URL.",
 );
 
+pub(super) const CODE_NOT_ISSUED: Words = words(
+    "You are signed in, but your assistant is not connected",
+    "Gitea has confirmed who you are, and then this server could not hand over to your assistant.",
+    &["Start again from your assistant. If this page comes again, send the operator the request id below."],
+    "No code was issued: the client was revoked meanwhile, or too many codes wait to be redeemed. The log has the \
+     reason as code_not_issued.",
+);
+
 pub(super) const GRANT_TOO_NARROW: Words = Words {
     title: "Gitea grants less than this server needs",
     happened: "You authorized this server in Gitea before, with fewer permissions than reading needs, and Gitea keeps \
