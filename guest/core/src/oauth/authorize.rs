@@ -54,6 +54,14 @@ pub fn decide(
     chosen(&visit, headers, body).unwrap_or_else(|failed| failed.answer(&visit))
 }
 
+/// The page for a browser whose address has used up its minute, here or at the callback; `seconds` until it may
+/// try again. The request is not looked at, so that reloading the page goes on with it.
+#[must_use]
+pub fn busy(ports: &Ports<'_>, config: &Config, seconds: u32, request_id: &str) -> Response<Vec<u8>> {
+    let visit = Visit { ports, config, request_id };
+    Failed::from(Refusal::TooMany(seconds)).answer(&visit)
+}
+
 fn ask(visit: &Visit<'_>, query: &str, cookies: &[(String, String)]) -> Result<Response<Vec<u8>>, Failed> {
     let parameters = Parameters::read(query)?;
     let client_id = client_id(&parameters)?;

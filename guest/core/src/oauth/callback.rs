@@ -56,7 +56,7 @@ fn arrive(visit: &Visit<'_>, query: &str, cookies: &[(String, String)]) -> Resul
         Brought::Error(error) => Err(failed(refused_by_gitea(&*flow, error))),
         Brought::Code(code) => {
             let session = flow.exchange(code).map_err(|refused| failed(Refusal::SignIn(refused).into()))?;
-            let code = session.issue_code().ok_or_else(|| failed(Refusal::State(NotOpened::ClientGone).into()))?;
+            let code = session.issue_code().ok_or_else(|| failed(Refusal::CodeNotIssued.into()))?;
             Ok(signed_in(visit, &*flow, &*session, &code, spent.clone())?)
         }
     }

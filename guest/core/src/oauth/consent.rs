@@ -103,14 +103,18 @@ impl Question<'_> {
 
     /// Who asks, and where it leads.
     fn facts(&self, shown: Option<&str>) -> Element {
-        let called = el("dd").put(name(shown.unwrap_or("It gives no name")));
+        let called = |otherwise| el("dd").put(name(shown.unwrap_or(otherwise)));
         let who = match self.profile.kind {
             ClientKind::Document => el("dd")
                 .put(classed("span", "host").text(host(&self.profile.id)))
                 .put(classed("span", "tag").text("address verified"))
                 .put(classed("span", "small").address(&self.profile.id)),
-            ClientKind::Registered => called.put(classed("span", "tag").text("name not checked")),
-            ClientKind::Preregistered => called.put(classed("span", "tag").text("set up by the operator")),
+            ClientKind::Registered => {
+                called("It gives no name").put(classed("span", "tag").text("name not checked"))
+            }
+            ClientKind::Preregistered => {
+                called(&self.profile.id).put(classed("span", "tag").text("set up by the operator"))
+            }
         };
         let who_label = match self.profile.kind {
             ClientKind::Document => "Published by",
@@ -212,8 +216,8 @@ const READS: &str = "See what you can see: repositories, files, commits, issues,
 const WRITES: &str = "Also make changes with this server’s tools: create issues, comments, labels, branches, pull \
                       requests and releases, in the repositories that the operator has opened for it.";
 
-const NEVER: &str =
-    "Whatever you choose, it can never merge, delete repositories, force a push or administer anything.";
+const NEVER: &str = "It can never merge, change files, force a push, delete repositories or branches, or administer \
+                     anything.";
 
 fn http_source(host: &str) -> String {
     if host.starts_with('[') { " http:".to_owned() } else { format!(" http://{host}") }

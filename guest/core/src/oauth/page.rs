@@ -179,5 +179,7 @@ fn policy(form_action: Option<&str>) -> String {
 
 fn value(text: &str) -> Result<HeaderValue, Unsendable> {
     let plain = text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
-    if plain { HeaderValue::from_str(text).map_err(|_| Unsendable) } else { Err(Unsendable) }
+    // Nothing at all, or a cookie without a name, is how a host says that it has none to give.
+    let given = !text.is_empty() && !text.starts_with('=');
+    if plain && given { HeaderValue::from_str(text).map_err(|_| Unsendable) } else { Err(Unsendable) }
 }

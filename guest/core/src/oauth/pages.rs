@@ -6,6 +6,7 @@
 
 mod words;
 
+use http::header::{HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
 
 use super::page::html::{Element, classed, el, link, saying};
@@ -38,6 +39,8 @@ pub(super) enum Refusal {
     RedirectRefused(BadRedirect),
     /// This client may not use it.
     RedirectNotRegistered,
+    /// The address has used up its minute; seconds to wait.
+    TooMany(u32),
     /// Nothing can be sealed, or what the host gave cannot be sent.
     Unavailable,
     /// The approval does not come from our page.
@@ -58,6 +61,8 @@ pub(super) enum Refusal {
     GiteaError,
     /// Nobody is signed in.
     SignIn(SignInRefused),
+    /// Somebody has signed in, and the host has no code for the client.
+    CodeNotIssued,
     /// The client: `response_type` is not `code`.
     ResponseType,
     /// The client: `response_mode` is not `query`.
@@ -232,6 +237,10 @@ impl Failed {
         let title = words.title.to_owned();
         let mut response = visit.page(&Page { title, status, trouble: true, content, form_action: None })?;
         bake(&mut response, &self.rest.cookies)?;
+        if let Refusal::TooMany(seconds) = self.refusal {
+            // RFC 9110 section 10.2.3; zero would invite the next request at once.
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds.max(1)));
+        }
         Ok(response)
     }
 }
@@ -258,13 +267,12 @@ impl Refusal {
 
     fn content(&self, visit: &Visit<'_>, reason: &str, words: &Words) -> Vec<Element> {
         let mut content = vec![saying("h1", words.title), classed("p", "lead").text(words.happened)];
-        if let Self::SignIn(_) = self {
-            content.extend(self.said().map(|said| saying("p", said)));
-        }
         content.push(saying("h2", "What you can do"));
         match words.todo {
             [one] => content.push(saying("p", one)),
-            steps => content.push(el("ol").all(steps.iter().map(|step| saying("li", step)))),
+            steps => content.push(
+                el(if words.either { "ul" } else { "ol" }).all(steps.iter().map(|step| saying("li", step))),
+            ),
         }
         if words.settings {
             let to = visit.gitea_applications();
@@ -273,13 +281,11 @@ impl Refusal {
                     .put(link(&to, "Open your applications in Gitea").set("class", "button main")),
             );
         }
-        let mut operator = classed("section", "operator")
+        let operator = classed("section", "operator")
             .set("aria-labelledby", "operator")
             .put(saying("h2", "For the operator").set("id", "operator"))
             .put(saying("p", words.operator));
-        if !matches!(self, Self::SignIn(_)) {
-            operator = operator.all(self.said().map(|said| saying("p", said)));
-        }
+        let operator = operator.all(self.said().map(|said| saying("p", said)));
         content.push(operator.put(el("p").text("Reason: ").put(saying("code", reason))));
         content
     }
@@ -298,6 +304,7 @@ impl Refusal {
             Self::RedirectMissing => page(AccessDenied, "redirect_uri_missing", words::REDIRECT_MISSING),
             Self::RedirectRefused(_) => page(SecurityEvent, "redirect_uri_refused", words::REDIRECT_REFUSED),
             Self::RedirectNotRegistered => page(SecurityEvent, "redirect_uri_not_registered", words::REDIRECT_NOT_REGISTERED),
+            Self::TooMany(_) => at(StatusCode::TOO_MANY_REQUESTS, AccessDenied, "rate_limited", words::TOO_MANY),
             Self::Unavailable => at(StatusCode::SERVICE_UNAVAILABLE, AccessDenied, "sign_in_unavailable", words::UNAVAILABLE),
             Self::ConsentForeign => at(StatusCode::FORBIDDEN, SecurityEvent, "consent_foreign", words::CONSENT_FOREIGN),
             Self::ConsentMalformed => page(AccessDenied, "consent_malformed", words::CONSENT_MALFORMED),
@@ -308,6 +315,7 @@ impl Refusal {
             Self::State(not_opened) => state(*not_opened),
             Self::GiteaError => at(StatusCode::BAD_GATEWAY, AccessDenied, "gitea_error", words::GITEA_ERROR),
             Self::SignIn(refused) => sign_in(refused.reason),
+            Self::CodeNotIssued => at(StatusCode::SERVICE_UNAVAILABLE, AccessDenied, "code_not_issued", words::CODE_NOT_ISSUED),
             Self::ResponseType => client("response_type_unsupported", "unsupported_response_type", "response_type must be code"),
             Self::ResponseMode => client("response_mode_unsupported", "invalid_request", "response_mode must be query or left out"),
             Self::RequestObject => client("request_object_unsupported", "request_not_supported", "the parameter request is not supported"),

@@ -112,6 +112,20 @@ fn nobody_signed_in_means_a_page_no_code_and_a_spent_cookie() {
 }
 
 #[test]
+fn without_a_code_the_client_gets_nothing_and_the_person_a_page() {
+    let stage = Stage::new();
+    stage.script.code.borrow_mut().clear();
+    for narrowed in [false, true] {
+        *stage.script.person.borrow_mut() = person(&["read:repository"], narrowed);
+        *stage.script.remembrance.borrow_mut() = Some(("__Host-aegis-known".to_owned(), "k".to_owned(), 9));
+        let response = stage.callback("code=c&state=s");
+        assert_eq!((response.status().as_u16(), header(&response, "location")), (503, ""));
+        assert_eq!((cookies(&response), stage.reasons()), (vec![SPENT], vec!["code_not_issued".to_owned()]));
+        assert!(!text(&response).contains("Continue"));
+    }
+}
+
+#[test]
 fn a_person_who_said_no_in_gitea_goes_back_to_the_client() {
     let stage = Stage::new();
     let response = stage.callback("error=access_denied&error_description=%3Cb%3E&state=s");

@@ -39,6 +39,7 @@ pub(in crate::oauth) struct Script {
     pub(in crate::oauth) refused: RefCell<Option<SignInRefused>>,
     pub(in crate::oauth) person: RefCell<Person>,
     pub(in crate::oauth) remembrance: RefCell<Option<(String, String, u32)>>,
+    pub(in crate::oauth) code: RefCell<String>,
     pub(in crate::oauth) seals: Cell<bool>,
     pub(in crate::oauth) broken: Cell<Option<Broken>>,
     pub(in crate::oauth) begun: RefCell<Vec<Approved>>,
@@ -86,6 +87,7 @@ impl Stage {
             refused: RefCell::default(),
             person: RefCell::new(person(&["read:repository"], false)),
             remembrance: RefCell::default(),
+            code: RefCell::new("our+code/1".to_owned()),
             seals: Cell::new(true),
             broken: Cell::default(),
             begun: RefCell::default(),
@@ -348,7 +350,7 @@ impl SignedIn for Known {
     }
 
     fn issue_code(&self) -> Option<String> {
-        Some("our+code/1".to_owned())
+        Some(self.0.code.borrow().clone()).filter(|code| !code.is_empty())
     }
 
     fn remembrance(&self) -> Option<(String, String, u32)> {

@@ -2,6 +2,7 @@
 
 use super::super::page::fake::{CLAUDE, ORIGIN, REQUEST_ID, Stage, cookies, elements, header, text};
 use super::*;
+use crate::oauth::authorize;
 
 fn sign_in_refusals() -> Vec<Refusal> {
     use SignInReason::{
@@ -36,6 +37,7 @@ fn on_pages() -> Vec<(Refusal, u16)> {
         (Refusal::RedirectMissing, 400),
         (Refusal::RedirectRefused(BadRedirect::UserInfo), 400),
         (Refusal::RedirectNotRegistered, 400),
+        (Refusal::TooMany(30), 429),
         (Refusal::Unavailable, 503),
         (Refusal::ConsentForeign, 403),
         (Refusal::ConsentMalformed, 400),
@@ -44,6 +46,7 @@ fn on_pages() -> Vec<(Refusal, u16)> {
         (Refusal::ConsentWritesOff, 403),
         (Refusal::CallbackMalformed, 400),
         (Refusal::GiteaError, 502),
+        (Refusal::CodeNotIssued, 503),
     ];
     all.extend([Invalid, Expired, OtherBrowser, Used, ClientGone].map(|why| (Refusal::State(why), 400)));
     all.extend(sign_in_refusals().into_iter().zip([400, 502, 503, 502, 403, 403, 403, 400]));
@@ -84,7 +87,7 @@ fn every_name_is_of_one_refusal_and_one_audit_line() {
     let all = names.len();
     names.sort_unstable();
     names.dedup();
-    assert_eq!((names.len(), all), (all, 43));
+    assert_eq!((names.len(), all), (all, 45));
     let snake = |name: &String| name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
     assert!(names.iter().all(snake), "{names:?}");
 }
@@ -243,5 +246,16 @@ fn every_answer_forbids_framing_storing_and_guessing() {
                 "{policy}"
             );
         }
+    }
+}
+
+#[test]
+fn who_is_stopped_by_the_limit_learns_when_to_come_back() {
+    let stage = Stage::new();
+    for (seconds, after) in [(30, "30"), (0, "1")] {
+        let page = authorize::busy(&stage.ports(), &stage.config(), seconds, REQUEST_ID);
+        assert_eq!((page.status().as_u16(), header(&page, "retry-after")), (429, after));
+        assert_eq!(stage.reasons(), ["rate_limited"]);
+        assert!(text(&page).contains("reload this page"));
     }
 }

@@ -9,8 +9,10 @@ pub(super) struct Words {
     pub(super) title: &'static str,
     /// What happened.
     pub(super) happened: &'static str,
-    /// What the person can do, in order.
+    /// What the person can do.
     pub(super) todo: &'static [&'static str],
+    /// Whether that is one thing or the other, instead of one after the other.
+    pub(super) either: bool,
     /// For the operator.
     pub(super) operator: &'static str,
     /// Whether a link to the person's applications in Gitea helps.
@@ -23,7 +25,14 @@ const fn words(
     todo: &'static [&'static str],
     operator: &'static str,
 ) -> Words {
-    Words { title, happened, todo, operator, settings: false }
+    Words { title, happened, todo, either: false, operator, settings: false }
+}
+
+impl Words {
+    const fn either(mut self) -> Self {
+        self.either = true;
+        self
+    }
 }
 
 /// The steps that undo a grant in Gitea.
@@ -112,21 +121,31 @@ pub(super) const REDIRECT_REFUSED: Words = words(
     "You would be sent to an address that is not accepted",
     "The program wants you to be sent to an address that is not safe for signing in. You stay here.",
     &[
-        "If somebody sent you this link, close this page: you may have been meant to sign in for somebody else.",
+        "If somebody sent you this link, close this page: it may have been meant to give somebody access to your account.",
         "If your assistant opened it, send the operator the request id below.",
     ],
     "The redirect_uri is refused. An exact one can be allowed in OAUTH_REDIRECT_ALLOWLIST.",
-);
+)
+.either();
 
 pub(super) const REDIRECT_NOT_REGISTERED: Words = words(
     "You would be sent somewhere else than agreed",
     "The address that you would be sent back to is not one that this program registered. You stay here.",
     &[
-        "If somebody sent you this link, close this page: you may have been meant to sign in for somebody else.",
+        "If somebody sent you this link, close this page: it may have been meant to give somebody access to your account.",
         "If your assistant opened it, remove the connection there, add it again and connect.",
     ],
     "The redirect_uri is not among those of the client. It is compared byte for byte, save the port of a loopback \
      address.",
+)
+.either();
+
+pub(super) const TOO_MANY: Words = words(
+    "Too many sign-ins from your network",
+    "This server takes only so many of them a minute from one address, and yours has used them up. Nothing is lost.",
+    &["Wait a minute, then reload this page."],
+    "LOGIN_RATE_LIMIT_PER_MINUTE is used up for this address. Where many people share one, raise it; behind a proxy, \
+     check that TRUSTED_PROXIES names it.",
 );
 
 pub(super) const UNAVAILABLE: Words = words(
@@ -147,7 +166,8 @@ pub(super) const CONSENT_FOREIGN: Words = words(
     ],
     "Neither was Origin equal to PUBLIC_BASE_URL, nor was Sec-Fetch-Site same-origin without an Origin. A proxy that \
      drops or rewrites Origin does this, and so does a browser that reached the server by another name.",
-);
+)
+.either();
 
 pub(super) const CONSENT_MALFORMED: Words = words(
     "This approval cannot be read",
@@ -204,13 +224,14 @@ pub(super) const OTHER_BROWSER: Words = words(
     "A sign-in has to end in the browser in which you pressed Approve, and this one does not have its cookie. Browsers \
      inside other apps and private windows often lose it. You are not signed in.",
     &[
-        "If you were sent a link by somebody, close this page: it would have signed you in for them.",
+        "If you were sent a link by somebody, close this page: it would have given them access to your account.",
         "Otherwise start again from your assistant, and open the sign-in link in your usual browser, with cookies \
          allowed for this site. Stay in that browser until your assistant says that it is connected.",
     ],
     "The cookie of the flow is missing or another’s. Check that no proxy removes Cookie or Set-Cookie, and that \
      PUBLIC_BASE_URL is the address that people open.",
-);
+)
+.either();
 
 pub(super) const STATE_USED: Words = words(
     "This sign-in was already used",
@@ -259,11 +280,20 @@ pub(super) const IDENTITY_INVALID: Words = words(
      Gitea’s ROOT_URL.",
 );
 
+pub(super) const CODE_NOT_ISSUED: Words = words(
+    "You are signed in, but your assistant is not connected",
+    "Gitea has confirmed who you are, and then this server could not hand over to your assistant.",
+    &["Start again from your assistant. If this page comes again, send the operator the request id below."],
+    "No code was issued: the client was revoked meanwhile, or too many codes wait to be redeemed. The log has the \
+     reason as code_not_issued.",
+);
+
 pub(super) const GRANT_TOO_NARROW: Words = Words {
     title: "Gitea grants less than this server needs",
     happened: "You authorized this server in Gitea before, with fewer permissions than reading needs, and Gitea keeps \
                to that until you revoke it.",
     todo: REVOKE,
+    either: false,
     operator: "The grant lacks part of the read scopes. Gitea never widens a grant; the person has to revoke it.",
     settings: true,
 };
@@ -273,6 +303,7 @@ pub(super) const GRANT_TOO_WIDE: Words = Words {
     happened: "Your authorization in Gitea holds permissions that this server never asks for. It does not take them, \
                so you are not signed in.",
     todo: REVOKE,
+    either: false,
     operator: "The grant holds unknown scopes or full access: it was made by something else with the same application, \
                or with other scopes. Use an application in Gitea for this server alone.",
     settings: true,

@@ -158,11 +158,19 @@ fn where_the_host_does_not_begin_the_person_is_told_why() {
 
 #[test]
 fn what_no_browser_may_get_is_not_sent() {
-    for upstream in ["https://git.example.com/\r\nSet-Cookie: x=1", "https://git.example.com/\u{e9}"] {
+    let good = ("__Host-aegis-flow", "f1");
+    for (upstream, (name, value)) in [
+        ("https://git.example.com/\r\nSet-Cookie: x=1", good),
+        ("https://git.example.com/\u{e9}", good),
+        ("", good),
+        (UPSTREAM, ("", "")),
+        (UPSTREAM, ("a", "b\r\nLocation: x")),
+    ] {
         let stage = Stage::new();
         upstream.clone_into(&mut stage.script.upstream.borrow_mut());
+        *stage.script.flow_cookie.borrow_mut() = (name.to_owned(), value.to_owned());
         let response = approve(&stage, "read");
-        assert_eq!(response.status(), 503);
+        assert_eq!((response.status().as_u16(), header(&response, "location")), (503, ""));
         assert_eq!(stage.reasons(), ["consent_approved", "sign_in_unavailable"]);
     }
 }
