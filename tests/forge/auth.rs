@@ -71,7 +71,8 @@ pub(super) fn presented(header: Option<&str>, world: &World, oauth: &State) -> P
     if let Some(found) = by_token(token, world, oauth) {
         return found;
     }
-    let right = |account: &&Account| !account.organisation && !account.disabled && account.password == password;
+    let right =
+        |account: &&Account| !account.organisation && !account.disabled && account.password == password;
     world.account(&name).filter(right).map_or(Presented::Unknown, |account| Presented::Password(account.id))
 }
 

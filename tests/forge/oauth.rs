@@ -286,6 +286,7 @@ pub(super) fn answer(visit: &Visit, world: &World, state: &mut State) -> Option<
         "/.well-known/oauth-authorization-server" | "/.well-known/oauth-protected-resource" => {
             visit.with_session(state, Answer::empty(404))
         }
+        "/" if read => pages::front(visit, state),
         "/user/login" | "/user/logout" => pages::session(visit, world, state)?,
         "/user/settings/applications" if read => pages::signed_in(visit, world, state, pages::applications),
         "/login/oauth/authorize" => pages::signed_in(visit, world, state, pages::authorize),
@@ -297,9 +298,7 @@ pub(super) fn answer(visit: &Visit, world: &World, state: &mut State) -> Option<
             }
             open::with_credential(visit, world, state)
         }
-        _ if !read && pages::revoked(path).is_some() => {
-            pages::signed_in(visit, world, state, pages::revoke)
-        }
+        _ if !read && pages::revoked(path).is_some() => pages::signed_in(visit, world, state, pages::revoke),
         _ => return None,
     })
 }

@@ -43,7 +43,11 @@ pub(super) fn token(call: &Call, world: &World) -> Answer {
     let Some(token) = call.token.and_then(|at| world.tokens.get(at)) else {
         // A token of OAuth is none of those that can be looked up here.
         let known = call.viewer.is_some();
-        return if known { call.refuse(404, "access token not found") } else { call.refuse(401, "token is required") };
+        return if known {
+            call.refuse(404, "access token not found")
+        } else {
+            call.refuse(401, "token is required")
+        };
     };
     let owner = world.account_by_id(token.owner);
     Answer::json(

@@ -13,8 +13,8 @@ use super::seeding::Seeding;
 use super::time::rfc3339;
 use super::world::{
     ALICE_TOKEN, Account, BOB_TOKEN, CAROL_TOKEN, Comment, Issue, Label, MALLORY_TOKEN, Milestone, Mode,
-    NO_ORGANISATION_TOKEN, READONLY_TOKEN, REPOSITORY_ONLY_TOKEN, RITA_TOKEN, ROOT_TOKEN, Repo, SVC_TOKEN, Team,
-    Token, World, password,
+    NO_ORGANISATION_TOKEN, READONLY_TOKEN, REPOSITORY_ONLY_TOKEN, RITA_TOKEN, ROOT_TOKEN, Repo, SVC_TOKEN,
+    Team, Token, World, password,
 };
 
 /// 2026-11-01T12:00:00Z, when the world began.

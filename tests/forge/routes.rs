@@ -5,8 +5,8 @@ use hyper::Method;
 
 use super::auth::{Category, refused_scope};
 use super::call::{Answer, Call};
-use super::world::{Mode, Repo, World};
 use super::oauth::{self, apps};
+use super::world::{Mode, Repo, World};
 use super::{commits, contents, issues, labels, people, repos, trees};
 
 use Category::{Issue, Organization, Repository, User};

@@ -55,8 +55,7 @@ pub fn normalised<'a>(words: impl IntoIterator<Item = &'a str>) -> Result<Vec<St
 /// What a token of a grant may do.
 #[must_use]
 pub fn of_grant(raw: &str) -> Vec<String> {
-    let words: Vec<&str> =
-        raw.split(' ').filter(|word| !word.is_empty() && !OPENID.contains(word)).collect();
+    let words: Vec<&str> = raw.split(' ').filter(|word| !word.is_empty() && !OPENID.contains(word)).collect();
     let everything = || vec!["all".to_owned()];
     if words.is_empty() {
         return everything();

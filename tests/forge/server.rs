@@ -21,8 +21,8 @@ use tokio::task::JoinSet;
 
 use super::auth::{Presented, presented, sudo};
 use super::call::{Answer, Call, decoded};
-use super::seeding::Seeding;
 use super::oauth::{self, Visit, basic};
+use super::seeding::Seeding;
 use super::watch::{Credential, FaultKind, Seen, Watch, faults_of_form, fields_of, without_secrets};
 use super::{Shared, Version, held, routes};
 
@@ -68,7 +68,9 @@ async fn handle(request: Request<Incoming>, shared: Arc<Shared>) -> io::Result<R
         Some(FaultKind::Status(status)) => call.refuse(status, "fault"),
         Some(FaultKind::Instead(status, ref body)) => Answer::json(status, body),
         Some(FaultKind::Redirect(ref to)) => Answer::empty(302).with("Location", to),
-        Some(FaultKind::Html) => Answer::text(200, "text/html; charset=utf-8", "<!DOCTYPE html><title>Portal</title>"),
+        Some(FaultKind::Html) => {
+            Answer::text(200, "text/html; charset=utf-8", "<!DOCTYPE html><title>Portal</title>")
+        }
         _ if path.starts_with(API) => answer(&shared, &mut call, &path, &head.headers),
         _ => answer_page(&shared, &visit),
     };
@@ -214,7 +216,8 @@ fn answer(shared: &Shared, call: &mut Call, path: &str, headers: &HeaderMap) -> 
         return refusal;
     }
     call.by_admin = call.viewer.is_some_and(|id| world.account_by_id(id).admin);
-    routes::answer(call, &mut world, &mut oauth).unwrap_or_else(|| unplanned(shared, call.method.as_str(), path))
+    routes::answer(call, &mut world, &mut oauth)
+        .unwrap_or_else(|| unplanned(shared, call.method.as_str(), path))
 }
 
 /// Answer a request outside the API.

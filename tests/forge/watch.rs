@@ -52,13 +52,13 @@ pub struct Seen {
 }
 
 /// Paths that a person's browser asks for; everything else is asked for by a program.
-const BROWSER: [&str; 4] = ["/user/", "/login/oauth/authorize", "/login/oauth/grant", "/assets/"];
+const BROWSER: [&str; 3] = ["/user/", "/login/oauth/authorize", "/login/oauth/grant"];
 
 impl Seen {
     /// Whether a person's browser asks for such a path.
     #[must_use]
     pub fn by_browser(&self) -> bool {
-        BROWSER.iter().any(|path| self.path.starts_with(path))
+        self.path == "/" || BROWSER.iter().any(|path| self.path.starts_with(path))
     }
 
     /// A field of the form that was sent; secrets read `***`.
@@ -201,10 +201,11 @@ pub(super) fn faults_of_form(
     if sudo_header && !sudo_allowed {
         wrong.push(format!("{what}: a Sudo header acts as somebody else"));
     }
-    if !clean(&seen.path) {
+    if seen.path != "/" && !clean(&seen.path) {
         wrong.push(format!("{what}: the path is not clean, so a policy and Gitea may read it differently"));
     }
     let open = matches!(seen.path.as_str(), "/api/v1/version" | "/api/v1/settings/api")
+        || seen.path == "/"
         || OUTSIDE.iter().any(|path| seen.path.starts_with(path));
     if !open && !seen.has_authorization {
         wrong.push(format!("{what}: no Authorization header"));

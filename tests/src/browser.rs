@@ -66,7 +66,9 @@ impl Page {
     #[must_use]
     pub fn form(&self, word: &str) -> Form {
         let found = self.forms().into_iter().find(|form| form.mentions(word));
-        found.unwrap_or_else(|| panic!("no form with {word:?} on {} ({}):\n{}", self.url, self.status(), self.text()))
+        found.unwrap_or_else(|| {
+            panic!("no form with {word:?} on {} ({}):\n{}", self.url, self.status(), self.text())
+        })
     }
 
     /// Where the answer sends the browser, absolute.
@@ -194,8 +196,14 @@ impl Browser {
     /// Nothing answers there.
     pub async fn get(&mut self, url: &str) -> Page {
         self.form_action = None;
-        self.ask(Outgoing { method: "GET".to_owned(), url: url.to_owned(), body: Vec::new(), site: "none", origin: None })
-            .await
+        self.ask(Outgoing {
+            method: "GET".to_owned(),
+            url: url.to_owned(),
+            body: Vec::new(),
+            site: "none",
+            origin: None,
+        })
+        .await
     }
 
     /// Follow a link on the page that is shown. A redirect is not followed.
@@ -205,7 +213,14 @@ impl Browser {
     pub async fn click(&mut self, url: &str) -> Page {
         self.form_action = None;
         let site = self.page.as_ref().map_or("none", |page| site_between(&page.url, url));
-        self.ask(Outgoing { method: "GET".to_owned(), url: url.to_owned(), body: Vec::new(), site, origin: None }).await
+        self.ask(Outgoing {
+            method: "GET".to_owned(),
+            url: url.to_owned(),
+            body: Vec::new(),
+            site,
+            origin: None,
+        })
+        .await
     }
 
     /// Submit a form of the page that is shown: what the page filled in, with these fields changed, and the first
@@ -246,7 +261,10 @@ impl Browser {
         if let Some(page) = &self.page {
             let policy = page.answer.header("content-security-policy").and_then(origin::form_action);
             if let Some(policy) = policy {
-                assert!(allows_form(&policy, &page.url, url), "the page's form-action does not allow {url}: {policy}");
+                assert!(
+                    allows_form(&policy, &page.url, url),
+                    "the page's form-action does not allow {url}: {policy}"
+                );
                 self.form_action = Some((policy, page.url.clone()));
             }
             site = site_between(&page.url, url);
@@ -264,10 +282,12 @@ impl Browser {
         let page = self.page.as_ref()?;
         let to = page.redirect()?;
         let (from, repeat) = (page.url.clone(), matches!(page.status(), 307 | 308));
-        let (method, body, origin) = self.last.clone().unwrap_or_else(|| ("GET".to_owned(), Vec::new(), None));
+        let (method, body, origin) =
+            self.last.clone().unwrap_or_else(|| ("GET".to_owned(), Vec::new(), None));
         // A chain that once left its site stays foreign, even when it comes back.
         let step = site_between(&from, &to);
-        let rank = |site: &str| ["none", "same-origin", "same-site", "cross-site"].iter().position(|s| *s == site);
+        let rank =
+            |site: &str| ["none", "same-origin", "same-site", "cross-site"].iter().position(|s| *s == site);
         let site = if self.site == "none" || rank(self.site) >= rank(step) { self.site } else { step };
         let request = if repeat {
             let crossed = origin_of(&from) != origin_of(&to);
@@ -321,13 +341,19 @@ impl Browser {
 
     async fn at_gitea(&mut self, login: &str, password: &str, granted: &str) -> Arrived {
         let page = self.page.as_ref().unwrap_or_else(|| panic!("there is no page to go on from"));
-        let gitea = origin_of(&page.redirect().unwrap_or_else(|| page.url.clone()));
+        // Either Gitea's own redirect is the last answer, or one of somebody else that leads to it.
+        let own = ["/user/login", "/login/oauth/authorize", "/login/oauth/grant"]
+            .contains(&origin::path_of(&page.url).as_str());
+        let gitea = page.redirect().filter(|_| !own).unwrap_or_else(|| page.url.clone());
+        let gitea = origin_of(&gitea);
         let mut tried = false;
         loop {
             let arrived = self.follow_until(|url| origin_of(url) != gitea).await;
             let Arrived::Page(page) = arrived else { return arrived };
             let forms = page.forms();
-            let form = |path: &str| forms.iter().find(|form| form.action.split('?').next().is_some_and(|a| a.ends_with(path)));
+            let form = |path: &str| {
+                forms.iter().find(|form| form.action.split('?').next().is_some_and(|a| a.ends_with(path)))
+            };
             if let Some(form) = form("/user/login").filter(|_| !tried) {
                 tried = true;
                 self.submit(form, &[("user_name", login), ("password", password)]).await;

@@ -74,9 +74,10 @@ pub(crate) fn applications(call: &Call, state: &mut State, id: Option<&str>) -> 
             _ => None,
         };
     };
-    let at = id.parse().ok().and_then(|id: u64| {
-        state.apps.iter().position(|app| app.id == id && app.owner == user)
-    });
+    let at = id
+        .parse()
+        .ok()
+        .and_then(|id: u64| state.apps.iter().position(|app| app.id == id && app.owner == user));
     let Some(at) = at else { return Some(call.not_found()) };
     Some(match call.method.as_str() {
         "GET" => Answer::json(200, &shown(&state.apps[at], "")),
@@ -116,7 +117,8 @@ fn create(call: &Call, state: &mut State, user: u64) -> Answer {
         Ok(found) => found,
         Err(refusal) => return refusal,
     };
-    let (confidential, skip) = (flag(&body, "confidential_client"), flag(&body, "skip_secondary_authorization"));
+    let (confidential, skip) =
+        (flag(&body, "confidential_client"), flag(&body, "skip_secondary_authorization"));
     let at = register(state, user, &name, redirects, confidential, skip);
     Answer::json(201, &shown(&state.apps[at], &state.apps[at].secret))
 }

@@ -21,7 +21,10 @@ pub struct Registered {
 
 impl fmt::Debug for Registered {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.debug_struct("Registered").field("id", &self.id).field("client_id", &self.client_id).finish_non_exhaustive()
+        out.debug_struct("Registered")
+            .field("id", &self.id)
+            .field("client_id", &self.client_id)
+            .finish_non_exhaustive()
     }
 }
 
@@ -130,7 +133,11 @@ impl Forge {
             id: grant.id,
             app: grant.app,
             login: world.account_by_id(grant.user).login.clone(),
-            client_id: state.apps.iter().find(|app| app.id == grant.app).map_or_else(String::new, |app| app.client_id.clone()),
+            client_id: state
+                .apps
+                .iter()
+                .find(|app| app.id == grant.app)
+                .map_or_else(String::new, |app| app.client_id.clone()),
             scope: grant.scope.clone(),
             counter: grant.counter,
         });
@@ -139,7 +146,8 @@ impl Forge {
 
     /// Revoke what somebody allowed an application, as they can in their settings; whether there was anything.
     pub fn revoke(&self, login: &str, client_id: &str) -> bool {
-        let found = self.grants().into_iter().find(|grant| grant.login == login && grant.client_id == client_id);
+        let found =
+            self.grants().into_iter().find(|grant| grant.login == login && grant.client_id == client_id);
         let Some(grant) = found else { return false };
         let user = self.id_of(login);
         held(&self.shared.oauth).revoke(user, grant.app, grant.id);

@@ -81,10 +81,12 @@ impl SigningKey {
                 let random = SystemRandom::new();
                 let pkcs8 = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random);
                 let pkcs8 = pkcs8.unwrap_or_else(|_| panic!("no P-256 key could be made"));
-                let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8.as_ref(), &random);
+                let pair =
+                    EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8.as_ref(), &random);
                 let pair = pair.unwrap_or_else(|error| panic!("the new P-256 key is refused: {error}"));
                 let point = pair.public_key().as_ref().to_vec();
-                let jwk = json!({ "kty": "EC", "crv": "P-256", "x": b64(&point[1..33]), "y": b64(&point[33..65]) });
+                let jwk =
+                    json!({ "kty": "EC", "crv": "P-256", "x": b64(&point[1..33]), "y": b64(&point[33..65]) });
                 Self::published(Pair::Ec(pair), signing, &point, jwk)
             }
             Signing::EdDsa => {
@@ -114,7 +116,8 @@ impl SigningKey {
 
     fn rsa(number: usize) -> Self {
         let body: String = RSA[number].lines().filter(|line| !line.contains(['-', ' '])).collect();
-        let der = STANDARD.decode(body).unwrap_or_else(|error| panic!("test key {number} is damaged: {error}"));
+        let der =
+            STANDARD.decode(body).unwrap_or_else(|error| panic!("test key {number} is damaged: {error}"));
         let pair = RsaKeyPair::from_pkcs8(&der);
         let pair = pair.unwrap_or_else(|error| panic!("test key {number} is refused: {error}"));
         let public = pair.public_key();

@@ -92,9 +92,9 @@ pub(super) fn display_name(account: &Account) -> &str {
 /// `POST /login/oauth/introspect`. It does not look at the kind of the token, so a refresh token that got past the
 /// door (in a JSON body) is active. Since 1.27 an application sees its own tokens alone.
 fn introspect(visit: &Visit, world: &World, state: &State) -> Answer {
-    let asking = visit.basic().and_then(|(id, secret)| {
-        state.app(&id).filter(|app| !app.secret.is_empty() && app.secret == secret)
-    });
+    let asking = visit
+        .basic()
+        .and_then(|(id, secret)| state.app(&id).filter(|app| !app.secret.is_empty() && app.secret == secret));
     let Some(asking) = asking else { return unauthorised("Basic") };
     let inactive = || Answer::json(200, &json!({ "active": false }));
     let Some((grant, _)) = state.opened(visit.field("token")) else { return inactive() };

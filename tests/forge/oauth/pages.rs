@@ -11,7 +11,11 @@ use crate::forge::world::World;
 
 /// Text for HTML.
 fn html(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&#34;").replace('\'', "&#39;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&#34;")
+        .replace('\'', "&#39;")
 }
 
 fn page(visit: &Visit, status: u16, title: &str, body: &str) -> Answer {
@@ -83,9 +87,17 @@ pub(super) fn session(visit: &Visit, world: &World, state: &mut State) -> Option
             let cookie = format!("redirect_to={}; Path=/; HttpOnly; SameSite=Lax", encoded(&to));
             visit.with_session(state, login_form(visit, "")).with("Set-Cookie", cookie)
         }
-        "POST" => log_in(visit, world, state).with("Set-Cookie", gone("redirect_to")),
+        "POST" => {
+            let answer = log_in(visit, world, state);
+            if answer.status == 303 { answer.with("Set-Cookie", gone("redirect_to")) } else { answer }
+        }
         _ => return None,
     })
+}
+
+/// `GET /`.
+pub(super) fn front(visit: &Visit, state: &mut State) -> Answer {
+    visit.with_session(state, page(visit, 200, "Dashboard", "<h1>Gitea: Git with a cup of tea</h1>"))
 }
 
 /// A path of this site, or its front page.
@@ -115,9 +127,10 @@ fn login_form(visit: &Visit, flash: &str) -> Answer {
 
 fn log_in(visit: &Visit, world: &World, state: &mut State) -> Answer {
     let name = visit.field("user_name");
-    let account = world.accounts.iter().filter(|account| !account.organisation).find(|account| {
-        account.login.eq_ignore_ascii_case(name) || account.email.eq_ignore_ascii_case(name)
-    });
+    let account =
+        world.accounts.iter().filter(|account| !account.organisation).find(|account| {
+            account.login.eq_ignore_ascii_case(name) || account.email.eq_ignore_ascii_case(name)
+        });
     let right = account.filter(|account| account.password == visit.field("password"));
     let Some(account) = right else {
         return visit.with_session(state, login_form(visit, "Username or password is incorrect."));
@@ -241,7 +254,9 @@ fn with_code(visit: &Visit, state: &mut State, grant: u64, challenge: &str, meth
         ends: state.now() + CODE_SECONDS,
     });
     let nonce = visit.field("nonce");
-    if !nonce.is_empty() && let Some(grant) = state.grants.iter_mut().find(|known| known.id == grant) {
+    if !nonce.is_empty()
+        && let Some(grant) = state.grants.iter_mut().find(|known| known.id == grant)
+    {
         nonce.clone_into(&mut grant.nonce);
     }
     let mut more = vec![("code", code.as_str())];
@@ -311,6 +326,8 @@ pub(super) fn revoke(visit: &Visit, _: &World, state: &mut State, user: u64) -> 
     if let Some((app, grant)) = revoked(&visit.path) {
         state.revoke(user, app, grant);
     }
-    Answer::json(200, &serde_json::json!({ "redirect": "/user/settings/applications" }))
-        .with("Set-Cookie", "gitea_flash=success%3DAccess%2Brevoked%2Bsuccessfully.; Path=/; HttpOnly; SameSite=Lax")
+    Answer::json(200, &serde_json::json!({ "redirect": "/user/settings/applications" })).with(
+        "Set-Cookie",
+        "gitea_flash=success%3DAccess%2Brevoked%2Bsuccessfully.; Path=/; HttpOnly; SameSite=Lax",
+    )
 }

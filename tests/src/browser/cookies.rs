@@ -47,7 +47,9 @@ impl Jar {
         let (host, path) = (host_of(url), path_of(url));
         let below = |folder: &str| {
             path == folder
-                || path.strip_prefix(folder).is_some_and(|rest| folder.ends_with('/') || rest.starts_with('/'))
+                || path
+                    .strip_prefix(folder)
+                    .is_some_and(|rest| folder.ends_with('/') || rest.starts_with('/'))
         };
         let foreign = site == "cross-site";
         let mut found: Vec<&Cookie> = self

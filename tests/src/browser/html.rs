@@ -38,7 +38,8 @@ impl Form {
     pub(super) fn filled(&self, changed: &[(&str, &str)]) -> Vec<(String, String)> {
         let mut all = self.fields.clone();
         for &(name, value) in changed {
-            let known = self.fields.iter().chain(&self.unchecked).chain(&self.buttons).any(|(n, _)| n == name);
+            let known =
+                self.fields.iter().chain(&self.unchecked).chain(&self.buttons).any(|(n, _)| n == name);
             assert!(known, "the form to {} has no field {name:?}: {self:?}", self.action);
             match all.iter_mut().find(|(n, _)| n == name) {
                 Some(field) => value.clone_into(&mut field.1),
@@ -128,7 +129,9 @@ pub(super) fn forms(source: &str) -> Vec<Form> {
                 (if checked { &mut form.fields } else { &mut form.unchecked }).push((pair.0, value));
             }
             ("input", _) if named => form.fields.push(pair),
-            ("textarea", _) if named => form.fields.push((pair.0, tag.text.trim_start_matches('\n').to_owned())),
+            ("textarea", _) if named => {
+                form.fields.push((pair.0, tag.text.trim_start_matches('\n').to_owned()))
+            }
             ("select", _) if named => select = Some((pair.0, false)),
             ("option", _) => {
                 // The first option counts until one is marked.
@@ -177,7 +180,7 @@ fn tags(source: &str) -> Vec<Tag> {
 fn tag(source: &str) -> (Tag, &str) {
     let ends = |c: char| c.is_ascii_whitespace() || c == '>';
     let end = source.find(ends).unwrap_or(source.len());
-    let name = source[..end].trim_end_matches(|c| c == '/' ).to_ascii_lowercase();
+    let name = source[..end].trim_end_matches(|c| c == '/').to_ascii_lowercase();
     let name = if name.is_empty() { source[..end].to_ascii_lowercase() } else { name };
     let (mut attributes, mut rest) = (Vec::new(), &source[end..]);
     loop {
@@ -221,7 +224,8 @@ fn decoded(text: &str) -> String {
     while let Some(at) = rest.find('&') {
         out.push_str(&rest[..at]);
         rest = &rest[at..];
-        let known = rest.find(';').filter(|end| *end < 12).and_then(|end| Some((end, reference(&rest[1..end])?)));
+        let known =
+            rest.find(';').filter(|end| *end < 12).and_then(|end| Some((end, reference(&rest[1..end])?)));
         match known {
             Some((end, c)) => {
                 out.push(c);

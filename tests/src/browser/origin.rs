@@ -30,7 +30,8 @@ pub(super) fn host_of(url: &str) -> String {
 /// Whether a URL is as good as encrypted to a browser: TLS, or this machine.
 pub(super) fn trustworthy(url: &str) -> bool {
     let host = host_of(url);
-    let loopback = host == "localhost" || host.ends_with(".localhost") || host.starts_with("127.") || host == "[::1]";
+    let loopback =
+        host == "localhost" || host.ends_with(".localhost") || host.starts_with("127.") || host == "[::1]";
     url.starts_with("https://") || loopback
 }
 
@@ -120,7 +121,8 @@ pub(super) fn sent(policy: &str, from: &str, to: &str) -> String {
 /// The sources of `form-action` in a content security policy.
 pub(super) fn form_action(policy: &str) -> Option<String> {
     let mut directives = policy.split([';', ',']).map(str::trim);
-    directives.find_map(|directive| directive.strip_prefix("form-action").map(|sources| sources.trim().to_owned()))
+    directives
+        .find_map(|directive| directive.strip_prefix("form-action").map(|sources| sources.trim().to_owned()))
 }
 
 /// Whether such sources let a form of the page at `page` be sent to, or redirected to, a URL.
