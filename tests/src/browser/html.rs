@@ -180,7 +180,7 @@ fn tags(source: &str) -> Vec<Tag> {
 fn tag(source: &str) -> (Tag, &str) {
     let ends = |c: char| c.is_ascii_whitespace() || c == '>';
     let end = source.find(ends).unwrap_or(source.len());
-    let name = source[..end].trim_end_matches(|c| c == '/').to_ascii_lowercase();
+    let name = source[..end].trim_end_matches('/').to_ascii_lowercase();
     let name = if name.is_empty() { source[..end].to_ascii_lowercase() } else { name };
     let (mut attributes, mut rest) = (Vec::new(), &source[end..]);
     loop {

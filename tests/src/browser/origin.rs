@@ -101,8 +101,8 @@ pub(super) fn referrer_policy(page: &Page) -> String {
     ];
     let meta = super::html::meta(&page.text(), "referrer");
     let header = page.answer.header("referrer-policy").unwrap_or_default().to_ascii_lowercase();
-    let words = meta.as_deref().unwrap_or(&header).split(',').map(|word| word.trim().to_owned());
-    let known = words.filter(|word| KNOWN.contains(&word.as_str())).last();
+    let words = meta.unwrap_or(header);
+    let known = words.rsplit(',').map(str::trim).find(|word| KNOWN.contains(word)).map(str::to_owned);
     known.unwrap_or_else(|| "strict-origin-when-cross-origin".to_owned())
 }
 

@@ -97,6 +97,26 @@ async fn revoking_a_grant_kills_all_its_tokens_at_once() {
 }
 
 #[tokio::test]
+async fn a_public_application_that_skips_the_second_consent_asks_once() {
+    for place in Place::all().await {
+        let body = serde_json::json!({
+            "name": "skipping", "redirect_uris": [CALLBACK], "skip_secondary_authorization": true,
+        });
+        let alice = place.password_of("alice");
+        let made = place.api("POST", "/user/applications/oauth2", &alice, Some(&body)).await.json();
+        let (client_id, secret) = (text(&made, "client_id"), String::new());
+        let app = App { id: 0, client_id, secret, redirect: CALLBACK };
+        let url = place.authorize(&app, READING, &[]);
+        let mut browser = Browser::new();
+        place.walk(&mut browser, &url, "bob").await.stopped().expect("a redirect");
+        let again = browser.get(&url).await.redirect().expect("no consent page");
+        let code = parameter(&again, "code").expect("a code");
+        let tokens = place.exchange(&app, &code, &[]).await;
+        assert_eq!(tokens.status, 200, "a public application needs no secret: {}", tokens.text());
+    }
+}
+
+#[tokio::test]
 async fn two_people_and_two_applications_have_four_grants() {
     let place = Place::forge(aegis_tests::forge::Version::V1_27).await;
     let (one, two) = (place.app(CALLBACK, true).await, place.app(CALLBACK, true).await);
