@@ -6,6 +6,9 @@ use aegis_tests::browser::{Arrived, Browser};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
+use super::{Place, READING};
+use aegis_tests::forge::world::password;
+
 /// A server that gives each path its answer and remembers the head and body of every request.
 struct Site {
     port: u16,
@@ -205,6 +208,38 @@ async fn takes_redirects_one_at_a_time_and_stops_where_it_is_told() {
     assert!(site.last().starts_with("POST /c ") && site.last().ends_with("x=1"), "307 repeats the request");
     assert_eq!(site.header("sec-fetch-site").as_deref(), Some("same-site"), "another port is the same site");
     assert_eq!(site.header("origin"), Some(from.url("")), "{}", site.last());
+}
+
+#[tokio::test]
+async fn walks_a_login_from_a_server_to_gitea_and_back_to_its_client() {
+    for place in Place::all().await {
+        let client = "https://client.example/cb";
+        let app = place.app("http://localhost:7/oauth/callback", true).await;
+        let authorize = place.authorize(&app, READING, &[]);
+        let start = format!(
+            "HTTP/1.1 303 See\r\nset-cookie: __Host-flow=one; Path=/; Secure; HttpOnly; SameSite=Lax\r\n\
+             location: {authorize}\r\ncontent-length: 0\r\n\r\n"
+        );
+        let consent = "<form method=post action=/oauth/authorize><button name=decision value=approve>Yes</button></form>";
+        let callback = redirect(302, &format!("{client}?code=ours&state=theirs"));
+        let pages =
+            vec![("/", page("", consent)), ("/oauth/authorize", start), ("/oauth/callback", callback)];
+        let site = Site::new(pages).await;
+        let ours = format!("http://localhost:{}", site.port);
+        let mut browser = Browser::new();
+        let form = browser.get(&format!("{ours}/")).await.form("approve");
+        browser.submit(&form, &[]).await;
+        let back = browser.sign_in_at_gitea(&place.login_of("bob"), &password("bob")).await;
+        let back = back.stopped().expect("the callback");
+        assert!(back.starts_with("http://localhost:7/oauth/callback?code=gta_"), "{back}");
+        // The port is the test's own: the registered redirect cannot know it.
+        browser.click(&back.replace("localhost:7", &format!("localhost:{}", site.port))).await;
+        let (cookie, from) = (site.header("cookie"), site.header("sec-fetch-site"));
+        assert_eq!((cookie.as_deref(), from.as_deref()), (Some("__Host-flow=one"), Some("cross-site")));
+        let left = browser.follow_until(|url| url.starts_with(client)).await.stopped();
+        assert_eq!(left.as_deref(), Some("https://client.example/cb?code=ours&state=theirs"));
+        assert!(browser.trail().iter().all(|hop| !hop.url.starts_with(client)), "the client was not asked");
+    }
 }
 
 #[tokio::test]
