@@ -118,7 +118,7 @@ impl Forge {
             version: options.version,
             canary: options.canary,
             sudo: options.sudo,
-            oauth: Mutex::new(oauth::State::new(options.oauth)),
+            oauth: Mutex::new(oauth::State::new(options.oauth, seeding::Seeding(options.canary))),
             world: Mutex::new(plant::world(seeding::Seeding(options.canary), options.empty_milestone)),
             watch: Mutex::new(watch::Watch::default()),
             intents: options.audit.map(|path| Mutex::new(intent::Intents::new(path))),

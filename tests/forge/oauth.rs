@@ -19,6 +19,7 @@ use serde_json::Value;
 
 use super::call::Answer;
 use super::scopes;
+use super::seeding::Seeding;
 use super::world::World;
 use keys::{SigningKey, chance};
 
@@ -128,6 +129,8 @@ pub(super) struct Bearer {
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) settings: Settings,
+    /// Whether people's names carry the canary.
+    seeding: Seeding,
     key: SigningKey,
     turn: usize,
     apps: Vec<App>,
@@ -140,7 +143,7 @@ pub(super) struct State {
 }
 
 impl State {
-    pub(super) fn new(settings: Settings) -> Self {
+    pub(super) fn new(settings: Settings, seeding: Seeding) -> Self {
         let tea = App {
             id: 1,
             owner: 0,
@@ -155,6 +158,7 @@ impl State {
         Self {
             key: SigningKey::new(settings.signing, 0),
             settings,
+            seeding,
             turn: 0,
             apps: vec![tea],
             grants: Vec::new(),

@@ -52,7 +52,7 @@ pub(super) fn with_credential(visit: &Visit, world: &World, state: &mut State) -
     }
     let answer = match visit.path.as_str() {
         "/login/oauth/keys" => bare_json(&state.key.jwks()),
-        "/login/oauth/userinfo" => userinfo(visit, world, user),
+        "/login/oauth/userinfo" => userinfo(visit, world, state, user),
         "/login/oauth/introspect" => introspect(visit, world, state),
         _ => token::answer(visit, world, state),
     };
@@ -67,7 +67,7 @@ fn user_of(token: &str, world: &World, state: &State) -> Option<u64> {
     world.tokens.iter().find(|known| known.secret == token).map(|known| known.owner)
 }
 
-fn userinfo(visit: &Visit, world: &World, user: Option<u64>) -> Answer {
+fn userinfo(visit: &Visit, world: &World, state: &State, user: Option<u64>) -> Answer {
     let Some(user) = user else { return unauthorised("Bearer") };
     let account: &Account = world.account_by_id(user);
     let groups = groups(world, user);
@@ -75,7 +75,7 @@ fn userinfo(visit: &Visit, world: &World, user: Option<u64>) -> Answer {
         200,
         &json!({
             "sub": user.to_string(),
-            "name": display_name(account),
+            "name": state.seeding.text(display_name(account)),
             "preferred_username": account.login,
             "email": account.email,
             "picture": avatar_of(&visit.root, account),

@@ -195,7 +195,7 @@ fn id_token(root: &str, world: &World, state: &mut State, at: usize, now: i64) -
         claims["nonce"] = json!(grant.nonce);
     }
     if asked("profile") {
-        claims["name"] = json!(display_name(account));
+        claims["name"] = json!(state.seeding.text(display_name(account)));
         claims["preferred_username"] = json!(account.login);
         claims["profile"] = json!(format!("{}/{}", state.root(root), account.login));
         claims["picture"] = json!(avatar_of(root, account));

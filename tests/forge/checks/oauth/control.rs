@@ -1,7 +1,7 @@
 //! What a test can set and move: algorithms, keys, time, addresses, people; and what it can look up afterwards.
 
 use aegis_tests::browser::Browser;
-use aegis_tests::forge::{Credential, Forge, Options, Settings, Signing, Version};
+use aegis_tests::forge::{CANARY, Credential, Forge, Options, Settings, Signing, Version};
 use aegis_tests::http::send;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -142,6 +142,22 @@ async fn names_the_issuer_and_the_root_that_the_operator_set() {
     assert_eq!(parts(&text(&tokens, "id_token")).1["iss"], "https://id.example/");
     let seen = place.introspect(&app, &text(&tokens, "access_token")).await.json();
     assert_eq!(seen["iss"], "https://id.example/");
+}
+
+#[tokio::test]
+async fn the_canary_is_in_peoples_names_and_in_nothing_that_names_them() {
+    let forge = Forge::start(Options { canary: true, ..Options::default() }).await;
+    let place = Place { url: forge.url(), forge: Some(forge), ..Place::forge(Version::V1_27).await };
+    let app = place.app(CALLBACK, true).await;
+    let tokens = place.sign_in(&app, &format!("{READING} email groups"), "alice").await;
+    let (_, claims) = parts(&text(&tokens, "id_token"));
+    for answer in [claims, place.userinfo(&bearer(&tokens)).await.json()] {
+        assert!(text(&answer, "name").contains(CANARY));
+        for (name, value) in answer.as_object().expect("an object").iter().filter(|(name, _)| *name != "name")
+        {
+            assert!(!value.to_string().contains(CANARY), "{name}");
+        }
+    }
 }
 
 #[tokio::test]
