@@ -23,8 +23,14 @@ pub struct Call {
     pub body_is_json: bool,
     /// Account behind the token; none for an anonymous request.
     pub viewer: Option<u64>,
-    /// Index of the token in the world's list.
+    /// Index of the personal access token in the world's list.
     pub token: Option<usize>,
+    /// Scopes that bound the credential; none for no credential or a password, which have none.
+    pub scopes: Option<Vec<String>>,
+    /// Whether the one who asks is a site admin.
+    pub by_admin: bool,
+    /// Whether a password proved who asks.
+    pub by_password: bool,
     /// `http://127.0.0.1:PORT`.
     pub root: String,
     /// Which Gitea is played.
@@ -123,6 +129,29 @@ impl Answer {
             ("X-Content-Type-Options", "nosniff".to_owned()),
         ];
         Self { status: 404, headers, body: b"404 page not found\n".to_vec() }
+    }
+
+    /// Text under this media type.
+    #[must_use]
+    pub fn text(status: u16, kind: &str, body: &str) -> Self {
+        let headers = vec![
+            ("Cache-Control", "max-age=0, private, must-revalidate".to_owned()),
+            ("Content-Type", kind.to_owned()),
+        ];
+        Self { status, headers, body: body.as_bytes().to_vec() }
+    }
+
+    /// Plain text, as Go's `http.Error` writes it.
+    #[must_use]
+    pub fn plain(status: u16, body: &str) -> Self {
+        Self::text(status, "text/plain; charset=utf-8", body).with("X-Content-Type-Options", "nosniff")
+    }
+
+    /// No body.
+    #[must_use]
+    pub fn empty(status: u16) -> Self {
+        let headers = vec![("Cache-Control", "max-age=0, private, must-revalidate".to_owned())];
+        Self { status, headers, body: Vec::new() }
     }
 
     /// 301 to a renamed repository: a path without host. Only a GET gets a body.

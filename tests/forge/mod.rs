@@ -1,6 +1,7 @@
 //! The forge: a sample Gitea. A test double with memory, not a mock: it answers as Gitea 1.27 (or 1.26) does,
 //! with the traps that a naive fake would hide, remembers every request, and names each one that the product
-//! should never have sent. It binds to loopback, reads no clock and no chance, and holds no real secret.
+//! should never have sent. It binds to loopback and holds no real secret. Its API reads no clock and no chance; its
+//! OAuth side needs both, and a test moves the clock instead of waiting.
 
 mod auth;
 mod call;
@@ -10,11 +11,13 @@ mod git;
 mod intent;
 mod issues;
 mod labels;
+mod oauth;
 mod paging;
 mod people;
 mod plant;
 mod repos;
 mod routes;
+mod scopes;
 mod seeding;
 mod server;
 mod time;
@@ -29,8 +32,9 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
+pub use oauth::{GrantSeen, IdTokenFlaw, Minted, Registered, Settings, Signing, TEA_CLIENT_ID};
 pub use seeding::{BIDI, CANARY, CANARY_TOKEN};
-pub use watch::{Fault, FaultKind, Seen};
+pub use watch::{Credential, Fault, FaultKind, Seen};
 
 /// Which Gitea is played.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -66,6 +70,11 @@ pub struct Options {
     pub port: Option<u16>,
     /// Give `alice/demo` a milestone with an empty title, which silently filters its issue lists.
     pub empty_milestone: bool,
+    /// The operator let the product act as others: a `Sudo` header is no violation. Only a site admin's token can
+    /// use it either way.
+    pub sudo: bool,
+    /// How the OAuth side is set up at the start.
+    pub oauth: Settings,
 }
 
 /// A running forge. Dropping it closes every connection.
@@ -82,6 +91,9 @@ struct Shared {
     root: String,
     version: Version,
     canary: bool,
+    sudo: bool,
+    /// Locked after the world, wherever both are needed.
+    oauth: Mutex<oauth::State>,
     world: Mutex<world::World>,
     watch: Mutex<watch::Watch>,
     intents: Option<Mutex<intent::Intents>>,
@@ -105,6 +117,8 @@ impl Forge {
             root: url.clone(),
             version: options.version,
             canary: options.canary,
+            sudo: options.sudo,
+            oauth: Mutex::new(oauth::State::new(options.oauth, seeding::Seeding(options.canary))),
             world: Mutex::new(plant::world(seeding::Seeding(options.canary), options.empty_milestone)),
             watch: Mutex::new(watch::Watch::default()),
             intents: options.audit.map(|path| Mutex::new(intent::Intents::new(path))),
@@ -142,6 +156,34 @@ impl Forge {
     /// Let the next request that matches go wrong. Faults for the same path come one after the other.
     pub fn next_fault(&self, fault: Fault) {
         held(&self.shared.watch).faults.push_back(fault);
+    }
+
+    /// Let every request that matches go wrong until [`Forge::mend`]. A fault for the next request comes first.
+    pub fn every_fault(&self, fault: Fault) {
+        held(&self.shared.watch).standing.push(fault);
+    }
+
+    /// End every fault, asked for or standing, and every flaw of ID tokens to come.
+    pub fn mend(&self) {
+        let mut watch = held(&self.shared.watch);
+        watch.faults.clear();
+        watch.standing.clear();
+        drop(watch);
+        held(&self.shared.oauth).mend();
+    }
+
+    /// How often a path was asked for by a method.
+    #[must_use]
+    pub fn times(&self, method: &str, path: &str) -> usize {
+        held(&self.shared.watch).seen.iter().filter(|seen| seen.method == method && seen.path == path).count()
+    }
+
+    /// What programs asked for, as `METHOD path`, in order: everything but the pages of a person's browser.
+    #[must_use]
+    pub fn upstream(&self) -> Vec<String> {
+        let watch = held(&self.shared.watch);
+        let programs = watch.seen.iter().filter(|seen| !seen.by_browser());
+        programs.map(|seen| format!("{} {}", seen.method, seen.path)).collect()
     }
 
     /// Let so many held answers go, now or as soon as they are held (`FaultKind::Hold`).

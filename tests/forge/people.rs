@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::Version;
+use super::auth::avatar_of;
 use super::call::{Answer, Call};
-use super::git::object_id;
 use super::time::{NEVER, rfc3339};
 use super::world::{Account, World};
 
@@ -41,14 +41,20 @@ pub(super) fn token(call: &Call, world: &World) -> Answer {
         return Answer::no_route();
     }
     let Some(token) = call.token.and_then(|at| world.tokens.get(at)) else {
-        return call.refuse(401, "token is required");
+        // A token of OAuth is none of those that can be looked up here.
+        let known = call.viewer.is_some();
+        return if known {
+            call.refuse(404, "access token not found")
+        } else {
+            call.refuse(401, "token is required")
+        };
     };
     let owner = world.account_by_id(token.owner);
     Answer::json(
         200,
         &json!({
             "id": token.id,
-            "name": call.seeding.text(token.name),
+            "name": call.seeding.text(&token.name),
             "scopes": token.scopes,
             "created_at": rfc3339(token.created),
             "last_used_at": rfc3339(world.clock),
@@ -96,7 +102,8 @@ pub(super) fn organisation(call: &Call, world: &World, name: &str) -> Answer {
 
 /// A user as shown to the one who asks: what is private is filled in for the user alone.
 pub(super) fn user(call: &Call, account: &Account) -> Value {
-    render(call, account, call.viewer == Some(account.id), call.viewer.is_some())
+    let own = call.viewer == Some(account.id) || call.by_admin;
+    render(call, account, own, call.viewer.is_some())
 }
 
 /// A user as shown where Gitea forgets who asks: the mail address is a placeholder.
@@ -120,12 +127,12 @@ fn render(call: &Call, account: &Account, own: bool, signed_in: bool) -> Value {
         "avatar_url": avatar(call, account),
         "html_url": format!("{}/{}", call.root, account.login),
         "language": if own { "en-US" } else { "" },
-        "is_admin": false,
+        "is_admin": own && account.admin,
         "last_login": if own { rfc3339(account.created + 60) } else { NEVER.to_owned() },
         "created": rfc3339(account.created),
-        "restricted": false,
+        "restricted": account.restricted,
         "active": own,
-        "prohibit_login": false,
+        "prohibit_login": own && account.disabled,
         "location": call.seeding.text(""),
         "website": "",
         "description": call.seeding.text(""),
@@ -138,6 +145,5 @@ fn render(call: &Call, account: &Account, own: bool, signed_in: bool) -> Value {
 }
 
 fn avatar(call: &Call, account: &Account) -> String {
-    let hash = object_id("blob", account.email.as_bytes());
-    format!("{}/avatars/{}", call.root, hash.get(..32).unwrap_or(&hash))
+    avatar_of(&call.root, account)
 }

@@ -13,18 +13,21 @@ use super::seeding::Seeding;
 use super::time::rfc3339;
 use super::world::{
     ALICE_TOKEN, Account, BOB_TOKEN, CAROL_TOKEN, Comment, Issue, Label, MALLORY_TOKEN, Milestone, Mode,
-    NO_ORGANISATION_TOKEN, READONLY_TOKEN, REPOSITORY_ONLY_TOKEN, Repo, SVC_TOKEN, Team, Token, World,
+    NO_ORGANISATION_TOKEN, READONLY_TOKEN, REPOSITORY_ONLY_TOKEN, RITA_TOKEN, ROOT_TOKEN, Repo, SVC_TOKEN,
+    Team, Token, World, password,
 };
 
 /// 2026-11-01T12:00:00Z, when the world began.
 const BEGINNING: i64 = 1_793_534_400;
 
+const ROOT: u64 = 1;
 const ALICE: u64 = 2;
 const BOB: u64 = 3;
 const CAROL: u64 = 4;
 const MALLORY: u64 = 5;
 const SVC: u64 = 6;
 const ACME: u64 = 7;
+const RITA: u64 = 8;
 
 const EVERYTHING: &[&str] = &["read:organization", "write:issue", "write:repository", "read:user"];
 const READING: &[&str] = &["read:organization", "read:issue", "read:repository", "read:user"];
@@ -52,22 +55,37 @@ pub(super) fn world(seeding: Seeding, empty_milestone: bool) -> World {
 impl Planter {
     fn people(&mut self) {
         let people = [
-            (1, "root", "Root"),
+            (ROOT, "root", "Root"),
             (ALICE, "alice", "Alice"),
             (BOB, "bob", "Bob"),
             (CAROL, "carol", "Carol"),
             (MALLORY, "mallory", "Mallory"),
             (SVC, "svc", "Svc"),
             (ACME, "acme", "Acme Inc"),
+            (RITA, "rita", "Rita"),
         ];
         for (id, login, full_name) in people {
             let organisation = id == ACME;
             let email = if organisation { String::new() } else { format!("{login}@example.test") };
-            let created = self.world.tick();
+            // Who came later must not move the times of what was here before.
+            let created = if id == RITA { self.world.clock } else { self.world.tick() };
             let (login, full_name) = (login.to_owned(), full_name.to_owned());
-            self.world.accounts.push(Account { id, login, full_name, email, organisation, created });
+            let (password, admin, restricted) = (password(&login), id == ROOT, id == RITA);
+            let disabled = false;
+            self.world.accounts.push(Account {
+                id,
+                login,
+                full_name,
+                email,
+                password,
+                organisation,
+                admin,
+                restricted,
+                disabled,
+                created,
+            });
         }
-        let tokens: [(&'static str, &'static str, u64, &'static [&'static str]); 8] = [
+        let tokens: [(&'static str, &'static str, u64, &'static [&'static str]); 10] = [
             (ALICE_TOKEN, "everything", ALICE, EVERYTHING),
             (BOB_TOKEN, "everything", BOB, EVERYTHING),
             (CAROL_TOKEN, "everything", CAROL, EVERYTHING),
@@ -76,14 +94,18 @@ impl Planter {
             (READONLY_TOKEN, "reading", ALICE, READING),
             (REPOSITORY_ONLY_TOKEN, "code", ALICE, &["read:repository"]),
             (NO_ORGANISATION_TOKEN, "issues", ALICE, &["write:issue", "write:repository", "read:user"]),
+            (ROOT_TOKEN, "administration", ROOT, &["all"]),
+            (RITA_TOKEN, "reading", RITA, READING),
         ];
         for (at, (secret, name, owner, scopes)) in (1..).zip(tokens) {
-            let created = self.world.tick();
+            let created = if matches!(owner, ROOT | RITA) { self.world.clock } else { self.world.tick() };
+            let (secret, name) = (secret.to_owned(), name.to_owned());
+            let scopes = scopes.iter().map(|&scope| scope.to_owned()).collect();
             self.world.tokens.push(Token { id: at, secret, name, owner, scopes, created });
         }
         self.world.teams = vec![
-            Team { organisation: ACME, mode: Mode::Owner, members: vec![ALICE] },
-            Team { organisation: ACME, mode: Mode::Write, members: vec![BOB] },
+            Team { organisation: ACME, name: "Owners".to_owned(), mode: Mode::Owner, members: vec![ALICE] },
+            Team { organisation: ACME, name: "Dev".to_owned(), mode: Mode::Write, members: vec![BOB] },
         ];
         let org_wide = self.label("org-wide", "123456", "for every repository");
         let security = self.label("security", "ee0000", "");
@@ -285,7 +307,12 @@ pub(super) fn tour(world: &World, url: &str, version: Version) -> Value {
         "url": url,
         "version": version.number(),
         "now": rfc3339(world.clock),
-        "accounts": world.accounts.iter().map(|a| json!({ "login": a.login, "kind": kind(a.organisation) })).collect::<Value>(),
+        "accounts": world.accounts.iter()
+            .map(|a| match a.organisation {
+                true => json!({ "login": a.login, "kind": kind(true) }),
+                false => json!({ "login": a.login, "kind": kind(false), "password": a.password }),
+            })
+            .collect::<Value>(),
         "tokens": world.tokens.iter()
             .map(|t| json!({ "user": login(t.owner), "token": t.secret, "name": t.name, "scopes": t.scopes }))
             .collect::<Value>(),

@@ -5,6 +5,7 @@ use hyper::Method;
 
 use super::auth::{Category, refused_scope};
 use super::call::{Answer, Call};
+use super::oauth::{self, apps};
 use super::world::{Mode, Repo, World};
 use super::{commits, contents, issues, labels, people, repos, trees};
 
@@ -20,6 +21,8 @@ enum Route<'a> {
     MyRepos,
     Account(&'a str),
     Organisation(&'a str),
+    Applications(Option<&'a str>),
+    NewToken(&'a str),
     OrganisationLabels(&'a str),
     InRepo { owner: &'a str, name: &'a str, part: Part<'a> },
 }
@@ -47,12 +50,14 @@ enum Part<'a> {
 }
 
 /// Answer a request; none where no route is built for it.
-pub(super) fn answer(call: &Call, world: &mut World) -> Option<Answer> {
+pub(super) fn answer(call: &Call, world: &mut World, state: &mut oauth::State) -> Option<Answer> {
     let route = parse(call)?;
-    if let Some(refusal) = refused_scope(call, world, scopes(&route)) {
+    if let Some(refusal) = refused_scope(call, scopes(&route)) {
         return Some(refusal);
     }
     Some(match route {
+        Route::Applications(id) => return apps::applications(call, state, id),
+        Route::NewToken(login) => apps::new_token(call, world, login),
         Route::Version => people::version(call),
         Route::Settings => people::settings(),
         Route::Myself => people::myself(call, world),
@@ -79,6 +84,9 @@ fn parse(call: &Call) -> Option<Route<'_>> {
         ["token"] if read => Route::Token,
         ["repos", "search"] if read => Route::Search,
         ["user", "repos"] if read => Route::MyRepos,
+        ["user", "applications", "oauth2"] => Route::Applications(None),
+        ["user", "applications", "oauth2", id] => Route::Applications(Some(id)),
+        ["users", login, "tokens"] if call.method == Method::POST => Route::NewToken(login),
         ["users", login] if read => Route::Account(login),
         ["orgs", name] if read => Route::Organisation(name),
         ["orgs", name, "labels"] if read => Route::OrganisationLabels(name),
@@ -123,7 +131,7 @@ fn part<'a>(method: &Method, rest: &[&'a str]) -> Option<Part<'a>> {
 fn scopes(route: &Route<'_>) -> &'static [Category] {
     match route {
         Route::Version | Route::Settings | Route::Token => &[],
-        Route::Myself | Route::Account(_) => &[User],
+        Route::Myself | Route::Account(_) | Route::Applications(_) | Route::NewToken(_) => &[User],
         Route::MyRepos => &[User, Repository],
         Route::Search => &[Repository],
         Route::Organisation(_) | Route::OrganisationLabels(_) => &[Organization],
@@ -167,6 +175,10 @@ fn place(call: &Call, world: &World, owner: &str, name: &str) -> Result<usize, A
     };
     if world.rights(&world.repos[at], call.viewer) < Mode::Read {
         return Err(call.not_found());
+    }
+    let public_only = call.scopes.iter().flatten().any(|scope| scope == "public-only");
+    if public_only && world.repos[at].private {
+        return Err(call.refuse(403, "token scope is limited to public repos"));
     }
     Ok(at)
 }

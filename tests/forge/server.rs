@@ -15,13 +15,15 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{HeaderMap, Method, Request, Response};
 use hyper_util::rt::TokioIo;
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-use super::auth::{Presented, presented};
+use super::auth::{Presented, presented, sudo};
 use super::call::{Answer, Call, decoded};
+use super::oauth::{self, Visit, basic};
 use super::seeding::Seeding;
-use super::watch::{FaultKind, Seen, Watch, faults_of_form};
+use super::watch::{Credential, FaultKind, Seen, Watch, faults_of_form, fields_of, without_secrets};
 use super::{Shared, Version, held, routes};
 
 /// Go's server sends shorter bodies with Content-Length and longer ones in chunks.
@@ -56,14 +58,21 @@ async fn handle(request: Request<Incoming>, shared: Arc<Shared>) -> io::Result<R
         answered(&mut watch, number, 500);
         return frame(call.refuse(500, &problem), None);
     }
+    let visit = Visit::new(&head.method, &head.uri, &head.headers, &call.body, &shared.root, shared.version);
     let fault = held(&shared.watch).fault(&head.method, &path);
-    if fault == Some(FaultKind::Hang) {
+    if matches!(fault, Some(FaultKind::Hang)) {
         let _leaving = Waiting { shared: &shared, number };
         std::future::pending::<Infallible>().await;
     }
     let answer = match fault {
         Some(FaultKind::Status(status)) => call.refuse(status, "fault"),
-        _ => answer(&shared, &mut call, &path, &head.headers),
+        Some(FaultKind::Instead(status, ref body)) => Answer::json(status, body),
+        Some(FaultKind::Redirect(ref to)) => Answer::empty(302).with("Location", to),
+        Some(FaultKind::Html) => {
+            Answer::text(200, "text/html; charset=utf-8", "<!DOCTYPE html><title>Portal</title>")
+        }
+        _ if path.starts_with(API) => answer(&shared, &mut call, &path, &head.headers),
+        _ => answer_page(&shared, &visit),
     };
     if fault == Some(FaultKind::Hold) {
         let waiting = Waiting { shared: &shared, number };
@@ -102,33 +111,56 @@ fn answered(watch: &mut Watch, number: usize, status: u16) {
 
 /// Note a request and what is wrong with its form; gives its number.
 fn arrive(shared: &Shared, method: &Method, uri: &hyper::Uri, headers: &HeaderMap, body: Vec<u8>) -> usize {
-    let world = held(&shared.world);
-    let user = match presented(text(headers, "authorization"), &world) {
-        Presented::Token(at) => {
-            world.tokens.get(at).map(|token| world.account_by_id(token.owner).login.clone())
-        }
-        Presented::Nothing | Presented::Unknown => None,
-    };
-    drop(world);
+    let (user, credential, admin) = whose(shared, method, uri, headers);
+    let api = uri.path().starts_with(API);
+    let body = if api { body } else { fields_of(&body) };
     let mut seen = Seen {
         number: 0,
         method: method.to_string(),
         path: uri.path().to_owned(),
-        query: uri.query().unwrap_or_default().to_owned(),
+        query: without_secrets(uri.query().unwrap_or_default()),
         status: 0,
+        credential,
         left: false,
         has_authorization: headers.contains_key("authorization"),
         user,
         x_request_id: text(headers, "x-request-id").map(str::to_owned),
         body,
     };
-    let wrong = faults_of_form(&seen, headers.contains_key("sudo"), &query(uri));
+    let sudo = shared.sudo && admin;
+    let wrong = faults_of_form(&seen, headers.contains_key("sudo"), sudo, &query(uri));
     let mut watch = held(&shared.watch);
     watch.violations.extend(wrong);
     watch.arrived += 1;
     seen.number = watch.arrived;
     watch.seen.push(seen);
     watch.arrived
+}
+
+/// Login behind a request, its kind of credential, and whether it is a site admin's.
+fn whose(
+    shared: &Shared,
+    method: &Method,
+    uri: &hyper::Uri,
+    headers: &HeaderMap,
+) -> (Option<String>, Credential, bool) {
+    let world = held(&shared.world);
+    let oauth = held(&shared.oauth);
+    let header = text(headers, "authorization");
+    let found = presented(header, &world, &oauth);
+    let visit = Visit::new(method, uri, headers, b"", &shared.root, shared.version);
+    let session = visit.session().and_then(|id| oauth.signed_in(id));
+    let credential = match found {
+        Presented::Token(_) => Credential::Pat,
+        Presented::Grant(_) => Credential::OAuth,
+        Presented::Password(_) => Credential::Basic,
+        Presented::Unknown if header.is_some_and(|header| basic(header).is_some()) => Credential::Basic,
+        Presented::Unknown => Credential::Unknown,
+        Presented::Nothing if session.is_some() => Credential::Session,
+        Presented::Nothing => Credential::None,
+    };
+    let account = found.user(&world).or(session).map(|id| world.account_by_id(id));
+    (account.map(|account| account.login.clone()), credential, account.is_some_and(|account| account.admin))
 }
 
 fn call(shared: &Shared, method: &Method, uri: &hyper::Uri, headers: &HeaderMap, body: Vec<u8>) -> Call {
@@ -152,6 +184,9 @@ fn call(shared: &Shared, method: &Method, uri: &hyper::Uri, headers: &HeaderMap,
             .is_some_and(|kind| kind.to_ascii_lowercase().contains("json")),
         viewer: None,
         token: None,
+        scopes: None,
+        by_admin: false,
+        by_password: false,
         root: shared.root.clone(),
         version: shared.version,
         seeding: Seeding(shared.canary),
@@ -160,25 +195,52 @@ fn call(shared: &Shared, method: &Method, uri: &hyper::Uri, headers: &HeaderMap,
 
 fn answer(shared: &Shared, call: &mut Call, path: &str, headers: &HeaderMap) -> Answer {
     let mut world = held(&shared.world);
-    match presented(text(headers, "authorization"), &world) {
+    let mut oauth = held(&shared.oauth);
+    let found = presented(text(headers, "authorization"), &world, &oauth);
+    call.viewer = found.user(&world);
+    match found {
         Presented::Nothing => {}
         Presented::Unknown => return call.refuse(401, "invalid username, password or token"),
+        Presented::Password(_) => call.by_password = true,
+        Presented::Grant(bearer) => call.scopes = Some(bearer.scopes),
         Presented::Token(at) => {
             call.token = Some(at);
-            call.viewer = world.tokens.get(at).map(|token| token.owner);
+            call.scopes = world.tokens.get(at).map(|token| token.scopes.clone());
         }
     }
-    let found = if path.starts_with(API) { routes::answer(call, &mut world) } else { None };
-    found.unwrap_or_else(|| {
-        held(&shared.watch).violations.push(format!("{} {path}: unplanned request", call.method));
-        Answer::no_route()
-    })
+    if call.viewer.is_some_and(|id| world.account_by_id(id).disabled) {
+        let message = "This account is prohibited from signing in, please contact your site administrator.";
+        return Answer::json(403, &json!({ "message": message }));
+    }
+    if let Some(refusal) = sudo(call, &world, text(headers, "sudo")) {
+        return refusal;
+    }
+    call.by_admin = call.viewer.is_some_and(|id| world.account_by_id(id).admin);
+    routes::answer(call, &mut world, &mut oauth)
+        .unwrap_or_else(|| unplanned(shared, call.method.as_str(), path))
+}
+
+/// Answer a request outside the API.
+fn answer_page(shared: &Shared, visit: &Visit) -> Answer {
+    let world = held(&shared.world);
+    let found = oauth::answer(visit, &world, &mut held(&shared.oauth));
+    found.unwrap_or_else(|| unplanned(shared, visit.method(), visit.path()))
+}
+
+fn unplanned(shared: &Shared, method: &str, path: &str) -> Answer {
+    held(&shared.watch).violations.push(format!("{method} {path}: unplanned request"));
+    Answer::no_route()
 }
 
 /// Why a request may not act yet; none where it may, or where no audit file is watched.
 fn missing_intent(shared: &Shared, path: &str, headers: &HeaderMap) -> Option<String> {
     let intents = shared.intents.as_ref()?;
     if !path.starts_with(API) || matches!(path, "/api/v1/version" | "/api/v1/settings/api") {
+        return None;
+    }
+    // What sets a test up with a password is nothing that the product could send: it has none.
+    let preparing = path.starts_with("/api/v1/user/applications/oauth2") || path.ends_with("/tokens");
+    if preparing && text(headers, "authorization").is_some_and(|header| basic(header).is_some()) {
         return None;
     }
     let Some(ticket) = text(headers, "x-request-id").filter(|id| !id.is_empty()) else {
@@ -198,12 +260,31 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
+/// A JSON object with some of its fields replaced or left out; anything else as it is.
+fn patched(body: &[u8], changes: &Value) -> Vec<u8> {
+    let Ok(Value::Object(mut fields)) = serde_json::from_slice(body) else { return body.to_vec() };
+    for (name, value) in changes.as_object().into_iter().flatten() {
+        if value.is_null() {
+            fields.remove(name);
+        } else {
+            fields.insert(name.clone(), value.clone());
+        }
+    }
+    format!("{}\n", Value::Object(fields)).into_bytes()
+}
+
 fn frame(mut answer: Answer, fault: Option<FaultKind>) -> io::Result<Response<Wire>> {
     if fault == Some(FaultKind::Close) {
         return Err(io::Error::other("closed as asked"));
     }
     if fault == Some(FaultKind::BadJson) {
         answer.body = b"{\"id\": 1, \"title\": \"cut".to_vec();
+    }
+    if let Some(FaultKind::Oversize(spaces)) = fault {
+        answer.body.resize(answer.body.len() + spaces, b' ');
+    }
+    if let Some(FaultKind::Patch(changes)) = &fault {
+        answer.body = patched(&answer.body, changes);
     }
     let mut response = Response::builder().status(answer.status);
     for (name, value) in &answer.headers {

@@ -3,6 +3,26 @@
 use std::collections::VecDeque;
 
 use hyper::Method;
+use serde_json::Value;
+
+use super::oauth::{form_encoded, pairs};
+
+/// What kind of credential a request carried. Its value is nowhere kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Credential {
+    /// None.
+    None,
+    /// A browser's session, signed in.
+    Session,
+    /// `Basic`: a password, or a client's id and secret.
+    Basic,
+    /// A personal access token that is known.
+    Pat,
+    /// An access token of OAuth that is good.
+    OAuth,
+    /// A token that is not known, or dead.
+    Unknown,
+}
 
 /// A request as it arrived.
 #[derive(Debug, Clone)]
@@ -19,14 +39,72 @@ pub struct Seen {
     pub status: u16,
     /// Whether an Authorization header came along.
     pub has_authorization: bool,
+    /// What kind of credential came along.
+    pub credential: Credential,
     /// Whether the client went away while its request was held or hung.
     pub left: bool,
     /// Login behind the token; none for no token or an unknown one.
     pub user: Option<String>,
     /// The request id that the client stated.
     pub x_request_id: Option<String>,
-    /// The body as sent.
+    /// The body: as sent to the API; the fields of a form elsewhere, with every secret value replaced by `***`.
     pub body: Vec<u8>,
+}
+
+/// Paths that a person's browser asks for; everything else is asked for by a program.
+const BROWSER: [&str; 3] = ["/user/", "/login/oauth/authorize", "/login/oauth/grant"];
+
+impl Seen {
+    /// Whether a person's browser asks for such a path.
+    #[must_use]
+    pub fn by_browser(&self) -> bool {
+        self.path == "/" || BROWSER.iter().any(|path| self.path.starts_with(path))
+    }
+
+    /// A field of the form that was sent; secrets read `***`.
+    #[must_use]
+    pub fn field(&self, name: &str) -> Option<String> {
+        let body = String::from_utf8_lossy(&self.body);
+        pairs(&body).into_iter().find(|(known, _)| known == name).map(|(_, value)| value)
+    }
+}
+
+/// Names of fields whose values are nobody's to keep.
+const SECRETS: [&str; 8] = [
+    "access_token",
+    "client_secret",
+    "code",
+    "code_verifier",
+    "id_token",
+    "password",
+    "refresh_token",
+    "token",
+];
+
+/// A form or a query without its secrets.
+pub(super) fn without_secrets(text: &str) -> String {
+    let hidden = |name: &str| SECRETS.contains(&name);
+    if !pairs(text).iter().any(|(name, _)| hidden(name)) {
+        return text.to_owned();
+    }
+    let shown = pairs(text).into_iter().map(|(name, value)| {
+        let value = if hidden(&name) { "***".to_owned() } else { form_encoded(&value) };
+        format!("{}={value}", form_encoded(&name))
+    });
+    shown.collect::<Vec<_>>().join("&")
+}
+
+/// The fields of a body sent outside the API, as a form without secrets, whether it came as a form or as JSON.
+pub(super) fn fields_of(body: &[u8]) -> Vec<u8> {
+    if let Ok(serde_json::Value::Object(fields)) = serde_json::from_slice(body) {
+        let pair = |(name, value): (String, serde_json::Value)| {
+            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            format!("{}={}", form_encoded(&name), form_encoded(&value))
+        };
+        let form = fields.into_iter().map(pair).collect::<Vec<_>>().join("&");
+        return without_secrets(&form).into_bytes();
+    }
+    without_secrets(&String::from_utf8_lossy(body)).into_bytes()
 }
 
 /// Something that shall go wrong with the next request whose method and path match.
@@ -63,6 +141,16 @@ pub enum FaultKind {
     CloseMidBody,
     /// The right status and headers with a body that is not JSON.
     BadJson,
+    /// This status and JSON; the request has no effect.
+    Instead(u16, Value),
+    /// The right answer, its JSON object changed: each field of this object replaces one, null leaves it out.
+    Patch(Value),
+    /// The right answer followed by so many spaces, which leaves JSON good.
+    Oversize(usize),
+    /// 302 to this URL; the request has no effect.
+    Redirect(String),
+    /// 200 with a page of HTML, as a proxy or a portal in between would send it; the request has no effect.
+    Html,
 }
 
 /// Everything noticed.
@@ -72,21 +160,32 @@ pub(super) struct Watch {
     pub(super) seen: Vec<Seen>,
     pub(super) violations: Vec<String>,
     pub(super) faults: VecDeque<Fault>,
+    pub(super) standing: Vec<Fault>,
 }
 
 impl Watch {
-    /// Take the first fault that matches.
+    /// Take the first fault that matches, or find the first one that stays.
     pub(super) fn fault(&mut self, method: &Method, path: &str) -> Option<FaultKind> {
         let matches = |fault: &Fault| {
             fault.method.as_ref().is_none_or(|wanted| wanted == method) && path.contains(&fault.path)
         };
-        let at = self.faults.iter().position(matches)?;
-        self.faults.remove(at).map(|fault| fault.kind)
+        match self.faults.iter().position(matches) {
+            Some(at) => self.faults.remove(at).map(|fault| fault.kind),
+            None => self.standing.iter().find(|fault| matches(fault)).map(|fault| fault.kind.clone()),
+        }
     }
 }
 
+/// Paths that need no Authorization header of their own.
+const OUTSIDE: [&str; 3] = ["/login/oauth/", "/user/", "/.well-known/"];
+
 /// What is wrong with a request whatever it asks for.
-pub(super) fn faults_of_form(seen: &Seen, sudo_header: bool, names: &[(String, String)]) -> Vec<String> {
+pub(super) fn faults_of_form(
+    seen: &Seen,
+    sudo_header: bool,
+    sudo_allowed: bool,
+    names: &[(String, String)],
+) -> Vec<String> {
     let what = format!("{} {}", seen.method, seen.path);
     let mut wrong = Vec::new();
     for (name, _) in
@@ -94,13 +193,20 @@ pub(super) fn faults_of_form(seen: &Seen, sudo_header: bool, names: &[(String, S
     {
         wrong.push(format!("{what}: `{name}` in the query acts as somebody else"));
     }
-    if sudo_header {
+    for (name, _) in names.iter().filter(|(name, _)| {
+        matches!(name.as_str(), "client_secret" | "code_verifier" | "refresh_token" | "password")
+    }) {
+        wrong.push(format!("{what}: `{name}` in the query stands in every log on the way"));
+    }
+    if sudo_header && !sudo_allowed {
         wrong.push(format!("{what}: a Sudo header acts as somebody else"));
     }
-    if !clean(&seen.path) {
+    if seen.path != "/" && !clean(&seen.path) {
         wrong.push(format!("{what}: the path is not clean, so a policy and Gitea may read it differently"));
     }
-    let open = matches!(seen.path.as_str(), "/api/v1/version" | "/api/v1/settings/api");
+    let open = matches!(seen.path.as_str(), "/api/v1/version" | "/api/v1/settings/api")
+        || seen.path == "/"
+        || OUTSIDE.iter().any(|path| seen.path.starts_with(path));
     if !open && !seen.has_authorization {
         wrong.push(format!("{what}: no Authorization header"));
     }

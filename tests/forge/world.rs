@@ -17,6 +17,10 @@ pub const SVC_TOKEN: &str = "5bc05bc05bc05bc05bc05bc05bc05bc05bc05bc0";
 pub const READONLY_TOKEN: &str = "4ead4ead4ead4ead4ead4ead4ead4ead4ead4ead";
 /// Alice again, with `read:repository` and nothing else.
 pub const REPOSITORY_ONLY_TOKEN: &str = "4e704e704e704e704e704e704e704e704e704e70";
+/// The site admin, who may act as others by the header `Sudo`: every scope.
+pub const ROOT_TOKEN: &str = "4007400740074007400740074007400740074007";
+/// The restricted user: read scopes.
+pub const RITA_TOKEN: &str = "417a417a417a417a417a417a417a417a417a417a";
 /// Alice again, with everything but `read:organization`.
 pub const NO_ORGANISATION_TOKEN: &str = "0a60a60a60a60a60a60a60a60a60a60a60a60a60";
 
@@ -60,8 +64,16 @@ pub struct Account {
     pub full_name: String,
     /// Mail address; empty for an organisation.
     pub email: String,
+    /// Password of a person; see [`password`].
+    pub password: String,
     /// Whether this is an organisation.
     pub organisation: bool,
+    /// Whether this is a site admin.
+    pub admin: bool,
+    /// Whether public is not enough: sees only what is shared with them.
+    pub restricted: bool,
+    /// Whether they are prohibited from signing in.
+    pub disabled: bool,
     /// When it came to be.
     pub created: i64,
 }
@@ -72,15 +84,21 @@ pub struct Token {
     /// Id.
     pub id: u64,
     /// The secret, 40 hex digits.
-    pub secret: &'static str,
+    pub secret: String,
     /// Free text.
-    pub name: &'static str,
+    pub name: String,
     /// Whose.
     pub owner: u64,
     /// As Gitea normalises them.
-    pub scopes: &'static [&'static str],
+    pub scopes: Vec<String>,
     /// When it was made.
     pub created: i64,
+}
+
+/// The password of everybody in the sample Gitea, by login.
+#[must_use]
+pub fn password(login: &str) -> String {
+    format!("{login}-has-a-password")
 }
 
 /// A team of an organisation.
@@ -88,6 +106,8 @@ pub struct Token {
 pub struct Team {
     /// Organisation.
     pub organisation: u64,
+    /// Name; groups carry it in lower case.
+    pub name: String,
     /// Rights it gives.
     pub mode: Mode,
     /// Who is in it.
@@ -276,9 +296,12 @@ impl World {
         self.teams.iter().any(|team| team.organisation == organisation && team.members.contains(&person))
     }
 
-    /// What somebody may really do with code and issues.
+    /// What somebody may really do with code and issues. A site admin may do everything everywhere.
     #[must_use]
     pub fn rights(&self, repo: &Repo, person: Option<u64>) -> Mode {
+        if person.is_some_and(|person| self.account_by_id(person).admin) {
+            return Mode::Owner;
+        }
         let by_team = person.map_or(Mode::None, |person| {
             let teams =
                 self.teams.iter().filter(|t| t.organisation == repo.owner && t.members.contains(&person));
@@ -293,9 +316,13 @@ impl World {
     pub fn base_rights(&self, repo: &Repo, person: Option<u64>) -> Mode {
         let public = if repo.private { Mode::None } else { Mode::Read };
         let Some(person) = person else { return public };
-        if repo.owner == person {
+        let account = self.account_by_id(person);
+        if repo.owner == person || account.admin {
             return Mode::Owner;
         }
+        // To a restricted user what is public is as good as private, but in an organisation of theirs.
+        let outside = account.restricted && !self.is_member(repo.owner, person);
+        let public = if outside { Mode::None } else { public };
         let own =
             repo.collaborators.iter().find(|(id, _)| *id == person).map_or(Mode::None, |(_, mode)| *mode);
         let teams = self.teams.iter().filter(|t| t.organisation == repo.owner && t.members.contains(&person));
@@ -304,10 +331,12 @@ impl World {
         public.max(own).max(admin)
     }
 
-    /// Who may be assigned to issues: those who may write.
+    /// Who may be assigned to issues: those who may write; being a site admin is not enough.
     #[must_use]
     pub fn assignable(&self, repo: &Repo) -> Vec<u64> {
+        let named = |id: u64| repo.owner == id || repo.collaborators.iter().any(|(known, _)| *known == id);
         let people = self.accounts.iter().filter(|account| !account.organisation);
+        let people = people.filter(|account| !account.admin || named(account.id));
         people.map(|account| account.id).filter(|id| self.rights(repo, Some(*id)) >= Mode::Write).collect()
     }
 

@@ -1,6 +1,7 @@
 //! Black-box tests of AegisGitea-MCP: what they share.
 //! Talks to the built program over HTTP alone; links none of its crates.
 
+pub mod browser;
 #[path = "../forge/mod.rs"]
 pub mod forge;
 pub mod http;

@@ -3,6 +3,7 @@
 mod access;
 mod canary;
 mod issues;
+mod oauth;
 mod oversight;
 mod replay;
 mod traps;
