@@ -6,3 +6,4 @@ pub mod browser;
 pub mod forge;
 pub mod http;
 pub mod server;
+pub mod sign_in;

@@ -19,6 +19,9 @@ pub const KEY: &str = "aegis_key_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
 /// A second key, under the name `ci`.
 pub const OTHER_KEY: &str = "aegis_key_Hx4dHBsaGRgXFhUUExIREA8ODQwLCgkIBwYFBAMCAQA";
 
+/// `OAUTH_STATE_SECRET` of [`Setup::sign_in`].
+pub const STATE_SECRET: &str = "a-secret-of-the-tests-that-is-long-enough";
+
 /// How long a test waits for something that must happen; it is never waited out when all is well.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -58,6 +61,16 @@ impl Drop for Folder {
     }
 }
 
+/// A port that was free a moment ago, for settings that must name it before the server starts.
+///
+/// # Panics
+/// The machine has none.
+#[must_use]
+pub fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("its address").port()
+}
+
 /// Settings of a server that is about to start.
 pub struct Setup {
     variables: BTreeMap<String, String>,
@@ -88,6 +101,27 @@ impl Setup {
             folder,
             wrapper: Vec::new(),
         }
+    }
+
+    /// A server at which people sign in through this Gitea, by one application; on a port that was free a moment ago.
+    #[must_use]
+    pub fn sign_in(gitea: &str, port: u16, client_id: &str, client_secret: &str) -> Self {
+        let setup = Self::new(gitea, "");
+        let registry = setup.folder.0.join("registry").join("dcr_clients.json").display().to_string();
+        let port = port.to_string();
+        let variables = [
+            ("OAUTH_MODE", "true"),
+            ("GITEA_OAUTH_CLIENT_ID", client_id),
+            ("GITEA_OAUTH_CLIENT_SECRET", client_secret),
+            ("OAUTH_STATE_SECRET", STATE_SECRET),
+            ("DCR_STORAGE_PATH", &registry),
+            ("MCP_PORT", &port),
+            ("LOGIN_RATE_LIMIT_PER_MINUTE", "1000000"),
+            ("REGISTER_RATE_LIMIT_PER_MINUTE", "1000000"),
+            ("TOKEN_ENDPOINT_RATE_LIMIT_PER_MINUTE", "1000000"),
+        ];
+        let setup = setup.unset("GITEA_TOKEN").unset("MCP_API_KEYS");
+        variables.into_iter().fold(setup, |setup, (name, value)| setup.set(name, value))
     }
 
     /// Set a variable.

@@ -1,0 +1,4 @@
+//! Signing in, black-box: the built program, the sample Gitea, a browser and a client.
+
+mod journey;
+mod scene;
