@@ -30,7 +30,10 @@ impl Names {
             return Some(value);
         }
         let (first, rest) = name.split_once('.')?;
-        rest.split('.').try_fold(self.known.get(first)?, |value, part| value.get(part))
+        rest.split('.').try_fold(self.known.get(first)?, |value, part| match part.parse::<usize>() {
+            Ok(number) => value.get(number),
+            Err(_) => value.get(part),
+        })
     }
 
     /// A whole value; a text that is one name becomes what the name stands for.

@@ -72,11 +72,12 @@ fn label(row: &Row, number: usize, case: &Case, spelling: &(Value, Value)) -> St
 /// A start that must be refused.
 async fn refused_start(case: &Case, spelling: &(Value, Value)) -> Result<(), String> {
     let mut names = stand::common();
-    names.set("it", spelling.0.clone());
     for (known, value) in &case.names {
         let filled = names.value(value)?;
         names.set(known, filled);
     }
+    let spelled = names.value(&spelling.0)?;
+    names.set("it", spelled);
     let step: Step = serde_json::from_value(names.value(&case.steps[0])?).map_err(|error| error.to_string())?;
     let Start { code, says, lacks } = step.start.ok_or("a start")?;
     // Nobody listens there: a start that reads the policy first needs no Gitea.

@@ -31,9 +31,11 @@ pub async fn run(
     spelling: &(Value, Value),
 ) -> Result<(), String> {
     let mut names = stand.names.clone();
-    names.set("it", spelling.0.clone());
-    names.set("also", spelling.1.clone());
     for (known, value) in &case.names {
+        let filled = names.value(value)?;
+        names.set(known, filled);
+    }
+    for (known, value) in [("it", &spelling.0), ("also", &spelling.1)] {
         let filled = names.value(value)?;
         names.set(known, filled);
     }
@@ -92,10 +94,11 @@ impl Run<'_> {
             return self.process(what);
         }
         let expect = step.expect.clone().unwrap_or_default();
-        let said = self.ask(step, &expect).await?;
+        let (said, asked) = self.ask(step).await?;
         if step.times.is_some() {
             return self.many(&expect, &said);
         }
+        self.note(&expect, &said);
         self.pieces(&expect, &said)?;
         for said in &said {
             if !expect.statuses.is_null() {
@@ -103,10 +106,9 @@ impl Run<'_> {
             }
             judge::answer(&expect, said)?;
         }
-        if step.call.is_none() {
-            judge::upstream(&expect, &self.stand.upstream())?;
+        for seen in asked {
+            judge::upstream(&expect, &seen)?;
         }
-        self.note(&expect, &said);
         if let Some(last) = said.last() {
             self.page = last.answer.text();
             self.capture(&step.capture, &last.answer)?;
@@ -114,14 +116,20 @@ impl Run<'_> {
         Ok(())
     }
 
-    async fn ask(&mut self, step: &Step, expect: &Expect) -> Result<Vec<Said>, String> {
+    /// The answers, and what Gitea was asked meanwhile: for each wire of a call, else for all of them.
+    async fn ask(&mut self, step: &Step) -> Result<(Vec<Said>, Vec<Vec<String>>), String> {
+        if let Some(call) = &step.call {
+            return self.call(call).await;
+        }
+        let said = self.request(step).await?;
+        Ok((said, vec![self.stand.upstream()]))
+    }
+
+    async fn request(&mut self, step: &Step) -> Result<Vec<Said>, String> {
         let plain = |answer: Answer| Said { answer, wire: None };
         let authority = self.stand.authority();
         if let Some(text) = &step.raw {
             return Ok(exchange(&authority, &to_bytes(text)).await?.into_iter().map(plain).collect());
-        }
-        if let Some(call) = &step.call {
-            return self.call(call, expect).await;
         }
         let Some(request) = &step.send else { return Err("this step does nothing".to_owned()) };
         let Some(times) = step.times else {
@@ -203,8 +211,8 @@ impl Run<'_> {
         Ok(bytes)
     }
 
-    async fn call(&mut self, call: &Call, expect: &Expect) -> Result<Vec<Said>, String> {
-        let mut all = Vec::new();
+    async fn call(&mut self, call: &Call) -> Result<(Vec<Said>, Vec<Vec<String>>), String> {
+        let (mut all, mut asked) = (Vec::new(), Vec::new());
         let wires = ["modern", "legacy", "stream", "direct"].into_iter().filter(|wire| {
             if call.wires.is_empty() { *wire != "stream" } else { call.wires.iter().any(|known| known == wire) }
         });
@@ -215,9 +223,9 @@ impl Run<'_> {
             let answers = exchange(&self.stand.authority(), &bytes).await?;
             let [answer] = answers.as_slice() else { return Err(format!("{wire}: one answer, not {answers:?}")) };
             all.push(Said { answer: answer.clone(), wire: Some(wire) });
-            judge::upstream(expect, &self.stand.upstream()).map_err(|problem| format!("{wire}: {problem}"))?;
+            asked.push(self.stand.upstream());
         }
-        Ok(all)
+        Ok((all, asked))
     }
 
     /// Statuses of all answers on a connection.

@@ -111,7 +111,13 @@ impl Stand {
         let base = base(case);
         let audit = base.audit_path();
         let gitea = match &case.gitea {
-            Some(answers) => Gitea::Playback(Playback::start(answers).await),
+            Some(answers) => {
+                let mut answers = answers.clone();
+                for answer in &mut answers {
+                    answer.body = names.text(&answer.body)?;
+                }
+                Gitea::Playback(Playback::start(&answers).await)
+            }
             None => Gitea::Forge(Forge::start(Options { audit: Some(audit), ..Options::default() }).await),
         };
         let url = match &gitea {
