@@ -216,7 +216,8 @@ pub struct Expect {
     /// JSON pointer to value.
     pub json: BTreeMap<String, Value>,
     pub upstream: Option<Vec<String>>,
-    /// Every request is one of these, and there is one.
+    /// Every request is one of these (a star at the end stands for anything), and there is one unless `(nothing)`
+    /// is among them.
     pub upstream_within: Option<Vec<String>>,
     /// `none`, `any`, `some`, or fields that the one line must have.
     pub audit: Value,

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::canned::Playback;
 use crate::data::Case;
-use crate::fill::{Names, percent};
+use crate::fill::{Names, percent, to_bytes};
 
 /// Where Gitea is.
 pub enum Gitea {
@@ -91,7 +91,10 @@ pub fn dressed(mut setup: Setup, case: &Case, names: &Names, gitea: &str) -> Res
         setup = setup.writes(repositories);
     }
     if let Some(policy) = &case.policy {
-        setup = setup.policy(&names.text(policy)?);
+        // Bytes, since a policy that is no text is an attack too.
+        let path = setup.folder().join("policy.yaml");
+        std::fs::write(&path, to_bytes(&names.text(policy)?)).map_err(|error| error.to_string())?;
+        setup = setup.set("POLICY_FILE_PATH", &path.display().to_string());
     }
     for (name, value) in &case.settings {
         let value = names.text(value)?;
