@@ -41,8 +41,10 @@ impl Names {
         Ok(match value {
             Value::String(text) => {
                 let inner = text.strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}"));
-                match inner.filter(|inner| !inner.contains("{{")).and_then(|name| self.get(name.trim())) {
-                    Some(found) => found.clone(),
+                let name = inner.filter(|inner| !inner.contains("{{")).map(str::trim);
+                match name.and_then(|name| Some((name, self.get(name)?))) {
+                    Some((name, found)) if is_spelling(name) => self.value(found)?,
+                    Some((_, found)) => found.clone(),
                     None => Value::String(self.text(text)?),
                 }
             }
@@ -73,34 +75,42 @@ impl Names {
 
     fn named(&self, inner: &str) -> Result<String, String> {
         if let Some(value) = self.get(inner.trim()) {
-            return Ok(plain(value));
+            return if is_spelling(inner.trim()) { self.text(&plain(value)) } else { Ok(plain(value)) };
         }
         let (function, argument) = inner.split_once(' ').ok_or_else(|| format!("nobody knows `{inner}`"))?;
-        let given = |text: &str| self.get(text.trim()).map_or_else(|| text.to_owned(), plain);
+        let given = |text: &str| match self.get(text.trim()) {
+            Some(_) => self.named(text),
+            None => Ok(text.to_owned()),
+        };
         let counted = || -> Result<(usize, String), String> {
             let (count, text) = argument.split_once(' ').unwrap_or((argument, " "));
-            let count = given(count).parse().map_err(|_| format!("`{count}` in `{inner}` is no number"))?;
-            Ok((count, given(text)))
+            let count = given(count)?.parse().map_err(|_| format!("`{count}` in `{inner}` is no number"))?;
+            Ok((count, given(text)?))
         };
         Ok(match function {
             "hex" => bytes_of_hex(argument)?,
             "repeat" => counted().map(|(count, text)| text.repeat(count))?,
             "cut" => counted().map(|(count, text)| text[..text.len().saturating_sub(count)].to_owned())?,
-            "upper" => given(argument).to_uppercase(),
-            "lower" => given(argument).to_lowercase(),
-            "base64" => STANDARD.encode(to_bytes(&given(argument))),
-            "base64url" => URL_SAFE_NO_PAD.encode(to_bytes(&given(argument))),
-            "s256" => URL_SAFE_NO_PAD.encode(Sha256::digest(to_bytes(&given(argument)))),
-            "pct" => percent(&given(argument)),
-            "len" => to_bytes(&given(argument)).len().to_string(),
-            "hexlen" => format!("{:x}", to_bytes(&given(argument)).len()),
-            "json" => Value::String(given(argument)).to_string().trim_matches('"').to_owned(),
-            "flip" => flipped(&given(argument)),
-            "reverse" => given(argument).chars().rev().collect(),
-            "dots" => dots(&given(argument))?,
+            "upper" => given(argument)?.to_uppercase(),
+            "lower" => given(argument)?.to_lowercase(),
+            "base64" => STANDARD.encode(to_bytes(&given(argument)?)),
+            "base64url" => URL_SAFE_NO_PAD.encode(to_bytes(&given(argument)?)),
+            "s256" => URL_SAFE_NO_PAD.encode(Sha256::digest(to_bytes(&given(argument)?))),
+            "pct" => percent(&given(argument)?),
+            "len" => to_bytes(&given(argument)?).len().to_string(),
+            "hexlen" => format!("{:x}", to_bytes(&given(argument)?).len()),
+            "json" => Value::String(given(argument)?).to_string().trim_matches('"').to_owned(),
+            "flip" => flipped(&given(argument)?),
+            "reverse" => given(argument)?.chars().rev().collect(),
+            "dots" => dots(&given(argument)?)?,
             _ => return Err(format!("nobody knows `{inner}`")),
         })
     }
+}
+
+/// Spellings are filled where they are used, since they may name what a step before found out.
+fn is_spelling(name: &str) -> bool {
+    matches!(name.split('.').next(), Some("it" | "also"))
 }
 
 fn plain(value: &Value) -> String {

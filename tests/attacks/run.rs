@@ -31,11 +31,9 @@ pub async fn run(
     spelling: &(Value, Value),
 ) -> Result<(), String> {
     let mut names = stand.names.clone();
+    names.set("it", spelling.0.clone());
+    names.set("also", spelling.1.clone());
     for (known, value) in &case.names {
-        let filled = names.value(value)?;
-        names.set(known, filled);
-    }
-    for (known, value) in [("it", &spelling.0), ("also", &spelling.1)] {
         let filled = names.value(value)?;
         names.set(known, filled);
     }
