@@ -97,7 +97,9 @@ async fn one(mut stream: TcpStream, answers: &[Canned], heard: &Mutex<Vec<String
     let target = head.split(' ').nth(1).unwrap_or_default().to_owned();
     heard.lock().expect("not poisoned").push(head);
     let Some(answer) = answers.iter().find(|answer| target.contains(&answer.on)) else {
-        return stream.write_all(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").await;
+        return stream
+            .write_all(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+            .await;
     };
     let lines: String = answer.headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
     let body = to_bytes(&answer.body);

@@ -15,7 +15,8 @@ impl Said {
     /// The document of the answer: its body, or the last event of a stream.
     pub fn document(&self) -> Value {
         let text = self.answer.text();
-        let is_stream = self.answer.header("content-type").is_some_and(|kind| kind.starts_with("text/event-stream"));
+        let is_stream =
+            self.answer.header("content-type").is_some_and(|kind| kind.starts_with("text/event-stream"));
         if !is_stream {
             return self.answer.json();
         }
@@ -26,8 +27,7 @@ impl Said {
     /// The name of a refusal in any of the error models.
     fn reason(&self) -> Option<String> {
         let document = self.document();
-        let places =
-            ["/error", "/error/code", "/result/_meta/io.aegisgitea~1reason", "/error/data/reason"];
+        let places = ["/error", "/error/code", "/result/_meta/io.aegisgitea~1reason", "/error/data/reason"];
         places.iter().find_map(|place| document.pointer(place)?.as_str()).map(str::to_owned)
     }
 
@@ -142,8 +142,12 @@ fn headers(expect: &Expect, answer: &Answer) -> Result<(), String> {
         }
     }
     for (name, parts) in &expect.header_has {
-        let all: Vec<&str> =
-            answer.headers.iter().filter(|(known, _)| known == name).map(|(_, value)| value.as_str()).collect();
+        let all: Vec<&str> = answer
+            .headers
+            .iter()
+            .filter(|(known, _)| known == name)
+            .map(|(_, value)| value.as_str())
+            .collect();
         if let Some(part) = parts.iter().find(|part| !all.join("\n").contains(part.as_str())) {
             return fail(format!("{name} must have {part:?}"));
         }
@@ -175,5 +179,9 @@ pub fn upstream(expect: &Expect, seen: &[String]) -> Result<(), String> {
     let mut seen = seen.to_vec();
     wanted.sort();
     seen.sort();
-    if wanted == seen { Ok(()) } else { Err(format!("Gitea must be asked {wanted:?}, and was asked {seen:?}")) }
+    if wanted == seen {
+        Ok(())
+    } else {
+        Err(format!("Gitea must be asked {wanted:?}, and was asked {seen:?}"))
+    }
 }

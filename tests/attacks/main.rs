@@ -24,9 +24,9 @@ use stand::Stand;
 
 /// The attacks that must be in the file.
 const ROWS: &[&str] = &[
-    "A1", "A2", "A3", "A4", "A5", "A6", "R1", "R2", "R3", "R4", "R5", "P1", "P2", "P3", "P4", "I1", "T1", "T2",
-    "T3", "T4", "T5", "T6", "T7", "T8", "C1", "C2", "C3", "H1", "H2", "H3", "H4", "H5", "H6", "H7", "H8", "J1",
-    "J2", "Y1", "U1", "U2", "U3", "U4", "L1", "L2", "S1", "S2", "O1", "O2", "W1", "X1", "X2",
+    "A1", "A2", "A3", "A4", "A5", "A6", "R1", "R2", "R3", "R4", "R5", "P1", "P2", "P3", "P4", "I1", "T1",
+    "T2", "T3", "T4", "T5", "T6", "T7", "T8", "C1", "C2", "C3", "H1", "H2", "H3", "H4", "H5", "H6", "H7",
+    "H8", "J1", "J2", "Y1", "U1", "U2", "U3", "U4", "L1", "L2", "S1", "S2", "O1", "O2", "W1", "X1", "X2",
 ];
 /// Answers after which a server is replaced: of one reason from one address it writes a hundred lines a minute.
 const ANSWERS: usize = 60;
@@ -77,7 +77,8 @@ async fn refused_start(case: &Case, spelling: &(Value, Value)) -> Result<(), Str
         names.set(known, filled);
     }
     names.set("it", spelling.0.clone());
-    let step: Step = serde_json::from_value(names.value(&case.steps[0])?).map_err(|error| error.to_string())?;
+    let step: Step =
+        serde_json::from_value(names.value(&case.steps[0])?).map_err(|error| error.to_string())?;
     let Start { code, says, lacks } = step.start.ok_or("a start")?;
     // Nobody listens there: a start that reads the policy first needs no Gitea.
     let setup = stand::dressed(stand::base(case), case, &names, "http://127.0.0.1:9")?;
@@ -97,7 +98,11 @@ async fn refused_start(case: &Case, spelling: &(Value, Value)) -> Result<(), Str
 }
 
 /// The cases of one ground, on as many servers as it takes.
-async fn on_one_ground(table: &'static Table, cases: Vec<(&'static Row, usize, &'static Case)>, tallies: Tallies) {
+async fn on_one_ground(
+    table: &'static Table,
+    cases: Vec<(&'static Row, usize, &'static Case)>,
+    tallies: Tallies,
+) {
     let mut stand: Option<Stand> = None;
     let mut of_run: BTreeMap<String, &'static str> = BTreeMap::new();
     for (row, number, case) in cases {
@@ -165,7 +170,8 @@ async fn every_attack_comes_to_what_the_table_says() {
     for row in table.rows.iter().filter(|row| wanted(&row.id)) {
         for (number, case) in row.cases.iter().enumerate() {
             if case.oauth && !sign_in_is_there() {
-                tallies.lock().expect("not poisoned").entry(&row.id).or_default().skipped += case.runs().len();
+                tallies.lock().expect("not poisoned").entry(&row.id).or_default().skipped +=
+                    case.runs().len();
                 continue;
             }
             let place = if case.alone { format!("{}.{number}", row.id) } else { ground(case) };
@@ -203,11 +209,16 @@ async fn every_attack_comes_to_what_the_table_says() {
 fn every_row_of_the_table_is_in_the_file_once_and_has_a_case_or_a_place_where_it_is_shown() {
     let table = data::table();
     let found: Vec<&str> = table.rows.iter().map(|row| row.id.as_str()).collect();
-    let (wanted, listed): (BTreeSet<&str>, BTreeSet<&str>) = (ROWS.iter().copied().collect(), found.iter().copied().collect());
+    let (wanted, listed): (BTreeSet<&str>, BTreeSet<&str>) =
+        (ROWS.iter().copied().collect(), found.iter().copied().collect());
     assert!(wanted.is_subset(&listed), "missing: {:?}", wanted.difference(&listed).collect::<Vec<_>>());
     assert_eq!(listed.len(), found.len(), "a row is there once");
     for row in &table.rows {
-        assert!(!row.title.is_empty() && (!row.cases.is_empty() || !row.shown.is_empty()), "{} has no case", row.id);
+        assert!(
+            !row.title.is_empty() && (!row.cases.is_empty() || !row.shown.is_empty()),
+            "{} has no case",
+            row.id
+        );
         let names: BTreeSet<&str> = row.cases.iter().map(|case| case.name.as_str()).collect();
         assert_eq!(names.len(), row.cases.len(), "{}: each case has a name of its own", row.id);
     }
@@ -221,8 +232,12 @@ fn every_case_can_fail() {
     }
     for row in &table.rows {
         for case in &row.cases {
-            let expecting = |step: &Value| step.get("expect").is_some() || step.get("start").is_some()
-                || step.get("process").is_some() || step.get("use").is_some();
+            let expecting = |step: &Value| {
+                step.get("expect").is_some()
+                    || step.get("start").is_some()
+                    || step.get("process").is_some()
+                    || step.get("use").is_some()
+            };
             assert!(case.steps.iter().any(expecting), "{}: `{}` expects nothing", row.id, case.name);
             case.steps.iter().for_each(|step| sound(&row.id, step));
         }
@@ -238,19 +253,32 @@ fn sound(place: &str, step: &Value) {
             *value = json!([]);
         }
     }
-    let step: Step = serde_json::from_value(step.clone()).unwrap_or_else(|error| panic!("{place}: {error}: {step}"));
+    let step: Step =
+        serde_json::from_value(step.clone()).unwrap_or_else(|error| panic!("{place}: {error}: {step}"));
     let kinds = [
-        step.send.is_some(), step.raw.is_some(), step.call.is_some(), step.start.is_some(),
-        step.at_gitea.is_some(), step.process.is_some(), step.procedure.is_some(),
+        step.send.is_some(),
+        step.raw.is_some(),
+        step.call.is_some(),
+        step.start.is_some(),
+        step.at_gitea.is_some(),
+        step.process.is_some(),
+        step.procedure.is_some(),
     ];
-    assert_eq!(kinds.into_iter().filter(|there| *there).count(), 1, "{place}: a step does one thing: {step:?}");
+    assert_eq!(
+        kinds.into_iter().filter(|there| *there).count(),
+        1,
+        "{place}: a step does one thing: {step:?}"
+    );
     if let Some(name) = &step.procedure {
         assert!(data::table().procedures.contains_key(name), "{place}: no procedure is called `{name}`");
     }
     let asks = step.send.is_some() || step.raw.is_some() || step.call.is_some();
     if asks && step.times.is_none() {
         let expect = step.expect.unwrap_or_else(|| panic!("{place}: a request whose answer nobody judges"));
-        assert!(!judge::due(&expect).is_null(), "{place}: it is not said which audit lines are due: {expect:?}");
+        assert!(
+            !judge::due(&expect).is_null(),
+            "{place}: it is not said which audit lines are due: {expect:?}"
+        );
     }
 }
 
@@ -262,9 +290,19 @@ fn what_is_shown_elsewhere_is_there() {
             let path = root.join(&shown.at);
             assert!(path.exists(), "{}: {} is not there ({})", row.id, shown.at, shown.what);
             let text = std::fs::read_to_string(&path).unwrap_or_default();
-            assert!(path.is_dir() || !shown.tests.is_empty() || text.contains(&row.id), "{}: {} names neither a test nor the row", row.id, shown.at);
+            assert!(
+                path.is_dir() || !shown.tests.is_empty() || text.contains(&row.id),
+                "{}: {} names neither a test nor the row",
+                row.id,
+                shown.at
+            );
             for test in &shown.tests {
-                assert!(text.contains(&format!("fn {test}(")), "{}: {} has no test `{test}`", row.id, shown.at);
+                assert!(
+                    text.contains(&format!("fn {test}(")),
+                    "{}: {} has no test `{test}`",
+                    row.id,
+                    shown.at
+                );
             }
         }
     }

@@ -36,7 +36,9 @@ impl Jar {
     /// Name and value of the first cookie whose name begins so.
     pub fn named(&self, authority: &str, prefix: &str) -> Option<(String, String)> {
         let own = self.0.get(authority)?;
-        own.iter().find(|(name, _)| name.starts_with(prefix)).map(|(name, value)| (name.clone(), value.clone()))
+        own.iter()
+            .find(|(name, _)| name.starts_with(prefix))
+            .map(|(name, value)| (name.clone(), value.clone()))
     }
 }
 
@@ -44,7 +46,8 @@ impl Jar {
 pub fn field(page: &str, name: &str) -> Option<String> {
     let input = page.split('<').find(|tag| tag.contains(&format!("name=\"{name}\"")))?;
     let value = input.split("value=\"").nth(1)?.split('"').next()?;
-    let plain = [("&quot;", "\""), ("&#34;", "\""), ("&#39;", "'"), ("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&")];
+    let plain =
+        [("&quot;", "\""), ("&#34;", "\""), ("&#39;", "'"), ("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&")];
     Some(plain.iter().fold(value.to_owned(), |text, (escaped, c)| text.replace(escaped, c)))
 }
 
@@ -52,7 +55,10 @@ pub fn field(page: &str, name: &str) -> Option<String> {
 pub fn query(url: &str, name: &str) -> Option<String> {
     let query = url.split_once('?')?.1.split('#').next()?;
     let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
-    pairs.map(|(known, value)| (unescaped(known), unescaped(value))).find(|(known, _)| known == name).map(|(_, v)| v)
+    pairs
+        .map(|(known, value)| (unescaped(known), unescaped(value)))
+        .find(|(known, _)| known == name)
+        .map(|(_, v)| v)
 }
 
 /// Go through Gitea's pages as a person, from a URL of Gitea to the URL that leads away from it.
@@ -95,4 +101,44 @@ pub async fn at_gitea(gitea: &str, walk: &AtGitea, jar: &mut Jar) -> Result<Stri
         };
     }
     Err("Gitea leads in circles".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use aegis_tests::forge::{Forge, Options};
+    use aegis_tests::http::send;
+    use serde_json::json;
+
+    use super::{Jar, at_gitea, query};
+    use crate::data::AtGitea;
+    use crate::fill::percent;
+
+    #[tokio::test]
+    async fn a_person_gets_through_the_pages_of_gitea_and_comes_back_with_a_code() {
+        if !crate::sign_in_is_there() {
+            return;
+        }
+        let forge = Forge::start(Options::default()).await;
+        let body =
+            json!({"name": "x", "redirect_uris": ["http://127.0.0.1:9/back"], "confidential_client": true});
+        let headers = [
+            ("content-type", "application/json"),
+            ("authorization", "Basic cm9vdDpyb290LWhhcy1hLXBhc3N3b3Jk"),
+        ];
+        let made = "/api/v1/user/applications/oauth2";
+        let made =
+            send(&forge.url(), "POST", made, &headers, body.to_string().as_bytes()).await.expect("an answer");
+        let client = made.json()["client_id"].as_str().expect("an application").to_owned();
+        let back = percent("http://127.0.0.1:9/back");
+        let url = format!(
+            "{}/login/oauth/authorize?client_id={client}&redirect_uri={back}&response_type=code&state=s1&scope=openid",
+            forge.url()
+        );
+        let (person, password) = ("alice".to_owned(), "alice-has-a-password".to_owned());
+        let walk = AtGitea { url, person, password, browser: "b".to_owned() };
+        let url = at_gitea(&forge.url(), &walk, &mut Jar::default()).await.expect("a way back");
+        assert!(url.starts_with("http://127.0.0.1:9/back?"), "{url}");
+        assert_eq!(query(&url, "state").as_deref(), Some("s1"));
+        assert!(query(&url, "code").is_some_and(|code| code.starts_with("gta_")), "{url}");
+    }
 }

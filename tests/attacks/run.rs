@@ -52,7 +52,8 @@ impl Run<'_> {
     async fn steps(&mut self, steps: &[Value]) -> Result<(), String> {
         for (number, raw) in steps.iter().enumerate() {
             let filled = self.names.value(raw)?;
-            let step: Step = serde_json::from_value(filled).map_err(|error| format!("step {number}: {error}"))?;
+            let step: Step =
+                serde_json::from_value(filled).map_err(|error| format!("step {number}: {error}"))?;
             let done = if step.procedure.is_some() {
                 Box::pin(self.procedure(&step)).await
             } else {
@@ -65,8 +66,12 @@ impl Run<'_> {
 
     async fn procedure(&mut self, step: &Step) -> Result<(), String> {
         let name = step.procedure.as_deref().unwrap_or_default();
-        let steps =
-            self.table.procedures.get(name).ok_or_else(|| format!("no procedure is called `{name}`"))?.clone();
+        let steps = self
+            .table
+            .procedures
+            .get(name)
+            .ok_or_else(|| format!("no procedure is called `{name}`"))?
+            .clone();
         let before = self.names.prefix.clone();
         if step.prefix.is_some() {
             self.names.prefix.clone_from(&step.prefix);
@@ -82,7 +87,9 @@ impl Run<'_> {
     async fn step(&mut self, step: &Step) -> Result<(), String> {
         self.stand.forget()?;
         if let Some(walk) = &step.at_gitea {
-            let Gitea::Forge(forge) = &self.stand.gitea else { return Err("nobody signs in there".to_owned()) };
+            let Gitea::Forge(forge) = &self.stand.gitea else {
+                return Err("nobody signs in there".to_owned());
+            };
             let jar = self.jars.entry(walk.browser.clone()).or_default();
             let back = person::at_gitea(&forge.url(), walk, jar).await?;
             self.names.set("back", back);
@@ -184,12 +191,13 @@ impl Run<'_> {
         if let Some(cookies) = jar.and_then(|jar| jar.header(&authority)) {
             head.push_str(&format!("Cookie: {cookies}\r\n"));
         }
-        let stated =
-            request.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type"));
+        let stated = request.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type"));
         let (body, kind) = match (&request.body, &request.json, &request.form) {
             (Some(text), None, None) => (to_bytes(text), Some("application/json")),
             (None, Some(json), None) => (to_bytes(&json.to_string()), Some("application/json")),
-            (None, None, Some(pairs)) => (form(pairs).into_bytes(), Some("application/x-www-form-urlencoded")),
+            (None, None, Some(pairs)) => {
+                (form(pairs).into_bytes(), Some("application/x-www-form-urlencoded"))
+            }
             (None, None, None) => (Vec::new(), None),
             _ => return Err("a request has one body".to_owned()),
         };
@@ -212,14 +220,20 @@ impl Run<'_> {
     async fn call(&mut self, call: &Call) -> Result<(Vec<Said>, Vec<Vec<String>>), String> {
         let (mut all, mut asked) = (Vec::new(), Vec::new());
         let wires = ["modern", "legacy", "stream", "direct"].into_iter().filter(|wire| {
-            if call.wires.is_empty() { *wire != "stream" } else { call.wires.iter().any(|known| known == wire) }
+            if call.wires.is_empty() {
+                *wire != "stream"
+            } else {
+                call.wires.iter().any(|known| known == wire)
+            }
         });
         for wire in wires {
             self.stand.forget()?;
             let request = tool_call(wire, call);
             let bytes = self.bytes(&request)?;
             let answers = exchange(&self.stand.authority(), &bytes).await?;
-            let [answer] = answers.as_slice() else { return Err(format!("{wire}: one answer, not {answers:?}")) };
+            let [answer] = answers.as_slice() else {
+                return Err(format!("{wire}: one answer, not {answers:?}"));
+            };
             all.push(Said { answer: answer.clone(), wire: Some(wire) });
             asked.push(self.stand.upstream());
         }
@@ -239,8 +253,10 @@ impl Run<'_> {
                 return Err(format!("statuses must be {}, and are {statuses}: {bodies:?}", expect.statuses));
             }
             let (says, lacks) = (expect.says.iter(), expect.lacks.iter());
-            let everything: String =
-                said.iter().map(|said| format!("{:?}\n{}", said.answer.headers, said.answer.text())).collect();
+            let everything: String = said
+                .iter()
+                .map(|said| format!("{:?}\n{}", said.answer.headers, said.answer.text()))
+                .collect();
             if let Some(part) = says.clone().find(|part| !everything.contains(part.as_str())) {
                 return Err(format!("it must say {part:?}: {everything}"));
             }
@@ -282,7 +298,8 @@ impl Run<'_> {
 
     fn capture(&mut self, wanted: &BTreeMap<String, String>, answer: &Answer) -> Result<(), String> {
         for (name, how) in wanted {
-            let (secret, how) = how.strip_prefix("secret ").map_or((false, how.as_str()), |rest| (true, rest));
+            let (secret, how) =
+                how.strip_prefix("secret ").map_or((false, how.as_str()), |rest| (true, rest));
             let (kind, place) = how.split_once(' ').unwrap_or((how, ""));
             let header = |name: &str| answer.header(name).map(str::to_owned);
             let found = match kind {
@@ -300,7 +317,8 @@ impl Run<'_> {
                 }
                 _ => return Err(format!("nobody knows how to capture `{how}`")),
             };
-            let found = found.ok_or_else(|| format!("there is no {how} in {} {}", answer.status, answer.text()))?;
+            let found =
+                found.ok_or_else(|| format!("there is no {how} in {} {}", answer.status, answer.text()))?;
             if secret {
                 let given_by = self.stand.answers().checked_sub(1);
                 self.stand.secret(&found, given_by);
@@ -316,9 +334,14 @@ impl Run<'_> {
         let limits = limits.map_err(|error| error.to_string())?;
         match what {
             "leaves no core dump" => {
-                let line = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap_or_default();
+                let line =
+                    limits.lines().find(|line| line.starts_with("Max core file size")).unwrap_or_default();
                 let soft = line.split_whitespace().nth(4);
-                if soft == Some("0") { Ok(()) } else { Err(format!("a crash would write memory to disk: {line}")) }
+                if soft == Some("0") {
+                    Ok(())
+                } else {
+                    Err(format!("a crash would write memory to disk: {line}"))
+                }
             }
             other => Err(format!("nobody knows how to see whether a process {other}")),
         }

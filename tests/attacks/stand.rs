@@ -135,15 +135,12 @@ impl Stand {
         let host = server.url.trim_start_matches("http://").to_owned();
         names.set("origin", server.url.as_str());
         names.set("host", host.as_str());
-        names.set(
-            "last",
-            format!("GET /health HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"),
-        );
+        names.set("last", format!("GET /health HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"));
         let own = [KEY, OTHER_KEY, CANARY, CANARY_TOKEN];
-        let secrets = own.into_iter().chain(PEOPLE.map(token)).map(|text| Secret {
-            text: text.to_owned(),
-            but: BTreeSet::new(),
-        });
+        let secrets = own
+            .into_iter()
+            .chain(PEOPLE.map(token))
+            .map(|text| Secret { text: text.to_owned(), but: BTreeSet::new() });
         let secrets = secrets.collect();
         Ok(Self { server, gitea, names, due: Vec::new(), loose: false, heard: Vec::new(), secrets })
     }
@@ -160,7 +157,8 @@ impl Stand {
 
     /// Keep an answer for the search; gives its number.
     pub fn hear(&mut self, run: &str, answer: &Answer) -> usize {
-        let head: Vec<String> = answer.headers.iter().map(|(name, value)| format!("{name}: {value}")).collect();
+        let head: Vec<String> =
+            answer.headers.iter().map(|(name, value)| format!("{name}: {value}")).collect();
         self.heard.push((run.to_owned(), format!("{}\n\n{}", head.join("\n"), answer.text())));
         self.heard.len() - 1
     }
@@ -296,7 +294,8 @@ fn agree(expected: &Value, found: &[&Value]) -> Result<(), String> {
         },
         Value::Object(_) => found.len() == 1 && matches(found[0], expected),
         Value::Array(wanted) => {
-            found.len() == wanted.len() && found.iter().zip(wanted).all(|(line, wanted)| matches(line, wanted))
+            found.len() == wanted.len()
+                && found.iter().zip(wanted).all(|(line, wanted)| matches(line, wanted))
         }
         _ => return Err("it is not said which lines are due".to_owned()),
     };

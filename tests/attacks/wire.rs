@@ -29,7 +29,9 @@ pub async fn exchange(authority: &str, bytes: &[u8]) -> Result<Vec<Answer>, Stri
         tokio::join!(sending, reading);
         answers(&all)
     };
-    tokio::time::timeout(PATIENCE, said).await.map_err(|_| "the server neither answers nor closes".to_owned())?
+    tokio::time::timeout(PATIENCE, said)
+        .await
+        .map_err(|_| "the server neither answers nor closes".to_owned())?
 }
 
 /// The answers in what was read, without those of 1xx.
@@ -49,7 +51,8 @@ fn answers(mut bytes: &[u8]) -> Result<Vec<Answer>, String> {
         if value("transfer-encoding").is_some() {
             (body, bytes, complete) = dechunked(bytes);
         } else {
-            let length: usize = value("content-length").map_or(Ok(0), |text| text.parse()).map_err(|_| "length")?;
+            let length: usize =
+                value("content-length").map_or(Ok(0), |text| text.parse()).map_err(|_| "length")?;
             complete = bytes.len() >= length;
             let (now, later) = bytes.split_at(length.min(bytes.len()));
             (body, bytes) = (now.to_vec(), later);
