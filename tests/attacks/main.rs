@@ -9,7 +9,9 @@ mod data;
 mod fill;
 mod judge;
 mod person;
+mod request;
 mod run;
+mod sound;
 mod stand;
 mod wire;
 
@@ -221,64 +223,6 @@ fn every_row_of_the_table_is_in_the_file_once_and_has_a_case_or_a_place_where_it
         );
         let names: BTreeSet<&str> = row.cases.iter().map(|case| case.name.as_str()).collect();
         assert_eq!(names.len(), row.cases.len(), "{}: each case has a name of its own", row.id);
-    }
-}
-
-#[test]
-fn every_case_can_fail() {
-    let table = data::table();
-    for (name, steps) in &table.procedures {
-        steps.iter().for_each(|step| sound(name, step));
-    }
-    for row in &table.rows {
-        for case in &row.cases {
-            let expecting = |step: &Value| {
-                step.get("expect").is_some()
-                    || step.get("start").is_some()
-                    || step.get("process").is_some()
-                    || step.get("use").is_some()
-            };
-            assert!(case.steps.iter().any(expecting), "{}: `{}` expects nothing", row.id, case.name);
-            case.steps.iter().for_each(|step| sound(&row.id, step));
-        }
-    }
-}
-
-/// A step is read as one, also where it is skipped; names in it stand for texts.
-fn sound(place: &str, step: &Value) {
-    let mut step = step.clone();
-    for list in ["headers", "form", "host"] {
-        // A name that stands for a list.
-        if let Some(value) = step.pointer_mut(&format!("/send/{list}")).filter(|value| value.is_string()) {
-            *value = json!([]);
-        }
-    }
-    let step: Step =
-        serde_json::from_value(step.clone()).unwrap_or_else(|error| panic!("{place}: {error}: {step}"));
-    let kinds = [
-        step.send.is_some(),
-        step.raw.is_some(),
-        step.call.is_some(),
-        step.start.is_some(),
-        step.at_gitea.is_some(),
-        step.process.is_some(),
-        step.procedure.is_some(),
-    ];
-    assert_eq!(
-        kinds.into_iter().filter(|there| *there).count(),
-        1,
-        "{place}: a step does one thing: {step:?}"
-    );
-    if let Some(name) = &step.procedure {
-        assert!(data::table().procedures.contains_key(name), "{place}: no procedure is called `{name}`");
-    }
-    let asks = step.send.is_some() || step.raw.is_some() || step.call.is_some();
-    if asks && step.times.is_none() {
-        let expect = step.expect.unwrap_or_else(|| panic!("{place}: a request whose answer nobody judges"));
-        assert!(
-            !judge::due(&expect).is_null(),
-            "{place}: it is not said which audit lines are due: {expect:?}"
-        );
     }
 }
 
