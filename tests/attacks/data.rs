@@ -141,6 +141,8 @@ pub struct Request {
     #[serde(default)]
     pub headers: Vec<(String, String)>,
     pub body: Option<String>,
+    /// Media type of the body, where it is not JSON.
+    pub kind: Option<String>,
     pub json: Option<Value>,
     pub form: Option<Vec<(String, String)>>,
     /// The bearer credential: `laptop`, `ci`, or a token; none where nothing is said.

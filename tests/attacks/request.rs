@@ -31,6 +31,7 @@ pub fn tool_call(wire: &str, call: &Call) -> Request {
         target: target.to_owned(),
         headers: headers.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
         body: None,
+        kind: None,
         json: Some(json),
         form: None,
         bearer: Some(call.bearer.clone().unwrap_or_else(|| "laptop".to_owned())),
@@ -45,6 +46,7 @@ pub fn request_text(request: &Request) -> Value {
     let more = [
         ("method", json!(request.method)),
         ("body", json!(request.body)),
+        ("kind", json!(request.kind)),
         ("json", json!(request.json)),
         ("form", json!(request.form)),
         ("as", json!(request.bearer)),

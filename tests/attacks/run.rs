@@ -194,7 +194,9 @@ impl Run<'_> {
         }
         let stated = request.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type"));
         let (body, kind) = match (&request.body, &request.json, &request.form) {
-            (Some(text), None, None) => (to_bytes(text), Some("application/json")),
+            (Some(text), None, None) => {
+                (to_bytes(text), Some(request.kind.as_deref().unwrap_or("application/json")))
+            }
             (None, Some(json), None) => (to_bytes(&json.to_string()), Some("application/json")),
             (None, None, Some(pairs)) => {
                 (form(pairs).into_bytes(), Some("application/x-www-form-urlencoded"))
