@@ -7,6 +7,7 @@
 mod authority;
 mod exchange;
 mod permission;
+mod scrub;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,13 +23,14 @@ use tokio::time::Instant;
 
 use authority::Authority;
 pub use exchange::Exchange;
-use exchange::Progress;
+use exchange::{Answered, Progress};
 
 use crate::component::bindings::aegis::gateway::gitea::Failure;
 use crate::https::HttpsClient;
 use crate::settings::Settings;
 use crate::shared::Shared;
 use crate::ticket::{Record, Unfit};
+use scrub::Scrub;
 
 /// The client, the origin and the service account.
 pub(crate) struct Gitea {
@@ -175,6 +177,7 @@ impl Gitea {
             deadline,
             budget,
             rest: Bytes::new(),
+            scrub: Scrub::default(),
         })
     }
 
@@ -186,25 +189,27 @@ impl Gitea {
         record: &Record,
         wire: &Wire,
         place: usize,
-    ) -> Result<http::Response<Incoming>, Failure> {
+    ) -> Result<Answered, Failure> {
         let authority = self.authority(shared, record, wire).await?;
         let refused = authority.grant;
+        let scrub = Scrub::of(&authority.header);
         let response = self.dispatch(record, wire, authority, place).await?;
         let Some(revision) = refused.filter(|_| response.status() == StatusCode::UNAUTHORIZED) else {
-            return Ok(response);
+            return Ok(Answered { response, scrub });
         };
         let renewed = self.own(shared, record.principal(), Some(revision)).await?;
         let place = record
             .call(wire.method.as_str(), &wire.template, &wire.path)
             .map_err(|unfit| Failure::Refused(unfit.to_string()))?;
         let newest = renewed.grant;
+        let scrub = Scrub::of(&renewed.header);
         let response = self.dispatch(record, wire, renewed, place).await?;
         if response.status() == StatusCode::UNAUTHORIZED {
             // Renewed and refused: the user is disabled, or Gitea has ended the grant just now.
             shared.sign_out(record.principal(), newest).await;
             return Err(Failure::SignedOut);
         }
-        Ok(response)
+        Ok(Answered { response, scrub })
     }
 
     async fn dispatch(
@@ -214,8 +219,9 @@ impl Gitea {
         authority: Authority,
         place: usize,
     ) -> Result<http::Response<Incoming>, Failure> {
-        let uri: Uri =
-            format!("{}{}", self.base, wire.target).parse().map_err(|_| Failure::Refused("no URI".to_owned()))?;
+        let uri: Uri = format!("{}{}", self.base, wire.target)
+            .parse()
+            .map_err(|_| Failure::Refused("no URI".to_owned()))?;
         let mut request = http::Request::builder()
             .method(wire.method.as_str())
             .uri(uri)

@@ -34,5 +34,13 @@ use clap::Parser as _;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    no_core_dumps();
     command::run(command::Cli::parse())
+}
+
+/// A memory image would hold every key and token of this process.
+fn no_core_dumps() {
+    let none = rustix::process::Rlimit { current: Some(0), maximum: Some(0) };
+    // Where even that is refused there is nothing to be done about it, and the limit is likely zero already.
+    let _ = rustix::process::setrlimit(rustix::process::Resource::Core, none);
 }

@@ -120,7 +120,10 @@ impl Draft {
             None => {}
             Some(false) => {
                 if self.gitea_token.as_ref().is_some_and(Option::is_none) {
-                    need("GITEA_TOKEN", "is required: set GITEA_TOKEN or GITEA_TOKEN_FILE, or OAUTH_MODE=true");
+                    need(
+                        "GITEA_TOKEN",
+                        "is required: set GITEA_TOKEN or GITEA_TOKEN_FILE, or OAUTH_MODE=true",
+                    );
                 }
                 if self.auth_enabled == Some(true) && self.mcp_api_keys.as_ref().is_some_and(Vec::is_empty) {
                     need(
@@ -149,7 +152,10 @@ impl Draft {
         if let (Some(id), Some(secret)) = (second, second_secret)
             && id != secret
         {
-            need("GITEA_OAUTH_WRITE_CLIENT_SECRET", "and GITEA_OAUTH_WRITE_CLIENT_ID belong together: set both or none");
+            need(
+                "GITEA_OAUTH_WRITE_CLIENT_SECRET",
+                "and GITEA_OAUTH_WRITE_CLIENT_ID belong together: set both or none",
+            );
         }
         match self.oauth_state_secret.as_ref().map(Option::as_ref) {
             Some(None) => need(

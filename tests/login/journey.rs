@@ -19,7 +19,9 @@ async fn a_person_signs_in_and_their_assistant_works_as_them() {
     let tokens = Tokens::of(&client.redeem(&code, &[]).await);
     assert_eq!(tokens.answer["token_type"], "Bearer");
     assert_eq!(tokens.answer["scope"], "read:repository");
-    let answer = call(&server.url, &tokens.access, "get_repository_info", &json!({"owner": "alice", "repo": "demo"})).await;
+    let answer =
+        call(&server.url, &tokens.access, "get_repository_info", &json!({"owner": "alice", "repo": "demo"}))
+            .await;
     assert_eq!(answer.status, 200, "{}", answer.text());
     let next = Tokens::of(&client.refresh(&tokens.refresh, &[]).await);
     assert_ne!(next.refresh, tokens.refresh);

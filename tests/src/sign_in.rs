@@ -28,13 +28,16 @@ pub fn form(fields: &[(&str, &str)]) -> String {
     let coded = |text: &str| {
         text.bytes().fold(String::new(), |mut out, byte| {
             match byte {
-                b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => out.push(char::from(byte)),
+                b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                    out.push(char::from(byte))
+                }
                 byte => out.push_str(&format!("%{byte:02X}")),
             }
             out
         })
     };
-    let pairs: Vec<String> = fields.iter().map(|(name, value)| format!("{}={}", coded(name), coded(value))).collect();
+    let pairs: Vec<String> =
+        fields.iter().map(|(name, value)| format!("{}={}", coded(name), coded(value))).collect();
     pairs.join("&")
 }
 
@@ -109,7 +112,8 @@ impl Client {
             ("scope", "read:repository"),
         ];
         let is_changed = |name: &str| changed.iter().any(|(other, _)| *other == name);
-        let mut all: Vec<(&str, &str)> = usual.iter().copied().filter(|(name, _)| !is_changed(name)).collect();
+        let mut all: Vec<(&str, &str)> =
+            usual.iter().copied().filter(|(name, _)| !is_changed(name)).collect();
         all.extend(changed.iter().copied().filter(|(_, value)| !value.is_empty()));
         format!("{}/oauth/authorize?{}", self.server, form(&all))
     }
@@ -162,13 +166,15 @@ impl Client {
 
     /// Refresh, with these fields changed, added or left out.
     pub async fn refresh(&self, token: &str, changed: &[(&str, &str)]) -> Answer {
-        let usual = [("grant_type", "refresh_token"), ("refresh_token", token), ("client_id", self.id.as_str())];
+        let usual =
+            [("grant_type", "refresh_token"), ("refresh_token", token), ("client_id", self.id.as_str())];
         self.token(&usual, changed).await
     }
 
     async fn token(&self, usual: &[(&str, &str)], changed: &[(&str, &str)]) -> Answer {
         let is_changed = |name: &str| changed.iter().any(|(other, _)| *other == name);
-        let mut all: Vec<(&str, &str)> = usual.iter().copied().filter(|(name, _)| !is_changed(name)).collect();
+        let mut all: Vec<(&str, &str)> =
+            usual.iter().copied().filter(|(name, _)| !is_changed(name)).collect();
         all.extend(changed.iter().copied().filter(|(_, value)| !value.is_empty()));
         post_form(&self.server, "/oauth/token", &all).await
     }

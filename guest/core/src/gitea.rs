@@ -166,17 +166,24 @@ impl Started {
         if announced.is_some_and(|bytes| bytes > self.max_bytes) {
             return Err(Error::TooLarge.after(self.writes));
         }
-        let mut bytes = Vec::new();
+        let most = usize::try_from(self.max_bytes).unwrap_or(usize::MAX);
+        let mut bytes: Vec<u8> = Vec::new();
         loop {
             let piece =
                 self.exchange.read(PIECE_BYTES).map_err(|failure| Error::of_failure(failure, self.writes))?;
             if piece.is_empty() {
                 return Ok(bytes);
             }
-            bytes.extend_from_slice(&piece);
-            if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > self.max_bytes {
+            let whole = bytes.len().saturating_add(piece.len());
+            if whole > most {
                 return Err(Error::TooLarge.after(self.writes));
             }
+            if whole > bytes.capacity() {
+                // Never more room than the answer may take: doubling beyond it would not fit into an instance.
+                let room = bytes.capacity().saturating_mul(2).clamp(whole, most);
+                bytes.reserve_exact(room.saturating_sub(bytes.len()));
+            }
+            bytes.extend_from_slice(&piece);
         }
     }
 

@@ -73,7 +73,10 @@ impl login::Guest for Adapter {
     type Flow = Nobody;
     type Session = Nobody;
 
-    fn begin(_client: login::ClientBorrow<'_>, _approved: login::Approved) -> Result<login::Flow, login::NotBegun> {
+    fn begin(
+        _client: login::ClientBorrow<'_>,
+        _approved: login::Approved,
+    ) -> Result<login::Flow, login::NotBegun> {
         Err(login::NotBegun::RedirectNotPermitted)
     }
 

@@ -69,7 +69,7 @@ fn start(settings: &Settings) -> Result<ExitCode, NoStart> {
     let mut shared =
         share(settings, &linked, &policy, budget, guests.handle().clone(), pending.clone(), &listener)?;
     guests.block_on(validate(settings, &shared))?;
-    let prepared = guests.block_on(prepare(&linked, shared.clone(), settings, &policy))?;
+    let prepared = guests.block_on(prepare(&linked, shared.clone(), &policy))?;
     match Arc::get_mut(&mut shared) {
         Some(only) => only.prepared = prepared,
         None => return Err(NoStart::failed("the guest kept a store after preflight")),
@@ -94,7 +94,9 @@ fn bind(settings: &Settings) -> Result<std::net::TcpListener, NoStart> {
         Ok(listener)
     });
     listener.map_err(|e| {
-        NoStart::failed(format!("cannot listen on {address}: {e}; set MCP_HOST and MCP_PORT to a free address"))
+        NoStart::failed(format!(
+            "cannot listen on {address}: {e}; set MCP_HOST and MCP_PORT to a free address"
+        ))
     })
 }
 
@@ -146,8 +148,12 @@ async fn validate(settings: &Settings, shared: &Shared) -> Result<(), NoStart> {
     let mut wrong = Vec::new();
     for finding in sign_in.look_at_gitea().await {
         match finding.verdict {
-            Verdict::Pass => tracing::info!(event = "gitea_checked", check = finding.check, says = finding.says),
-            Verdict::Warn => tracing::warn!(event = "gitea_checked", check = finding.check, says = finding.says),
+            Verdict::Pass => {
+                tracing::info!(event = "gitea_checked", check = finding.check, says = finding.says)
+            }
+            Verdict::Warn => {
+                tracing::warn!(event = "gitea_checked", check = finding.check, says = finding.says)
+            }
             Verdict::Fail => wrong.push(format!("{}: {}", finding.check, finding.says)),
         }
     }
@@ -177,7 +183,7 @@ const DEFAULT_POLICY: &[u8] = include_bytes!("../../../policy/default.yaml");
 fn policy(settings: &Settings) -> Result<(String, Vec<u8>), NoStart> {
     match settings.policy_file_path() {
         None => Ok(("built-in policy".to_owned(), DEFAULT_POLICY.to_vec())),
-        Some(path) => match std::fs::read(path) {
+        Some(path) => match read_policy(path) {
             Ok(bytes) => Ok((path.display().to_string(), bytes)),
             Err(error) => Err(NoStart::settings(format!(
                 "POLICY_FILE_PATH={:?} cannot be read: {error}; name a readable file, or leave it empty for the \
@@ -186,6 +192,19 @@ fn policy(settings: &Settings) -> Result<(String, Vec<u8>), NoStart> {
             ))),
         },
     }
+}
+
+/// Largest policy document that is read, in bytes.
+const MAX_POLICY: u64 = 1 << 20;
+
+fn read_policy(path: &std::path::Path) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path)?;
+    std::io::Read::read_to_end(&mut std::io::Read::take(file, MAX_POLICY + 1), &mut bytes)?;
+    if bytes.len() as u64 > MAX_POLICY {
+        return Err(std::io::Error::other("it is larger than 1 MiB"));
+    }
+    Ok(bytes)
 }
 
 fn share(
@@ -230,7 +249,8 @@ fn share(
 
 /// What guests may read, with the origin that sign-in needs even where nobody set it.
 fn guest_values(settings: &Settings, origin: &str) -> Vec<(String, String)> {
-    let mut values: Vec<_> = settings.guest_values().into_iter().filter(|(_, value)| !value.is_empty()).collect();
+    let mut values: Vec<_> =
+        settings.guest_values().into_iter().filter(|(_, value)| !value.is_empty()).collect();
     if settings.oauth_mode() && settings.public_base_url().is_none() {
         values.push(("PUBLIC_BASE_URL".to_owned(), origin.to_owned()));
     }
@@ -257,7 +277,6 @@ fn open_trail(settings: &Settings, policy: &str, component: &str) -> Result<Trai
 async fn prepare(
     linked: &Linked,
     shared: Arc<Shared>,
-    settings: &Settings,
     policy: &(String, Vec<u8>),
 ) -> Result<HashMap<String, Vec<u8>>, NoStart> {
     let values: Vec<_> =

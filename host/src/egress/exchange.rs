@@ -11,6 +11,8 @@ use tokio::time::Instant;
 use crate::component::bindings::aegis::gateway::gitea::{Failure, Head};
 use crate::ticket::Record;
 
+use super::scrub::Scrub;
+
 /// Headers of Gitea's answers that guests may see.
 const VISIBLE: &[&str] =
     &["content-length", "content-type", "link", "location", "retry-after", "x-hasmore", "x-total-count"];
@@ -25,10 +27,17 @@ pub struct Exchange {
     pub(super) deadline: Instant,
     pub(super) budget: u64,
     pub(super) rest: Bytes,
+    pub(super) scrub: Scrub,
+}
+
+/// What Gitea answered, and what must not be in it.
+pub(super) struct Answered {
+    pub(super) response: http::Response<Incoming>,
+    pub(super) scrub: Scrub,
 }
 
 pub(super) enum Progress {
-    Waiting(JoinHandle<Result<http::Response<Incoming>, Failure>>),
+    Waiting(JoinHandle<Result<Answered, Failure>>),
     Reading(Head, Incoming),
     Failed(Failure),
 }
@@ -55,8 +64,9 @@ impl Exchange {
         }
         if let Progress::Waiting(task) = &mut self.state {
             self.state = match task.await {
-                Ok(Ok(response)) => {
+                Ok(Ok(Answered { response, scrub })) => {
                     let (parts, body) = response.into_parts();
+                    self.scrub = scrub;
                     Progress::Reading(visible(&parts), body)
                 }
                 Ok(Err(failure)) => Progress::Failed(failure),
@@ -77,7 +87,13 @@ impl Exchange {
             let (_, body) = self.arrived().await?;
             let frame = match tokio::time::timeout_at(deadline, body.frame()).await {
                 Err(_) => return self.fail(Failure::TimedOut),
-                Ok(None) => return Ok(Vec::new()),
+                Ok(None) => {
+                    self.rest = self.scrub.rest();
+                    if self.rest.is_empty() {
+                        return Ok(Vec::new());
+                    }
+                    break;
+                }
                 Ok(Some(Err(error))) => return self.fail(Failure::Broken(error.to_string())),
                 Ok(Some(Ok(frame))) => frame,
             };
@@ -86,7 +102,7 @@ impl Exchange {
                     Some(left) => self.budget = left,
                     None => return self.fail(Failure::TooLarge),
                 }
-                self.rest = data;
+                self.rest = self.scrub.piece(data);
             }
         }
         let piece = self.rest.slice(..most.min(self.rest.len()));

@@ -164,7 +164,8 @@ impl State {
 
     /// The token behind a handle of this request.
     fn presented_token(&self, presented: &str) -> Result<Secret, Refusal> {
-        let credential = self.bound.credentials.iter().find(|c| c.handle == presented).ok_or(Refusal::Unknown)?;
+        let credential =
+            self.bound.credentials.iter().find(|c| c.handle == presented).ok_or(Refusal::Unknown)?;
         let token = bearer(&credential.value).ok_or(Refusal::Malformed)?;
         Ok(Secret::new(String::from_utf8_lossy(token).into_owned()))
     }
@@ -182,7 +183,10 @@ fn bearer(value: &[u8]) -> Option<&[u8]> {
 }
 
 impl Host for State {
-    async fn authenticate(&mut self, presented: String) -> wasmtime::Result<Result<Resource<Caller>, Refusal>> {
+    async fn authenticate(
+        &mut self,
+        presented: String,
+    ) -> wasmtime::Result<Result<Resource<Caller>, Refusal>> {
         match self.prove(&presented).await {
             Ok(principal) => Ok(Ok(self.table.push(Caller { principal })?)),
             Err(refusal) => Ok(Err(refusal)),

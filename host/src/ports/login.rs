@@ -2,6 +2,7 @@
 
 use aegis_custody::oauth::registry::Scopes;
 use serde_json::{Map, Value};
+use tokio::task::JoinHandle;
 use wasmtime::component::Resource;
 use zeroize::Zeroizing;
 
@@ -9,8 +10,8 @@ use super::clients::Client;
 use crate::audit::{Entry, Event};
 use crate::component::bindings::aegis::gateway::clients::{Authentication, Kind, Profile};
 use crate::component::bindings::aegis::gateway::login::{
-    Approved, Denied, Host, HostFlow, HostSession, NotBegun, NotOpened, Person, Presented, Proof, Reason, Refused,
-    Tokens,
+    Approved, Denied, Host, HostFlow, HostSession, NotBegun, NotOpened, Person, Presented, Proof, Reason,
+    Refused, Tokens,
 };
 use crate::instance::State;
 use crate::sign_in::flow::{self, AskerKind};
@@ -55,6 +56,17 @@ impl State {
         self.shared.trail.push(Entry { event, members });
     }
 
+    /// Run something to its end, also where the client leaves: what Gitea or the registry has done by then is done, and
+    /// its outcome must be kept.
+    fn to_its_end<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
+        let guard = self.shared.pending.guard();
+        self.shared.runtime.spawn(async move {
+            let done = work.await;
+            drop(guard);
+            done
+        })
+    }
+
     fn signed_on(&self) -> Option<std::sync::Arc<SignIn>> {
         self.shared.sign_in.clone()
     }
@@ -86,7 +98,10 @@ impl State {
             Err(denied) => {
                 // The guest notes the refusal; this line tells the finer reason, which clients are not told.
                 tracing::info!(event = "tokens_refused", reason = denied.reason(), request_id = %self.bound.request_id);
-                if let tokens::Denied::InvalidGrant(why @ ("replayed" | "code_replayed" | "refresh_token_reused")) = denied {
+                if let tokens::Denied::InvalidGrant(
+                    why @ ("replayed" | "code_replayed" | "refresh_token_reused"),
+                ) = denied
+                {
                     self.on_record(Event::SecurityEvent, why, &[("client", client.to_owned())]);
                 }
                 Err(match denied {
@@ -167,9 +182,14 @@ impl Host for State {
         let Some(sign_in) = self.signed_on() else { return Ok(Err(Denied::InvalidClient)) };
         let (code, verifier) = (Zeroizing::new(code), verifier.map(Zeroizing::new));
         let proof = proof(client);
-        let verifier = verifier.as_deref().map(String::as_str);
-        let outcome = sign_in.redeem(&proof, &code, verifier, redirect_uri.as_deref()).await;
-        Ok(self.handed_out(&sign_in, "tokens_issued", &proof.client, outcome))
+        let client = proof.client.clone();
+        let act = sign_in.clone();
+        let outcome = self.to_its_end(async move {
+            let verifier = verifier.as_deref().map(String::as_str);
+            act.redeem(&proof, &code, verifier, redirect_uri.as_deref()).await
+        });
+        let outcome = outcome.await.unwrap_or(Err(tokens::Denied::Unavailable));
+        Ok(self.handed_out(&sign_in, "tokens_issued", &client, outcome))
     }
 
     async fn refresh(
@@ -181,12 +201,17 @@ impl Host for State {
         let Some(sign_in) = self.signed_on() else { return Ok(Err(Denied::InvalidClient)) };
         let token = Zeroizing::new(token);
         let proof = proof(client);
-        let outcome = match scopes.map(narrowed) {
-            None => sign_in.refresh(&proof, &token, None).await,
-            Some(Some(scopes)) => sign_in.refresh(&proof, &token, Some(scopes)).await,
-            Some(None) => Err(tokens::Denied::InvalidScope),
-        };
-        Ok(self.handed_out(&sign_in, "tokens_refreshed", &proof.client, outcome))
+        let client = proof.client.clone();
+        let act = sign_in.clone();
+        let outcome = self.to_its_end(async move {
+            match scopes.map(narrowed) {
+                None => act.refresh(&proof, &token, None).await,
+                Some(Some(scopes)) => act.refresh(&proof, &token, Some(scopes)).await,
+                Some(None) => Err(tokens::Denied::InvalidScope),
+            }
+        });
+        let outcome = outcome.await.unwrap_or(Err(tokens::Denied::Unavailable));
+        Ok(self.handed_out(&sign_in, "tokens_refreshed", &client, outcome))
     }
 
     async fn revoke(&mut self, client: Proof, token: String) -> wasmtime::Result<Result<(), Denied>> {
@@ -215,7 +240,8 @@ impl HostFlow for State {
         let flow = self.table.get(&flow)?;
         // Of a flow that came back only the name matters: the guest takes the cookie away.
         let sign_in = self.shared.sign_in.as_ref();
-        let name = flow.inner.as_ref().zip(sign_in).map(|(flow, sign_in)| sign_in.cookie_name("flow", &flow.name));
+        let name =
+            flow.inner.as_ref().zip(sign_in).map(|(flow, sign_in)| sign_in.cookie_name("flow", &flow.name));
         let departed = flow.departure.as_ref().map(|departure| departure.cookie.clone());
         Ok(departed.unwrap_or_else(|| (name.unwrap_or_default(), String::new())))
     }
@@ -253,7 +279,8 @@ impl HostFlow for State {
             return Ok(Err(used()));
         }
         let code = Zeroizing::new(code);
-        match sign_in.exchange(inner, &code).await {
+        let exchanged = self.to_its_end(async move { sign_in.exchange(inner, &code).await });
+        match exchanged.await.map_err(|error| wasmtime::Error::msg(error.to_string()))? {
             Ok(inner) => {
                 let detail = [
                     ("client", inner.flow.asker.id.clone()),
@@ -266,7 +293,8 @@ impl HostFlow for State {
             }
             Err((inner, not)) => {
                 tracing::warn!(event = "login_refused", reason = %not.name, flow = %inner.name, request_id = %self.bound.request_id);
-                let detail = [("cause", not.name), ("client", inner.asker.id.clone()), ("flow", inner.name.clone())];
+                let detail =
+                    [("cause", not.name), ("client", inner.asker.id.clone()), ("flow", inner.name.clone())];
                 self.on_record(Event::AccessDenied, "login_refused", &detail);
                 Ok(Err(Refused { reason: reason(not.reason), text: not.text }))
             }
@@ -293,11 +321,7 @@ impl HostFlow for State {
 impl HostSession for State {
     fn who(&mut self, session: Resource<Session>) -> wasmtime::Result<Person> {
         let session = &self.table.get(&session)?.inner;
-        Ok(Person {
-            login: session.login.clone(),
-            scopes: words(session.scopes),
-            narrowed: session.narrowed,
-        })
+        Ok(Person { login: session.login.clone(), scopes: words(session.scopes), narrowed: session.narrowed })
     }
 
     async fn issue_code(&mut self, session: Resource<Session>) -> wasmtime::Result<Option<String>> {

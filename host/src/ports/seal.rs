@@ -33,7 +33,8 @@ impl Host for State {
         let life = Duration::from_secs(ttl_seconds.min(MAX_LIFE).into());
         let ends = crate::sign_in::later(crate::sign_in::now(), life);
         let binding = self.seal_binding();
-        let sealed = Seal::new(kind(purpose), &binding).seal_text(&sign_in.keyring(), &SystemRandom, &value, ends);
+        let sealed =
+            Seal::new(kind(purpose), &binding).seal_text(&sign_in.keyring(), &SystemRandom, &value, ends);
         Ok(sealed.ok())
     }
 

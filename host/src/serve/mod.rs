@@ -112,11 +112,17 @@ pub(crate) async fn run(
     let server = Arc::new(server);
     tick(&server.linked.engine);
     tell_floods_now_and_then(&server.shared);
+    keep_the_registry(&server.shared);
     let since = front::accept(server.clone(), listener, stop).await;
     tell_floods(&server.shared, None);
     let trail = server.shared.trail.clone();
+    let sign_in = server.shared.sign_in.clone();
     drop(server);
     let all = pending.drained(DRAIN_ALL.saturating_sub(since.elapsed())).await;
+    if let Some(sign_in) = sign_in {
+        // A file that was closed needs no repair at the next start.
+        sign_in.records.store.close().await;
+    }
     tracing::info!(event = "stopped", drained = all);
     trail.close();
     ExitCode::SUCCESS
@@ -131,6 +137,27 @@ fn tell_floods_now_and_then(shared: &Arc<Shared>) {
             match weak.upgrade() {
                 Some(shared) => tell_floods(&shared, Some(std::time::Instant::now())),
                 None => break,
+            }
+        }
+    });
+}
+
+/// Put on record what happens to the registry, and once an hour drop what is over.
+fn keep_the_registry(shared: &Arc<Shared>) {
+    const ROUNDS_OF_AN_HOUR: u32 = 360;
+    let weak = Arc::downgrade(shared);
+    tokio::spawn(async move {
+        let mut round = 0_u32;
+        loop {
+            tokio::time::sleep(Duration::from_secs(10)).await;
+            let Some(shared) = weak.upgrade() else { break };
+            let Some(sign_in) = &shared.sign_in else { break };
+            for note in sign_in.records.store.take_notes() {
+                crate::sign_in::tell(&shared.trail, &note);
+            }
+            round = round.wrapping_add(1);
+            if round.is_multiple_of(ROUNDS_OF_AN_HOUR) {
+                sign_in.collect();
             }
         }
     });

@@ -57,9 +57,14 @@ fn ready(server: &Server) -> (StatusCode, String) {
         reasons.push("draining");
     }
     let status = if reasons.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    // Calls go on, but a restart forgets who has signed in.
+    let volatile =
+        server.shared.sign_in.as_ref().is_some_and(|sign_in| !sign_in.records.store.health().durable);
+    let warnings: &[&str] = if volatile { &["registry_volatile"] } else { &[] };
     let text = json!({
         "status": if reasons.is_empty() { "ready" } else { "not_ready" },
         "reasons": reasons,
+        "warnings": warnings,
         "version": env!("CARGO_PKG_VERSION"),
         "component": server.shared.component_digest,
         "policy": server.shared.policy_digest,

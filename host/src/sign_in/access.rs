@@ -62,8 +62,8 @@ impl SignIn {
     ///
     /// # Errors
     /// See [`NoAccess`].
-    pub(crate) async fn access(&self, user: UserId, which: Which) -> Result<UserAccess, NoAccess> {
-        self.renewed(user, which, None).await
+    pub(crate) async fn access(self: &Arc<Self>, user: UserId, which: Which) -> Result<UserAccess, NoAccess> {
+        self.good_or_renewed(user, which, None).await
     }
 
     /// A token other than one that Gitea has just refused.
@@ -71,12 +71,28 @@ impl SignIn {
     /// # Errors
     /// See [`NoAccess`].
     pub(crate) async fn access_after(
-        &self,
+        self: &Arc<Self>,
         user: UserId,
         which: Which,
         refused: u64,
     ) -> Result<UserAccess, NoAccess> {
-        self.renewed(user, which, Some(refused)).await
+        self.good_or_renewed(user, which, Some(refused)).await
+    }
+
+    async fn good_or_renewed(
+        self: &Arc<Self>,
+        user: UserId,
+        which: Which,
+        refused: Option<u64>,
+    ) -> Result<UserAccess, NoAccess> {
+        let standing = self.standing_grant(user, which).ok_or(NoAccess::SignedOut)?;
+        if standing.is_good(refused) {
+            return Ok(standing.into_access());
+        }
+        // A task of its own: a client that leaves now must not lose the tokens that Gitea has just made.
+        let this = Arc::clone(self);
+        let renewing = tokio::spawn(async move { this.renewed(user, which, refused).await });
+        renewing.await.unwrap_or(Err(NoAccess::Unavailable))
     }
 
     async fn renewed(
@@ -85,18 +101,11 @@ impl SignIn {
         which: Which,
         refused: Option<u64>,
     ) -> Result<UserAccess, NoAccess> {
-        let good = |standing: &Standing| {
-            refused != Some(standing.revision) && after(Self::now(), MARGIN) < standing.expires
-        };
-        let standing = self.standing_grant(user, which).ok_or(NoAccess::SignedOut)?;
-        if good(&standing) {
-            return Ok(standing.into_access());
-        }
         let lock = self.renewal_lock(user, which);
         let _alone = lock.lock().await;
         // Somebody else may have renewed it while this one waited.
         let standing = self.standing_grant(user, which).ok_or(NoAccess::SignedOut)?;
-        if good(&standing) {
+        if standing.is_good(refused) {
             return Ok(standing.into_access());
         }
         self.renew(user, which, standing).await
@@ -123,7 +132,12 @@ impl SignIn {
                 Ok(UserAccess { token: tokens.access, revision })
             }
             Err(error) if error.remedy() == Remedy::SignIn => {
-                tracing::info!(event = "grant_ended", user, application = which.name(), reason = error.name());
+                tracing::info!(
+                    event = "grant_ended",
+                    user,
+                    application = which.name(),
+                    reason = error.name()
+                );
                 self.end_grant(user, which, Some(standing.revision), error.name()).await;
                 match self.standing_grant(user, which) {
                     Some(newer) if newer.revision != standing.revision => Ok(newer.into_access()),
@@ -165,7 +179,9 @@ impl SignIn {
             access_expires: tokens.expires,
             refreshed_from,
         };
-        let put = |registry: &mut aegis_custody::oauth::registry::Registry, now| match registry.put_grant(&new, now) {
+        let put = |registry: &mut aegis_custody::oauth::registry::Registry, now| match registry
+            .put_grant(&new, now)
+        {
             Ok((revision, changes)) => (Ok(revision), changes),
             Err(refused) => (Err(refused.to_string()), Vec::new()),
         };
@@ -182,7 +198,11 @@ impl SignIn {
         if grant.state != GrantState::Live {
             return None;
         }
-        let opened = Seal::new(Purpose::Grant, &binding(user, which)).open(&self.keyring(), &grant.sealed, Self::now());
+        let opened = Seal::new(Purpose::Grant, &binding(user, which)).open(
+            &self.keyring(),
+            &grant.sealed,
+            Self::now(),
+        );
         let opened = opened.map_err(|error| {
             tracing::warn!(event = "grant_unreadable", user, application = which.name(), %error);
         });
@@ -197,6 +217,11 @@ impl SignIn {
 }
 
 impl Standing {
+    /// Not the one that was refused, and good for some time yet.
+    fn is_good(&self, refused: Option<u64>) -> bool {
+        refused != Some(self.revision) && after(SignIn::now(), MARGIN) < self.expires
+    }
+
     fn into_access(self) -> UserAccess {
         UserAccess { token: Secret::new(self.kept.access.as_str().to_owned()), revision: self.revision }
     }

@@ -44,7 +44,10 @@ impl SignIn {
         scopes.write &= self.writes;
         let (family, words) = (holder.family, words(scopes));
         let granted = self.records.read(|registry, _| {
-            registry.grant(family.user, family.application).map(|grant| grant.scopes.clone()).unwrap_or_default()
+            registry
+                .grant(family.user, family.application)
+                .map(|grant| grant.scopes.clone())
+                .unwrap_or_default()
         });
         tell(
             &Summary {

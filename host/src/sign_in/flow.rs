@@ -202,7 +202,13 @@ impl SignIn {
             digest.ct_eq(&sealed.cookie).into()
         });
         if !bound {
-            self.timeline.step(|l| l.flow == name, "refused", Some(NotOpened::OtherBrowser.reason()), now, |_| {});
+            self.timeline.step(
+                |l| l.flow == name,
+                "refused",
+                Some(NotOpened::OtherBrowser.reason()),
+                now,
+                |_| {},
+            );
             return Err(NotOpened::OtherBrowser);
         }
         let id: [u8; 32] = Sha256::digest(sealed.flow).into();

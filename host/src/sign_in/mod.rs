@@ -26,7 +26,7 @@ use aegis_custody::oauth::keyring_file;
 use aegis_custody::oauth::keys::{Keyring, Root};
 use aegis_custody::oauth::registry::{Application as Which, Bounds, Row, UserId};
 
-pub(crate) use access::{NoAccess, UserAccess};
+pub(crate) use access::NoAccess;
 use allow::Allowed;
 use preregistered::Preregistered;
 use records::Records;
@@ -104,7 +104,10 @@ impl SignIn {
             settings.gitea_oauth_client_secret(),
             settings.oauth_state_secret(),
         ) else {
-            return Err(unusable("OAUTH_MODE", "needs GITEA_OAUTH_CLIENT_ID, GITEA_OAUTH_CLIENT_SECRET and OAUTH_STATE_SECRET"));
+            return Err(unusable(
+                "OAUTH_MODE",
+                "needs GITEA_OAUTH_CLIENT_ID, GITEA_OAUTH_CLIENT_SECRET and OAUTH_STATE_SECRET",
+            ));
         };
         let keyring_source = KeyringSource {
             state_secret: Secret::new(state_secret.expose().to_owned()),
@@ -129,8 +132,9 @@ impl SignIn {
             cache_ttl: Duration::from_secs(settings.oauth_cache_ttl_seconds()),
             redirect_uri: format!("{origin}/oauth/callback"),
         };
-        let upstream = Upstream::new(asked, Arc::new(SystemClock))
-            .map_err(|e| unusable("GITEA_URL", format!("is https and the system's certificates cannot be read: {e}")))?;
+        let upstream = Upstream::new(asked, Arc::new(SystemClock)).map_err(|e| {
+            unusable("GITEA_URL", format!("is https and the system's certificates cannot be read: {e}"))
+        })?;
         let documents = documents(settings)?;
         let days = |days: u32| Duration::from_secs(u64::from(days).saturating_mul(86_400));
         let idle = Duration::from_secs(settings.dcr_idle_ttl());
@@ -239,9 +243,10 @@ fn documents(settings: &Settings) -> Result<Documents, Unusable> {
         limit: Duration::from_secs(5),
     };
     Documents::new(rules, Arc::new(SystemClock)).map_err(|error| match error {
-        crate::documents::Unusable::Host(host) => {
-            unusable("CIMD_ALLOWED_HOSTS", format!("holds {host:?}, which is not a host name with an optional port"))
-        }
+        crate::documents::Unusable::Host(host) => unusable(
+            "CIMD_ALLOWED_HOSTS",
+            format!("holds {host:?}, which is not a host name with an optional port"),
+        ),
         crate::documents::Unusable::Certificates(why) => unusable(
             "CIMD_ALLOWED_HOSTS",
             format!(

@@ -62,16 +62,21 @@ fn parse(bytes: &[u8]) -> Result<HashMap<String, Preregistered>, String> {
 }
 
 fn client(written: Written) -> Result<(String, Preregistered), String> {
-    let Written { client_id, client_name, redirect_uris, client_secret_hash, token_endpoint_auth_method } = written;
+    let Written { client_id, client_name, redirect_uris, client_secret_hash, token_endpoint_auth_method } =
+        written;
     let word = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     if !(1..=128).contains(&client_id.len())
         || !client_id.bytes().all(word)
         || client_id.starts_with(aegis_custody::oauth::client_id::PREFIX)
     {
-        return Err("has a client_id that is not 1 to 128 letters, digits and -._~ or begins with `d1.`".to_owned());
+        return Err(
+            "has a client_id that is not 1 to 128 letters, digits and -._~ or begins with `d1.`".to_owned()
+        );
     }
     let uris = 1..=16;
-    if !uris.contains(&redirect_uris.len()) || redirect_uris.iter().any(|uri| uri.is_empty() || uri.len() > 512) {
+    if !uris.contains(&redirect_uris.len())
+        || redirect_uris.iter().any(|uri| uri.is_empty() || uri.len() > 512)
+    {
         return Err("needs 1 to 16 redirect_uris of at most 512 bytes each".to_owned());
     }
     let method = match token_endpoint_auth_method.as_deref() {
@@ -89,9 +94,12 @@ fn client(written: Written) -> Result<(String, Preregistered), String> {
         (None, Some(AuthMethod::Basic | AuthMethod::Post)) => {
             return Err("proves itself by a secret and has no client_secret_hash".to_owned());
         }
-        (Some(_), Some(AuthMethod::None)) => return Err("has a client_secret_hash and does not use it".to_owned()),
+        (Some(_), Some(AuthMethod::None)) => {
+            return Err("has a client_secret_hash and does not use it".to_owned());
+        }
         (Some(hash), method) => {
-            let hash = SecretHash::from_str(&hash).map_err(|error| format!("has a client_secret_hash that {error}"))?;
+            let hash = SecretHash::from_str(&hash)
+                .map_err(|error| format!("has a client_secret_hash that {error}"))?;
             Some((hash, method.unwrap_or(AuthMethod::Basic)))
         }
     };

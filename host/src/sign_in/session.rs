@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use aegis_custody::oauth::code;
-use aegis_custody::oauth::registry::{
-    Change, ClientKind, Code, Registry, Scopes, UserId,
-};
+use aegis_custody::oauth::registry::{Change, ClientKind, Code, Registry, Scopes, UserId};
 use aegis_custody::oauth::seal::{Purpose, Seal};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -97,7 +95,11 @@ impl SignIn {
             ));
         }
         let user: UserId = identity.subject.parse().map_err(|_| {
-            not(Reason::IdentityInvalid, "gitea_subject_unusable", "Gitea names you by an id that is not a number.")
+            not(
+                Reason::IdentityInvalid,
+                "gitea_subject_unusable",
+                "Gitea names you by an id that is not a number.",
+            )
         })?;
         let scopes = match crate::upstream::judge(identity.words.iter().map(String::as_str)) {
             Judgement::ReadWrite => Scopes { read: true, write: flow.approved.write && self.writes },
@@ -114,9 +116,9 @@ impl SignIn {
                 ));
             }
         };
-        self.keep_grant(user, flow.which, &tokens, &identity.words.join(" "), None).await.map_err(
-            |_| not(Reason::GiteaUnavailable, "grant_not_kept", "What Gitea granted could not be kept."),
-        )?;
+        self.keep_grant(user, flow.which, &tokens, &identity.words.join(" "), None).await.map_err(|_| {
+            not(Reason::GiteaUnavailable, "grant_not_kept", "What Gitea granted could not be kept.")
+        })?;
         let narrowed = flow.approved.write && !scopes.write;
         Ok((user, identity.login, scopes, narrowed))
     }
@@ -234,4 +236,3 @@ fn refused(error: UpstreamError) -> NotSignedIn {
     };
     NotSignedIn { reason, name: error.name().to_owned(), text: error.to_string() }
 }
-

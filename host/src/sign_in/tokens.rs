@@ -1,5 +1,7 @@
 //! Tokens: out of a code, out of a refresh token, back to nothing, and back to who holds them.
 
+use std::sync::Arc;
+
 use aegis_custody::Timestamp;
 use aegis_custody::oauth::access_token::{self, Claims, OpenError};
 use aegis_custody::oauth::keys::Kid;
@@ -105,7 +107,8 @@ impl SignIn {
         let note = |login: &mut super::timeline::Login| {
             login.family = Some(crate::component::hex(&family));
         };
-        let newest = |l: &super::timeline::Login| l.login.as_deref() == Some(&code.login) && l.family.is_none();
+        let newest =
+            |l: &super::timeline::Login| l.login.as_deref() == Some(&code.login) && l.family.is_none();
         self.timeline.step(newest, "token_issued", None, Self::now(), note);
         self.issue(family, code.user, &code.login, &proof.client, code.scopes, code.scopes, 1, kid)
     }
@@ -118,7 +121,7 @@ impl SignIn {
     /// # Errors
     /// See [`Denied`].
     pub(crate) async fn refresh(
-        &self,
+        self: &Arc<Self>,
         proof: &Proof,
         token: &str,
         narrowed: Option<Scopes>,
@@ -156,7 +159,16 @@ impl SignIn {
             Rotation::Reuse => return Err(Denied::InvalidGrant("refresh_token_reused")),
             Rotation::Dead(dead) => return Err(Denied::InvalidGrant(dead.name())),
         };
-        self.issue(presented.family, view.user, &view.login, &proof.client, view.scopes, wanted, generation, kid)
+        self.issue(
+            presented.family,
+            view.user,
+            &view.login,
+            &proof.client,
+            view.scopes,
+            wanted,
+            generation,
+            kid,
+        )
     }
 
     /// The family that a genuine refresh token names, whoever its user is.
@@ -166,7 +178,7 @@ impl SignIn {
     }
 
     /// Asked where the list names groups, and where Gitea's grant has to be proved alive anyway.
-    async fn still_admitted(&self, view: &FamilyView) -> Result<(), Denied> {
+    async fn still_admitted(self: &Arc<Self>, view: &FamilyView) -> Result<(), Denied> {
         let access = self.access(view.user, view.application).await.map_err(|no| match no {
             NoAccess::SignedOut => Denied::InvalidGrant("grant_revoked"),
             NoAccess::Unavailable => Denied::Unavailable,
@@ -265,21 +277,23 @@ impl SignIn {
     /// See [`NotHeld`].
     pub(crate) fn holder(&self, token: &str) -> Result<Holder, NotHeld> {
         let now: Timestamp = Self::now();
-        let claims = access_token::open(token, &self.keyring(), &self.origin, now).map_err(|error| match error {
-            OpenError::Expired => NotHeld::Expired,
-            OpenError::Malformed
-            | OpenError::UnknownKey
-            | OpenError::Forged
-            | OpenError::WrongAudience
-            | OpenError::NotYetValid => NotHeld::Unknown,
-        })?;
+        let claims =
+            access_token::open(token, &self.keyring(), &self.origin, now).map_err(|error| match error {
+                OpenError::Expired => NotHeld::Expired,
+                OpenError::Malformed
+                | OpenError::UnknownKey
+                | OpenError::Forged
+                | OpenError::WrongAudience
+                | OpenError::NotYetValid => NotHeld::Unknown,
+            })?;
         let family = self.records.change(|registry, now| {
             let view = registry.alive(&claims.family, claims.user_id, now);
             let changes = if view.is_ok() { registry.touch(&claims.family, now) } else { Vec::new() };
             (view, changes)
         });
         // Revoked, ended or too old: it was good once.
-        let family = family.map_err(|dead| if dead == Dead::Unknown { NotHeld::Unknown } else { NotHeld::Expired })?;
+        let family =
+            family.map_err(|dead| if dead == Dead::Unknown { NotHeld::Unknown } else { NotHeld::Expired })?;
         let scopes = Scopes {
             read: claims.scopes.read && family.scopes.read,
             write: claims.scopes.write && family.scopes.write,

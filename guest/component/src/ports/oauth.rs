@@ -70,7 +70,11 @@ impl core::Client for Client {
 }
 
 impl core::Login for Imported {
-    fn open(&self, state: &str, cookies: &[(String, String)]) -> Result<Box<dyn core::Flow>, core::NotOpened> {
+    fn open(
+        &self,
+        state: &str,
+        cookies: &[(String, String)],
+    ) -> Result<Box<dyn core::Flow>, core::NotOpened> {
         match login::open(state, cookies) {
             Ok(flow) => Ok(Box::new(Flow(flow))),
             Err(login::NotOpened::Invalid) => Err(core::NotOpened::Invalid),
@@ -128,9 +132,7 @@ impl core::Flow for Flow {
     fn exchange(&self, code: &str) -> Result<Box<dyn core::SignedIn>, core::SignInRefused> {
         match self.0.exchange(code) {
             Ok(session) => Ok(Box::new(SignedIn(session))),
-            Err(login::Refused { reason, text }) => {
-                Err(core::SignInRefused { reason: named(reason), text })
-            }
+            Err(login::Refused { reason, text }) => Err(core::SignInRefused { reason: named(reason), text }),
         }
     }
 

@@ -48,6 +48,11 @@ fn arrive(visit: &Visit<'_>, query: &str, cookies: &[(String, String)]) -> Resul
         (None, Some(error)) => Brought::Error(error),
         _ => return Err(Refusal::CallbackMalformed.into()),
     };
+    // RFC 9207 section 2.4. Gitea sends none today; one that names somebody else is a mix-up.
+    let ours = |iss: &str| iss.trim_end_matches('/') == visit.config.gitea_url;
+    if one("iss")?.is_some_and(|iss| !ours(iss)) {
+        return Err(Failed::from(Refusal::CallbackMalformed).detail("parameter", "iss"));
+    }
     let flow = visit.ports.login.open(state, cookies).map_err(Refusal::State)?;
     // Used up, whatever comes of it.
     let spent = visit.cookie(&flow.cookie().0, "", 0);
