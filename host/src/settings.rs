@@ -176,6 +176,13 @@ impl Draft {
                  clients use, such as https://mcp.example.com",
             );
         }
+        if self.public_base_url.as_ref().and_then(Option::as_deref).is_some_and(is_plain_and_remote) {
+            need(
+                "PUBLIC_BASE_URL",
+                "must begin with https:// with OAUTH_MODE=true: without TLS anybody on the way could sign in as \
+                 somebody else; only loopback addresses may do without",
+            );
+        }
     }
 
     /// The rules about the listening address. An IPv4 address written as IPv6 counts as what it is.
@@ -195,6 +202,16 @@ impl Draft {
             problems.push(Problem::of_value("MCP_HOST", &address.to_string(), message));
         }
     }
+}
+
+/// Whether an origin is plain `http` and not this machine.
+fn is_plain_and_remote(origin: &str) -> bool {
+    let Some(authority) = origin.strip_prefix("http://") else { return false };
+    let host = match authority.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((six, _)) => six,
+        None => authority.split(':').next().unwrap_or(authority),
+    };
+    host != "localhost" && !host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 /// An address, or a network in CIDR form.

@@ -55,7 +55,10 @@ async fn all_mistakes_are_told_together() {
         "ALLOW_INSECURE_BIND=true",
         "SECRET_DETECTION_MODE=\"maybe\"",
         "WRITE_MODE=\"true\" needs to know where: list repositories in WRITE_REPOSITORY_WHITELIST",
-        "OAUTH_MODE=\"true\" stops the start",
+        "OAUTH_STATE_SECRET is required with OAUTH_MODE=true",
+        "GITEA_OAUTH_CLIENT_ID is required with OAUTH_MODE=true",
+        "GITEA_OAUTH_CLIENT_SECRET is required with OAUTH_MODE=true",
+        "PUBLIC_BASE_URL is required with OAUTH_MODE=true",
         "TRUSTED_PROXIES=\"10.0.0.1/8\"",
         "TOTAL_TIMEOUT_SECONDS=\"1\" must be at least ANSWER_TIMEOUT_SECONDS",
     ];
@@ -88,9 +91,11 @@ async fn listening_everywhere_has_to_be_meant() {
 }
 
 #[tokio::test]
-async fn sign_in_through_gitea_is_not_pretended() {
+async fn a_weak_secret_for_sign_in_is_refused() {
     let scene = Scene::new().await;
-    refused(&scene, scene.setup().set("OAUTH_MODE", "true"), &["OAUTH_MODE", "MCP_API_KEYS"]).await;
+    let setup = scene.setup().set("OAUTH_MODE", "true").set("OAUTH_STATE_SECRET", "only-thirty-one-characters-long");
+    let said = refused(&scene, setup, &["OAUTH_STATE_SECRET", "at least 32 characters"]).await;
+    assert!(!said.contains("only-thirty-one"), "{said}");
 }
 
 #[tokio::test]

@@ -70,7 +70,7 @@ fn in_file(text: &str) -> Result<Settings, Vec<String>> {
 fn three_settings_are_enough_and_the_rest_has_its_default() {
     let settings = load(&[]).unwrap();
     assert_eq!(settings.gitea_url(), "https://git.example.com");
-    assert_eq!(settings.gitea_token().expose(), TOKEN);
+    assert_eq!(settings.gitea_token().unwrap().expose(), TOKEN);
     assert_eq!((settings.mcp_host().to_string().as_str(), settings.mcp_port()), ("127.0.0.1", 8080));
     assert_eq!(settings.gitea_internal_url(), None);
     assert_eq!(settings.audit_log_path(), Path::new("/var/log/aegis-mcp/audit.log"));
@@ -97,7 +97,6 @@ fn every_problem_is_told_at_once_with_name_value_and_what_is_allowed() {
         ("RATE_LIMIT_PER_MINUTE", "0"),
         ("SECRET_DETECTION_MODE", "hide"),
         ("MCP_HOST", "0.0.0.0"),
-        ("OAUTH_MODE", "true"),
     ]);
     assert_eq!(
         problems.unwrap_err(),
@@ -106,8 +105,6 @@ fn every_problem_is_told_at_once_with_name_value_and_what_is_allowed() {
             "MCP_PORT=\"http\" must be a whole number from 0 to 65535",
             "RATE_LIMIT_PER_MINUTE=\"0\" must be a whole number from 1 to 1000000",
             "SECRET_DETECTION_MODE=\"hide\" must be one of off, mask, block",
-            "OAUTH_MODE=\"true\" stops the start: sign-in through Gitea is not in this version; set OAUTH_MODE=false \
-             and use MCP_API_KEYS",
             "MCP_HOST=\"0.0.0.0\" listens on every interface without TLS; set ALLOW_INSECURE_BIND=true if that is \
              meant, or MCP_HOST=127.0.0.1",
         ]
@@ -160,12 +157,12 @@ fn a_wrong_line_of_the_env_file_is_told_by_number_and_never_repeated() {
 
 #[test]
 fn a_name_in_the_env_file_that_is_no_setting_is_refused_with_the_nearest_one() {
-    let text = "MCP_PROT=1\nGITEA_TOKEN_FLE=x\nDCR_ENABLED=true\nQQQ=1\nMCP_PORT=1\nMCP_PORT=2\n";
+    let text = "MCP_PROT=1\nGITEA_TOKEN_FLE=x\nAUTOMATION_ENABLED=true\nQQQ=1\nMCP_PORT=1\nMCP_PORT=2\n";
     let expected = [
         "some/.env line 6 sets MCP_PORT again, after line 5",
         "MCP_PROT (some/.env line 1) is not a setting; did you mean MCP_PORT?",
         "GITEA_TOKEN_FLE (some/.env line 2) is not a setting; did you mean GITEA_TOKEN_FILE?",
-        "DCR_ENABLED (some/.env line 3) is not in this version; take the line out",
+        "AUTOMATION_ENABLED (some/.env line 3) is not in this version; take the line out",
         "QQQ (some/.env line 4) is not a setting; docs/configuration.md lists them all",
     ];
     assert_eq!(in_file(text).unwrap_err(), expected);
@@ -192,7 +189,7 @@ fn a_secret_may_come_from_a_file() {
         .file("/s/token", format!("{TOKEN}\n"))
         .file("/s/keys", format!("a={KEY}\nb={OTHER}\n"));
     let settings = fake.load().unwrap();
-    assert_eq!(settings.gitea_token().expose(), TOKEN);
+    assert_eq!(settings.gitea_token().unwrap().expose(), TOKEN);
     let names: Vec<&str> = settings.mcp_api_keys().iter().map(ApiKey::principal).collect();
     assert_eq!(names, ["a", "b"]);
     assert_eq!(settings.mcp_api_keys()[1].key().expose(), OTHER);
@@ -249,6 +246,49 @@ fn keys_are_needed_unless_nobody_is_asked_for_one() {
     assert!(problem(&[("MCP_API_KEYS", "")]).starts_with("MCP_API_KEYS is required: make a key"));
     assert!(problem(&[("MCP_API_KEYS", " , ")]).starts_with("MCP_API_KEYS is required: make a key"));
     assert!(load(&[("MCP_API_KEYS", ""), ("AUTH_ENABLED", "false")]).unwrap().mcp_api_keys().is_empty());
+}
+
+/// What sign-in needs, and the given ones.
+fn signing_in<'a>(given: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+    let needed = [
+        ("OAUTH_MODE", "true"),
+        ("GITEA_TOKEN", ""),
+        ("MCP_API_KEYS", ""),
+        ("GITEA_OAUTH_CLIENT_ID", "0b9c1c1e-7d0d-4a0b-8f3e-0d9a4b6f9b4e"),
+        ("GITEA_OAUTH_CLIENT_SECRET", "gto_abcdefghijklmnopqrstuvwxyz234567"),
+        ("OAUTH_STATE_SECRET", "0123456789abcdef0123456789abcdef"),
+    ];
+    needed.into_iter().chain(given.iter().copied()).collect()
+}
+
+#[test]
+fn sign_in_needs_an_application_and_a_secret_and_neither_token_nor_keys() {
+    let settings = load(&signing_in(&[])).unwrap();
+    assert!(settings.oauth_mode() && settings.gitea_token().is_none());
+    assert!(!format!("{settings:?}").contains("gto_"));
+    for name in ["GITEA_OAUTH_CLIENT_ID", "GITEA_OAUTH_CLIENT_SECRET", "OAUTH_STATE_SECRET"] {
+        assert!(problem(&signing_in(&[(name, "")])).starts_with(&format!("{name} is required")), "{name}");
+    }
+    let short = "0123456789abcdef0123456789abcde";
+    let told = problem(&signing_in(&[("OAUTH_STATE_SECRET", short)]));
+    assert!(told.starts_with("OAUTH_STATE_SECRET must have at least 32 characters") && !told.contains(short));
+    assert!(problem(&[("GITEA_TOKEN", "")]).starts_with("GITEA_TOKEN is required"));
+    let half = problem(&signing_in(&[("GITEA_OAUTH_WRITE_CLIENT_ID", "x")]));
+    assert!(half.contains("belong together"), "{half}");
+}
+
+#[test]
+fn sign_in_needs_an_address_for_clients_that_cookies_are_safe_at() {
+    assert!(problem(&signing_in(&[("MCP_HOST", "192.0.2.7")])).starts_with("PUBLIC_BASE_URL is required"));
+    for good in ["https://mcp.example.com", "https://mcp.example.com/", "http://localhost:9000", "http://127.0.0.1:9000"] {
+        let settings = load(&signing_in(&[("PUBLIC_BASE_URL", good)])).unwrap();
+        assert_eq!(settings.public_base_url(), Some(good.trim_end_matches('/')), "{good}");
+    }
+    for bad in ["http://mcp.example.com", "http://192.0.2.7:8080", "http://localhost.example"] {
+        let told = problem(&signing_in(&[("PUBLIC_BASE_URL", bad)]));
+        assert!(told.contains("https"), "{told}");
+    }
+    assert!(problem(&signing_in(&[("PUBLIC_BASE_URL", "https://mcp.example.com/mcp")])).contains("without a path"));
 }
 
 #[test]
@@ -338,7 +378,7 @@ fn no_way_to_print_settings_shows_a_secret() {
     command::settings::print(&settings, false, &mut people).unwrap();
     command::settings::print(&settings, true, &mut programs).unwrap();
     let (people, programs) = (String::from_utf8(people).unwrap(), String::from_utf8(programs).unwrap());
-    let shown = format!("{people}{programs}{settings:?}{}", settings.gitea_token());
+    let shown = format!("{people}{programs}{settings:?}{}", settings.gitea_token().unwrap());
     assert!(!shown.contains(TOKEN) && !shown.contains(KEY));
     let line = |name: &str| {
         let line = people.lines().find(|line| line.trim_start().starts_with(name)).unwrap();
