@@ -162,13 +162,15 @@ async fn a_client_that_does_not_prove_itself_gets_nothing() {
     let answer = with_header(&desk, &basic(&id, "secret"), &fields(&[("client_id", "another")])).await;
     desk.error(&answer, 401, "invalid_client", (SECURITY, "two_client_proofs"), &[]).await;
 
-    for header in ["Basic", "Basic !!!", "Basic bm8tY29sb24=", "Basic Onh4"] {
+    for header in ["Basic !!!", "Basic bm8tY29sb24=", "Basic Onh4"] {
         let answer = with_header(&desk, header, &fields(&[])).await;
         assert!(answer.header("www-authenticate").is_some());
         desk.error(&answer, 401, "invalid_client", (SECURITY, "unreadable_client_proof"), &[]).await;
     }
-    let answer = with_header(&desk, "Bearer aegis_at_x", &fields(&[])).await;
-    desk.error(&answer, 401, "invalid_client", (DENIED, "unknown_client_method"), &[]).await;
+    for header in ["Bearer aegis_at_x", "Digest x", "Basic"] {
+        let answer = with_header(&desk, header, &fields(&[])).await;
+        desk.error(&answer, 401, "invalid_client", (DENIED, "unknown_client_method"), &[]).await;
+    }
     let kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
     let answer = post_form(&desk.server.url, "/oauth/token", &fields(&[("client_id", "x"), ("client_assertion_type", kind)])).await;
     desk.error(&answer, 401, "invalid_client", (DENIED, "unknown_client_method"), &[]).await;

@@ -49,7 +49,7 @@ async fn an_approval_from_another_page_approves_nothing() {
     desk.page(&shown(&desk, answer), 403, &[(SECURITY, "consent_foreign")], &[]).await;
     for origin in ["https://evil.example", "null"] {
         let answer = post(&desk, &[("origin", origin)], &body).await;
-        desk.page(&shown(&desk, answer), 403, &[(SECURITY, "foreign_origin")], &[]).await;
+        desk.page(&shown(&desk, answer), 403, &[(SECURITY, "consent_foreign")], &[]).await;
     }
     // The same approval from our own page goes on.
     let answer = post(&desk, &[("origin", &own)], &body).await;

@@ -16,10 +16,10 @@ use serde_json::Value;
 
 use crate::scene::{Scene, password};
 
-/// What programs ask Gitea for while a person comes back: the code, the keys, and twice who it is.
+/// What programs ask Gitea for while a person comes back: the code, and twice who it is. The keys are known from the
+/// start.
 pub const WHOLE_EXCHANGE: &[&str] = &[
     "POST /login/oauth/access_token",
-    "GET /login/oauth/keys",
     "POST /login/oauth/introspect",
     "GET /login/oauth/userinfo",
 ];
@@ -49,6 +49,16 @@ impl Desk {
         let desk = Self { scene, server, client, heard: Vec::new(), secrets: Vec::new() };
         desk.scene.forge.forget();
         desk.keeping(&[STATE_SECRET, VERIFIER, &password("alice")])
+    }
+
+    /// Stopped and started again over the same files, with further settings.
+    pub async fn restarted(self, change: impl FnOnce(Setup) -> Setup) -> Self {
+        let Self { scene, server, client, heard, secrets } = self;
+        let stopped = server.stop().await;
+        assert_eq!(stopped.code, 0, "{}", stopped.log);
+        let server = change(scene.setup()).start().await;
+        scene.forge.forget();
+        Self { scene, server, client, heard, secrets }
     }
 
     fn keeping(mut self, secrets: &[&str]) -> Self {
