@@ -55,7 +55,8 @@ async fn browsers_have_their_minute_and_read_it_on_a_page() {
     // Who has tokens is not kept out by what browsers behind the same address do.
     assert_eq!(desk.client.refresh(&tokens.refresh, &[]).await.status, 200);
     let target = json!({"owner": "alice", "repo": "demo"});
-    let answer = aegis_tests::sign_in::call(&desk.server.url, &tokens.access, "get_repository_info", &target).await;
+    let answer =
+        aegis_tests::sign_in::call(&desk.server.url, &tokens.access, "get_repository_info", &target).await;
     assert_eq!(answer.status, 200, "{}", answer.text());
     desk.end().await;
 }
@@ -82,7 +83,8 @@ async fn the_token_endpoint_has_its_minute_and_so_has_revocation_with_it() {
 #[tokio::test]
 async fn guesses_are_counted_and_keep_nobody_out_who_brings_what_is_right() {
     // Four times as many at the token endpoint as elsewhere.
-    let mut desk = Desk::with(|setup| setup.set("MAX_AUTH_FAILURES", "1").set("AUTH_FAILURE_WINDOW", "3600")).await;
+    let mut desk =
+        Desk::with(|setup| setup.set("MAX_AUTH_FAILURES", "1").set("AUTH_FAILURE_WINDOW", "3600")).await;
     let tokens = desk.tokens("alice", false).await;
     let code = desk.code("bob").await;
     for guess in 0..4 {
@@ -101,19 +103,22 @@ async fn guesses_are_counted_and_keep_nobody_out_who_brings_what_is_right() {
     let next = desk.client.refresh(&tokens.refresh, &[]).await;
     assert_eq!(next.status, 200, "{}", next.text());
     let target = json!({"owner": "alice", "repo": "demo"});
-    let answer = aegis_tests::sign_in::call(&desk.server.url, &tokens.access, "get_repository_info", &target).await;
+    let answer =
+        aegis_tests::sign_in::call(&desk.server.url, &tokens.access, "get_repository_info", &target).await;
     assert_eq!(answer.status, 200, "{}", answer.text());
     desk.end().await;
 }
 
 #[tokio::test]
 async fn a_new_sign_in_passes_while_an_address_is_full_of_bad_bearers() {
-    let mut desk = Desk::with(|setup| setup.set("MAX_AUTH_FAILURES", "1").set("RATE_LIMIT_PER_MINUTE", "2")).await;
+    let mut desk =
+        Desk::with(|setup| setup.set("MAX_AUTH_FAILURES", "1").set("RATE_LIMIT_PER_MINUTE", "2")).await;
     let mut last = 0;
     for guess in 0..5 {
         let target = json!({"owner": "alice", "repo": "demo"});
         let token = format!("aegis_at_guess{guess}");
-        let answer = aegis_tests::sign_in::call(&desk.server.url, &token, "get_repository_info", &target).await;
+        let answer =
+            aegis_tests::sign_in::call(&desk.server.url, &token, "get_repository_info", &target).await;
         last = answer.status;
         desk.hear(&answer);
     }

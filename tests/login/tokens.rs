@@ -21,7 +21,12 @@ async fn read(desk: &Desk, token: &str) -> Answer {
 /// A token that was good and is dead.
 async fn dead(desk: &mut Desk, token: &str) {
     let answer = read(desk, token).await;
-    assert_eq!((answer.status, answer.reason().as_deref()), (401, Some("expired_credential")), "{}", answer.text());
+    assert_eq!(
+        (answer.status, answer.reason().as_deref()),
+        (401, Some("expired_credential")),
+        "{}",
+        answer.text()
+    );
     desk.recorded(&answer, &[(DENIED, "expired_credential")], &[]).await;
 }
 
@@ -73,7 +78,8 @@ async fn a_client_proves_itself_as_it_registered() {
         let id = made["client_id"].as_str().expect("an id").to_owned();
         let secret = made["client_secret"].as_str().unwrap_or_default().to_owned();
         assert_eq!(secret.is_empty(), method == "none", "{made}");
-        let client = Client { server: desk.server.url.clone(), id: id.clone(), redirect: REDIRECT.to_owned() };
+        let client =
+            Client { server: desk.server.url.clone(), id: id.clone(), redirect: REDIRECT.to_owned() };
         let url = client.sign_in(&mut Browser::new(), "alice", &password("alice"), false).await;
         let code = parameter(&url, "code").expect("a code");
         let mut fields = vec![
@@ -96,7 +102,8 @@ async fn a_client_proves_itself_as_it_registered() {
         // The alias is the same endpoint.
         for path in ["/token", "/oauth/token"] {
             let body = form(&fields);
-            let answer = send(&desk.server.url, "POST", path, &headers, body.as_bytes()).await.expect("an answer");
+            let answer =
+                send(&desk.server.url, "POST", path, &headers, body.as_bytes()).await.expect("an answer");
             let wanted = if path == "/token" { 200 } else { 400 };
             assert_eq!(answer.status, wanted, "{method} {path}: {}", answer.text());
         }
@@ -181,7 +188,12 @@ async fn a_refresh_narrows_and_never_widens() {
     assert_eq!(narrow.answer["scope"], "read:repository");
     let issue = json!({"owner": "alice", "repo": "demo", "title": "From a test"});
     let answer = call(&desk.server.url, &narrow.access, "create_issue", &issue).await;
-    assert_eq!((answer.status, answer.reason().as_deref()), (403, Some("insufficient_scope")), "{}", answer.text());
+    assert_eq!(
+        (answer.status, answer.reason().as_deref()),
+        (403, Some("insufficient_scope")),
+        "{}",
+        answer.text()
+    );
     // RFC 6749 section 6: leaving the scope out asks for what was granted.
     let whole = Tokens::of(&desk.client.refresh(&narrow.refresh, &[]).await);
     assert_eq!(whole.answer["scope"], both);
@@ -198,7 +210,10 @@ async fn a_refresh_narrows_and_never_widens() {
         desk.error(&answer, 400, "invalid_target", (SECURITY, "invalid_target"), &[]).await;
     }
     let mine = format!("{}/mcp", desk.server.url);
-    let next = desk.client.refresh(&reader.refresh, &[("resource", &mine), ("scope", "read:repository openid")]).await;
+    let next = desk
+        .client
+        .refresh(&reader.refresh, &[("resource", &mine), ("scope", "read:repository openid")])
+        .await;
     assert_eq!(Tokens::of(&next).answer["scope"], "read:repository", "nothing of all that has ended it");
     desk.end().await;
 }
@@ -251,7 +266,12 @@ async fn either_token_revokes_both_and_nobody_elses() {
         alive(&desk, &next.access).await;
 
         let answer = revoke(&desk, &desk.client, if by_access { &next.access } else { &next.refresh }).await;
-        assert_eq!((answer.status, answer.header("cache-control")), (200, Some("no-store")), "{}", answer.text());
+        assert_eq!(
+            (answer.status, answer.header("cache-control")),
+            (200, Some("no-store")),
+            "{}",
+            answer.text()
+        );
         desk.recorded(&answer, &[(SECURITY, "tokens_revoked")], &[]).await;
         dead(&mut desk, &tokens.access).await;
         dead(&mut desk, &next.access).await;
@@ -263,7 +283,8 @@ async fn either_token_revokes_both_and_nobody_elses() {
         desk.error(&answer, 400, "invalid_request", (DENIED, "missing_parameter"), &[]).await;
         let answer = post_form(&desk.server.url, "/oauth/revoke", &[("token", &bystander.access)]).await;
         desk.error(&answer, 401, "invalid_client", (DENIED, "client_not_named"), &[]).await;
-        let answer = post_form(&desk.server.url, "/oauth/revoke", &[("token", "x"), ("client_id", "nobody")]).await;
+        let answer =
+            post_form(&desk.server.url, "/oauth/revoke", &[("token", "x"), ("client_id", "nobody")]).await;
         desk.error(&answer, 401, "invalid_client", (SECURITY, "invalid_client"), &[]).await;
         desk.end().await;
     }
@@ -272,12 +293,18 @@ async fn either_token_revokes_both_and_nobody_elses() {
 #[tokio::test]
 async fn tokens_of_another_deployment_are_strangers() {
     let mut desk = Desk::new().await;
-    let mut other = Desk::with(|setup| setup.set("OAUTH_STATE_SECRET", "another-secret-that-is-long-enough-too")).await;
+    let mut other =
+        Desk::with(|setup| setup.set("OAUTH_STATE_SECRET", "another-secret-that-is-long-enough-too")).await;
     let foreign = other.tokens("alice", false).await;
     desk.secret(&foreign.access);
     desk.secret(&foreign.refresh);
     let answer = read(&desk, &foreign.access).await;
-    assert_eq!((answer.status, answer.reason().as_deref()), (401, Some("invalid_credential")), "{}", answer.text());
+    assert_eq!(
+        (answer.status, answer.reason().as_deref()),
+        (401, Some("invalid_credential")),
+        "{}",
+        answer.text()
+    );
     desk.recorded(&answer, &[(SECURITY, "invalid_credential")], &[]).await;
     let answer = desk.client.refresh(&foreign.refresh, &[]).await;
     invalid_grant(&mut desk, &answer, None, &[]).await;
@@ -291,7 +318,12 @@ async fn tokens_of_another_deployment_are_strangers() {
     let mut home = Desk::new().await;
     let tokens = home.tokens("alice", false).await;
     let answer = read(&twin, &tokens.access).await;
-    assert_eq!((answer.status, answer.reason().as_deref()), (401, Some("invalid_credential")), "{}", answer.text());
+    assert_eq!(
+        (answer.status, answer.reason().as_deref()),
+        (401, Some("invalid_credential")),
+        "{}",
+        answer.text()
+    );
     for desk in [desk, other, twin, home] {
         desk.end().await;
     }
@@ -304,6 +336,7 @@ async fn what_gitea_has_ended_is_ended_here() {
     assert!(desk.scene.forge.revoke("alice", &desk.scene.client_id.clone()));
     let answer = desk.client.refresh(&tokens.refresh, &[]).await;
     invalid_grant(&mut desk, &answer, None, USERINFO).await;
+    assert!(desk.server.log().contains("\"reason\":\"grant_revoked\""), "{}", desk.server.log());
     dead(&mut desk, &tokens.access).await;
     desk.end().await;
 }

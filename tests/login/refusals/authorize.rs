@@ -38,7 +38,11 @@ async fn before_the_client_is_proved_the_person_reads_why_and_nobody_is_redirect
         (url(&[("redirect_uri", "https://evil.example/callback")]), SECURITY, "redirect_uri_refused"),
         (url(&[("redirect_uri", "javascript:alert(1)")]), SECURITY, "redirect_uri_refused"),
         (url(&[("redirect_uri", "http://127.0.0.1:43117/other")]), SECURITY, "redirect_uri_not_registered"),
-        (url(&[("redirect_uri", "http://localhost:43117/callback")]), SECURITY, "redirect_uri_not_registered"),
+        (
+            url(&[("redirect_uri", "http://localhost:43117/callback")]),
+            SECURITY,
+            "redirect_uri_not_registered",
+        ),
     ];
     for (url, event, reason) in cases {
         let page = Browser::new().get(&url).await;
@@ -98,7 +102,9 @@ async fn the_alias_refuses_in_the_same_words_and_a_look_without_reading_too() {
     let head = send(&desk.server.url, "HEAD", &target, &[], b"").await.expect("an answer");
     assert_eq!((head.status, head.body.len()), (400, 0));
     desk.recorded(&head, &[(SECURITY, "client_unknown")], &[]).await;
-    for (method, path) in [("PUT", "/oauth/authorize"), ("DELETE", "/authorize"), ("OPTIONS", "/oauth/authorize")] {
+    for (method, path) in
+        [("PUT", "/oauth/authorize"), ("DELETE", "/authorize"), ("OPTIONS", "/oauth/authorize")]
+    {
         let answer = send(&desk.server.url, method, path, &[], b"").await.expect("an answer");
         assert_eq!((answer.status, answer.header("allow")), (405, Some("GET, HEAD, POST")), "{method}");
         desk.recorded(&answer, &[(DENIED, "method_not_allowed")], &[]).await;

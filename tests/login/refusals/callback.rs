@@ -2,17 +2,15 @@
 //! grants that are not what was asked for. Nobody gets a code.
 
 use aegis_tests::browser::{Arrived, Browser, Page};
-use aegis_tests::forge::{Fault, FaultKind, IdTokenFlaw};
 use aegis_tests::server::STATE_SECRET;
 use aegis_tests::sign_in::parameter;
-use serde_json::json;
 
-use super::{Desk, Line, WHOLE_EXCHANGE};
+use super::causes::Spoiled;
+use super::{Desk, WHOLE_EXCHANGE};
 use crate::scene::password;
 
 const DENIED: &str = "access_denied";
 const SECURITY: &str = "security_event";
-const TOKEN: &str = "POST /login/oauth/access_token";
 const READ_SET: &str = "openid profile read:user read:repository read:issue read:organization";
 
 /// The state in a URL.
@@ -69,8 +67,11 @@ async fn a_state_opens_once_and_in_the_browser_that_approved_alone() {
         let other = if sealed.as_bytes()[at] == b'A' { "B" } else { "A" };
         format!("{}{other}{}", &sealed[..at], &sealed[at + 1..])
     };
-    for forged in ["x", &sealed[..sealed.len() - 1], &tampered, &format!("{sealed}A"), &desk.client.id.clone()] {
-        let page = browser.get(&format!("{}/oauth/callback?code=gta_x&state={forged}", desk.server.url)).await;
+    for forged in
+        ["x", &sealed[..sealed.len() - 1], &tampered, &format!("{sealed}A"), &desk.client.id.clone()]
+    {
+        let page =
+            browser.get(&format!("{}/oauth/callback?code=gta_x&state={forged}", desk.server.url)).await;
         desk.page(&page, 400, &[(SECURITY, "state_invalid")], &[]).await;
     }
 
@@ -78,6 +79,7 @@ async fn a_state_opens_once_and_in_the_browser_that_approved_alone() {
     assert_eq!(came.status(), 303, "{}", came.text());
     assert!(came.redirect().is_some_and(|to| to.starts_with(&desk.client.redirect)));
     desk.scene.forge.forget();
+    assert!(desk.server.log().contains("\"reason\":\"state_of_another_browser\""), "{}", desk.server.log());
     // The browser has given its cookie up, and somebody who kept it finds the state used.
     let again = browser.get(&url).await;
     desk.page(&again, 400, &[(SECURITY, "state_other_browser")], &[]).await;
@@ -89,7 +91,8 @@ async fn a_state_that_was_used_is_used_even_with_its_cookie() {
     let mut desk = Desk::new().await;
     let mut browser = Browser::new();
     let url = desk.before_return(&mut browser, false).await;
-    let name = browser.cookies(&url).into_iter().find(|name| name.starts_with("aegis-flow-")).expect("its cookie");
+    let name =
+        browser.cookies(&url).into_iter().find(|name| name.starts_with("aegis-flow-")).expect("its cookie");
     let value = browser.cookie(&url, &name).expect("its value");
     desk.secret(&value);
     let target = url.trim_start_matches(&desk.server.url).to_owned();
@@ -138,7 +141,11 @@ async fn another_error_of_gitea_is_a_page_with_its_name_on_record_alone() {
     for error in ["server_error", "invalid_scope", "%3Cscript%3E"] {
         let mut browser = Browser::new();
         let url = desk.before_return(&mut browser, false).await;
-        let url = format!("{}/oauth/callback?error={error}&error_description=hello-there&state={}", desk.server.url, state(&url));
+        let url = format!(
+            "{}/oauth/callback?error={error}&error_description=hello-there&state={}",
+            desk.server.url,
+            state(&url)
+        );
         let page = browser.get(&url).await;
         desk.page(&page, 502, &[(DENIED, "gitea_error")], &[]).await;
         assert!(!page.text().contains("hello-there"));
@@ -148,110 +155,22 @@ async fn another_error_of_gitea_is_a_page_with_its_name_on_record_alone() {
     desk.end().await;
 }
 
-/// One way for Gitea to spoil a sign-in.
-struct Spoiled<'a> {
-    status: u16,
-    /// The guest's line; the host's comes before it.
-    line: Line<'a>,
-    /// The finer name in the host's line.
-    cause: &'a str,
-    /// What Gitea is asked for before it is given up.
-    upstream: &'a [&'a str],
-}
-
-impl Desk {
-    /// Come back to a Gitea that this was done to.
-    async fn spoiled(&mut self, spoil: impl FnOnce(&Self), expected: &Spoiled<'_>) {
-        let mut browser = Browser::new();
-        let url = self.before_return(&mut browser, false).await;
-        spoil(self);
-        let page = browser.get(&url).await;
-        let lines = [(DENIED, "login_refused"), expected.line];
-        self.page(&page, expected.status, &lines, expected.upstream).await;
-        let id = page.answer.header("x-request-id").unwrap_or_default();
-        let trail = self.server.audit();
-        let host = trail.iter().find(|line| line["request_id"] == id && line["reason"] == "login_refused");
-        let host = host.expect("the host's line");
-        assert_eq!(host["detail"]["cause"], expected.cause, "{host}");
-        assert!(self.server.log().contains(&format!("\"reason\":\"{}\"", expected.cause)), "{}", self.server.log());
-        // It was used up: the browser cannot bring it again.
-        let again = browser.get(&url).await;
-        self.page(&again, 400, &[(SECURITY, "state_other_browser")], &[]).await;
-        self.scene.forge.mend();
-    }
-}
-
-#[tokio::test]
-async fn a_gitea_that_refuses_or_fails_signs_nobody_in() {
-    let mut desk = Desk::new().await;
-    let fault = |path: &str, kind| {
-        let path = path.to_owned();
-        move |desk: &Desk| desk.scene.forge.every_fault(Fault::on(&path, kind))
-    };
-    let at_token = &[TOKEN][..];
-    let unavailable = |cause, upstream| Spoiled { status: 503, line: (DENIED, "gitea_unavailable"), cause, upstream };
-    let broken = |cause, upstream| Spoiled { status: 502, line: (DENIED, "gitea_application_refused"), cause, upstream };
-    let identity = |cause, upstream| Spoiled { status: 502, line: (SECURITY, "identity_invalid"), cause, upstream };
-
-    desk.spoiled(fault("/login/oauth/access_token", FaultKind::Status(500)), &unavailable("gitea_failed", at_token)).await;
-    desk.spoiled(fault("/login/oauth/access_token", FaultKind::Html), &broken("gitea_answer_unreadable", at_token)).await;
-    let elsewhere = FaultKind::Redirect("http://127.0.0.1:1/".to_owned());
-    desk.spoiled(fault("/login/oauth/access_token", elsewhere), &broken("gitea_redirected", at_token)).await;
-    let refused = json!({"error": "invalid_client", "error_description": "x"});
-    let refused = FaultKind::Instead(400, refused);
-    desk.spoiled(fault("/login/oauth/access_token", refused), &broken("gitea_client_rejected", at_token)).await;
-    let grant = json!({"error": "invalid_grant", "error_description": "x"});
-    let expected = Spoiled { status: 400, line: (SECURITY, "gitea_code_refused"), cause: "gitea_refused_code", upstream: at_token };
-    desk.spoiled(fault("/login/oauth/access_token", FaultKind::Instead(400, grant)), &expected).await;
-    desk.spoiled(
-        |desk| desk.scene.forge.spoil_id_token(IdTokenFlaw::Claim("nonce".to_owned(), json!("another"))),
-        &identity("id_token_invalid:nonce", at_token),
-    )
-    .await;
-    desk.spoiled(
-        |desk| desk.scene.forge.spoil_id_token(IdTokenFlaw::Claim("aud".to_owned(), json!(["another"]))),
-        &identity("id_token_invalid:aud", at_token),
-    )
-    .await;
-    desk.spoiled(|desk| desk.scene.forge.spoil_id_token(IdTokenFlaw::Unsigned), &identity("id_token_invalid:malformed", at_token)).await;
-    desk.spoiled(|desk| desk.scene.forge.spoil_id_token(IdTokenFlaw::BrokenSignature), &identity("id_token_invalid:signature", at_token)).await;
-    desk.spoiled(|desk| desk.scene.forge.spoil_id_token(IdTokenFlaw::Absent), &identity("id_token_invalid:missing", at_token)).await;
-    desk.spoiled(
-        fault("/login/oauth/introspect", FaultKind::Instead(200, json!({"active": false}))),
-        &identity("gitea_token_inactive", &[TOKEN, "POST /login/oauth/introspect"]),
-    )
-    .await;
-    desk.spoiled(
-        fault("/login/oauth/userinfo", FaultKind::Patch(json!({"sub": "999"}))),
-        &identity("gitea_identity_disagrees", &[TOKEN, "POST /login/oauth/introspect", "GET /login/oauth/userinfo"]),
-    )
-    .await;
-    desk.end().await;
-}
-
-#[tokio::test]
-async fn a_code_that_gitea_did_not_give_signs_nobody_in() {
-    let mut desk = Desk::new().await;
-    let mut browser = Browser::new();
-    let url = desk.before_return(&mut browser, false).await;
-    let url = format!("{}/oauth/callback?code=gta_guessed_and_wrong&state={}", desk.server.url, state(&url));
-    desk.secret("gta_guessed_and_wrong");
-    let page = browser.get(&url).await;
-    desk.page(&page, 400, &[(DENIED, "login_refused"), (SECURITY, "gitea_code_refused")], &[TOKEN]).await;
-    desk.end().await;
-}
-
 #[tokio::test]
 async fn a_grant_that_is_not_what_was_asked_for_signs_nobody_in() {
     for (scope, event, reason) in [
         ("openid profile read:repository", DENIED, "grant_too_narrow"),
         ("openid profile email", SECURITY, "grant_too_wide"),
-        ("openid profile read:user read:repository read:issue read:organization all", SECURITY, "grant_too_wide"),
+        (
+            "openid profile read:user read:repository read:issue read:organization all",
+            SECURITY,
+            "grant_too_wide",
+        ),
     ] {
         let mut desk = Desk::new().await;
         let before = desk.scene.forge.mint("alice", &desk.scene.client_id, scope);
         desk.secret(&before.access_token);
-        let expected = Spoiled { status: 403, line: (event, reason), cause: reason, upstream: WHOLE_EXCHANGE };
+        let expected =
+            Spoiled { status: 403, line: (event, reason), cause: reason, upstream: WHOLE_EXCHANGE };
         desk.spoiled(|_| {}, &expected).await;
         desk.end().await;
     }
@@ -260,8 +179,12 @@ async fn a_grant_that_is_not_what_was_asked_for_signs_nobody_in() {
 #[tokio::test]
 async fn a_person_who_may_not_sign_in_here_gets_no_code() {
     let mut desk = Desk::with(|setup| setup.set("SIGNIN_ALLOW", "bob,org:nobody")).await;
-    let expected =
-        Spoiled { status: 403, line: (DENIED, "sign_in_not_allowed"), cause: "not_allowed", upstream: WHOLE_EXCHANGE };
+    let expected = Spoiled {
+        status: 403,
+        line: (DENIED, "sign_in_not_allowed"),
+        cause: "not_allowed",
+        upstream: WHOLE_EXCHANGE,
+    };
     desk.spoiled(|_| {}, &expected).await;
     desk.tokens("bob", false).await;
     desk.end().await;
@@ -277,7 +200,8 @@ async fn an_older_grant_without_writes_is_told_before_the_client_gets_its_code()
     super::page_headers(&page.answer);
     assert_eq!(page.status(), 200);
     assert!(page.text().contains("Signed in, for reading only") && page.text().contains("write_not_granted"));
-    desk.recorded(&page.answer, &[(SECURITY, "signed_in"), (DENIED, "write_not_granted")], WHOLE_EXCHANGE).await;
+    desk.recorded(&page.answer, &[(SECURITY, "signed_in"), (DENIED, "write_not_granted")], WHOLE_EXCHANGE)
+        .await;
     let text = page.text().replace("&amp;", "&");
     let to = text.split("href=\"").find(|part| part.starts_with(&desk.client.redirect)).expect("the way on");
     let code = parameter(to.split('"').next().unwrap_or_default(), "code").expect("a code");

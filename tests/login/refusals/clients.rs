@@ -21,7 +21,9 @@ async fn post_registration(desk: &Desk, path: &str, body: &[u8]) -> Answer {
 /// A form to the token endpoint with an `Authorization` header.
 async fn with_header(desk: &Desk, authorization: &str, fields: &[(&str, &str)]) -> Answer {
     let headers = [("content-type", FORM), ("authorization", authorization)];
-    send(&desk.server.url, "POST", "/oauth/token", &headers, form(fields).as_bytes()).await.expect("an answer")
+    send(&desk.server.url, "POST", "/oauth/token", &headers, form(fields).as_bytes())
+        .await
+        .expect("an answer")
 }
 
 fn basic(id: &str, secret: &str) -> String {
@@ -59,12 +61,15 @@ async fn a_registration_that_cannot_be_honoured_is_refused() {
         let answer = post_registration(&desk, path, body.as_bytes()).await;
         desk.error(&answer, 400, "invalid_client_metadata", (DENIED, "invalid_client_metadata"), &[]).await;
     }
-    for uri in ["https://evil.example/cb", "javascript:alert(1)", "http://10.0.0.1/", "cursor://x", "http://127.1/"] {
+    for uri in
+        ["https://evil.example/cb", "javascript:alert(1)", "http://10.0.0.1/", "cursor://x", "http://127.1/"]
+    {
         let answer = register(&desk.server.url, &json!({"redirect_uris": [REDIRECT, uri]})).await;
         desk.error(&answer, 400, "invalid_redirect_uri", (SECURITY, "invalid_redirect_uri"), &[]).await;
         assert!(!answer.text().contains("evil.example"), "nothing is repeated");
     }
-    let answer = post_registration(&desk, "/register", with("client_name", json!("x".repeat(9000))).as_bytes()).await;
+    let answer =
+        post_registration(&desk, "/register", with("client_name", json!("x".repeat(9000))).as_bytes()).await;
     desk.error(&answer, 413, "invalid_request", (DENIED, "oauth_body_too_large"), &[]).await;
     let answer = post_form(&desk.server.url, "/register", &[("client_name", "x")]).await;
     desk.error(&answer, 415, "invalid_request", (DENIED, "unsupported_media_type"), &[]).await;
@@ -79,8 +84,14 @@ async fn where_registration_is_closed_it_is_neither_offered_nor_done() {
     let scene = crate::scene::Scene::new().await;
     let server = scene.setup().set("DCR_ENABLED", "false").start().await;
     let answer = register(&server.url, &json!({"redirect_uris": [REDIRECT]})).await;
-    assert_eq!((answer.status, answer.json()["error"].as_str()), (403, Some("access_denied")), "{}", answer.text());
-    let lines = server.audit_when(|lines| lines.iter().any(|line| line["reason"] == "registration_closed")).await;
+    assert_eq!(
+        (answer.status, answer.json()["error"].as_str()),
+        (403, Some("access_denied")),
+        "{}",
+        answer.text()
+    );
+    let lines =
+        server.audit_when(|lines| lines.iter().any(|line| line["reason"] == "registration_closed")).await;
     let lines: Vec<_> = lines.iter().filter(|line| line["reason"] == "registration_closed").collect();
     assert_eq!((lines.len(), lines[0]["event"].as_str()), (1, Some(DENIED)));
     let metadata = server.stranger("GET", "/.well-known/oauth-authorization-server", &[], b"").await.json();
@@ -97,9 +108,17 @@ async fn a_request_for_tokens_with_a_mistake_is_refused_and_burns_nothing() {
     let usual = form(&[("grant_type", "authorization_code"), ("code", &code), ("client_id", &id)]);
     let raw = |body: String| {
         let url = url.clone();
-        async move { send(&url, "POST", "/oauth/token", &[("content-type", FORM)], body.as_bytes()).await.expect("an answer") }
+        async move {
+            send(&url, "POST", "/oauth/token", &[("content-type", FORM)], body.as_bytes())
+                .await
+                .expect("an answer")
+        }
     };
-    for body in [format!("{usual}&x=%zz"), format!("{usual}&x=%ff"), format!("{usual}{}", (0..33).map(|n| format!("&x{n}=1")).collect::<String>())] {
+    for body in [
+        format!("{usual}&x=%zz"),
+        format!("{usual}&x=%ff"),
+        format!("{usual}{}", (0..33).map(|n| format!("&x{n}=1")).collect::<String>()),
+    ] {
         desk.error(&raw(body).await, 400, "invalid_request", (DENIED, "malformed_form"), &[]).await;
     }
     for name in ["code", "client_id", "grant_type", "unknown"] {
@@ -157,7 +176,10 @@ async fn a_client_that_does_not_prove_itself_gets_nothing() {
     desk.error(&answer, 401, "invalid_client", (DENIED, "client_not_named"), &[]).await;
 
     let answer = with_header(&desk, &basic(&id, "secret"), &fields(&[("client_secret", "secret")])).await;
-    assert!(answer.header("www-authenticate").is_some_and(|said| said.starts_with("Basic realm=")), "{answer:?}");
+    assert!(
+        answer.header("www-authenticate").is_some_and(|said| said.starts_with("Basic realm=")),
+        "{answer:?}"
+    );
     desk.error(&answer, 401, "invalid_client", (SECURITY, "two_client_proofs"), &[]).await;
     let answer = with_header(&desk, &basic(&id, "secret"), &fields(&[("client_id", "another")])).await;
     desk.error(&answer, 401, "invalid_client", (SECURITY, "two_client_proofs"), &[]).await;
@@ -172,7 +194,12 @@ async fn a_client_that_does_not_prove_itself_gets_nothing() {
         desk.error(&answer, 401, "invalid_client", (DENIED, "unknown_client_method"), &[]).await;
     }
     let kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
-    let answer = post_form(&desk.server.url, "/oauth/token", &fields(&[("client_id", "x"), ("client_assertion_type", kind)])).await;
+    let answer = post_form(
+        &desk.server.url,
+        "/oauth/token",
+        &fields(&[("client_id", "x"), ("client_assertion_type", kind)]),
+    )
+    .await;
     desk.error(&answer, 401, "invalid_client", (DENIED, "unknown_client_method"), &[]).await;
 
     // Unknown, a public client with a secret, and confidential ones with none, a wrong one, or in the wrong place.
@@ -233,6 +260,7 @@ async fn a_code_that_is_not_good_is_an_invalid_grant() {
         let answer = desk.client.redeem(unknown, &[]).await;
         desk.error(&answer, 400, "invalid_grant", (SECURITY, "invalid_grant"), &[]).await;
     }
+    assert!(desk.server.log().contains("\"reason\":\"code_unknown\""), "{}", desk.server.log());
     // What belongs to another, or comes without its verifier, is refused and burnt.
     let changes: [(&[(&str, &str)], &str); 4] = [
         (&[("code_verifier", "another-verifier-that-is-long-enough-to-be-one-x")], "wrong_verifier"),
@@ -262,7 +290,9 @@ async fn while_gitea_cannot_be_asked_a_refresh_is_put_off_and_nothing_is_lost() 
     let tokens = desk.tokens("alice", false).await;
     desk.scene.forge.every_fault(Fault::on("/login/oauth/userinfo", FaultKind::Status(500)));
     let answer = desk.client.refresh(&tokens.refresh, &[]).await;
-    assert!(answer.header("retry-after").is_some_and(|text| text.parse::<u32>().is_ok_and(|seconds| seconds > 0)));
+    assert!(
+        answer.header("retry-after").is_some_and(|text| text.parse::<u32>().is_ok_and(|seconds| seconds > 0))
+    );
     let line = (DENIED, "tokens_unavailable");
     desk.error(&answer, 503, "temporarily_unavailable", line, &["GET /login/oauth/userinfo"]).await;
     desk.scene.forge.mend();

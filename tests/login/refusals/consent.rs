@@ -45,7 +45,8 @@ async fn an_approval_from_another_page_approves_nothing() {
         desk.page(&shown(&desk, answer), 403, &[(SECURITY, "consent_foreign")], &[]).await;
     }
     // Another origin of this machine may use the server, and still does not approve for the person.
-    let answer = post(&desk, &[("origin", "http://127.0.0.1:1"), ("sec-fetch-site", "same-origin")], &body).await;
+    let answer =
+        post(&desk, &[("origin", "http://127.0.0.1:1"), ("sec-fetch-site", "same-origin")], &body).await;
     desk.page(&shown(&desk, answer), 403, &[(SECURITY, "consent_foreign")], &[]).await;
     for origin in ["https://evil.example", "null"] {
         let answer = post(&desk, &[("origin", origin)], &body).await;

@@ -40,7 +40,12 @@ async fn what_was_good_once_has_expired_and_what_never_was_is_unknown() {
     let tampered = format!("{}{other}{}", &tokens.access[..at], &tokens.access[at + 1..]);
     for token in [tampered.as_str(), &tokens.access[..at], &tokens.refresh, &gitea, "aegis_at_x"] {
         let answer = read(&desk, token).await;
-        assert_eq!((answer.status, answer.reason().as_deref()), (401, Some("invalid_credential")), "{}", answer.text());
+        assert_eq!(
+            (answer.status, answer.reason().as_deref()),
+            (401, Some("invalid_credential")),
+            "{}",
+            answer.text()
+        );
         challenged(&desk, &answer);
         desk.recorded(&answer, &[(SECURITY, "invalid_credential")], &[]).await;
     }
@@ -48,7 +53,12 @@ async fn what_was_good_once_has_expired_and_what_never_was_is_unknown() {
     let revoked = aegis_tests::sign_in::post_form(&desk.server.url, "/oauth/revoke", &fields).await;
     assert_eq!(revoked.status, 200);
     let answer = read(&desk, &tokens.access).await;
-    assert_eq!((answer.status, answer.reason().as_deref()), (401, Some("expired_credential")), "{}", answer.text());
+    assert_eq!(
+        (answer.status, answer.reason().as_deref()),
+        (401, Some("expired_credential")),
+        "{}",
+        answer.text()
+    );
     challenged(&desk, &answer);
     desk.recorded(&answer, &[(DENIED, "expired_credential")], &[]).await;
     desk.end().await;
@@ -59,7 +69,12 @@ async fn while_writes_are_off_a_reader_hears_that_and_not_that_it_lacks_a_scope(
     let mut desk = Desk::new().await;
     let tokens = desk.tokens("alice", false).await;
     let answer = write(&desk, &tokens.access).await;
-    assert_eq!((answer.status, answer.reason().as_deref()), (403, Some("write_mode_disabled")), "{}", answer.text());
+    assert_eq!(
+        (answer.status, answer.reason().as_deref()),
+        (403, Some("write_mode_disabled")),
+        "{}",
+        answer.text()
+    );
     assert_eq!(answer.header("www-authenticate"), None, "signing in again would not help");
     desk.recorded(&answer, &[(DENIED, "write_mode_disabled")], &[]).await;
     desk.end().await;
@@ -70,7 +85,12 @@ async fn a_reader_that_wants_to_write_is_told_which_scope_to_ask_for() {
     let mut desk = Desk::with(|setup| setup.writes("alice/demo")).await;
     let tokens = desk.tokens("alice", false).await;
     let answer = write(&desk, &tokens.access).await;
-    assert_eq!((answer.status, answer.reason().as_deref()), (403, Some("insufficient_scope")), "{}", answer.text());
+    assert_eq!(
+        (answer.status, answer.reason().as_deref()),
+        (403, Some("insufficient_scope")),
+        "{}",
+        answer.text()
+    );
     let said = answer.header("www-authenticate").unwrap_or_default();
     assert!(said.contains("error=\"insufficient_scope\""), "{said}");
     assert!(said.contains("scope=\"read:repository write:repository\""), "{said}");
@@ -91,7 +111,12 @@ async fn a_token_of_gitea_is_taken_where_the_operator_wants_it_and_only_with_sco
     desk.secret(&all);
     let answer = read(&desk, &all).await;
     let name = answer.reason();
-    assert_eq!((answer.status, name.as_deref()), (403, Some("oauth_token_lacks_api_scope")), "{}", answer.text());
+    assert_eq!(
+        (answer.status, name.as_deref()),
+        (403, Some("oauth_token_lacks_api_scope")),
+        "{}",
+        answer.text()
+    );
     let heard = desk.scene.forge.upstream();
     assert!(heard.iter().all(|call| !call.contains("/api/v1/")), "only who it is was asked: {heard:?}");
     desk.scene.forge.forget();

@@ -3,9 +3,12 @@
 
 mod authorize;
 mod callback;
+mod causes;
 mod clients;
 mod consent;
 mod held;
+
+use std::path::Path;
 
 use aegis_tests::browser::{Arrived, Browser, Page};
 use aegis_tests::forge::Options;
@@ -18,11 +21,8 @@ use crate::scene::{Scene, password};
 
 /// What programs ask Gitea for while a person comes back: the code, and twice who it is. The keys are known from the
 /// start.
-pub const WHOLE_EXCHANGE: &[&str] = &[
-    "POST /login/oauth/access_token",
-    "POST /login/oauth/introspect",
-    "GET /login/oauth/userinfo",
-];
+pub const WHOLE_EXCHANGE: &[&str] =
+    &["POST /login/oauth/access_token", "POST /login/oauth/introspect", "GET /login/oauth/userinfo"];
 
 /// The event and the reason of an audit line.
 pub type Line<'a> = (&'a str, &'a str);
@@ -86,7 +86,9 @@ impl Desk {
         let found = self.lines_of(answer, lines.len()).await;
         let said: Vec<Line<'_>> = found
             .iter()
-            .map(|line| (line["event"].as_str().unwrap_or_default(), line["reason"].as_str().unwrap_or_default()))
+            .map(|line| {
+                (line["event"].as_str().unwrap_or_default(), line["reason"].as_str().unwrap_or_default())
+            })
             .collect();
         assert_eq!(said, lines, "{found:#?}\n{}", answer.text());
         assert!(found.iter().all(|line| line["address"] == "127.0.0.1"), "{found:#?}");
@@ -98,7 +100,8 @@ impl Desk {
 
     /// Keep an answer for the search at the end.
     pub fn hear(&mut self, answer: &Answer) {
-        let head: Vec<String> = answer.headers.iter().map(|(name, value)| format!("{name}: {value}")).collect();
+        let head: Vec<String> =
+            answer.headers.iter().map(|(name, value)| format!("{name}: {value}")).collect();
         self.heard.push(format!("{}\n\n{}", head.join("\n"), answer.text()));
     }
 
@@ -128,14 +131,33 @@ impl Desk {
     }
 
     /// Refused to a client that asks for tokens or registers (RFC 6749 section 5.2).
-    pub async fn error(&mut self, answer: &Answer, status: u16, error: &str, line: Line<'_>, upstream: &[&str]) {
+    pub async fn error(
+        &mut self,
+        answer: &Answer,
+        status: u16,
+        error: &str,
+        line: Line<'_>,
+        upstream: &[&str],
+    ) {
         self.errors(answer, status, error, &[line], upstream).await;
     }
 
     /// The same with several lines.
-    pub async fn errors(&mut self, answer: &Answer, status: u16, error: &str, lines: &[Line<'_>], upstream: &[&str]) {
+    pub async fn errors(
+        &mut self,
+        answer: &Answer,
+        status: u16,
+        error: &str,
+        lines: &[Line<'_>],
+        upstream: &[&str],
+    ) {
         let said = answer.json();
-        assert_eq!((answer.status, said["error"].as_str()), (status, Some(error)), "{lines:?}: {}", answer.text());
+        assert_eq!(
+            (answer.status, said["error"].as_str()),
+            (status, Some(error)),
+            "{lines:?}: {}",
+            answer.text()
+        );
         let description = said["error_description"].as_str().unwrap_or_default();
         assert!(description.len() > 20 && description.is_ascii(), "{lines:?}: {said}");
         assert!(!description.contains(['"', '\\']), "RFC 6749 section 5.2 leaves both out: {description}");
@@ -175,23 +197,44 @@ impl Desk {
         url
     }
 
-    /// Stop the server; nothing that came out of it holds a secret.
+    /// Stop the server; nothing that came out of it holds a secret, and nothing that it left on its volumes.
     pub async fn end(self) {
         let metrics = self.server.stranger("GET", "/metrics", &[], b"").await.text();
         let stopped = self.server.stop().await;
         assert_eq!(stopped.code, 0, "{}", stopped.log);
         let trail = std::fs::read_to_string(&stopped.audit_path).expect("the audit log can be read");
         assert!(!trail.is_empty());
+        let kept = files(self.scene.folder());
+        assert!(kept.iter().any(|(name, _)| name.contains("registry")), "no registry was written");
         for secret in &self.secrets {
             let hint: String = secret.chars().take(14).collect();
             for (place, text) in [("audit", &trail), ("log", &stopped.log), ("metrics", &metrics)] {
                 assert!(!text.contains(secret.as_str()), "{place} holds {hint}..");
+            }
+            for (name, bytes) in &kept {
+                let held = bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
+                assert!(!held, "{name} holds {hint}..");
             }
             for answer in &self.heard {
                 assert!(!answer.contains(secret.as_str()), "an answer holds {hint}..: {answer}");
             }
         }
     }
+}
+
+/// Every file of a folder and of those in it, by name.
+fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).expect("the folder can be read") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            found.extend(files(&path));
+        } else {
+            let name = path.display().to_string();
+            found.push((name, std::fs::read(&path).expect("the file can be read")));
+        }
+    }
+    found
 }
 
 /// Every cookie that an answer sets.
