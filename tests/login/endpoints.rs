@@ -232,7 +232,8 @@ async fn the_aliases_lead_the_whole_way() {
         ("code_verifier", aegis_tests::sign_in::VERIFIER),
         ("resource", &format!("{}/mcp/sse", desk.server.url)),
     ];
-    Tokens::of(&aegis_tests::sign_in::post_form(&desk.server.url, "/token", &fields).await);
+    let tokens = Tokens::of(&aegis_tests::sign_in::post_form(&desk.server.url, "/token", &fields).await);
+    assert_eq!(tokens.answer["scope"], "read:repository");
     desk.end().await;
 }
 
@@ -341,7 +342,7 @@ async fn a_remembered_approval_stands_toward_the_same_client_and_site_alone() {
         let page = browser.get(&url).await;
         assert_eq!(page.status(), 200, "{url}: {}", page.text());
         page_headers(&page.answer);
-        page.form("decision");
+        assert!(page.form("decision").value("request").is_some());
     }
     let page = Browser::new().get(&client.authorize_url(&[])).await;
     assert_eq!(page.status(), 200);

@@ -9,6 +9,9 @@ use super::Desk;
 const DENIED: &str = "access_denied";
 const SECURITY: &str = "security_event";
 
+/// Parameters of a request that are not as usual.
+type Changed<'a> = &'a [(&'a str, &'a str)];
+
 /// The length that no state may have.
 fn long() -> String {
     "s".repeat(2049)
@@ -57,7 +60,7 @@ async fn before_the_client_is_proved_the_person_reads_why_and_nobody_is_redirect
 async fn a_client_that_is_proved_is_told_what_is_wrong_with_its_request() {
     let mut desk = Desk::new().await;
     let state = long();
-    let cases: [(&[(&str, &str)], &str, &str); 22] = [
+    let cases: [(Changed<'_>, &str, &str); 22] = [
         (&[("response_type", "")], "unsupported_response_type", "response_type_unsupported"),
         (&[("response_type", "token")], "unsupported_response_type", "response_type_unsupported"),
         (&[("response_type", "code id_token")], "unsupported_response_type", "response_type_unsupported"),

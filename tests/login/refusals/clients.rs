@@ -96,7 +96,7 @@ async fn where_registration_is_closed_it_is_neither_offered_nor_done() {
     assert_eq!((lines.len(), lines[0]["event"].as_str()), (1, Some(DENIED)));
     let metadata = server.stranger("GET", "/.well-known/oauth-authorization-server", &[], b"").await.json();
     assert_eq!(metadata.get("registration_endpoint"), None);
-    assert_eq!(server.stranger("GET", "/", &[], b"").await.text().contains("/register"), false);
+    assert!(!server.stranger("GET", "/", &[], b"").await.text().contains("/register"));
 }
 
 #[tokio::test]
