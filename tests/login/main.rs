@@ -1,5 +1,9 @@
 //! Signing in, black-box: the built program, the sample Gitea, a browser and a client.
 
 mod connect;
+mod endpoints;
 mod journey;
+mod limits;
+mod refusals;
 mod scene;
+mod tokens;

@@ -13,6 +13,13 @@ const SOURCES: &[(&str, Names)] = &[
     (include_str!("../../host/src/serve/front.rs"), counted),
     (include_str!("../../guest/core/src/mcp/error.rs"), of_reason),
     (include_str!("../../guest/core/src/access/refused.rs"), of_reason),
+    (include_str!("../../guest/core/src/oauth/refused.rs"), after_kind),
+    (include_str!("../../guest/core/src/oauth/pages.rs"), of_a_page),
+    (include_str!("../../guest/core/src/oauth/callback.rs"), after_kind),
+    (include_str!("../../host/src/sign_in/flow.rs"), of_reason),
+    (include_str!("../../host/src/sign_in/session.rs"), of_not_signed_in),
+    (include_str!("../../host/src/sign_in/tokens.rs"), of_tokens),
+    (include_str!("../../host/src/upstream/error.rs"), of_name),
 ];
 
 const TESTS: &[(&str, &str)] = &[
@@ -28,62 +35,264 @@ const TESTS: &[(&str, &str)] = &[
     ("limits", include_str!("limits.rs")),
     ("modern_faults", include_str!("modern_faults.rs")),
     ("places", include_str!("places.rs")),
+    ("login/authorize", include_str!("../login/refusals/authorize.rs")),
+    ("login/callback", include_str!("../login/refusals/callback.rs")),
+    ("login/causes", include_str!("../login/refusals/causes.rs")),
+    ("login/clients", include_str!("../login/refusals/clients.rs")),
+    ("login/consent", include_str!("../login/refusals/consent.rs")),
+    ("login/held", include_str!("../login/refusals/held.rs")),
+    ("login/tokens", include_str!("../login/tokens.rs")),
 ];
 
 /// Name, file, test.
 const CASES: &[(&str, &str, &str)] = &[
     ("answer_too_large", "instance", "a_guest_that_takes_too_much_is_stopped"),
+    (
+        "authorize_malformed",
+        "login/authorize",
+        "before_the_client_is_proved_the_person_reads_why_and_nobody_is_redirected",
+    ),
+    (
+        "authorize_repeated_parameter",
+        "login/authorize",
+        "before_the_client_is_proved_the_person_reads_why_and_nobody_is_redirected",
+    ),
     ("bad_framing", "framing", "codings_before_the_chunks_are_never_undone"),
     ("bad_host", "places", "a_host_that_is_missing_double_or_unreadable_is_bad"),
     ("body_broken", "bodies", "a_body_that_breaks_its_framing_is_broken"),
     ("body_too_large", "bodies", "a_body_over_the_limit_is_refused_by_its_length_or_by_its_bytes"),
     ("body_too_slow", "bodies", "a_body_that_never_comes_is_given_up"),
     ("busy", "limits", "a_full_house_says_so_while_probes_still_answer"),
+    ("callback_malformed", "login/callback", "what_is_no_way_back_is_malformed"),
+    (
+        "client_document_unusable",
+        "login/authorize",
+        "before_the_client_is_proved_the_person_reads_why_and_nobody_is_redirected",
+    ),
+    (
+        "client_host_not_allowed",
+        "login/authorize",
+        "before_the_client_is_proved_the_person_reads_why_and_nobody_is_redirected",
+    ),
+    (
+        "client_id_missing",
+        "login/authorize",
+        "before_the_client_is_proved_the_person_reads_why_and_nobody_is_redirected",
+    ),
+    ("client_not_named", "login/clients", "a_client_that_does_not_prove_itself_gets_nothing"),
+    (
+        "client_unknown",
+        "login/authorize",
+        "before_the_client_is_proved_the_person_reads_why_and_nobody_is_redirected",
+    ),
+    (
+        "code_challenge_invalid",
+        "login/authorize",
+        "a_client_that_is_proved_is_told_what_is_wrong_with_its_request",
+    ),
+    (
+        "code_challenge_method_unsupported",
+        "login/authorize",
+        "a_client_that_is_proved_is_told_what_is_wrong_with_its_request",
+    ),
+    ("code_unknown", "login/clients", "a_code_that_is_not_good_is_an_invalid_grant"),
+    ("consent_denied", "login/consent", "a_person_who_says_no_sends_the_client_away_and_gitea_hears_nothing"),
+    ("consent_foreign", "login/consent", "an_approval_from_another_page_approves_nothing"),
+    ("consent_forged", "login/consent", "an_approval_that_is_no_form_of_ours_is_refused"),
+    ("consent_malformed", "login/consent", "an_approval_that_is_no_form_of_ours_is_refused"),
+    ("consent_writes_off", "login/consent", "an_approval_that_is_no_form_of_ours_is_refused"),
     ("cpu_limit", "instance", "a_guest_that_takes_too_much_is_stopped"),
     ("duplicate_key", "json", "what_is_not_strict_json_is_a_parse_error_everywhere"),
     ("encoded_body", "bodies", "a_coded_body_is_never_inflated"),
+    ("expired_credential", "login/held", "what_was_good_once_has_expired_and_what_never_was_is_unknown"),
     ("foreign_origin", "places", "a_page_of_another_origin_is_turned_away_even_with_a_good_key"),
+    ("gitea_answer_too_large", "login/causes", "a_gitea_that_is_set_up_in_another_way_signs_nobody_in"),
+    ("gitea_answer_unreadable", "login/causes", "a_gitea_that_is_set_up_in_another_way_signs_nobody_in"),
+    ("gitea_application_refused", "login/causes", "a_gitea_that_is_set_up_in_another_way_signs_nobody_in"),
+    ("gitea_client_rejected", "login/causes", "a_gitea_that_is_set_up_in_another_way_signs_nobody_in"),
+    ("gitea_code_refused", "login/causes", "a_code_that_gitea_refuses_signs_nobody_in"),
+    ("gitea_denied", "login/callback", "a_person_who_says_no_in_gitea_sends_the_client_away"),
+    ("gitea_error", "login/callback", "another_error_of_gitea_is_a_page_with_its_name_on_record_alone"),
+    ("gitea_failed", "login/causes", "a_gitea_that_fails_signs_nobody_in"),
+    ("gitea_identity_disagrees", "login/causes", "who_is_not_proved_is_not_signed_in"),
+    ("gitea_redirected", "login/causes", "a_gitea_that_is_set_up_in_another_way_signs_nobody_in"),
+    ("gitea_refused_code", "login/causes", "a_code_that_gitea_refuses_signs_nobody_in"),
+    ("gitea_token_inactive", "login/causes", "who_is_not_proved_is_not_signed_in"),
+    ("gitea_token_other_application", "login/causes", "who_is_not_proved_is_not_signed_in"),
+    ("gitea_unavailable", "login/causes", "a_gitea_that_fails_signs_nobody_in"),
+    ("gitea_unreachable", "login/causes", "a_gitea_that_fails_signs_nobody_in"),
+    ("grant_revoked", "login/tokens", "what_gitea_has_ended_is_ended_here"),
+    ("grant_too_narrow", "login/callback", "a_grant_that_is_not_what_was_asked_for_signs_nobody_in"),
+    ("grant_too_wide", "login/callback", "a_grant_that_is_not_what_was_asked_for_signs_nobody_in"),
     ("header_mismatch", "modern_faults", "headers_repeat_the_body_or_the_request_is_refused"),
+    ("identity_invalid", "login/causes", "who_is_not_proved_is_not_signed_in"),
+    (
+        "identity_unavailable",
+        "login/held",
+        "a_token_of_gitea_is_taken_where_the_operator_wants_it_and_only_with_scopes_that_were_named",
+    ),
+    ("insufficient_scope", "login/held", "a_reader_that_wants_to_write_is_told_which_scope_to_ask_for"),
     ("internal_error", "instance", "a_guest_that_ends_without_an_answer_is_an_internal_error"),
+    ("invalid_client", "login/clients", "a_client_that_does_not_prove_itself_gets_nothing"),
+    ("invalid_client_metadata", "login/clients", "a_registration_that_cannot_be_honoured_is_refused"),
     ("invalid_credential", "credentials", "everything_but_one_known_key_as_bearer_is_refused"),
+    ("invalid_grant", "login/clients", "a_code_that_is_not_good_is_an_invalid_grant"),
     ("invalid_json", "json", "what_is_not_strict_json_is_a_parse_error_everywhere"),
     ("invalid_params", "modern_faults", "every_request_carries_its_meta"),
+    ("invalid_redirect_uri", "login/clients", "a_registration_that_cannot_be_honoured_is_refused"),
     ("invalid_request", "json", "what_is_not_one_message_is_an_invalid_request"),
+    ("invalid_scope", "login/tokens", "a_refresh_narrows_and_never_widens"),
+    ("invalid_target", "login/tokens", "a_refresh_narrows_and_never_widens"),
     ("malformed_body", "direct", "a_body_that_is_no_call_is_malformed"),
     ("malformed_credential", "credentials", "everything_but_one_known_key_as_bearer_is_refused"),
+    ("malformed_form", "login/clients", "a_request_for_tokens_with_a_mistake_is_refused_and_burns_nothing"),
+    (
+        "malformed_parameter",
+        "login/clients",
+        "a_request_for_tokens_with_a_mistake_is_refused_and_burns_nothing",
+    ),
     ("memory_limit", "instance", "a_guest_that_takes_too_much_is_stopped"),
     ("method_not_allowed", "endpoints", "the_host_answers_its_own_paths_to_get_alone"),
     ("missing_credential", "credentials", "a_credential_anywhere_but_in_the_header_does_not_count"),
+    (
+        "missing_parameter",
+        "login/clients",
+        "a_request_for_tokens_with_a_mistake_is_refused_and_burns_nothing",
+    ),
     ("nested_too_deep", "json", "what_is_not_strict_json_is_a_parse_error_everywhere"),
     ("no_memory", "instance", "a_guest_that_finds_the_memory_of_all_used_up_is_told_to_come_again"),
     ("no_such_path", "endpoints", "every_path_and_method_has_its_one_status_with_and_without_a_key"),
     ("not_acceptable", "bodies", "a_client_that_takes_no_json_gets_none"),
+    ("not_allowed", "login/callback", "a_person_who_may_not_sign_in_here_gets_no_code"),
     ("not_found", "endpoints", "metrics_that_are_switched_off_are_not_found"),
+    ("oauth_body_too_large", "login/clients", "a_registration_that_cannot_be_honoured_is_refused"),
+    (
+        "oauth_token_lacks_api_scope",
+        "login/held",
+        "a_token_of_gitea_is_taken_where_the_operator_wants_it_and_only_with_scopes_that_were_named",
+    ),
     ("outcome_not_recorded", "instance", "an_answer_whose_outcome_is_not_recorded_is_withheld"),
     ("policy_denied", "gates", "what_the_policy_denies_is_refused_for_reads_and_writes"),
+    ("prompt_none", "login/authorize", "a_client_that_is_proved_is_told_what_is_wrong_with_its_request"),
     ("rate_limited", "limits", "an_address_has_its_minute_and_a_good_key_does_not_draw_on_it"),
+    (
+        "redirect_uri_missing",
+        "login/authorize",
+        "before_the_client_is_proved_the_person_reads_why_and_nobody_is_redirected",
+    ),
+    (
+        "redirect_uri_not_registered",
+        "login/authorize",
+        "before_the_client_is_proved_the_person_reads_why_and_nobody_is_redirected",
+    ),
+    (
+        "redirect_uri_refused",
+        "login/authorize",
+        "before_the_client_is_proved_the_person_reads_why_and_nobody_is_redirected",
+    ),
+    (
+        "refresh_token_reused",
+        "login/tokens",
+        "a_refresh_that_is_sent_twice_gives_the_same_successor_and_an_older_one_ends_everything",
+    ),
+    ("refresh_token_unknown", "login/tokens", "a_refresh_token_is_good_for_its_client_alone"),
+    ("registration_closed", "login/clients", "where_registration_is_closed_it_is_neither_offered_nor_done"),
+    (
+        "repeated_parameter",
+        "login/clients",
+        "a_request_for_tokens_with_a_mistake_is_refused_and_burns_nothing",
+    ),
     ("repository_not_writable", "gates", "a_write_to_a_repository_that_is_not_listed_is_refused"),
+    (
+        "request_object_unsupported",
+        "login/authorize",
+        "a_client_that_is_proved_is_told_what_is_wrong_with_its_request",
+    ),
+    (
+        "request_uri_unsupported",
+        "login/authorize",
+        "a_client_that_is_proved_is_told_what_is_wrong_with_its_request",
+    ),
+    ("resource_invalid", "login/authorize", "a_client_that_is_proved_is_told_what_is_wrong_with_its_request"),
+    (
+        "response_mode_unsupported",
+        "login/authorize",
+        "a_client_that_is_proved_is_told_what_is_wrong_with_its_request",
+    ),
+    (
+        "response_type_unsupported",
+        "login/authorize",
+        "a_client_that_is_proved_is_told_what_is_wrong_with_its_request",
+    ),
+    ("scope_invalid", "login/authorize", "a_client_that_is_proved_is_told_what_is_wrong_with_its_request"),
+    ("sign_in_not_allowed", "login/callback", "a_person_who_may_not_sign_in_here_gets_no_code"),
+    ("state_invalid", "login/callback", "a_state_opens_once_and_in_the_browser_that_approved_alone"),
+    ("state_malformed", "login/authorize", "a_client_that_is_proved_is_told_what_is_wrong_with_its_request"),
+    (
+        "state_of_another_browser",
+        "login/callback",
+        "a_state_opens_once_and_in_the_browser_that_approved_alone",
+    ),
+    ("state_other_browser", "login/callback", "a_state_opens_once_and_in_the_browser_that_approved_alone"),
+    ("state_used", "login/callback", "a_state_that_was_used_is_used_even_with_its_cookie"),
     ("timed_out", "instance", "a_guest_that_never_ends_its_answer_runs_out_of_time"),
     ("token_in_query", "credentials", "a_credential_in_the_url_is_refused_even_beside_a_good_header"),
+    (
+        "tokens_unavailable",
+        "login/clients",
+        "while_gitea_cannot_be_asked_a_refresh_is_put_off_and_nothing_is_lost",
+    ),
     ("too_many_auth_failures", "limits", "refused_credentials_are_counted_and_lock_out_nobody_else"),
     ("too_many_concurrent", "limits", "a_principal_with_eight_requests_in_flight_waits_and_others_do_not"),
     ("too_many_connections", "limits", "one_connection_too_many_is_closed_and_counted"),
+    ("two_client_proofs", "login/clients", "a_client_that_does_not_prove_itself_gets_nothing"),
     ("two_credentials", "credentials", "two_credentials_are_none"),
+    ("unknown_client_method", "login/clients", "a_client_that_does_not_prove_itself_gets_nothing"),
     ("unknown_host", "places", "a_host_that_is_not_ours_is_misdirected"),
     ("unknown_method", "modern_faults", "methods_that_were_removed_or_never_were_are_not_found"),
+    ("unreadable_client_proof", "login/clients", "a_client_that_does_not_prove_itself_gets_nothing"),
+    (
+        "unsupported_grant_type",
+        "login/clients",
+        "a_request_for_tokens_with_a_mistake_is_refused_and_burns_nothing",
+    ),
     ("unsupported_media_type", "bodies", "a_body_is_declared_as_json_once"),
     ("unsupported_version", "modern_faults", "a_revision_that_is_not_served_is_answered_with_those_that_are"),
-    ("write_outcome_unknown", "instance", "a_change_that_was_sent_is_told_even_when_there_is_no_answer"),
     ("write_mode_disabled", "gates", "writes_are_off_unless_the_operator_turns_them_on"),
+    (
+        "write_not_granted",
+        "login/callback",
+        "an_older_grant_without_writes_is_told_before_the_client_gets_its_code",
+    ),
+    ("write_outcome_unknown", "instance", "a_change_that_was_sent_is_told_even_when_there_is_no_answer"),
 ];
 
 /// Names that no request can bring about with this host, and why. Each has a test beside its code.
 const OUT_OF_REACH: &[(&str, &str)] = &[
-    ("expired_credential", "keys do not expire"),
-    ("identity_unavailable", "keys are checked in memory, which is always there"),
-    ("insufficient_scope", "a key carries both scopes"),
+    ("client_revoked", "only the operator revokes a client"),
+    (
+        "code_not_issued",
+        "the registry has to be full, or the client revoked, between two steps of one request",
+    ),
+    ("consent_expired", "it takes ten minutes, and the server's clock cannot be moved"),
+    ("flow_used", "only a guest that trades one sign-in twice gets it, and ours does so once"),
+    ("gitea_endpoint_elsewhere", "discovery is read at the start, which it stops"),
+    ("gitea_issuer_differs", "discovery is read at the start, which it stops"),
+    ("gitea_login_unusable", "Gitea lets nobody have such a name"),
+    ("gitea_oauth_disabled", "it is noticed at the start, which it stops"),
+    ("gitea_redirect_uri_rejected", "it is noticed at the start, which it stops"),
+    ("gitea_subject_unusable", "Gitea's ids are numbers"),
+    ("gitea_timed_out", "the time-out has to pass, and no test waits one out"),
+    ("gitea_too_old", "discovery is read at the start, which it stops"),
+    ("gitea_user_blocked", "a blocked person does not get past Gitea's own pages"),
+    ("grant_not_kept", "the registry has to be full of people"),
+    ("key_gone", "a root key has to be taken away within a minute of a refresh"),
     ("policy_unreadable", "a policy that cannot be prepared stops the start"),
     ("settings_invalid", "a setting that cannot be read stops the start"),
+    ("sign_in_unavailable", "what a request may hold at most can always be sealed"),
+    ("sign_in_used", "only a guest that trades one sign-in twice gets it, and ours does so once"),
+    ("state_client_gone", "only the operator revokes a client"),
+    ("state_expired", "it takes ten minutes, and the server's clock cannot be moved"),
 ];
 
 fn quoted_after<'a>(text: &'a str, marker: &'a str) -> impl Iterator<Item = String> + 'a {
@@ -116,8 +325,33 @@ fn counted(text: &str) -> BTreeSet<String> {
 
 /// The arms of `fn reason`.
 fn of_reason(text: &str) -> BTreeSet<String> {
-    let body = text.split("pub fn reason(").nth(1).and_then(|rest| rest.split("\n    }\n").next());
-    quoted_after(body.expect("a function `reason`"), "=>").collect()
+    arms(text, " fn reason(")
+}
+
+/// The arms of `fn name`.
+fn of_name(text: &str) -> BTreeSet<String> {
+    arms(text, " fn name(")
+}
+
+fn arms(text: &str, function: &str) -> BTreeSet<String> {
+    let body = text.split(function).nth(1).and_then(|rest| rest.split("\n    }\n").next());
+    quoted_after(body.unwrap_or_else(|| panic!("no function `{function}`")), "=>").collect()
+}
+
+/// `page(AccessDenied, "name", ..)`, `at(status, AccessDenied, "name", ..)` and `client("name", "error", ..)`.
+fn of_a_page(text: &str) -> BTreeSet<String> {
+    after_kind(text).into_iter().chain(quoted_after(text, " client(")).collect()
+}
+
+/// `not(Reason::NotAllowed, "name", ..)`.
+fn of_not_signed_in(text: &str) -> BTreeSet<String> {
+    let name = |rest: &str| quoted_after(rest.trim_start_matches(char::is_alphanumeric), ",").next();
+    text.split("not(").skip(1).filter_map(|rest| name(rest.trim_start().strip_prefix("Reason::")?)).collect()
+}
+
+/// `InvalidGrant("name")`, and the arms of `fn reason`.
+fn of_tokens(text: &str) -> BTreeSet<String> {
+    of_reason(text).into_iter().chain(quoted_after(text, "InvalidGrant(")).collect()
 }
 
 #[test]

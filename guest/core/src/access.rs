@@ -78,19 +78,24 @@ impl Permit {
     }
 }
 
-/// Decide on a call: scope, and for writes write mode and the repository list, and policy.
+/// Decide on a call: for writes write mode, then scope, for writes the repository list, and policy.
 ///
 /// # Errors
-/// The first of them that does not agree, with the setting or policy line that would allow it.
+/// The first of them that does not agree, with the setting or policy line that would allow it. Write mode comes
+/// before scope: no token carries the scope of writes while they are off, so a client that were told to ask for it
+/// would send its person to sign in again and again for nothing.
 pub fn decide(
     settings: &dyn Settings,
     config: &Config,
     claims: &Claims,
     asked: &Asked<'_>,
 ) -> Result<Permit, Refused> {
+    if asked.class == Class::Write && !config.write_mode {
+        return Err(Refused::WriteModeOff);
+    }
     scope(claims, asked.class)?;
     if asked.class == Class::Write {
-        write_mode(config, asked.target)?;
+        writable(config, asked.target)?;
     }
     let rules = rules_for(settings, asked.target.repository).map_err(|_| Refused::PolicyUnreadable)?;
     policy(&rules, asked)?;
@@ -121,10 +126,7 @@ fn scope(claims: &Claims, class: Class) -> Result<(), Refused> {
     if claims.scopes.iter().any(|scope| scope == needed) { Ok(()) } else { Err(Refused::Scope { needed }) }
 }
 
-fn write_mode(config: &Config, target: &Target<'_>) -> Result<(), Refused> {
-    if !config.write_mode {
-        return Err(Refused::WriteModeOff);
-    }
+fn writable(config: &Config, target: &Target<'_>) -> Result<(), Refused> {
     if config.write_allow_all {
         return Ok(());
     }

@@ -75,7 +75,11 @@ fn each_class_needs_its_own_scope() {
 #[test]
 fn writes_are_off_unless_write_mode_is_on() {
     let world = settled(OPEN, &[("WRITE_MODE", "false"), ("WRITE_ALLOW_ALL_TOKEN_REPOS", "true")]);
-    assert_eq!(decided(&world, &[WRITE_SCOPE], Class::Write, SITE), Err(Refused::WriteModeOff));
+    for scopes in [&[READ_SCOPE][..], &[WRITE_SCOPE], &[READ_SCOPE, WRITE_SCOPE], &[]] {
+        let refused = decided(&world, scopes, Class::Write, SITE);
+        assert_eq!(refused, Err(Refused::WriteModeOff), "no scope would help: {scopes:?}");
+    }
+    assert_eq!(decided(&world, &[WRITE_SCOPE], Class::Read, SITE), Err(Refused::Scope { needed: READ_SCOPE }));
 }
 
 #[test]

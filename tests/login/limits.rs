@@ -1,0 +1,130 @@
+//! Too many requests while signing in: each part counts by itself, answers in its own form, and keeps nobody out who
+//! brings what is right. Windows are longer than any test.
+
+use aegis_tests::browser::{Browser, Page};
+use aegis_tests::http::Answer;
+use aegis_tests::sign_in::{Client, REDIRECT, parameter, post_form, register};
+use serde_json::json;
+
+use crate::refusals::Desk;
+use crate::scene::password;
+
+const DENIED: &str = "access_denied";
+const SECURITY: &str = "security_event";
+
+/// Seconds to wait, which must make sense for a window of so many.
+fn waits(answer: &Answer, window: u64) {
+    let wait = answer.header("retry-after").and_then(|text| text.parse::<u64>().ok());
+    assert!(wait.is_some_and(|seconds| (1..=window + 1).contains(&seconds)), "{wait:?}");
+}
+
+#[tokio::test]
+async fn registrations_have_their_minute_and_say_so_to_clients() {
+    // The desk itself registers one client.
+    let mut desk = Desk::with(|setup| setup.set("REGISTER_RATE_LIMIT_PER_MINUTE", "3")).await;
+    for _ in 0..2 {
+        Client::register(&desk.server.url).await;
+    }
+    for _ in 0..3 {
+        let answer = register(&desk.server.url, &json!({"redirect_uris": [REDIRECT]})).await;
+        waits(&answer, 60);
+        desk.error(&answer, 429, "temporarily_unavailable", (DENIED, "rate_limited"), &[]).await;
+    }
+    // A registered client goes on.
+    desk.tokens("alice", false).await;
+    desk.end().await;
+}
+
+#[tokio::test]
+async fn browsers_have_their_minute_and_read_it_on_a_page() {
+    let mut desk = Desk::with(|setup| setup.set("LOGIN_RATE_LIMIT_PER_MINUTE", "6")).await;
+    let mut browser = Browser::new();
+    let tokens = desk.client.tokens("alice", &password("alice"), false).await;
+    let url = desk.before_return(&mut browser, false).await;
+    let consent = format!("{}/oauth/authorize", desk.server.url);
+    // Three for the first sign-in, two for the second before it comes back; one is left.
+    assert_eq!(browser.get(&desk.client.authorize_url(&[])).await.status(), 200);
+    for at in [desk.client.authorize_url(&[]), url.clone(), format!("{}/oauth/callback", desk.server.url)] {
+        let page = browser.get(&at).await;
+        waits(&page.answer, 60);
+        desk.page(&page, 429, &[(DENIED, "rate_limited")], &[]).await;
+    }
+    let answer = post_form(&desk.server.url, "/oauth/authorize", &[("decision", "approve")]).await;
+    waits(&answer, 60);
+    desk.page(&Page { url: consent, answer }, 429, &[(DENIED, "rate_limited")], &[]).await;
+    // Who has tokens is not kept out by what browsers behind the same address do.
+    assert_eq!(desk.client.refresh(&tokens.refresh, &[]).await.status, 200);
+    let target = json!({"owner": "alice", "repo": "demo"});
+    let answer =
+        aegis_tests::sign_in::call(&desk.server.url, &tokens.access, "get_repository_info", &target).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    desk.end().await;
+}
+
+#[tokio::test]
+async fn the_token_endpoint_has_its_minute_and_so_has_revocation_with_it() {
+    let mut desk = Desk::with(|setup| setup.set("TOKEN_ENDPOINT_RATE_LIMIT_PER_MINUTE", "2")).await;
+    let tokens = desk.tokens("alice", false).await;
+    assert_eq!(desk.client.refresh(&tokens.refresh, &[]).await.status, 200);
+    desk.scene.forge.forget();
+    let revoke = [("token", tokens.access.as_str()), ("client_id", desk.client.id.as_str())];
+    let answers = [
+        desk.client.refresh(&tokens.refresh, &[]).await,
+        desk.client.redeem("x", &[]).await,
+        post_form(&desk.server.url, "/oauth/revoke", &revoke).await,
+    ];
+    for answer in answers {
+        waits(&answer, 60);
+        desk.error(&answer, 429, "temporarily_unavailable", (DENIED, "rate_limited"), &[]).await;
+    }
+    desk.end().await;
+}
+
+#[tokio::test]
+async fn guesses_are_counted_and_keep_nobody_out_who_brings_what_is_right() {
+    // Four times as many at the token endpoint as elsewhere.
+    let mut desk =
+        Desk::with(|setup| setup.set("MAX_AUTH_FAILURES", "1").set("AUTH_FAILURE_WINDOW", "3600")).await;
+    let tokens = desk.tokens("alice", false).await;
+    let code = desk.code("bob").await;
+    for guess in 0..4 {
+        let answer = desk.client.redeem(&format!("guess-{guess}"), &[]).await;
+        desk.error(&answer, 400, "invalid_grant", (SECURITY, "invalid_grant"), &[]).await;
+    }
+    for guess in 4..6 {
+        let answer = desk.client.redeem(&format!("guess-{guess}"), &[]).await;
+        waits(&answer, 3600);
+        desk.error(&answer, 429, "temporarily_unavailable", (SECURITY, "too_many_auth_failures"), &[]).await;
+    }
+    let answer = desk.client.refresh(&tokens.refresh, &[("client_id", "nobody")]).await;
+    desk.error(&answer, 429, "temporarily_unavailable", (SECURITY, "too_many_auth_failures"), &[]).await;
+    // The right code, the right refresh token, and the right access token from the same address.
+    assert_eq!(desk.client.redeem(&code, &[]).await.status, 200);
+    let next = desk.client.refresh(&tokens.refresh, &[]).await;
+    assert_eq!(next.status, 200, "{}", next.text());
+    let target = json!({"owner": "alice", "repo": "demo"});
+    let answer =
+        aegis_tests::sign_in::call(&desk.server.url, &tokens.access, "get_repository_info", &target).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    desk.end().await;
+}
+
+#[tokio::test]
+async fn a_new_sign_in_passes_while_an_address_is_full_of_bad_bearers() {
+    let mut desk =
+        Desk::with(|setup| setup.set("MAX_AUTH_FAILURES", "1").set("RATE_LIMIT_PER_MINUTE", "2")).await;
+    let mut last = 0;
+    for guess in 0..5 {
+        let target = json!({"owner": "alice", "repo": "demo"});
+        let token = format!("aegis_at_guess{guess}");
+        let answer =
+            aegis_tests::sign_in::call(&desk.server.url, &token, "get_repository_info", &target).await;
+        last = answer.status;
+        desk.hear(&answer);
+    }
+    assert_eq!(last, 429);
+    let url = desk.client.sign_in(&mut Browser::new(), "alice", &password("alice"), false).await;
+    let code = parameter(&url, "code").expect("a code");
+    assert_eq!(desk.client.redeem(&code, &[]).await.status, 200);
+    desk.end().await;
+}

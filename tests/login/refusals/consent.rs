@@ -1,0 +1,111 @@
+//! Refused at the consent page: approvals that are not this person's on this page, and the person's own no.
+
+use aegis_tests::browser::Browser;
+use aegis_tests::http::{Answer, send};
+use aegis_tests::sign_in::form;
+
+use super::Desk;
+
+const DENIED: &str = "access_denied";
+const SECURITY: &str = "security_event";
+
+/// A form sent to the authorize endpoint with these headers besides.
+async fn post(desk: &Desk, headers: &[(&str, &str)], body: &str) -> Answer {
+    let mut all = vec![("content-type", "application/x-www-form-urlencoded")];
+    all.extend_from_slice(headers);
+    send(&desk.server.url, "POST", "/oauth/authorize", &all, body.as_bytes()).await.expect("an answer")
+}
+
+fn shown(desk: &Desk, answer: Answer) -> aegis_tests::browser::Page {
+    aegis_tests::browser::Page { url: format!("{}/oauth/authorize", desk.server.url), answer }
+}
+
+/// The sealed request of a consent page.
+async fn sealed(desk: &Desk) -> String {
+    let page = Browser::new().get(&desk.client.authorize_url(&[])).await;
+    page.form("decision").value("request").expect("the sealed request").to_owned()
+}
+
+#[tokio::test]
+async fn an_approval_from_another_page_approves_nothing() {
+    let mut desk = Desk::new().await;
+    let sealed = sealed(&desk).await;
+    desk.secret(&sealed);
+    let body = form(&[("request", &sealed), ("decision", "approve")]);
+    let own = desk.server.url.clone();
+    let headers: [&[(&str, &str)]; 5] = [
+        &[],
+        &[("sec-fetch-site", "cross-site")],
+        &[("sec-fetch-site", "same-site")],
+        &[("sec-fetch-site", "none")],
+        &[("sec-fetch-site", "same-origin"), ("sec-fetch-site", "same-origin")],
+    ];
+    for headers in headers {
+        let answer = post(&desk, headers, &body).await;
+        desk.page(&shown(&desk, answer), 403, &[(SECURITY, "consent_foreign")], &[]).await;
+    }
+    // Another origin of this machine may use the server, and still does not approve for the person.
+    let answer =
+        post(&desk, &[("origin", "http://127.0.0.1:1"), ("sec-fetch-site", "same-origin")], &body).await;
+    desk.page(&shown(&desk, answer), 403, &[(SECURITY, "consent_foreign")], &[]).await;
+    for origin in ["https://evil.example", "null"] {
+        let answer = post(&desk, &[("origin", origin)], &body).await;
+        desk.page(&shown(&desk, answer), 403, &[(SECURITY, "consent_foreign")], &[]).await;
+    }
+    // The same approval from our own page goes on.
+    let answer = post(&desk, &[("origin", &own)], &body).await;
+    assert_eq!(answer.status, 303, "{}", answer.text());
+    desk.end().await;
+}
+
+#[tokio::test]
+async fn an_approval_that_is_no_form_of_ours_is_refused() {
+    let mut desk = Desk::new().await;
+    let sealed = sealed(&desk).await;
+    let own = desk.server.url.clone();
+    let from_us = [("origin", own.as_str())];
+    let twice = format!("{0}&{0}", form(&[("request", &sealed)]));
+    let bodies = [
+        String::new(),
+        form(&[("decision", "approve")]),
+        form(&[("request", &sealed)]),
+        form(&[("request", &sealed), ("decision", "yes")]),
+        form(&[("request", &sealed), ("decision", "approve"), ("access", "admin")]),
+        format!("{}&decision=approve", form(&[("request", &sealed), ("decision", "deny")])),
+        format!("{twice}&decision=approve"),
+        format!("{}&x=%zz", form(&[("request", &sealed), ("decision", "approve")])),
+        form(&[("request", &sealed), ("decision", "approve"), ("x", &"x".repeat(16 * 1024))]),
+    ];
+    for body in bodies {
+        let answer = post(&desk, &from_us, &body).await;
+        desk.page(&shown(&desk, answer), 400, &[(DENIED, "consent_malformed")], &[]).await;
+    }
+    let mut flipped = sealed.clone().into_bytes();
+    let last = flipped.len() - 9;
+    flipped[last] = if flipped[last] == b'A' { b'B' } else { b'A' };
+    let flipped = String::from_utf8(flipped).expect("text");
+    for request in ["x", &flipped, &format!("{sealed}A"), &desk.client.id.clone()] {
+        let answer = post(&desk, &from_us, &form(&[("request", request), ("decision", "approve")])).await;
+        desk.page(&shown(&desk, answer), 403, &[(SECURITY, "consent_forged")], &[]).await;
+    }
+    // Changes were not among the choices.
+    let body = form(&[("request", &sealed), ("decision", "approve"), ("access", "write")]);
+    let answer = post(&desk, &from_us, &body).await;
+    desk.page(&shown(&desk, answer), 403, &[(DENIED, "consent_writes_off")], &[]).await;
+    // A body of another type gets the same kind of answer in the gateway's words.
+    let json = [("origin", own.as_str()), ("content-type", "application/json")];
+    let answer = send(&desk.server.url, "POST", "/oauth/authorize", &json, b"{}").await.expect("an answer");
+    desk.page(&shown(&desk, answer), 415, &[(DENIED, "unsupported_media_type")], &[]).await;
+    desk.end().await;
+}
+
+#[tokio::test]
+async fn a_person_who_says_no_sends_the_client_away_and_gitea_hears_nothing() {
+    let mut desk = Desk::new().await;
+    let mut browser = Browser::new();
+    let consent = browser.get(&desk.client.authorize_url(&[])).await;
+    let said = browser.submit(&consent.form("decision"), &[("decision", "deny")]).await;
+    desk.told(&said, "access_denied", &[(DENIED, "consent_denied")], &[]).await;
+    assert_eq!(browser.cookies(&desk.server.url), [] as [String; 0]);
+    desk.end().await;
+}
