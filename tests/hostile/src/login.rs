@@ -47,7 +47,9 @@ pub fn attempt(target: &str, presented: &str) -> Option<String> {
         "/login/redeem" => redeem(&asked),
         "/login/refresh" => told(login::refresh(&proof(&asked), &asked.one("token"), None).map(drop)),
         "/login/revoke" => told(login::revoke(&proof(&asked), &asked.one("token"))),
-        "/login/prove" => told(identity::authenticate(&asked.one("value")).map(|caller| caller.claims().subject)),
+        "/login/prove" => {
+            told(identity::authenticate(&asked.one("value")).map(|caller| caller.claims().subject))
+        }
         "/login/seal" => seal::seal(purpose(&asked), asked.one("value").as_bytes(), 60).unwrap_or_default(),
         "/login/unseal" => told(seal::open(purpose(&asked), &asked.one("value"))),
         "/login/seal-as-caller" => {
@@ -156,7 +158,8 @@ fn redeem(asked: &Asked<'_>) -> String {
 /// Count the proved caller until it is refused.
 fn use_up(presented: &str) -> String {
     identity::authenticate(presented).expect("a good credential");
-    let refused = (0..100).find(|_| matches!(limits::admit(Bucket::Principal, 5, 600), Admission::Refused(_)));
+    let refused =
+        (0..100).find(|_| matches!(limits::admit(Bucket::Principal, 5, 600), Admission::Refused(_)));
     format!("{refused:?}")
 }
 

@@ -90,7 +90,11 @@ impl fmt::Debug for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let value = self.value.as_ref().map(Vec::len);
         let mut shown = f.debug_struct("Change");
-        shown.field("table", &self.table).field("key_bytes", &self.key.len()).field("value_bytes", &value).finish()
+        shown
+            .field("table", &self.table)
+            .field("key_bytes", &self.key.len())
+            .field("value_bytes", &value)
+            .finish()
     }
 }
 

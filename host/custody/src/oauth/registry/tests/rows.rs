@@ -20,7 +20,9 @@ fn printing_a_row_shows_how_much_there_is_and_nothing_of_it() {
     let put = Change { table: Table::Grants, key: key.clone(), value: Some(value) };
     let unreadable = Unreadable { table: Table::Grants, key };
     let all = format!("{row:?} {put:?} {:?} {unreadable:?}", unreadable.deletion());
-    for (shown, text) in [(true, "Grants"), (true, "10"), (true, "12"), (true, "None"), (false, "person"), (false, "sealed")] {
+    for (shown, text) in
+        [(true, "Grants"), (true, "10"), (true, "12"), (true, "None"), (false, "person"), (false, "sealed")]
+    {
         assert_eq!(all.contains(text), shown, "{text}: {all}");
     }
     // Not byte by byte either.
