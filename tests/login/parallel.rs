@@ -52,6 +52,8 @@ async fn of_many_that_return_with_one_state_exactly_one_gets_a_code() {
         .collect();
     let (url, cookies) = (server.url.clone(), cookies.join("; "));
     let target = back.strip_prefix(&url).expect("the way back leads here").to_owned();
+    let exchanged = || scene.forge.times("POST", "/login/oauth/access_token");
+    let before = exchanged();
     let answers = at_once(|| {
         let (url, target, cookies) = (url.clone(), target.clone(), cookies.clone());
         async move { send(&url, "GET", &target, &[("cookie", &cookies)], b"").await.expect("an answer") }
@@ -63,7 +65,7 @@ async fn of_many_that_return_with_one_state_exactly_one_gets_a_code() {
         assert!((400..500).contains(&lost.status), "{}: {}", lost.status, lost.text());
         assert!(lost.header("location").is_none());
     }
-    assert_eq!(scene.forge.times("POST", "/login/oauth/access_token"), 1, "Gitea was asked once");
+    assert_eq!(exchanged() - before, 1, "Gitea was asked once");
     let code = parameter(won[0].header("location").unwrap_or_default(), "code").expect("a code");
     let tokens = Tokens::of(&client.redeem(&code, &[]).await);
     assert_eq!(call(&server.url, &tokens.access, "list_repositories", &json!({})).await.status, 200);

@@ -39,6 +39,7 @@ pub fn attempt(target: &str, presented: &str) -> Option<String> {
         "/login/client-as-flow" => client_as_flow(&asked),
         "/login/session-from-nothing" => session_from_nothing(),
         "/login/never-at-gitea" => never_at_gitea(&asked),
+        "/login/hoard" => hoard(&asked),
         "/login/abandoned" => abandoned(&asked),
         "/login/open" => told(open(&asked).map(drop)),
         "/login/twice" => twice(&asked),
@@ -86,7 +87,7 @@ fn begin(asked: &Asked<'_>) -> String {
             let (name, value) = flow.cookie();
             format!("{}\n{name}\n{value}", flow.upstream_url())
         }
-        Err(not) => format!("{not:?}"),
+        Err(not) => name(&not),
     }
 }
 
@@ -115,6 +116,16 @@ fn never_at_gitea(asked: &Asked<'_>) -> String {
     let flow = login::begin(&client(asked), &approved(asked)).expect("begun");
     let tries: Vec<String> = (0..3).map(|_| exchange(&flow, asked)).collect();
     tries.join("\n")
+}
+
+/// Flows without end, all of them kept.
+fn hoard(asked: &Asked<'_>) -> String {
+    let (client, approved) = (client(asked), approved(asked));
+    let mut flows = Vec::new();
+    while flows.len() < 1 << 20 {
+        flows.push(login::begin(&client, &approved).expect("begun"));
+    }
+    format!("HOARDED {}", flows.len())
 }
 
 /// A flow that was given up is given up.
@@ -199,7 +210,7 @@ fn open(asked: &Asked<'_>) -> Result<Flow, login::NotOpened> {
 fn exchange(flow: &Flow, asked: &Asked<'_>) -> String {
     match flow.exchange(&asked.one("code")) {
         Ok(session) => format!("Ok({})", session.who().login),
-        Err(refused) => format!("Err({:?})", refused.reason),
+        Err(refused) => format!("Err({})", name(&refused.reason)),
     }
 }
 
@@ -216,7 +227,17 @@ fn purpose(asked: &Asked<'_>) -> Purpose {
 }
 
 fn told<T: std::fmt::Debug, E: std::fmt::Debug>(result: Result<T, E>) -> String {
-    format!("{result:?}")
+    match result {
+        Ok(good) => format!("Ok({good:?})"),
+        Err(refused) => format!("Err({})", name(&refused)),
+    }
+}
+
+/// The name of a refusal, in whichever form the bindings print it.
+fn name(refusal: &impl std::fmt::Debug) -> String {
+    let text = format!("{refusal:?}");
+    let name = text.split("name: \"").nth(1).and_then(|rest| rest.split('"').next()).map(str::to_owned);
+    name.unwrap_or_else(|| text.rsplit("::").next().unwrap_or_default().to_ascii_lowercase())
 }
 
 /// The query of a request.

@@ -91,13 +91,15 @@ async fn a_sign_in_from_before_a_restart_gets_a_page_that_says_so() {
     client.approve(&mut browser, false).await;
     assert_eq!(server.stop().await.code, 0);
     let server = scene.start().await;
+    let exchanged = || scene.forge.times("POST", "/login/oauth/access_token");
+    let before = exchanged();
     let arrived = browser.sign_in_at_gitea("alice", &password("alice")).await;
     assert!(matches!(arrived, Arrived::Stopped(_)), "{arrived:?}");
     let arrived = browser.follow_until(|_| false).await;
     let Arrived::Page(page) = arrived else { panic!("a page: {arrived:?}") };
     assert!((400..500).contains(&page.status()), "{}: {}", page.status(), page.text());
     assert!(page.text().contains("the server was restarted"), "{}", page.text());
-    assert_eq!(scene.forge.times("POST", "/login/oauth/access_token"), 0, "nothing was traded for it");
+    assert_eq!(exchanged(), before, "nothing was traded for it");
     let mut fresh = Browser::new();
     client.sign_in(&mut fresh, "alice", &password("alice"), false).await;
     assert_eq!(server.stop().await.code, 0);
