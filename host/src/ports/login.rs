@@ -272,12 +272,10 @@ impl HostFlow for State {
         code: String,
     ) -> wasmtime::Result<Result<Resource<Session>, Refused>> {
         let used = || Refused { reason: Reason::Used, text: "This sign-in was used before.".to_owned() };
-        let (Some(sign_in), Some(inner)) = (self.signed_on(), self.table.get_mut(&flow)?.inner.take()) else {
-            return Ok(Err(used()));
-        };
-        if inner.departure.is_some() {
-            return Ok(Err(used()));
-        }
+        let held = self.table.get_mut(&flow)?;
+        let has_returned = held.departure.is_none();
+        let (Some(inner), true) = (held.inner.take(), has_returned) else { return Ok(Err(used())) };
+        let Some(sign_in) = self.signed_on() else { return Ok(Err(used())) };
         let code = Zeroizing::new(code);
         let exchanged = self.to_its_end(async move { sign_in.exchange(inner, &code).await });
         match exchanged.await.map_err(|error| wasmtime::Error::msg(error.to_string()))? {

@@ -1,6 +1,7 @@
 //! A guest that tries every way around the host. The request's path names the attempt; an attempt that gets
 //! somewhere it should not says so in its answer, so that a test can see it.
 
+mod login;
 mod memory;
 
 #[allow(unsafe_code, reason = "generated code")]
@@ -64,7 +65,7 @@ impl bindings::exports::wasi::http::incoming_handler::Guest for Hostile {
             "/headers" => headers(out),
             "/giant" => giant(out),
             "/endless" => endless(out),
-            "/credential" => say(out, &presented),
+            "/credential" | "/mcp" | "/mcp/tool/call" | "/oauth/token" => say(out, &presented),
             "/environment" => say(out, &format!("{:?}", std::env::vars().collect::<Vec<_>>())),
             "/secrets" => say(out, &format!("{:?}", secrets())),
             "/made-up-handle" => {
@@ -107,7 +108,10 @@ impl bindings::exports::wasi::http::incoming_handler::Guest for Hostile {
             "/slow-write" => say(out, &slow_write(&presented)),
             "/remember" => say(out, &memory::remember()),
             "/recall" => say(out, &memory::recall()),
-            _ => say(out, "what?"),
+            other => {
+                let tried = login::attempt(other, &presented);
+                say(out, tried.as_deref().unwrap_or("what?"));
+            }
         }
     }
 }

@@ -4,6 +4,7 @@
 //! part. Nothing here knows what a row means.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use crate::Timestamp;
 
@@ -50,7 +51,7 @@ impl Table {
 }
 
 /// One change that the store has to make. Changes of one operation belong into one transaction, in order.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Change {
     /// Table of the row.
     pub table: Table,
@@ -61,7 +62,7 @@ pub struct Change {
 }
 
 /// One row of the store.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Row {
     /// Table of the row.
     pub table: Table,
@@ -75,12 +76,41 @@ pub struct Row {
 ///
 /// What it stood for is over (people sign in or consent again); the row itself stays in the store until
 /// [`Unreadable::deletion`] is committed, since a newer program may have written it.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Unreadable {
     /// Table of the row.
     pub table: Table,
     /// Key of the row.
     pub key: Vec<u8>,
+}
+
+// Keys name people and clients, values hold sealed grants: what is printed in passing says how much there is.
+
+impl fmt::Debug for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let value = self.value.as_ref().map(Vec::len);
+        let mut shown = f.debug_struct("Change");
+        shown
+            .field("table", &self.table)
+            .field("key_bytes", &self.key.len())
+            .field("value_bytes", &value)
+            .finish()
+    }
+}
+
+impl fmt::Debug for Row {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Row");
+        shown.field("table", &self.table).field("key_bytes", &self.key.len());
+        shown.field("value_bytes", &self.value.len()).finish()
+    }
+}
+
+impl fmt::Debug for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Unreadable");
+        shown.field("table", &self.table).field("key_bytes", &self.key.len()).finish()
+    }
 }
 
 impl Unreadable {

@@ -269,3 +269,32 @@ fn debug_of_an_issued_registration_shows_no_secret() {
 fn auth_methods_have_their_names_of_rfc_7591() {
     assert_eq!(METHODS.map(AuthMethod::as_str), ["none", "client_secret_basic", "client_secret_post"]);
 }
+
+/// Issue and verify so many clients; all that there is for it is the keyring, which cannot change meanwhile.
+fn issue_and_verify(count: usize) {
+    let (ring, random) = (ring(&[known(), other()]), Counting::default());
+    let (mut last, mut longest) = (String::new(), 0);
+    for number in 0..count {
+        let name = format!("Client {number}");
+        let registration = Registration { name: name.clone(), ..registration() };
+        let issued = issue(&registration, &ring, &random, at(NOW)).unwrap();
+        let secret = issued.client_secret.unwrap();
+        assert_eq!(verify(&issued.client_id, &ring).unwrap().name, name);
+        assert!(secret_matches(&issued.client_id, secret.expose(), &ring));
+        assert!(!secret_matches(&last, secret.expose(), &ring));
+        longest = longest.max(issued.client_id.len());
+        last = issued.client_id;
+    }
+    assert!(longest <= MAX_LENGTH);
+}
+
+#[test]
+fn each_of_many_clients_is_proved_by_its_own_id_and_secret() {
+    issue_and_verify(1_000);
+}
+
+#[test]
+#[ignore = "the long form: cargo test -p aegis-custody a_million -- --ignored"]
+fn a_million_clients_are_issued_and_verified_without_anything_being_kept_for_them() {
+    issue_and_verify(1_000_000);
+}

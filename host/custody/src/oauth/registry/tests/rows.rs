@@ -14,6 +14,22 @@ fn user_ids_sort_as_keys_like_the_numbers_they_are() {
 }
 
 #[test]
+fn printing_a_row_shows_how_much_there_is_and_nothing_of_it() {
+    let (key, value) = (b"person-key".to_vec(), b"sealed-value".to_vec());
+    let row = Row { table: Table::Grants, key: key.clone(), value: value.clone() };
+    let put = Change { table: Table::Grants, key: key.clone(), value: Some(value) };
+    let unreadable = Unreadable { table: Table::Grants, key };
+    let all = format!("{row:?} {put:?} {:?} {unreadable:?}", unreadable.deletion());
+    for (shown, text) in
+        [(true, "Grants"), (true, "10"), (true, "12"), (true, "None"), (false, "person"), (false, "sealed")]
+    {
+        assert_eq!(all.contains(text), shown, "{text}: {all}");
+    }
+    // Not byte by byte either.
+    assert!(!all.contains('['), "{all}");
+}
+
+#[test]
 fn tables_have_names_of_their_own() {
     let names: std::collections::BTreeSet<&str> = Table::ALL.iter().map(|table| table.name()).collect();
     assert_eq!(names.len(), 6);
