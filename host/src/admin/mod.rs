@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use ask::{NotAsked, ask};
 pub(crate) use chosen::load_here;
-pub(crate) use door::attend;
+pub(crate) use door::{Attending, attend};
 pub(crate) use offline::carry_out;
 
 use crate::sign_in::timeline::Login;

@@ -81,9 +81,7 @@ fn start(settings: &Settings) -> Result<ExitCode, NoStart> {
         let stop = stop_signal().map_err(|e| NoStart::failed(format!("no signal handlers: {e}")))?;
         let admin = crate::admin::attend(settings.dcr_storage_path(), &shared);
         announce(settings, &shared, &listener, capacity);
-        let code = run(Server::new(shared, linked, settings, capacity), listener, pending, stop).await;
-        drop(admin);
-        Ok(code)
+        Ok(run(Server::new(shared, linked, settings, capacity), listener, pending, admin, stop).await)
     });
     guests.shutdown_timeout(Duration::from_secs(1));
     code
