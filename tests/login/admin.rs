@@ -78,8 +78,13 @@ async fn a_revoked_person_is_out_at_the_next_call_and_others_are_not() {
     let before = scene.forge.upstream().len();
 
     let users = answered(&scene, &["users", "list"]).await;
-    let logins: Vec<&str> = users["users"].as_array().unwrap().iter().filter_map(|u| u["login"].as_str()).collect();
-    assert_eq!((logins.len(), logins.contains(&"alice"), logins.contains(&"bob")), (2, true, true), "{users}");
+    let logins: Vec<&str> =
+        users["users"].as_array().unwrap().iter().filter_map(|u| u["login"].as_str()).collect();
+    assert_eq!(
+        (logins.len(), logins.contains(&"alice"), logins.contains(&"bob")),
+        (2, true, true),
+        "{users}"
+    );
     let answer = answered(&scene, &["users", "revoke", "ALICE"]).await;
     assert_eq!(answer["ended"], json!({"sessions": 1, "approvals": 1, "grants": 1, "codes": 0}));
     assert_eq!(answer["durable"], true);
@@ -197,7 +202,9 @@ async fn rotating_keys_signs_nobody_out_and_new_tokens_bear_the_new_key() {
     let secrets = std::fs::read_to_string(keyring(&scene)).unwrap();
     let stopped = server.stop().await;
     for root in secrets.lines().filter(|line| !line.starts_with('#')) {
-        assert!(!stopped.log.contains(root) && !stopped.audit.iter().any(|line| line.to_string().contains(root)));
+        assert!(
+            !stopped.log.contains(root) && !stopped.audit.iter().any(|line| line.to_string().contains(root))
+        );
     }
 }
 
@@ -291,7 +298,11 @@ async fn where_the_registry_has_no_directory_the_server_runs_without_a_socket_an
 #[tokio::test]
 async fn a_client_that_the_operator_adds_signs_people_in_with_its_secret() {
     let scene = Scene::new().await;
-    let made = answered(&scene, &["clients", "add", "--name", "Build server", "--redirect-uri", REDIRECT, "--secret"]).await;
+    let made = answered(
+        &scene,
+        &["clients", "add", "--name", "Build server", "--redirect-uri", REDIRECT, "--secret"],
+    )
+    .await;
     let secret = made["client_secret"].as_str().unwrap().to_owned();
     let file = scene.folder().join("clients.json");
     std::fs::write(&file, json!([made["entry"]]).to_string()).unwrap();
@@ -312,6 +323,7 @@ async fn a_client_that_the_operator_adds_signs_people_in_with_its_secret() {
     let answer = send(&server.url, "POST", "/oauth/token", &headers, form(&fields).as_bytes()).await.unwrap();
     assert_eq!(works(&server, &Tokens::of(&answer).access).await, 200);
     server.stop().await;
-    let (code, _, err) = aegis(&scene, &["clients", "add", "--name", "x", "--redirect-uri", "http://a.example/cb"]).await;
+    let (code, _, err) =
+        aegis(&scene, &["clients", "add", "--name", "x", "--redirect-uri", "http://a.example/cb"]).await;
     assert!(code == 64 && err.contains("plain http"), "{code}: {err}");
 }

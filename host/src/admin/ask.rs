@@ -59,9 +59,10 @@ pub(super) fn ask_within(path: &Path, request: &Request, patience: Duration) -> 
     };
     let mut stream = UnixStream::connect(path).map_err(|error| match error.kind() {
         // Refused: the socket of a server that is gone. Not a valid name: too long for a socket, so no server has one.
-        ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::ConnectionRefused | ErrorKind::InvalidInput => {
-            NotAsked::NoServer(named())
-        }
+        ErrorKind::NotFound
+        | ErrorKind::NotADirectory
+        | ErrorKind::ConnectionRefused
+        | ErrorKind::InvalidInput => NotAsked::NoServer(named()),
         ErrorKind::PermissionDenied => NotAsked::Forbidden(named()),
         _ => silent(error),
     })?;

@@ -85,6 +85,7 @@ impl Chosen<'_> {
     fn is_dropped(&self, line: &str) -> bool {
         let line = line.trim_start_matches('\u{feff}').trim();
         let line = line.strip_prefix("export ").unwrap_or(line);
-        line.split_once('=').is_some_and(|(name, _)| self.dropped.iter().any(|dropped| dropped == name.trim_end()))
+        line.split_once('=')
+            .is_some_and(|(name, _)| self.dropped.iter().any(|dropped| dropped == name.trim_end()))
     }
 }

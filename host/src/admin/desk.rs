@@ -5,9 +5,7 @@ use std::path::{Path, PathBuf};
 use aegis_custody::Timestamp;
 use aegis_custody::oauth::registry::{ClientView, GrantState, Registry, UserView, Who};
 
-use super::{
-    Answer, ApprovalRow, ClientRow, Counts, Ended, GrantRow, Request, Status, UserDetail, UserRow,
-};
+use super::{Answer, ApprovalRow, ClientRow, Counts, Ended, GrantRow, Request, Status, UserDetail, UserRow};
 use crate::sign_in::SignIn;
 use crate::sign_in::records::Records;
 use crate::store::{Committed, read_backup};
@@ -142,9 +140,10 @@ impl Desk<'_> {
     fn reload_keys(&self) -> Answer {
         match self.sign_in.map(SignIn::reload_keys) {
             Some(Ok(kids)) => Answer::Keys { kids },
-            Some(Err(unusable)) => {
-                Answer::refused("keys_not_reloaded", format!("{unusable}; the keys from before stay in force"))
-            }
+            Some(Err(unusable)) => Answer::refused(
+                "keys_not_reloaded",
+                format!("{unusable}; the keys from before stay in force"),
+            ),
             None => no_server(),
         }
     }

@@ -53,11 +53,12 @@ pub(crate) fn attend(storage: &Path, shared: &Arc<Shared>) -> Option<Attending> 
     let clerk = OfServer { shared: Arc::downgrade(shared), registry: registry_beside(storage) };
     let path = socket_beside(storage);
     let opened = open(&path, clerk, is_let_in(rustix::process::geteuid().as_raw()));
-    opened.map_err(|error| {
-        let text = "commands such as `aegis-mcp users list` cannot reach this server";
-        tracing::warn!(event = "admin_socket_unavailable", path = %path.display(), %error, text);
-    })
-    .ok()
+    opened
+        .map_err(|error| {
+            let text = "commands such as `aegis-mcp users list` cannot reach this server";
+            tracing::warn!(event = "admin_socket_unavailable", path = %path.display(), %error, text);
+        })
+        .ok()
 }
 
 /// Root, and whoever the server runs as.
@@ -93,7 +94,10 @@ pub(super) fn open(
 fn listen(path: &Path) -> io::Result<blocking::UnixListener> {
     match std::fs::symlink_metadata(path) {
         Ok(found) if !found.file_type().is_socket() => {
-            return Err(io::Error::new(io::ErrorKind::AlreadyExists, "something that is not a socket has this name"));
+            return Err(io::Error::new(
+                io::ErrorKind::AlreadyExists,
+                "something that is not a socket has this name",
+            ));
         }
         Ok(_) if blocking::UnixStream::connect(path).is_ok() => {
             return Err(io::Error::new(io::ErrorKind::AddrInUse, "another server answers here"));
@@ -137,11 +141,17 @@ async fn accept(listener: UnixListener, clerk: Arc<impl Clerk>, admits: impl Fn(
                         drop(place);
                     });
                 }
-                Err(_) => turn_away(stream, "busy", "other commands are being answered: try again in a moment"),
+                Err(_) => {
+                    turn_away(stream, "busy", "other commands are being answered: try again in a moment")
+                }
             },
             Ok(uid) => {
                 clerk.stranger(uid);
-                turn_away(stream, "forbidden", "only root and the user that the server runs as are answered here");
+                turn_away(
+                    stream,
+                    "forbidden",
+                    "only root and the user that the server runs as are answered here",
+                );
             }
             Err(error) => tracing::warn!(event = "admin_peer_unknown", %error),
         }
@@ -178,7 +188,9 @@ async fn converse(stream: UnixStream, uid: u32, clerk: &impl Clerk) {
         };
         let answer = match serde_json::from_slice::<Request>(&line) {
             Ok(request) => clerk.answer(request, uid).await,
-            Err(error) => Some(Answer::refused("malformed", format!("this is no request of this version: {error}"))),
+            Err(error) => {
+                Some(Answer::refused("malformed", format!("this is no request of this version: {error}")))
+            }
         };
         let Some(answer) = answer else { return };
         if say(&mut write, &answer).await.is_err() {
@@ -234,7 +246,8 @@ impl Clerk for OfServer {
 
     fn stranger(&self, uid: u32) {
         tracing::warn!(event = "admin_peer_refused", uid);
-        let kind = crate::floods::Kind { denial: false, reason: "admin_peer_refused".to_owned(), network: None };
+        let kind =
+            crate::floods::Kind { denial: false, reason: "admin_peer_refused".to_owned(), network: None };
         if let Some(shared) = self.shared.upgrade()
             && shared.floods.admit(kind, std::time::Instant::now())
         {

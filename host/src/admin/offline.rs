@@ -14,7 +14,11 @@ use crate::store::{Store, read_backup};
 ///
 /// # Errors
 /// For a person: why it was not done, and what to do.
-pub(crate) fn carry_out(settings: &Settings, request: Request, say: &mut dyn FnMut(&str)) -> Result<Answer, String> {
+pub(crate) fn carry_out(
+    settings: &Settings,
+    request: Request,
+    say: &mut dyn FnMut(&str),
+) -> Result<Answer, String> {
     let storage = settings.dcr_storage_path();
     let answer = match ask(storage, &request) {
         Err(NotAsked::NoServer(_)) => {
@@ -36,7 +40,10 @@ fn alone(
     say: &mut dyn FnMut(&str),
 ) -> Result<Answer, String> {
     let file = registry_beside(storage);
-    if !matches!(request, Request::Restore { .. }) {
+    if let Request::Restore { path } = &request {
+        // Before a registry is made for it.
+        read_backup(path).map_err(|error| error.to_string())?;
+    } else {
         // Opening would make a registry where there is none, and set one aside that cannot be read.
         if !file.exists() {
             return Err(format!(

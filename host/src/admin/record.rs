@@ -20,7 +20,9 @@ impl Request {
     /// The name of the event of a request that changes something; none for one that only looks.
     pub(super) fn reason(&self) -> Option<&'static str> {
         match self {
-            Self::ClientsList | Self::UsersList | Self::UsersShow { .. } | Self::Timeline | Self::Status => None,
+            Self::ClientsList | Self::UsersList | Self::UsersShow { .. } | Self::Timeline | Self::Status => {
+                None
+            }
             Self::ClientsRevoke { .. } => Some("operator_revoked_client"),
             Self::ClientsAllow { .. } => Some("operator_allowed_client"),
             Self::UsersRevoke { .. } => Some("operator_revoked_user"),
@@ -73,7 +75,8 @@ pub(super) fn entry(request: &Request, uid: u32, stage: Stage<'_>) -> Option<Ent
     if let Value::Object(facts) = facts {
         detail.extend(facts);
     }
-    let members = Map::from_iter([("reason".to_owned(), reason.into()), ("detail".to_owned(), detail.into())]);
+    let members =
+        Map::from_iter([("reason".to_owned(), reason.into()), ("detail".to_owned(), detail.into())]);
     Some(Entry { event: Event::SecurityEvent, members })
 }
 

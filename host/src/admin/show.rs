@@ -20,10 +20,16 @@ pub(crate) fn answer(answer: &Answer, json: bool, out: &mut dyn Write) -> io::Re
         Answer::ClientRevoked { id, known, ended, durable } => {
             let id = clean(id);
             if !known {
-                writeln!(out, "Nobody has signed in with {id}; was it typed right? It is refused from now on all the same.")?;
+                writeln!(
+                    out,
+                    "Nobody has signed in with {id}; was it typed right? It is refused from now on all the same."
+                )?;
             }
             writeln!(out, "Revoked {id}: {}.", ended_by(*ended))?;
-            writeln!(out, "Its tokens are dead and its id is refused; `aegis-mcp clients allow` takes that back.")?;
+            writeln!(
+                out,
+                "Its tokens are dead and its id is refused; `aegis-mcp clients allow` takes that back."
+            )?;
             volatile(*durable, out)
         }
         Answer::ClientAllowed { id, was_revoked, durable } => {
@@ -38,7 +44,12 @@ pub(crate) fn answer(answer: &Answer, json: bool, out: &mut dyn Write) -> io::Re
         Answer::User { users } => users.iter().try_for_each(|user| detail(user, out)),
         Answer::UserRevoked { users, ended, durable } => {
             let ids: Vec<String> = users.iter().map(i64::to_string).collect();
-            writeln!(out, "Revoked the user with id {} at Gitea: {}.", ids.join(" and id "), ended_by(*ended))?;
+            writeln!(
+                out,
+                "Revoked the user with id {} at Gitea: {}.",
+                ids.join(" and id "),
+                ended_by(*ended)
+            )?;
             writeln!(out, "The next call with any of their tokens is refused.")?;
             writeln!(
                 out,
@@ -78,7 +89,9 @@ fn volatile(durable: bool, out: &mut dyn Write) -> io::Result<()> {
 
 fn ended_by(ended: Ended) -> String {
     let Ended { sessions, approvals, grants, codes } = ended;
-    format!("ended {sessions} sessions, {approvals} approvals, {grants} grants at Gitea and {codes} unused codes")
+    format!(
+        "ended {sessions} sessions, {approvals} approvals, {grants} grants at Gitea and {codes} unused codes"
+    )
 }
 
 fn clients(clients: &[ClientRow], out: &mut dyn Write) -> io::Result<()> {
@@ -154,7 +167,13 @@ fn named(name: &str) -> String {
 fn status(status: &Status, out: &mut dyn Write) -> io::Result<()> {
     match &status.origin {
         Some(origin) => {
-            writeln!(out, "server     {} (version {}, process {})", clean(origin), status.version, status.pid)?;
+            writeln!(
+                out,
+                "server     {} (version {}, process {})",
+                clean(origin),
+                status.version,
+                status.pid
+            )?;
         }
         None => writeln!(out, "server     none runs")?,
     }
@@ -173,7 +192,12 @@ fn status(status: &Status, out: &mut dyn Write) -> io::Result<()> {
     writeln!(
         out,
         "holds      {} users, {} clients, {} revoked clients, {} sessions (ended ones included), {} approvals, {} grants",
-        counts.users, counts.clients, counts.revoked_clients, counts.families, counts.approvals, counts.grants
+        counts.users,
+        counts.clients,
+        counts.revoked_clients,
+        counts.families,
+        counts.approvals,
+        counts.grants
     )
 }
 

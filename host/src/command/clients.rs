@@ -26,8 +26,9 @@ pub(super) enum Clients {
         #[arg(long)]
         json: bool,
     },
-    /// End everything of a client and refuse its id from now on: its tokens are dead at the next call, and nobody can sign
-    /// in with it.
+    /// End everything of a client and refuse its id from now on.
+    ///
+    /// Its tokens are dead at the next call, and nobody can sign in with it.
     Revoke {
         /// The client id.
         id: String,
@@ -47,7 +48,9 @@ pub(super) enum Clients {
         #[arg(long)]
         json: bool,
     },
-    /// Print an entry for OAUTH_CLIENTS_FILE. Put it into the JSON array in that file and restart the server.
+    /// Print an entry for OAUTH_CLIENTS_FILE.
+    ///
+    /// Put it into the JSON array in that file and restart the server.
     Add {
         /// The client's name on the consent page.
         #[arg(long)]
@@ -97,7 +100,12 @@ struct Made {
     secret: Option<SecretText>,
 }
 
-fn entry(name: &str, redirect_uris: &[String], with_secret: bool, random: &dyn Random) -> Result<Made, String> {
+fn entry(
+    name: &str,
+    redirect_uris: &[String],
+    with_secret: bool,
+    random: &dyn Random,
+) -> Result<Made, String> {
     let shown = aegis_custody::oauth::client_id::clean_name(name);
     if shown.is_empty() || shown != name {
         return Err("--name takes 1 to 64 visible characters, with single spaces between words".to_owned());
@@ -134,21 +142,31 @@ fn slug(name: &str) -> String {
 /// An operator may name what a stranger may not, such as a scheme of its own; still not what could only be a mistake.
 fn is_redirect(uri: &str) -> Result<(), &'static str> {
     if !uri.bytes().all(|byte| byte.is_ascii_graphic()) || uri.contains(['\\', '#', '"', '<', '>']) {
-        return Err("has characters that no redirect URI may have: spaces, a fragment, quotes or anything beyond ASCII");
+        return Err(
+            "has characters that no redirect URI may have: spaces, a fragment, quotes or anything beyond ASCII",
+        );
     }
-    let Some((scheme, rest)) = uri.split_once(':') else { return Err("does not begin with a scheme such as https:") };
+    let Some((scheme, rest)) = uri.split_once(':') else {
+        return Err("does not begin with a scheme such as https:");
+    };
     let letters = |c: char| c.is_ascii_alphanumeric() || "+-.".contains(c);
-    if !scheme.starts_with(|c: char| c.is_ascii_alphabetic()) || !scheme.chars().all(letters) || rest.is_empty() {
+    if !scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+        || !scheme.chars().all(letters)
+        || rest.is_empty()
+    {
         return Err("does not begin with a scheme such as https:");
     }
     match scheme.to_ascii_lowercase().as_str() {
         "http" if redirect::is_loopback(uri) => Ok(()),
-        "http" => Err("is plain http, which is for loopback addresses alone: anybody on the way could take the code"),
+        "http" => Err(
+            "is plain http, which is for loopback addresses alone: anybody on the way could take the code",
+        ),
         "javascript" | "data" | "vbscript" | "file" | "blob" | "about" | "mailto" | "ws" | "wss" | "ftp" => {
             Err("has a scheme that no program can be called back by")
         }
         "https" => {
-            let authority = rest.strip_prefix("//").map(|rest| rest.split(['/', '?']).next().unwrap_or_default());
+            let authority =
+                rest.strip_prefix("//").map(|rest| rest.split(['/', '?']).next().unwrap_or_default());
             match authority {
                 Some(authority) if !authority.is_empty() && !authority.contains('@') => Ok(()),
                 Some(_) | None => Err("has no host, or a name and password in front of it"),
@@ -183,7 +201,9 @@ mod tests {
     use super::*;
 
     fn made(secret: bool) -> Made {
-        entry("My Editor", &["https://a.example/cb".to_owned()], secret, &SystemRandom).map_err(|_| ()).unwrap()
+        entry("My Editor", &["https://a.example/cb".to_owned()], secret, &SystemRandom)
+            .map_err(|_| ())
+            .unwrap()
     }
 
     fn printed(made: &Made, json: bool) -> (String, String) {
@@ -215,13 +235,27 @@ mod tests {
 
     #[test]
     fn redirects_that_can_only_be_mistakes_are_refused() {
-        for good in ["https://a.example/cb", "http://127.0.0.1/cb", "http://[::1]:80/cb", "cursor://anysphere.cursor-mcp/cb"]
-        {
+        for good in [
+            "https://a.example/cb",
+            "http://127.0.0.1/cb",
+            "http://[::1]:80/cb",
+            "cursor://anysphere.cursor-mcp/cb",
+        ] {
             assert_eq!(is_redirect(good), Ok(()), "{good}");
         }
         let bad = [
-            "http://a.example/cb", "http://127.0.0.1.evil/", "javascript:alert(1)", "JavaScript:alert(1)", "/cb", "https:",
-            "https://", "https:///cb", "https://a@b/cb", "https://a.example/#x", "https://a.example/ b", "https://\u{e4}/",
+            "http://a.example/cb",
+            "http://127.0.0.1.evil/",
+            "javascript:alert(1)",
+            "JavaScript:alert(1)",
+            "/cb",
+            "https:",
+            "https://",
+            "https:///cb",
+            "https://a@b/cb",
+            "https://a.example/#x",
+            "https://a.example/ b",
+            "https://\u{e4}/",
         ];
         for bad in bad {
             assert!(is_redirect(bad).is_err(), "{bad}");
@@ -232,7 +266,10 @@ mod tests {
     #[test]
     fn a_name_is_one_that_can_be_shown() {
         for name in ["", " a", "a\u{202e}", "a\nb"] {
-            assert!(entry(name, &["https://a.example/".to_owned()], false, &SystemRandom).is_err(), "{name:?}");
+            assert!(
+                entry(name, &["https://a.example/".to_owned()], false, &SystemRandom).is_err(),
+                "{name:?}"
+            );
         }
         assert_eq!(slug("\u{4e2d}\u{6587}"), "client");
     }

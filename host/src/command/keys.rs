@@ -32,8 +32,9 @@ pub(super) enum Keys {
         #[arg(long)]
         json: bool,
     },
-    /// Put a new root key in front. New tokens are made with it at once, old ones stay good, and nobody is signed out.
-    /// Run it as the user that the server runs as, or as root.
+    /// Put a new root key in front; nobody is signed out.
+    ///
+    /// New tokens are made with it at once, and old ones stay good. Run it as the user that the server runs as, or as root.
     Rotate {
         #[command(flatten)]
         env: EnvFile,
@@ -90,7 +91,8 @@ fn kids(settings: &Settings, text: &str) -> Result<Vec<String>, Failure> {
     let Some(secret) = settings.oauth_state_secret() else {
         return Err(settings_wrong("OAUTH_STATE_SECRET is required: it is the oldest of the root keys"));
     };
-    let mut roots = keyring_file::parse(text).map_err(|e| settings_wrong(format!("OAUTH_KEYRING_FILE: {e}")))?;
+    let mut roots =
+        keyring_file::parse(text).map_err(|e| settings_wrong(format!("OAUTH_KEYRING_FILE: {e}")))?;
     roots.push(Root::new(secret.expose().as_bytes().to_vec()));
     let keyring = Keyring::new(&roots).map_err(|e| settings_wrong(format!("OAUTH_STATE_SECRET: {e}")))?;
     Ok(keyring.kids().map(|kid| kid.to_string()).collect())
@@ -178,12 +180,14 @@ fn fill(path: &Path, fresh: &Path, text: &SecretText) -> io::Result<()> {
 
 /// Have the running server use the new keys.
 fn tell_server(settings: &Settings, kids: &[String]) -> Result<(), Failure> {
-    let restart = |why: &str| failed(format!("The keyring file holds a new key, and the server does not use it yet: {why}"));
+    let restart = |why: &str| {
+        failed(format!("The keyring file holds a new key, and the server does not use it yet: {why}"))
+    };
     match ask(settings.dcr_storage_path(), &Request::KeysReload) {
         Ok(Answer::Keys { kids: used }) if used == kids => Ok(()),
-        Ok(Answer::Keys { .. }) => {
-            Err(restart("it reads another keyring file or another OAUTH_STATE_SECRET than this command; set both alike and restart it"))
-        }
+        Ok(Answer::Keys { .. }) => Err(restart(
+            "it reads another keyring file or another OAUTH_STATE_SECRET than this command; set both alike and restart it",
+        )),
         Ok(Answer::Refused { text, .. }) => Err(restart(&text)),
         Ok(_) => Err(restart("it answered something else; restart it")),
         Err(NotAsked::NoServer(_)) => {

@@ -19,7 +19,9 @@ pub(super) enum Registry {
         #[arg(long)]
         json: bool,
     },
-    /// Copy the registry to a file, also while the server runs. The server writes the file, so it must lie where the
+    /// Copy the registry to a file, also while the server runs.
+    ///
+    /// The server writes the file, so it must lie where the
     /// server may write; an earlier backup there is replaced, nothing else is.
     Backup {
         /// The file to write.
@@ -30,8 +32,9 @@ pub(super) enum Registry {
         #[arg(long)]
         json: bool,
     },
-    /// Put a backup in place of what is remembered, also while the server runs. What was revoked or ended since stays
-    /// so; people who signed in since sign in again.
+    /// Put a backup in place of what is remembered, also while the server runs.
+    ///
+    /// What was revoked or ended since stays so; people who signed in since sign in again.
     Restore {
         /// The backup to read.
         file: PathBuf,

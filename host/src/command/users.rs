@@ -27,8 +27,10 @@ pub(super) enum Users {
         #[arg(long)]
         json: bool,
     },
-    /// End everything of one person: tokens, approvals, and what is held from Gitea. The next call with any of their
-    /// tokens is refused. They can sign in again: disable the account in Gitea or narrow SIGNIN_ALLOW to keep them out.
+    /// End everything of one person: tokens, approvals, and what is held from Gitea.
+    ///
+    /// The next call with any of their tokens is refused. They can sign in again: disable the account in Gitea or narrow
+    /// SIGNIN_ALLOW to keep them out.
     Revoke {
         /// Login at Gitea, or `id:NUMBER`.
         login: String,

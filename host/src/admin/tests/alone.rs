@@ -26,7 +26,10 @@ impl Environment for World {
     }
 
     fn file(&self, path: &Path) -> io::Result<Vec<u8>> {
-        self.files.get(path).map(|text| text.clone().into_bytes()).ok_or_else(|| io::ErrorKind::NotFound.into())
+        self.files
+            .get(path)
+            .map(|text| text.clone().into_bytes())
+            .ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 }
 
@@ -71,6 +74,8 @@ fn where_there_is_no_registry_none_is_made() {
     let storage = folder.path().join("not-there").join("clients.json");
     let (_, done) = alone(&storage, Request::UsersList);
     assert!(done.unwrap_err().contains("DCR_STORAGE_PATH"));
+    let (_, done) = alone(&storage, Request::Restore { path: folder.path().join("no-backup") });
+    assert!(done.unwrap_err().contains("does not exist"));
     assert!(!storage.parent().unwrap().exists());
 }
 
@@ -113,14 +118,18 @@ fn a_server_that_runs_is_asked_and_nothing_is_said_on_the_side() {
 
 #[test]
 fn a_command_stops_only_at_settings_that_it_uses() {
-    let mut world = World::with(&[("MCP_PORT", "no number"), ("GITEA_OAUTH_CLIENT_SECRET_FILE", "/not/there")]);
+    let mut world =
+        World::with(&[("MCP_PORT", "no number"), ("GITEA_OAUTH_CLIENT_SECRET_FILE", "/not/there")]);
     let file = PathBuf::from("/etc/aegis.env");
     let text = "OAUTH_MODE=true\nexport WRITE_MODE = perhaps\nDCR_STORAGE_PATH=/data/clients.json # here\nLOG_LEVEL=loud\n";
     world.files.insert(file.clone(), text.to_owned());
     let settings = chosen::load(&world, Some(&file)).unwrap();
     assert_eq!(settings.dcr_storage_path(), Path::new("/data/clients.json"));
     world.variables.insert("DCR_STORAGE_PATH", "/other/clients.json".to_owned());
-    assert_eq!(chosen::load(&world, Some(&file)).unwrap().dcr_storage_path(), Path::new("/other/clients.json"));
+    assert_eq!(
+        chosen::load(&world, Some(&file)).unwrap().dcr_storage_path(),
+        Path::new("/other/clients.json")
+    );
     world.variables.insert("OAUTH_STATE_SECRET_FILE", "/not/there".to_owned());
     let problems = chosen::load(&world, Some(&file)).err().unwrap();
     assert_eq!(problems.len(), 1, "{problems:?}");
@@ -134,6 +143,9 @@ fn a_mistyped_name_in_the_env_file_is_told_with_its_line() {
     world.files.insert(file.clone(), "OAUTH_MODE=true\nMCP_PORT=1\nDCR_STORAGE_PAHT=/data/x\n".to_owned());
     let problems = chosen::load(&world, Some(&file)).err().unwrap();
     let text = problems[0].to_string();
-    assert!(problems.len() == 1 && text.contains("line 3") && text.contains("DCR_STORAGE_PATH"), "{problems:?}");
+    assert!(
+        problems.len() == 1 && text.contains("line 3") && text.contains("DCR_STORAGE_PATH"),
+        "{problems:?}"
+    );
     assert!(!chosen::load(&world, Some(Path::new("/not/there"))).err().unwrap().is_empty());
 }

@@ -45,7 +45,8 @@ fn what_changes_something_is_on_record_with_who_asked_and_what_only_looks_is_not
 #[test]
 fn a_record_says_how_it_ended() {
     let request = Request::UsersRevoke { login: "alice".to_owned() };
-    let detail = |answer: &Answer| entry(&request, 0, Stage::Answered(answer)).unwrap().members["detail"].clone();
+    let detail =
+        |answer: &Answer| entry(&request, 0, Stage::Answered(answer)).unwrap().members["detail"].clone();
     let ended = Ended { sessions: 2, approvals: 1, grants: 1, codes: 0 };
     let done = detail(&Answer::UserRevoked { users: vec![7], ended, durable: true });
     let wanted = json!({
@@ -68,7 +69,9 @@ async fn revoking_a_person_ends_everything_of_theirs_and_nothing_of_others() {
     assert_eq!(answer, Answer::UserRevoked { users: vec![7], ended, durable: true });
     assert!(!is_alive(&room.records, 1) && !is_alive(&room.records, 3));
     assert!(is_alive(&room.records, 2));
-    let Answer::User { users } = room.answer(Request::UsersShow { login: "alice".to_owned() }).await else { panic!() };
+    let Answer::User { users } = room.answer(Request::UsersShow { login: "alice".to_owned() }).await else {
+        panic!()
+    };
     assert_eq!((users[0].user.sessions, users[0].user.grants[0].live), (0, false));
     assert!(users[0].approved.is_empty());
     // It is on the volume: a start from it knows no better.
@@ -108,19 +111,31 @@ async fn a_revoked_client_is_refused_until_it_is_allowed_and_what_it_had_stays_e
     assert!(!is_alive(&room.records, 1));
     let unknown = room.answer(Request::ClientsRevoke { id: "typo".to_owned() }).await;
     assert!(matches!(unknown, Answer::ClientRevoked { known: false, .. }));
-    assert_eq!(reason(&room.answer(Request::ClientsRevoke { id: String::new() }).await), "client_not_revoked");
+    assert_eq!(
+        reason(&room.answer(Request::ClientsRevoke { id: String::new() }).await),
+        "client_not_revoked"
+    );
 }
 
 #[tokio::test]
 async fn a_backup_brings_back_what_was_lost_and_nothing_that_was_revoked_since() {
     let room = Room::with_alice();
     let path = room.folder.path().join("copy.redb");
-    assert_eq!(room.answer(Request::Backup { path: path.clone() }).await, Answer::BackedUp { path: path.clone() });
+    assert_eq!(
+        room.answer(Request::Backup { path: path.clone() }).await,
+        Answer::BackedUp { path: path.clone() }
+    );
     // Once more over the first.
-    assert_eq!(room.answer(Request::Backup { path: path.clone() }).await, Answer::BackedUp { path: path.clone() });
+    assert_eq!(
+        room.answer(Request::Backup { path: path.clone() }).await,
+        Answer::BackedUp { path: path.clone() }
+    );
     room.answer(Request::UsersRevoke { login: "alice".to_owned() }).await;
     let answer = room.answer(Request::Restore { path: path.clone() }).await;
-    assert!(matches!(answer, Answer::Restored { rows, unreadable: 0, durable: true, .. } if rows > 3), "{answer:?}");
+    assert!(
+        matches!(answer, Answer::Restored { rows, unreadable: 0, durable: true, .. } if rows > 3),
+        "{answer:?}"
+    );
     assert!(!is_alive(&room.records, 1));
     let fresh = Room::new();
     fresh.answer(Request::Restore { path }).await;

@@ -83,7 +83,8 @@ async fn something_else_by_the_sockets_name_is_left_alone() {
 async fn several_requests_on_one_connection_are_answered_in_turn() {
     let room = Room::with_alice();
     let _door = room.open();
-    let text = sent(room.socket(), b"{\"request\":\"users_list\"}\n{\"request\":\"clients_list\"}\n".to_vec()).await;
+    let text =
+        sent(room.socket(), b"{\"request\":\"users_list\"}\n{\"request\":\"clients_list\"}\n".to_vec()).await;
     let answers: Vec<Answer> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert!(matches!(answers.as_slice(), [Answer::Users { .. }, Answer::Clients { .. }]), "{text}");
 }
@@ -105,8 +106,15 @@ async fn what_is_no_request_is_refused() {
     let room = Room::new();
     let _door = room.open();
     let lines = [
-        "", "{}", "[]", "\"status\"", "{\"request\":\"shell\"}", "{\"request\":\"users_revoke\"}",
-        "{\"request\":\"users_revoke\",\"login\":\"a\",\"also\":1}", "{\"request\":\"users_revoke\",\"login\":7}", "\u{1}",
+        "",
+        "{}",
+        "[]",
+        "\"status\"",
+        "{\"request\":\"shell\"}",
+        "{\"request\":\"users_revoke\"}",
+        "{\"request\":\"users_revoke\",\"login\":\"a\",\"also\":1}",
+        "{\"request\":\"users_revoke\",\"login\":7}",
+        "\u{1}",
     ];
     for line in lines {
         let text = sent(room.socket(), format!("{line}\n").into_bytes()).await;
