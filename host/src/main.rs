@@ -3,6 +3,7 @@
 //! `aegis-mcp serve` is the server; the other commands look at its parts. Exit codes: 0 done, 1 failed, 2 wrong
 //! usage, 64 wrong settings or policy, 75 somebody else holds the audit log (sysexits.h).
 
+mod admin;
 mod audit;
 mod budget;
 mod command;

@@ -2,6 +2,7 @@
 
 mod connect;
 mod endpoints;
+mod admin;
 mod journey;
 mod limits;
 mod refusals;

@@ -1,10 +1,14 @@
 //! The command line. Each command has a file of its own; this one only names them.
 
 mod audit;
+mod clients;
 mod generate_key;
 mod guest;
+mod keys;
+mod registry;
 mod serve;
 pub(crate) mod settings;
+mod users;
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -52,6 +56,18 @@ enum Command {
     /// Look at the audit log.
     #[command(subcommand)]
     Audit(Audit),
+    /// List, revoke and add the programs that people sign in with.
+    #[command(subcommand)]
+    Clients(clients::Clients),
+    /// List and revoke the people who signed in.
+    #[command(subcommand)]
+    Users(users::Users),
+    /// Look at, copy and restore what sign-in remembers.
+    #[command(subcommand)]
+    Registry(registry::Registry),
+    /// List and rotate the root keys that tokens are made with.
+    #[command(subcommand)]
+    Keys(keys::Keys),
     /// Compile the component on standard input for this program; what `serve` calls.
     #[command(hide = true)]
     CompileGuest,
@@ -102,6 +118,10 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
             exit(generate_key::print(name.as_deref(), getrandom::fill, &mut out, &mut err))
         }
         Command::Guest(Guest::Inspect { file }) => guest::inspect(&file),
+        Command::Clients(command) => clients::run(command),
+        Command::Users(command) => users::run(command),
+        Command::Registry(command) => registry::run(command),
+        Command::Keys(command) => keys::run(command),
         Command::CompileGuest => guest::compile(),
         Command::Audit(Audit::Verify { path, json }) => ExitCode::from(audit::verify(&path, json)),
     }

@@ -19,6 +19,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
+use crate::admin::Attending;
 use crate::budget::Budget;
 use crate::guest::Linked;
 use crate::ports::audit::tell_floods;
@@ -107,6 +108,7 @@ pub(crate) async fn run(
     server: Server,
     listener: TcpListener,
     pending: Pending,
+    admin: Option<Attending>,
     stop: impl Future<Output = ()>,
 ) -> ExitCode {
     let server = Arc::new(server);
@@ -114,6 +116,8 @@ pub(crate) async fn run(
     tell_floods_now_and_then(&server.shared);
     keep_the_registry(&server.shared);
     let since = front::accept(server.clone(), listener, stop).await;
+    // Before the registry's file is closed: what an operator is told to be done must be on it.
+    drop(admin);
     tell_floods(&server.shared, None);
     let trail = server.shared.trail.clone();
     let sign_in = server.shared.sign_in.clone();

@@ -10,7 +10,7 @@ mod allow;
 mod caller;
 pub(crate) mod clients;
 pub(crate) mod flow;
-mod preregistered;
+pub(crate) mod preregistered;
 pub(crate) mod records;
 pub(crate) mod session;
 pub(crate) mod timeline;
@@ -136,22 +136,13 @@ impl SignIn {
             unusable("GITEA_URL", format!("is https and the system's certificates cannot be read: {e}"))
         })?;
         let documents = documents(settings)?;
-        let days = |days: u32| Duration::from_secs(u64::from(days).saturating_mul(86_400));
-        let idle = Duration::from_secs(settings.dcr_idle_ttl());
-        let bounds = Bounds {
-            session_age: days(settings.session_max_age_days()),
-            session_idle: days(settings.session_idle_days()),
-            clients: usize::try_from(settings.dcr_max_clients()).unwrap_or(usize::MAX),
-            client_idle: idle,
-            approval_idle: idle,
-            ..Bounds::default()
-        };
+        let bounds = bounds(settings);
         let mut boot = [0; 16];
         aegis_custody::Random::fill(&SystemRandom, &mut boot);
         Ok(Self {
             keyring: RwLock::new(Arc::new(keyring)),
             keyring_source,
-            records: Records::new(store, rows, bounds),
+            records: Records::new(store, rows, bounds.clone()),
             upstream,
             read: application("read", id, secret),
             write: second.map(|(id, secret)| application("write", id, secret)),
@@ -165,7 +156,7 @@ impl SignIn {
             accept_gitea_tokens: settings.accept_gitea_tokens(),
             expected_audience: settings.oauth_expected_audience().to_vec(),
             token_life: Duration::from_secs(settings.access_token_ttl_seconds().into()),
-            session_age: days(settings.session_max_age_days()),
+            session_age: bounds.session_age,
             boot,
             refreshing: Mutex::default(),
             timeline: Timeline::default(),
@@ -221,6 +212,20 @@ impl SignIn {
 
     fn now() -> aegis_custody::Timestamp {
         now()
+    }
+}
+
+/// How much is remembered, and for how long.
+pub(crate) fn bounds(settings: &Settings) -> Bounds {
+    let days = |days: u32| Duration::from_secs(u64::from(days).saturating_mul(86_400));
+    let idle = Duration::from_secs(settings.dcr_idle_ttl());
+    Bounds {
+        session_age: days(settings.session_max_age_days()),
+        session_idle: days(settings.session_idle_days()),
+        clients: usize::try_from(settings.dcr_max_clients()).unwrap_or(usize::MAX),
+        client_idle: idle,
+        approval_idle: idle,
+        ..Bounds::default()
     }
 }
 

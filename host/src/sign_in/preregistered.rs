@@ -47,7 +47,11 @@ pub(crate) fn read(path: &Path) -> Result<HashMap<String, Preregistered>, String
     parse(&bytes)
 }
 
-fn parse(bytes: &[u8]) -> Result<HashMap<String, Preregistered>, String> {
+/// The clients in the text of a file.
+///
+/// # Errors
+/// As [`read`].
+pub(crate) fn parse(bytes: &[u8]) -> Result<HashMap<String, Preregistered>, String> {
     let written: Vec<Written> =
         serde_json::from_slice(bytes).map_err(|error| format!("is not a JSON array of clients: {error}"))?;
     let mut clients = HashMap::new();

@@ -1,0 +1,83 @@
+//! Asking a running server through its socket. Blocking, as commands are.
+
+use std::io::{BufRead as _, BufReader, ErrorKind, Read as _, Write as _};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::{Answer, Request, socket_beside};
+
+/// Longest answer that is read, in bytes: far more than a full registry lists.
+const MAX_ANSWER: u64 = 64 << 20;
+/// How long an answer may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How long the copy of a whole registry may take.
+const COPY_PATIENCE: Duration = Duration::from_secs(120);
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NotAsked {
+    /// No server runs with this registry, or it has no socket.
+    #[error("no server answers at {}", .0.display())]
+    NoServer(PathBuf),
+    /// The socket is somebody else's.
+    #[error(
+        "{} may be opened by root and by the user that the server runs as, and by nobody else: run the command as one of \
+         them", .0.display()
+    )]
+    Forbidden(PathBuf),
+    /// There is a server, and it says nothing.
+    #[error(
+        "a server holds {} and does not answer ({}): look at its log, and restart it if it hangs; nothing is known of \
+         what became of the command", .0.display(), .1
+    )]
+    Silent(PathBuf, String),
+    /// What it says cannot be read.
+    #[error("the server at {} answers in a form that this program does not know: both must be of one version", .0.display())]
+    Unreadable(PathBuf),
+}
+
+/// Ask the server whose registry is beside `storage` (the value of `DCR_STORAGE_PATH`).
+///
+/// # Errors
+/// See [`NotAsked`].
+pub(crate) fn ask(storage: &Path, request: &Request) -> Result<Answer, NotAsked> {
+    let patience = match request {
+        Request::Backup { .. } | Request::Restore { .. } => COPY_PATIENCE,
+        _ => PATIENCE,
+    };
+    ask_within(&socket_beside(storage), request, patience)
+}
+
+pub(super) fn ask_within(path: &Path, request: &Request, patience: Duration) -> Result<Answer, NotAsked> {
+    let named = || path.to_path_buf();
+    let silent = |error: std::io::Error| match error.kind() {
+        ErrorKind::WouldBlock | ErrorKind::TimedOut => {
+            NotAsked::Silent(named(), format!("not within {} seconds", patience.as_secs()))
+        }
+        _ => NotAsked::Silent(named(), error.to_string()),
+    };
+    let mut stream = UnixStream::connect(path).map_err(|error| match error.kind() {
+        // Refused: the socket of a server that is gone. Not a valid name: too long for a socket, so no server has one.
+        ErrorKind::NotFound
+        | ErrorKind::NotADirectory
+        | ErrorKind::ConnectionRefused
+        | ErrorKind::InvalidInput => NotAsked::NoServer(named()),
+        ErrorKind::PermissionDenied => NotAsked::Forbidden(named()),
+        _ => silent(error),
+    })?;
+    stream.set_read_timeout(Some(patience)).map_err(silent)?;
+    stream.set_write_timeout(Some(patience)).map_err(silent)?;
+    let mut line = serde_json::to_vec(request).map_err(|_| NotAsked::Unreadable(named()))?;
+    line.push(b'\n');
+    // Whoever is turned away is told so at once: what was not sent any more does not matter then.
+    let sent = stream.write_all(&line);
+    let mut answer = Vec::new();
+    let read = BufReader::new(stream).take(MAX_ANSWER).read_until(b'\n', &mut answer);
+    if answer.last() != Some(&b'\n') {
+        sent.map_err(silent)?;
+        read.map_err(silent)?;
+        return Err(NotAsked::Silent(named(), "it closed the connection".to_owned()));
+    }
+    serde_json::from_slice(&answer).map_err(|_| NotAsked::Unreadable(named()))
+}

@@ -1,0 +1,331 @@
+//! The operator's door: a Unix socket beside the registry, through which commands read and change what the running
+//! server remembers.
+//!
+//! One JSON request a line, one JSON answer a line. Whoever may open the door is root or the server's own user, which
+//! may read the registry's file anyway; so the door gives no power, it only makes that what is changed counts at once and
+//! is on record. Nothing here goes to Gitea, and no token, code or key is ever part of an answer.
+
+mod ask;
+mod chosen;
+mod desk;
+mod door;
+mod offline;
+mod record;
+pub(crate) mod show;
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+pub(crate) use ask::{NotAsked, ask};
+pub(crate) use chosen::load_here;
+pub(crate) use door::{Attending, attend};
+pub(crate) use offline::carry_out;
+
+use crate::sign_in::timeline::Login;
+
+/// Longest request in bytes, its line end included.
+const MAX_REQUEST: usize = 64 << 10;
+
+/// What can be asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "request", rename_all = "snake_case", deny_unknown_fields)]
+pub(crate) enum Request {
+    /// Every client that somebody signed in with or that was revoked.
+    ClientsList,
+    /// End everything of a client and refuse its id from now on.
+    ClientsRevoke {
+        /// The client id.
+        id: String,
+    },
+    /// Refuse a client no longer.
+    ClientsAllow {
+        /// The client id.
+        id: String,
+    },
+    /// Everybody that anything is known of.
+    UsersList,
+    /// One person, with what they approved.
+    UsersShow {
+        /// The login at Gitea, or `id:` and the number.
+        login: String,
+    },
+    /// End everything of a person; they may sign in again.
+    UsersRevoke {
+        /// The login at Gitea, or `id:` and the number.
+        login: String,
+    },
+    /// Copy the registry to a file.
+    Backup {
+        /// An absolute path, as the server sees it.
+        path: PathBuf,
+    },
+    /// Put a copy in place of the registry's content.
+    Restore {
+        /// An absolute path, as the server sees it.
+        path: PathBuf,
+    },
+    /// Read the keyring file again.
+    KeysReload,
+    /// The newest sign-ins, step by step.
+    Timeline,
+    /// How the server and its registry are.
+    Status,
+}
+
+/// What is answered, in the order of [`Request`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "answer", rename_all = "snake_case")]
+pub(crate) enum Answer {
+    /// To [`Request::ClientsList`].
+    Clients {
+        /// By id.
+        clients: Vec<ClientRow>,
+    },
+    /// To [`Request::ClientsRevoke`].
+    ClientRevoked {
+        /// Its id.
+        id: String,
+        /// Whether anything was known of it before.
+        known: bool,
+        /// What ended.
+        ended: Ended,
+        /// Whether it is on the volume; otherwise it counts until the server stops.
+        durable: bool,
+    },
+    /// To [`Request::ClientsAllow`].
+    ClientAllowed {
+        /// Its id.
+        id: String,
+        /// Whether it was revoked before.
+        was_revoked: bool,
+        /// As above.
+        durable: bool,
+    },
+    /// To [`Request::UsersList`].
+    Users {
+        /// By id at Gitea.
+        users: Vec<UserRow>,
+    },
+    /// To [`Request::UsersShow`]; several where a login changed hands.
+    User {
+        /// By id at Gitea.
+        users: Vec<UserDetail>,
+    },
+    /// To [`Request::UsersRevoke`].
+    UserRevoked {
+        /// Their ids at Gitea.
+        users: Vec<i64>,
+        /// What ended.
+        ended: Ended,
+        /// As above.
+        durable: bool,
+    },
+    /// To [`Request::Backup`].
+    BackedUp {
+        /// The file.
+        path: PathBuf,
+    },
+    /// To [`Request::Restore`].
+    Restored {
+        /// The file.
+        path: PathBuf,
+        /// Rows that were in it.
+        rows: usize,
+        /// How many of them could not be read.
+        unreadable: usize,
+        /// As above.
+        durable: bool,
+    },
+    /// To [`Request::KeysReload`].
+    Keys {
+        /// Key ids, the newest first.
+        kids: Vec<String>,
+    },
+    /// To [`Request::Timeline`].
+    Timeline {
+        /// The oldest first.
+        logins: Vec<Login>,
+    },
+    /// To [`Request::Status`].
+    Status {
+        /// How it is.
+        status: Status,
+    },
+    /// To anything that is not done.
+    Refused {
+        /// A name for programs.
+        reason: String,
+        /// For a person: why, and what to do.
+        text: String,
+    },
+}
+
+impl Answer {
+    fn refused(reason: &str, text: impl ToString) -> Self {
+        Self::Refused { reason: reason.to_owned(), text: text.to_string() }
+    }
+}
+
+/// What ended when somebody was revoked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Ended {
+    /// Sign-ins whose tokens were good.
+    pub(crate) sessions: usize,
+    /// Remembered approvals.
+    pub(crate) approvals: usize,
+    /// Grants at Gitea that were held here.
+    pub(crate) grants: usize,
+    /// Codes that nobody had redeemed yet.
+    pub(crate) codes: usize,
+}
+
+/// A client. Times are RFC 3339, in UTC; what is not known is left out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ClientRow {
+    /// Its id.
+    pub(crate) id: String,
+    /// As it calls itself; that proves nothing.
+    pub(crate) name: String,
+    /// `dynamic`, `document` or `registered` (by the operator's file).
+    pub(crate) kind: Option<String>,
+    /// First finished sign-in.
+    pub(crate) first_seen: Option<String>,
+    /// Last use that was noted.
+    pub(crate) last_used: Option<String>,
+    /// Sign-ins whose tokens are good.
+    pub(crate) sessions: usize,
+    /// Since when it is revoked.
+    pub(crate) revoked_at: Option<String>,
+}
+
+/// A person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct UserRow {
+    /// Id at Gitea.
+    pub(crate) id: i64,
+    /// Newest known login.
+    pub(crate) login: String,
+    /// First sign-in.
+    pub(crate) first_seen: Option<String>,
+    /// Last use that was noted.
+    pub(crate) last_seen: Option<String>,
+    /// Sign-ins whose tokens are good.
+    pub(crate) sessions: usize,
+    /// The ids of their clients.
+    pub(crate) clients: Vec<String>,
+    /// Remembered approvals.
+    pub(crate) approvals: usize,
+    /// What is held from Gitea.
+    pub(crate) grants: Vec<GrantRow>,
+}
+
+/// A grant at Gitea.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct GrantRow {
+    /// `read` or `write`: through which application.
+    pub(crate) application: String,
+    /// Whether it is good, as far as known.
+    pub(crate) live: bool,
+    /// Why it is not.
+    pub(crate) why: Option<String>,
+    /// Since when it is not.
+    pub(crate) since: Option<String>,
+}
+
+/// A person with what they approved.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct UserDetail {
+    /// The person.
+    #[serde(flatten)]
+    pub(crate) user: UserRow,
+    /// By client.
+    pub(crate) approved: Vec<ApprovalRow>,
+}
+
+/// A remembered approval.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ApprovalRow {
+    /// The client id.
+    pub(crate) client: String,
+    /// As the client calls itself.
+    pub(crate) name: String,
+    /// Where it sends people back to.
+    pub(crate) redirect_uri: String,
+    /// `read:repository`, `write:repository`.
+    pub(crate) scopes: Vec<String>,
+    /// When.
+    pub(crate) approved_at: String,
+    /// Last sign-in that it was good for.
+    pub(crate) last_used: String,
+}
+
+/// How a server and its registry are.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Status {
+    /// Whether a running server answers; otherwise a command opened the file itself.
+    pub(crate) running: bool,
+    /// Of the program that answers.
+    pub(crate) version: String,
+    /// Its process id.
+    pub(crate) pid: u32,
+    /// What clients call the server; none where none runs.
+    pub(crate) origin: Option<String>,
+    /// The registry's file.
+    pub(crate) file: PathBuf,
+    /// Its length in bytes.
+    pub(crate) bytes: u64,
+    /// Whether what is remembered outlives the process.
+    pub(crate) durable: bool,
+    /// Why not.
+    pub(crate) reason: Option<String>,
+    /// The newest error, also where it is over.
+    pub(crate) last_error: Option<String>,
+    /// Transactions since the start.
+    pub(crate) commits: u64,
+    /// Key ids, the newest first; none where no server runs.
+    pub(crate) kids: Vec<String>,
+    /// How much is remembered.
+    pub(crate) counts: Counts,
+}
+
+/// How much is remembered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Counts {
+    /// Token families, ended ones included.
+    pub(crate) families: usize,
+    /// Grants, dead ones included.
+    pub(crate) grants: usize,
+    /// Remembered approvals.
+    pub(crate) approvals: usize,
+    /// Clients in the index.
+    pub(crate) clients: usize,
+    /// Clients that are revoked.
+    pub(crate) revoked_clients: usize,
+    /// People.
+    pub(crate) users: usize,
+    /// Codes, used ones that are watched included.
+    pub(crate) codes: usize,
+    /// Single use claims.
+    pub(crate) claims: usize,
+}
+
+/// The directory of the registry, by the value of `DCR_STORAGE_PATH`.
+fn directory(storage: &Path) -> PathBuf {
+    match storage.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
+        Some(_) | None => PathBuf::from("."),
+    }
+}
+
+/// Where the socket is.
+pub(crate) fn socket_beside(storage: &Path) -> PathBuf {
+    directory(storage).join("admin.sock")
+}
+
+/// Where the registry's file is.
+fn registry_beside(storage: &Path) -> PathBuf {
+    directory(storage).join("registry.redb")
+}

@@ -1,0 +1,116 @@
+//! What an operator's request leaves in the audit log. Revoking takes power away and is done whatever becomes of the
+//! log; what gives power or takes data elsewhere is done only after the log has it.
+
+use aegis_custody::audit::Event;
+use serde_json::{Map, Value, json};
+
+use super::{Answer, Request};
+use crate::audit::Entry;
+
+/// Where a request stands.
+#[derive(Clone, Copy)]
+pub(super) enum Stage<'a> {
+    /// It is asked for and not done yet.
+    Asked,
+    /// It was answered.
+    Answered(&'a Answer),
+}
+
+impl Request {
+    /// The name of the event of a request that changes something; none for one that only looks.
+    pub(super) fn reason(&self) -> Option<&'static str> {
+        match self {
+            Self::ClientsList | Self::UsersList | Self::UsersShow { .. } | Self::Timeline | Self::Status => {
+                None
+            }
+            Self::ClientsRevoke { .. } => Some("operator_revoked_client"),
+            Self::ClientsAllow { .. } => Some("operator_allowed_client"),
+            Self::UsersRevoke { .. } => Some("operator_revoked_user"),
+            Self::Backup { .. } => Some("operator_backed_up_registry"),
+            Self::Restore { .. } => Some("operator_restored_registry"),
+            Self::KeysReload => Some("operator_reloaded_keys"),
+        }
+    }
+
+    /// Whether it must be on record before it is done.
+    pub(super) fn is_recorded_first(&self) -> bool {
+        match self {
+            Self::ClientsAllow { .. } | Self::Backup { .. } | Self::Restore { .. } => true,
+            Self::ClientsList
+            | Self::ClientsRevoke { .. }
+            | Self::UsersList
+            | Self::UsersShow { .. }
+            | Self::UsersRevoke { .. }
+            | Self::KeysReload
+            | Self::Timeline
+            | Self::Status => false,
+        }
+    }
+
+    /// What it is about.
+    fn object(&self) -> Map<String, Value> {
+        let (name, value) = match self {
+            Self::ClientsRevoke { id } | Self::ClientsAllow { id } => ("client", json!(id)),
+            Self::UsersShow { login } | Self::UsersRevoke { login } => ("login", json!(login)),
+            Self::Backup { path } | Self::Restore { path } => ("path", json!(path.display().to_string())),
+            Self::ClientsList | Self::UsersList | Self::KeysReload | Self::Timeline | Self::Status => {
+                return Map::new();
+            }
+        };
+        Map::from_iter([(name.to_owned(), value)])
+    }
+}
+
+/// The entry of a request that changes something, by the uid of who asked.
+pub(super) fn entry(request: &Request, uid: u32, stage: Stage<'_>) -> Option<Entry> {
+    let reason = request.reason()?;
+    let mut detail = request.object();
+    detail.insert("peer_uid".to_owned(), uid.into());
+    let (word, facts) = match stage {
+        Stage::Asked => ("asked", Value::Null),
+        Stage::Answered(Answer::Refused { reason, .. }) => ("failed", json!({ "cause": reason })),
+        Stage::Answered(answer) => ("done", facts(answer)),
+    };
+    detail.insert("stage".to_owned(), word.into());
+    if let Value::Object(facts) = facts {
+        detail.extend(facts);
+    }
+    let members =
+        Map::from_iter([("reason".to_owned(), reason.into()), ("detail".to_owned(), detail.into())]);
+    Some(Entry { event: Event::SecurityEvent, members })
+}
+
+fn facts(answer: &Answer) -> Value {
+    match answer {
+        Answer::ClientRevoked { known, ended, durable, .. } => json!({
+            "known": known, "sessions": ended.sessions, "approvals": ended.approvals, "codes": ended.codes,
+            "durable": durable,
+        }),
+        Answer::ClientAllowed { was_revoked, durable, .. } => {
+            json!({"was_revoked": was_revoked, "durable": durable})
+        }
+        Answer::UserRevoked { users, ended, durable } => json!({
+            "users": users, "sessions": ended.sessions, "approvals": ended.approvals, "grants": ended.grants,
+            "codes": ended.codes, "durable": durable,
+        }),
+        Answer::Restored { rows, unreadable, durable, .. } => {
+            json!({"rows": rows, "unreadable": unreadable, "durable": durable})
+        }
+        Answer::Keys { kids } => json!({ "kids": kids }),
+        Answer::Clients { .. }
+        | Answer::Users { .. }
+        | Answer::User { .. }
+        | Answer::BackedUp { .. }
+        | Answer::Timeline { .. }
+        | Answer::Status { .. }
+        | Answer::Refused { .. } => Value::Null,
+    }
+}
+
+/// The entry of somebody who may not come in.
+pub(super) fn stranger(uid: u32) -> Entry {
+    let detail = json!({ "peer_uid": uid });
+    let members =
+        Map::from_iter([("reason".to_owned(), "admin_peer_refused".into()), ("detail".to_owned(), detail)]);
+    Entry { event: Event::SecurityEvent, members }
+}

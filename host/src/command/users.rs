@@ -1,0 +1,51 @@
+//! `aegis-mcp users`: who signed in, and how everything of somebody is ended.
+
+use std::process::ExitCode;
+
+use super::EnvFile;
+use super::registry::ask;
+use crate::admin::Request;
+
+/// People are named by their Gitea login, or by `id:` and their number at Gitea.
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Users {
+    /// List everybody who signed in.
+    List {
+        #[command(flatten)]
+        env: EnvFile,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show one person: clients, approvals, and what is held from Gitea.
+    Show {
+        /// Login at Gitea, or `id:NUMBER`.
+        login: String,
+        #[command(flatten)]
+        env: EnvFile,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// End everything of one person: tokens, approvals, and what is held from Gitea.
+    ///
+    /// The next call with any of their tokens is refused. They can sign in again: disable the account in Gitea or narrow
+    /// SIGNIN_ALLOW to keep them out.
+    Revoke {
+        /// Login at Gitea, or `id:NUMBER`.
+        login: String,
+        #[command(flatten)]
+        env: EnvFile,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+pub(super) fn run(command: Users) -> ExitCode {
+    match command {
+        Users::List { env, json } => ask(&env, Request::UsersList, json),
+        Users::Show { login, env, json } => ask(&env, Request::UsersShow { login }, json),
+        Users::Revoke { login, env, json } => ask(&env, Request::UsersRevoke { login }, json),
+    }
+}
