@@ -85,7 +85,10 @@ async fn examine(options: &Options, settings: &Settings, report: &mut Report) {
     let front = Front { settings, visitor: &visitor, origin: origin(settings) };
     if options.last_login || options.login {
         if !settings.oauth_mode() {
-            report.add([fail("settings", "nobody signs in here: OAUTH_MODE is false, clients use MCP_API_KEYS")]);
+            report.add([fail(
+                "settings",
+                "nobody signs in here: OAUTH_MODE is false, clients use MCP_API_KEYS",
+            )]);
         } else if options.login {
             report.add(login::look(&front).await);
         } else {

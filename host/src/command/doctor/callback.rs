@@ -86,11 +86,7 @@ async fn serve(listener: &TcpListener, state: &str, sender: mpsc::Sender<Arrived
     }
 }
 
-fn answer(
-    request: &Request<Incoming>,
-    state: &str,
-    sender: &mpsc::Sender<Arrived>,
-) -> Response<Full<Bytes>> {
+fn answer(request: &Request<Incoming>, state: &str, sender: &mpsc::Sender<Arrived>) -> Response<Full<Bytes>> {
     let found = (request.uri().path() == PATH)
         .then(|| request.uri().query().and_then(|query| read(query, state)))
         .flatten();
@@ -123,7 +119,9 @@ fn pasted(redirect_uri: &str, state: &str) -> Option<mpsc::Receiver<Arrived>> {
                 let _ = sender.blocking_send(arrived);
                 return;
             }
-            super::super::complain("That is not the address that the doctor waits for; paste the whole of it.");
+            super::super::complain(
+                "That is not the address that the doctor waits for; paste the whole of it.",
+            );
         }
     });
     Some(receiver)
@@ -156,7 +154,8 @@ mod tests {
 
     #[test]
     fn a_code_for_this_request_is_taken() {
-        let Some(Arrived::Code { code, issuer }) = read("code=abc%2Bd&state=ours&iss=https%3A%2F%2Fx#frag", "ours")
+        let Some(Arrived::Code { code, issuer }) =
+            read("code=abc%2Bd&state=ours&iss=https%3A%2F%2Fx#frag", "ours")
         else {
             panic!("no code");
         };
@@ -165,7 +164,8 @@ mod tests {
 
     #[test]
     fn an_error_is_told() {
-        let Some(Arrived::Refused { error, text }) = read("error=access_denied&error_description=No&state=ours", "ours")
+        let Some(Arrived::Refused { error, text }) =
+            read("error=access_denied&error_description=No&state=ours", "ours")
         else {
             panic!("no error");
         };
@@ -174,8 +174,14 @@ mod tests {
 
     #[test]
     fn anything_else_is_not_taken() {
-        for query in ["", "code=a", "code=a&state=other", "state=ours", "code=a&code=b&state=ours", "code=a&state=ours&state=ours"]
-        {
+        for query in [
+            "",
+            "code=a",
+            "code=a&state=other",
+            "state=ours",
+            "code=a&code=b&state=ours",
+            "code=a&state=ours&state=ours",
+        ] {
             assert!(read(query, "ours").is_none(), "{query}");
         }
     }

@@ -97,7 +97,8 @@ mod tests {
         for length in 0..whole.len().min(200) {
             assert_eq!(not_after(&whole[..length]), None);
         }
-        for bytes in [&[0x30, 0x84, 1, 1, 1, 1][..], &[0x30, 0x80], &[0x30, 0xff, 0xff], b"not a certificate"] {
+        for bytes in [&[0x30, 0x84, 1, 1, 1, 1][..], &[0x30, 0x80], &[0x30, 0xff, 0xff], b"not a certificate"]
+        {
             assert_eq!(not_after(bytes), None);
         }
     }

@@ -92,7 +92,8 @@ impl Front<'_> {
 
     fn nobody(&self, trouble: &Trouble) -> Finding {
         if trouble.is_absence() {
-            let says = format!("nothing runs at {}: {trouble}; start the server and run this again", self.origin);
+            let says =
+                format!("nothing runs at {}: {trouble}; start the server and run this again", self.origin);
             return warn("public_address", says);
         }
         fail("public_address", trouble.to_string())
@@ -118,10 +119,13 @@ impl Front<'_> {
         let says = match status {
             300..=399 => {
                 let to = printable(answer.header("location"));
-                format!("{origin}/mcp redirects to {to}; set PUBLIC_BASE_URL to where it ends, for clients do not follow")
+                format!(
+                    "{origin}/mcp redirects to {to}; set PUBLIC_BASE_URL to where it ends, for clients do not follow"
+                )
             }
             502..=504 if reason.is_empty() => {
-                let says = format!("a proxy at {origin} answers {status}: nothing runs behind it; start the server");
+                let says =
+                    format!("a proxy at {origin} answers {status}: nothing runs behind it; start the server");
                 return Some(warn(CHECK, format!("{says} and run this again")));
             }
             400 | 403 | 421 if reason.contains("host") => format!(
@@ -129,10 +133,14 @@ impl Front<'_> {
                  unchanged, or list the name in ALLOWED_HOSTS"
             ),
             404 | 405 if reason.is_empty() => {
-                format!("{origin}/mcp answers {status}: no such server there; let the proxy pass every path to it")
+                format!(
+                    "{origin}/mcp answers {status}: no such server there; let the proxy pass every path to it"
+                )
             }
             403 | 406 | 429 if reason.is_empty() => {
-                format!("something in front of {origin} answers {status}; let its bot protection leave this address alone")
+                format!(
+                    "something in front of {origin} answers {status}; let its bot protection leave this address alone"
+                )
             }
             _ => return None,
         };
@@ -142,7 +150,8 @@ impl Front<'_> {
     /// RFC 9728 section 5.1.
     fn challenge(&self, answer: &Answer) -> Finding {
         const CHECK: &str = "public_challenge";
-        let wanted = format!("resource_metadata=\"{}/.well-known/oauth-protected-resource/mcp\"", self.origin);
+        let wanted =
+            format!("resource_metadata=\"{}/.well-known/oauth-protected-resource/mcp\"", self.origin);
         let shown = answer.header("www-authenticate");
         if answer.status != 401 {
             let says = format!(
@@ -175,7 +184,9 @@ impl Front<'_> {
                 CHECK,
                 format!("/mcp without a key answers {status}, not 401; is this address another server's?"),
             ),
-            (status, false) => fail(CHECK, format!("/mcp answers {status}; is this address another server's?")),
+            (status, false) => {
+                fail(CHECK, format!("/mcp answers {status}; is this address another server's?"))
+            }
         }
     }
 
@@ -199,11 +210,14 @@ impl Front<'_> {
             Err(trouble) => return fail(check, trouble.to_string()),
         };
         if answer.status != 200 {
-            let says = format!("{path} answers {}; let the proxy pass /.well-known/ to this server", answer.status);
+            let says =
+                format!("{path} answers {}; let the proxy pass /.well-known/ to this server", answer.status);
             return fail(check, says);
         }
         match answer.json().get(member).and_then(Value::as_str) {
-            Some(found) if found == wanted => pass(check, format!("{member} is {wanted}, as clients type it")),
+            Some(found) if found == wanted => {
+                pass(check, format!("{member} is {wanted}, as clients type it"))
+            }
             Some(found) => {
                 let says = format!(
                     "{member} is {} and clients that were given {wanted} refuse that; set PUBLIC_BASE_URL to the \
@@ -212,7 +226,9 @@ impl Front<'_> {
                 );
                 fail(check, says)
             }
-            None => fail(check, format!("{path} is no metadata; let the proxy pass /.well-known/ to this server")),
+            None => {
+                fail(check, format!("{path} is no metadata; let the proxy pass /.well-known/ to this server"))
+            }
         }
     }
 

@@ -79,7 +79,9 @@ async fn public_address(settings: &Settings) -> Finding {
     const CHECK: &str = "gitea_public_address";
     let url = settings.gitea_url();
     let asked = match upstream(settings, None) {
-        Ok(upstream) => upstream.version().await.map(|version| version.text).map_err(|error| error.to_string()),
+        Ok(upstream) => {
+            upstream.version().await.map(|version| version.text).map_err(|error| error.to_string())
+        }
         Err(error) => Err(certificates(&error)),
     };
     match asked {
@@ -135,7 +137,12 @@ async fn service(settings: &Settings, token: &Secret, visitor: &Visitor) -> Vec<
         pass(CHECK, format!("GITEA_TOKEN acts as {who} and has the scopes that the tools need"))
     } else {
         let missing = missing.join(", ");
-        fail(CHECK, format!("GITEA_TOKEN of {who} lacks {missing}; make a token with it in Gitea (Settings, Applications)"))
+        fail(
+            CHECK,
+            format!(
+                "GITEA_TOKEN of {who} lacks {missing}; make a token with it in Gitea (Settings, Applications)"
+            ),
+        )
     }];
     findings.extend(surplus(settings, shown.as_deref().unwrap_or_default()));
     findings.extend(power(settings, user.get("is_admin").and_then(Value::as_bool).unwrap_or_default()));
@@ -162,8 +169,10 @@ fn surplus(settings: &Settings, scopes: &[String]) -> Option<Finding> {
         write || READS.iter().any(|(known, _)| *known == scope) || scope == "public-only"
     };
     let unused: Vec<_> = scopes.iter().filter(|scope| !used(scope)).map(|scope| printable(scope)).collect();
-    let says = "that nothing here uses; make a token with the read scopes alone, and the write scopes in write mode";
-    (!unused.is_empty()).then(|| warn("gitea_token_scopes", format!("GITEA_TOKEN has {} {says}", unused.join(", "))))
+    let says =
+        "that nothing here uses; make a token with the read scopes alone, and the write scopes in write mode";
+    (!unused.is_empty())
+        .then(|| warn("gitea_token_scopes", format!("GITEA_TOKEN has {} {says}", unused.join(", "))))
 }
 
 fn unreachable(check: &'static str, trouble: &Trouble) -> Finding {
@@ -179,7 +188,9 @@ fn power(settings: &Settings, is_admin: bool) -> Option<Finding> {
                         read:user); set it to false, or use an administrator's token";
             Some(fail(CHECK, says))
         }
-        (true, true) => Some(warn(CHECK, "GITEA_TOKEN can act as anybody in Gitea (GITEA_TOKEN_SUDO); guard it well")),
+        (true, true) => {
+            Some(warn(CHECK, "GITEA_TOKEN can act as anybody in Gitea (GITEA_TOKEN_SUDO); guard it well"))
+        }
         (false, true) => {
             let says = "GITEA_TOKEN belongs to a site administrator; use an ordinary account that sees only what \
                         assistants may see";

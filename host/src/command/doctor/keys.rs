@@ -109,7 +109,8 @@ fn keyring(secret: &Secret, file: Option<&Path>) -> Finding {
             return pass(CHECK, format!("{shown} is not there yet; `aegis-mcp keys rotate` makes it"));
         }
         Err(error) => {
-            let says = format!("OAUTH_KEYRING_FILE {shown} cannot be read: {error}; let the server's user read it");
+            let says =
+                format!("OAUTH_KEYRING_FILE {shown} cannot be read: {error}; let the server's user read it");
             return fail(CHECK, says);
         }
     };

@@ -82,7 +82,9 @@ fn stopped(what: &str, at: &str) -> String {
             "token issued {at}, no call followed: a proxy may be blocking the client's user agent; run `aegis-mcp \
              doctor` and look at public_user_agents"
         ),
-        other => format!("{} {at}, and nothing after it: look for its flow in the server's log", printable(other)),
+        other => {
+            format!("{} {at}, and nothing after it: look for its flow in the server's log", printable(other))
+        }
     }
 }
 
@@ -128,7 +130,9 @@ fn here(reason: &str) -> &'static str {
             "what Gitea issued is not valid; run `aegis-mcp doctor` and look at gitea_clock, gitea_keys and \
              gitea_discovery"
         }
-        "grant_not_kept" => "what Gitea granted could not be kept; run `aegis-mcp doctor` and look at registry_volume",
+        "grant_not_kept" => {
+            "what Gitea granted could not be kept; run `aegis-mcp doctor` and look at registry_volume"
+        }
         _ => "look for its flow in the server's log and the audit log, then sign in again",
     }
 }
@@ -234,7 +238,8 @@ mod tests {
         let mut newer = login(&[("approved", None)]);
         newer.client = "Newer".to_owned();
         newer.steps[0].at += 60_000;
-        let found = look(&[newer, login(&WHOLE.map(|what| (what, None)))], Timestamp::from_unix_millis(START * 2));
+        let found =
+            look(&[newer, login(&WHOLE.map(|what| (what, None)))], Timestamp::from_unix_millis(START * 2));
         assert_eq!(found.len(), 2);
         assert!(found[1].says.contains("Newer"), "{found:?}");
         let none = look(&[], Timestamp::from_unix_millis(START)).pop().unwrap();

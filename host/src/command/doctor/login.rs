@@ -82,11 +82,16 @@ async fn walk(front: &Front<'_>, diary: &mut Diary) -> Option<(Places, String, H
     let places = diary.note("login_metadata", begun, came)?;
     let begun = Instant::now();
     let came = Callback::open().await;
-    let came = came.map_err(|error| format!("no port on 127.0.0.1: {error}; run the doctor where it may listen"));
-    let callback = diary.note("login_listen", begun, came.map(|open| {
-        let says = format!("waits at {}", open.redirect_uri);
-        (open, says)
-    }))?;
+    let came =
+        came.map_err(|error| format!("no port on 127.0.0.1: {error}; run the doctor where it may listen"));
+    let callback = diary.note(
+        "login_listen",
+        begun,
+        came.map(|open| {
+            let says = format!("waits at {}", open.redirect_uri);
+            (open, says)
+        }),
+    )?;
     let begun = Instant::now();
     let came = register(front, &places, &callback.redirect_uri).await;
     let client = diary.note("login_register", begun, came)?;
@@ -117,7 +122,8 @@ async fn walk(front: &Front<'_>, diary: &mut Diary) -> Option<(Places, String, H
     });
     diary.note("login_tools", begun, came);
     let begun = Instant::now();
-    let came = call(front, &held, "tools/call", json!({ "name": TOOL, "arguments": {} })).await.and_then(heard);
+    let came =
+        call(front, &held, "tools/call", json!({ "name": TOOL, "arguments": {} })).await.and_then(heard);
     diary.note("login_call", begun, came);
     Some((places, client, held))
 }
@@ -140,10 +146,14 @@ async fn places(front: &Front<'_>) -> Step<(Places, String)> {
     if answer.status == 200 && text("issuer").is_some() && text("registration_endpoint").is_none() {
         return Err("the server takes no registrations; set DCR_ENABLED=true for this".to_owned());
     }
-    let places = places().filter(|places| answer.status == 200 && places.issuer == front.origin).ok_or_else(|| {
-        let at = &front.origin;
-        format!("{at} shows no metadata of this server (status {}); run `aegis-mcp doctor` first", answer.status)
-    })?;
+    let places =
+        places().filter(|places| answer.status == 200 && places.issuer == front.origin).ok_or_else(|| {
+            let at = &front.origin;
+            format!(
+                "{at} shows no metadata of this server (status {}); run `aegis-mcp doctor` first",
+                answer.status
+            )
+        })?;
     Ok((places, "the server's metadata is in order".to_owned()))
 }
 
@@ -188,12 +198,7 @@ fn authorize_url(
 }
 
 /// Show the URL and wait for what comes of it.
-async fn wait(
-    callback: Callback,
-    url: &str,
-    state: &str,
-    issuer: &str,
-) -> Step<(Zeroizing<String>, String)> {
+async fn wait(callback: Callback, url: &str, state: &str, issuer: &str) -> Step<(Zeroizing<String>, String)> {
     complain("Open this address in a browser, approve, and sign in at Gitea:");
     complain("");
     complain(&format!("  {url}"));
@@ -230,7 +235,9 @@ async fn wait(
         Arrived::Code { issuer: Some(from), .. } if from != issuer => {
             Err(format!("the code names another issuer ({}); set PUBLIC_BASE_URL right", printable(&from)))
         }
-        Arrived::Code { issuer: None, .. } => Err("the code names no issuer; is a proxy changing redirects?".to_owned()),
+        Arrived::Code { issuer: None, .. } => {
+            Err("the code names no issuer; is a proxy changing redirects?".to_owned())
+        }
         Arrived::Code { code, .. } => Ok((code, "approved, signed in at Gitea and came back".to_owned())),
     }
 }
@@ -238,8 +245,10 @@ async fn wait(
 async fn redeem(front: &Front<'_>, places: &Places, fields: &[(&str, &str)]) -> Step<(Held, String)> {
     let answer = form(front, &places.token, fields).await?;
     let body = answer.json();
-    let text = |name: &str| body.get(name).and_then(Value::as_str).map(|text| Zeroizing::new(text.to_owned()));
-    let access = text("access_token").filter(|_| answer.status == 200).ok_or_else(|| refused("the code", &answer))?;
+    let text =
+        |name: &str| body.get(name).and_then(Value::as_str).map(|text| Zeroizing::new(text.to_owned()));
+    let access =
+        text("access_token").filter(|_| answer.status == 200).ok_or_else(|| refused("the code", &answer))?;
     let scope = text("scope").map(|scope| printable(&scope)).unwrap_or_default();
     let life = body.get("expires_in").and_then(Value::as_u64).unwrap_or_default();
     Ok((Held { access, refresh: text("refresh_token") }, format!("tokens for {scope}, good for {life} s")))
@@ -316,7 +325,8 @@ mod tests {
     #[test]
     fn what_a_tool_says_decides() {
         assert!(heard(json!({"result": {"content": []}})).is_ok());
-        let failed = heard(json!({"result": {"isError": true, "content": [{"type": "text", "text": "no way"}]}}));
+        let failed =
+            heard(json!({"result": {"isError": true, "content": [{"type": "text", "text": "no way"}]}}));
         assert!(failed.unwrap_err().contains("no way"));
         assert!(heard(json!({"error": {"message": "bad"}})).unwrap_err().contains("bad"));
         assert!(heard(Value::Null).is_err());
@@ -330,7 +340,10 @@ mod tests {
             body: bytes::Bytes::from_static(body.as_bytes()),
             good_until: None,
         };
-        let told = refused("the code", &answer(400, r#"{"error":"invalid_grant","error_description":"It is old."}"#));
+        let told = refused(
+            "the code",
+            &answer(400, r#"{"error":"invalid_grant","error_description":"It is old."}"#),
+        );
         assert_eq!(told, "the code is answered 400: invalid_grant: It is old.");
         assert!(refused("the code", &answer(403, "<html>")).contains("proxy"));
     }

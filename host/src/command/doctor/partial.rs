@@ -80,11 +80,7 @@ impl Environment for Healthy<'_> {
 }
 
 /// What can still be looked at; none where even that cannot be read.
-pub(super) fn rest(
-    real: &dyn Environment,
-    env_file: Option<&Path>,
-    problems: &[Problem],
-) -> Option<Partial> {
+pub(super) fn rest(real: &dyn Environment, env_file: Option<&Path>, problems: &[Problem]) -> Option<Partial> {
     let wrong: BTreeSet<&str> = problems.iter().map(|problem| problem.setting.as_str()).collect();
     let knows_gitea = !wrong.contains("GITEA_URL") && !wrong.contains("GITEA_INTERNAL_URL");
     let healthy = Healthy { real, wrong, env_file };
@@ -146,6 +142,9 @@ mod tests {
     fn no_secret_is_read() {
         let given = Given(vec![("OAUTH_MODE", "true"), ("OAUTH_STATE_SECRET", "short")], "");
         let rest = rest_of(&given, None);
-        assert!(rest.settings.oauth_state_secret().is_none() && rest.settings.gitea_oauth_client_secret().is_none());
+        assert!(
+            rest.settings.oauth_state_secret().is_none()
+                && rest.settings.gitea_oauth_client_secret().is_none()
+        );
     }
 }

@@ -34,7 +34,8 @@ impl Scratch {
     fn new(audit: &Path) -> std::io::Result<Self> {
         let name = format!("aegis-mcp-doctor-{}", crate::shared::random_name());
         let mut last = std::io::Error::from(std::io::ErrorKind::NotFound);
-        let places = [Some(std::env::temp_dir()), Some("/dev/shm".into()), audit.parent().map(Path::to_owned)];
+        let places =
+            [Some(std::env::temp_dir()), Some("/dev/shm".into()), audit.parent().map(Path::to_owned)];
         for place in places.into_iter().flatten() {
             let path = place.join(&name);
             match std::fs::DirBuilder::new().mode(0o700).create(&path) {
@@ -72,7 +73,9 @@ pub(super) async fn look(settings: &Settings, whole: bool) -> Vec<Finding> {
             Ok(bytes) => (path.display().to_string(), bytes),
             Err(error) => {
                 let shown = path.display();
-                let says = format!("POLICY_FILE_PATH {shown} cannot be read: {error}; name a file, or leave it empty");
+                let says = format!(
+                    "POLICY_FILE_PATH {shown} cannot be read: {error}; name a file, or leave it empty"
+                );
                 findings.push(fail("policy", says));
                 return findings;
             }
@@ -94,7 +97,8 @@ async fn preflight(
     let scratch = match Scratch::new(settings.audit_log_path()) {
         Ok(scratch) => scratch,
         Err(error) => {
-            let says = format!("{name} was not checked: no directory can be made here ({error}); give it a /tmp");
+            let says =
+                format!("{name} was not checked: no directory can be made here ({error}); give it a /tmp");
             return vec![warn(CHECK, says)];
         }
     };
@@ -107,10 +111,14 @@ async fn preflight(
     let problems = match answer {
         Ok(Ok(_)) => return vec![pass(CHECK, format!("{name} is good"))],
         Ok(Err(problems)) => problems,
-        Err(error) => return vec![fail(CHECK, format!("{error}; use the component that came with this program"))],
+        Err(error) => {
+            return vec![fail(CHECK, format!("{error}; use the component that came with this program"))];
+        }
     };
     let said = problems.iter().filter_map(|problem| match problem.source.as_str() {
-        "policy" => Some(fail(CHECK, format!("{name}:{}:{}: {}", problem.line, problem.column, problem.message))),
+        "policy" => {
+            Some(fail(CHECK, format!("{name}:{}:{}: {}", problem.line, problem.column, problem.message)))
+        }
         setting => whole.then(|| fail("settings", format!("{setting} {}", problem.message))),
     });
     let said: Vec<_> = said.collect();
@@ -119,7 +127,8 @@ async fn preflight(
 
 /// As `serve` hands them out, with a stand-in for an origin that it would take from its socket.
 fn guest_values(settings: &Settings) -> Vec<(String, String)> {
-    let mut values: Vec<_> = settings.guest_values().into_iter().filter(|(_, value)| !value.is_empty()).collect();
+    let mut values: Vec<_> =
+        settings.guest_values().into_iter().filter(|(_, value)| !value.is_empty()).collect();
     if settings.oauth_mode() && settings.public_base_url().is_none() {
         values.push(("PUBLIC_BASE_URL".to_owned(), super::origin(settings)));
     }

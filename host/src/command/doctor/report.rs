@@ -59,9 +59,7 @@ impl Report {
     }
 
     fn json(&self, exit_code: u8) -> Value {
-        let line = |finding: &Finding| {
-            json!({ "check": finding.check, "verdict": word(finding.verdict), "says": finding.says })
-        };
+        let line = |finding: &Finding| json!({ "check": finding.check, "verdict": word(finding.verdict), "says": finding.says });
         json!({
             "exit_code": exit_code,
             "passed": self.count(Verdict::Pass),

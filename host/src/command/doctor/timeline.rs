@@ -73,7 +73,8 @@ mod tests {
 
     #[test]
     fn logins_are_read_from_the_line_that_the_server_writes() {
-        let line = br#"{"answer":"timeline","logins":[{"flow":"0a","client":"Claude","login":null,"family":null,
+        let line =
+            br#"{"answer":"timeline","logins":[{"flow":"0a","client":"Claude","login":null,"family":null,
             "steps":[{"at":1,"what":"approved","detail":null}]}]}"#;
         let logins = read(line).unwrap();
         assert_eq!(logins.len(), 1);
@@ -82,7 +83,9 @@ mod tests {
 
     #[test]
     fn anything_else_is_told() {
-        assert!(read(br#"{"answer":"refused","reason":"x","text":"not now"}"#).unwrap_err().contains("not now"));
+        assert!(
+            read(br#"{"answer":"refused","reason":"x","text":"not now"}"#).unwrap_err().contains("not now")
+        );
         for line in [&b""[..], b"{}", b"hello", br#"{"answer":"status"}"#] {
             assert!(read(line).unwrap_err().contains("one version"));
         }

@@ -200,7 +200,12 @@ async fn talk(
     let response = sender.send_request(request).await.map_err(|error| broken(error.to_string()))?;
     let (head, body) = response.into_parts();
     let body = Limited::new(body, MOST).collect().await.map_err(|error| broken(error.to_string()))?;
-    Ok(Answer { status: head.status.as_u16(), headers: head.headers, body: body.to_bytes(), good_until: None })
+    Ok(Answer {
+        status: head.status.as_u16(),
+        headers: head.headers,
+        body: body.to_bytes(),
+        good_until: None,
+    })
 }
 
 /// Ends the connection with the request.

@@ -84,8 +84,10 @@ impl Volume<'_> {
 
     fn unwritable(&self, what: &str) -> Finding {
         let (verdict, so) = self.unwritable;
-        let says =
-            format!("{what}; {so}: make it a writable directory of the server's user, or set {}", self.setting);
+        let says = format!(
+            "{what}; {so}: make it a writable directory of the server's user, or set {}",
+            self.setting
+        );
         Finding::new(self.check, verdict, says)
     }
 
@@ -100,7 +102,9 @@ impl Volume<'_> {
         }
         let above = above.filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         match try_to_write(above) {
-            Ok(()) => pass(self.check, format!("{shown} is not there yet; the server makes it when it starts")),
+            Ok(()) => {
+                pass(self.check, format!("{shown} is not there yet; the server makes it when it starts"))
+            }
             Err(error) => {
                 let what = format!("{shown} is not there and cannot be made in {}: {error}", above.display());
                 self.unwritable(&what)
@@ -113,12 +117,15 @@ impl Volume<'_> {
         let free = stat.f_bavail.saturating_mul(stat.f_frsize);
         let (shown, mebibytes) = (self.directory.display(), free >> 20);
         Some(match free {
-            0..ROOM_NEEDED => {
-                Finding::new(self.check, self.unwritable.0, format!("{shown} has {mebibytes} MiB left; make room now"))
-            }
-            ROOM_NEEDED..ROOM_WANTED => {
-                warn(self.check, format!("{shown} has {mebibytes} MiB left; make room, or give it a larger volume"))
-            }
+            0..ROOM_NEEDED => Finding::new(
+                self.check,
+                self.unwritable.0,
+                format!("{shown} has {mebibytes} MiB left; make room now"),
+            ),
+            ROOM_NEEDED..ROOM_WANTED => warn(
+                self.check,
+                format!("{shown} has {mebibytes} MiB left; make room, or give it a larger volume"),
+            ),
             ROOM_WANTED.. => pass(self.check, format!("{shown} has {} free", size(free))),
         })
     }
@@ -146,8 +153,10 @@ impl Volume<'_> {
     fn file(&self, path: &Path) -> Option<Finding> {
         let mode = std::fs::symlink_metadata(path).ok()?.mode();
         let path = path.display();
-        let says =
-            format!("{path} can be read or written by others (mode {:04o}); run chmod 600 {path}", mode & 0o7777);
+        let says = format!(
+            "{path} can be read or written by others (mode {:04o}); run chmod 600 {path}",
+            mode & 0o7777
+        );
         (mode & 0o077 != 0).then(|| warn(self.check, says))
     }
 }
@@ -172,7 +181,10 @@ pub(super) fn exposed(check: &'static str, what: &str, path: &Path) -> Option<Fi
     let mode = std::fs::metadata(path).ok()?.mode();
     let path = path.display();
     let says = |who, advice| {
-        format!("{what} {path} can be {who} by others (mode {:04o}); run chmod {advice} {path}", mode & 0o7777)
+        format!(
+            "{what} {path} can be {who} by others (mode {:04o}); run chmod {advice} {path}",
+            mode & 0o7777
+        )
     };
     if mode & 0o022 != 0 {
         return Some(fail(check, says("changed", "600")));
@@ -208,7 +220,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::set_permissions(folder.path(), Permissions::from_mode(0o700)).unwrap();
         let found = volume(folder.path()).look();
-        assert!(found.iter().any(|f| f.verdict == Verdict::Pass && f.says.contains("can be written")), "{found:?}");
+        assert!(
+            found.iter().any(|f| f.verdict == Verdict::Pass && f.says.contains("can be written")),
+            "{found:?}"
+        );
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 
@@ -221,7 +236,10 @@ mod tests {
         std::fs::set_permissions(&log, Permissions::from_mode(0o644)).unwrap();
         let found = volume(folder.path()).look();
         for command in ["chmod go-w", "chmod 600"] {
-            assert!(found.iter().any(|f| f.verdict == Verdict::Warn && f.says.contains(command)), "{found:?}");
+            assert!(
+                found.iter().any(|f| f.verdict == Verdict::Warn && f.says.contains(command)),
+                "{found:?}"
+            );
         }
     }
 
