@@ -15,7 +15,7 @@ mod timeline;
 mod visitor;
 mod volumes;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -131,6 +131,15 @@ async fn examine_rest(file: Option<&Path>, problems: &[Problem], report: &mut Re
 
 /// What clients call this server: `PUBLIC_BASE_URL`, or on loopback the address itself.
 fn origin(settings: &Settings) -> String {
-    let address = || format!("http://{}", SocketAddr::new(settings.mcp_host(), settings.mcp_port()));
-    settings.public_base_url().map_or_else(address, |url| url.trim_end_matches('/').to_owned())
+    settings.public_base_url().map_or_else(|| socket(settings), |url| url.trim_end_matches('/').to_owned())
+}
+
+/// The address of the socket itself, from this machine.
+fn socket(settings: &Settings) -> String {
+    let host = match settings.mcp_host() {
+        IpAddr::V4(every) if every.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(every) if every.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        host => host,
+    };
+    format!("http://{}", SocketAddr::new(host, settings.mcp_port()))
 }

@@ -18,6 +18,8 @@ const USER_AGENTS: [&str; 4] = ["Claude-User", "python-httpx/0.28.1", "node", "M
 const FORGED: &str = "192.0.2.77";
 /// Certificates renewed by a robot are replaced a month before they end.
 const DAYS_WANTED: i64 = 14;
+/// What is said where the server's own limits end the examination.
+const LIMITED: &str = "the server limits requests from this address just now; run this again in a minute";
 /// How much of the end of the audit log is looked through, in bytes.
 const TAIL: u64 = 512 << 10;
 /// How often the audit log is looked at for a line that joins the next batch, and how long in between.
@@ -83,11 +85,18 @@ impl Front<'_> {
     }
 
     fn scheme(&self) -> Option<Finding> {
+        const CHECK: &str = "public_scheme";
         let host = self.origin.strip_prefix("http://")?;
         let local = ["127.", "localhost", "[::1]"].iter().any(|prefix| host.starts_with(prefix));
-        let says = "is plain http; people's browsers and hosted clients need https: put a proxy with TLS in front and \
-                    set PUBLIC_BASE_URL to its https address";
-        (!local).then(|| fail("public_scheme", format!("{} {says}", self.origin)))
+        if local {
+            return None;
+        }
+        let says = format!(
+            "{} is plain http; put a proxy with TLS in front and set PUBLIC_BASE_URL to its https address: people's \
+             browsers and hosted clients need it, and keys would be readable on the way",
+            self.origin
+        );
+        Some(if self.settings.oauth_mode() { fail(CHECK, says) } else { warn(CHECK, says) })
     }
 
     fn nobody(&self, trouble: &Trouble) -> Finding {
@@ -142,6 +151,7 @@ impl Front<'_> {
                     "something in front of {origin} answers {status}; let its bot protection leave this address alone"
                 )
             }
+            429 => return Some(warn(CHECK, LIMITED)),
             _ => return None,
         };
         Some(fail(CHECK, says))
@@ -239,6 +249,9 @@ impl Front<'_> {
         for agent in USER_AGENTS {
             match self.knock(agent, None).await {
                 Ok(answer) if answer.status == first.status => {}
+                Ok(answer) if answer.status == 429 && !answer.json().is_null() => {
+                    return warn(CHECK, LIMITED);
+                }
                 Ok(answer) => blocked.push(format!("{agent} gets {}", answer.status)),
                 Err(trouble) => blocked.push(format!("{agent} gets nothing ({trouble})")),
             }
@@ -304,8 +317,7 @@ impl Front<'_> {
 
     /// Whether the public address is the socket itself.
     fn is_direct(&self) -> bool {
-        self.settings.public_base_url().is_none()
-            || self.origin == format!("http://{}:{}", self.settings.mcp_host(), self.settings.mcp_port())
+        self.origin == super::socket(self.settings)
     }
 }
 

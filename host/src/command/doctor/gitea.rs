@@ -54,7 +54,7 @@ fn upstream(settings: &Settings, internal: Option<&str>) -> std::io::Result<Upst
     let asked = UpstreamSettings {
         gitea_url: settings.gitea_url().to_owned(),
         internal_url: internal.map(str::to_owned),
-        timeout: Duration::from_secs(settings.request_timeout_seconds()),
+        timeout: Duration::from_secs(settings.request_timeout_seconds()).min(super::LIMIT),
         cache_ttl: Duration::from_secs(60),
         redirect_uri: format!("{}/oauth/callback", super::origin(settings)),
     };

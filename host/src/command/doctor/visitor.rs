@@ -20,6 +20,9 @@ use tokio_rustls::TlsConnector;
 
 use super::certificate;
 
+#[cfg(test)]
+mod tests;
+
 /// The longest answer that is read, in bytes.
 const MOST: usize = 4 << 20;
 
@@ -227,42 +230,5 @@ fn advice(error: &str) -> &'static str {
         "serve the whole chain, or use a certificate that clients trust; hosted clients know public authorities alone"
     } else {
         "check that the proxy serves TLS on this port"
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_kind_of_bad_certificate_has_its_own_advice() {
-        let all = ["NotValidForName", "Expired", "UnknownIssuer", "HandshakeFailure"].map(advice);
-        let distinct: std::collections::BTreeSet<_> = all.iter().collect();
-        assert_eq!(distinct.len(), all.len());
-    }
-
-    #[tokio::test]
-    async fn a_closed_port_is_absence_and_a_wrong_name_is_not() {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        drop(listener);
-        let visitor = Visitor::new(Duration::from_secs(5));
-        let trouble = visitor.get(&format!("http://127.0.0.1:{port}/"), &[]).await.unwrap_err();
-        assert!(trouble.is_absence(), "{trouble}");
-        let trouble = visitor.get("no address", &[]).await.unwrap_err();
-        assert!(!trouble.is_absence(), "{trouble}");
-    }
-
-    #[test]
-    fn an_answer_is_read_as_json_or_as_the_last_event_of_a_stream() {
-        let of = |body: &'static str| Answer {
-            status: 200,
-            headers: HeaderMap::new(),
-            body: Bytes::from_static(body.as_bytes()),
-            good_until: None,
-        };
-        assert_eq!(of("{\"a\":1}").json()["a"], 1);
-        assert_eq!(of("event: message\ndata: {\"a\":0}\n\ndata: {\"a\":2}\n\n").json()["a"], 2);
-        assert!(of("<html>").json().is_null());
     }
 }
