@@ -139,7 +139,7 @@ fn socket(settings: &Settings) -> String {
     let host = match settings.mcp_host() {
         IpAddr::V4(every) if every.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(every) if every.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        host => host,
+        host @ (IpAddr::V4(_) | IpAddr::V6(_)) => host,
     };
     format!("http://{}", SocketAddr::new(host, settings.mcp_port()))
 }

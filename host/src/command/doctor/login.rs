@@ -123,7 +123,7 @@ async fn walk(front: &Front<'_>, diary: &mut Diary) -> Option<(Places, String, H
     diary.note("login_tools", begun, came);
     let begun = Instant::now();
     let came =
-        call(front, &held, "tools/call", json!({ "name": TOOL, "arguments": {} })).await.and_then(heard);
+        call(front, &held, "tools/call", json!({ "name": TOOL, "arguments": {} })).await.and_then(|answer| heard(&answer));
     diary.note("login_call", begun, came);
     Some((places, client, held))
 }
@@ -280,7 +280,7 @@ async fn ask(front: &Front<'_>, held: &Held, method: &str, params: Value) -> Ste
 }
 
 /// What a tool said.
-fn heard(answer: Value) -> Step<((), String)> {
+fn heard(answer: &Value) -> Step<((), String)> {
     let result = answer.get("result").ok_or_else(|| {
         let why = answer.pointer("/error/message").and_then(Value::as_str).unwrap_or("no result");
         format!("{TOOL} fails: {}; look into the server's log", printable(why))
@@ -324,12 +324,12 @@ mod tests {
 
     #[test]
     fn what_a_tool_says_decides() {
-        assert!(heard(json!({"result": {"content": []}})).is_ok());
+        assert!(heard(&json!({"result": {"content": []}})).is_ok());
         let failed =
-            heard(json!({"result": {"isError": true, "content": [{"type": "text", "text": "no way"}]}}));
+            heard(&json!({"result": {"isError": true, "content": [{"type": "text", "text": "no way"}]}}));
         assert!(failed.unwrap_err().contains("no way"));
-        assert!(heard(json!({"error": {"message": "bad"}})).unwrap_err().contains("bad"));
-        assert!(heard(Value::Null).is_err());
+        assert!(heard(&json!({"error": {"message": "bad"}})).unwrap_err().contains("bad"));
+        assert!(heard(&Value::Null).is_err());
     }
 
     #[test]

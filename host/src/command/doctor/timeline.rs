@@ -31,14 +31,17 @@ enum Answer {
 pub(super) fn ask(storage: &Path) -> Result<Vec<Login>, String> {
     let socket = storage.parent().unwrap_or(Path::new(".")).join("admin.sock");
     let shown = socket.display();
-    let mut stream = UnixStream::connect(&socket).map_err(|error| match error.kind() {
-        ErrorKind::NotFound | ErrorKind::ConnectionRefused => {
-            format!("no server answers at {shown}; sign-ins are remembered while it runs: start it, sign in, look again")
+    let mut stream = UnixStream::connect(&socket).map_err(|error| {
+        let kind = error.kind();
+        if kind == ErrorKind::NotFound || kind == ErrorKind::ConnectionRefused {
+            return format!(
+                "no server answers at {shown}; sign-ins are remembered while it runs: start it, sign in, look again"
+            );
         }
-        ErrorKind::PermissionDenied => {
-            format!("{shown} is for the server's user and root alone; run this as one of them")
+        if kind == ErrorKind::PermissionDenied {
+            return format!("{shown} is for the server's user and root alone; run this as one of them");
         }
-        _ => format!("{shown} cannot be used: {error}; is DCR_STORAGE_PATH that of the running server?"),
+        format!("{shown} cannot be used: {error}; is DCR_STORAGE_PATH that of the running server?")
     })?;
     let exchange = (|| {
         stream.set_read_timeout(Some(LIMIT))?;
