@@ -1,15 +1,15 @@
 //! Signing in, black-box: the built program, the sample Gitea, a browser and a client.
 
-mod connect;
-mod endpoints;
 mod admin;
-mod journey;
-mod limits;
-mod refusals;
+mod connect;
+mod doctor;
+mod endpoints;
 mod hostile;
 mod journey;
+mod limits;
 mod million;
 mod parallel;
+mod refusals;
 mod registry;
 mod scene;
 mod tokens;

@@ -2,6 +2,7 @@
 
 mod audit;
 mod clients;
+mod doctor;
 mod generate_key;
 mod guest;
 mod keys;
@@ -44,6 +45,9 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Look at everything that a sign-in needs (settings, keys, volumes, policy, Gitea, the public address) and say of
+    /// each whether it passes and what to do. Exits 0 when nothing fails, 1 on a failure, 64 on wrong settings.
+    Doctor(doctor::Options),
     /// Make an API key for one client and print it once.
     GenerateKey {
         /// Name that the audit log shows for this client, such as `laptop`.
@@ -114,6 +118,7 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
             Ok(settings) => exit(settings::print(&settings, json, &mut out)),
             Err(code) => code,
         },
+        Command::Doctor(options) => doctor::run(&options),
         Command::GenerateKey { name } => {
             exit(generate_key::print(name.as_deref(), getrandom::fill, &mut out, &mut err))
         }

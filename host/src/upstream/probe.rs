@@ -56,7 +56,8 @@ pub(crate) struct Finding {
 }
 
 impl Finding {
-    fn new(check: &'static str, verdict: Verdict, says: impl Into<String>) -> Self {
+    /// One line.
+    pub(crate) fn new(check: &'static str, verdict: Verdict, says: impl Into<String>) -> Self {
         Self { check, verdict, says: says.into() }
     }
 
@@ -102,7 +103,8 @@ impl Upstream {
         findings
     }
 
-    async fn probe_version(&self) -> Vec<Finding> {
+    /// Gitea's version and clock as findings.
+    pub(crate) async fn probe_version(&self) -> Vec<Finding> {
         let version = match self.version().await {
             Ok(version) => version,
             Err(UpstreamError::Failed(_, 401 | 403)) => {
