@@ -219,8 +219,8 @@ fn shape(setting: &Setting) -> Outcome<Shape> {
             list("(String, String)", "rule::repository", "list of owner/repo or owner/*")
         }
         ("list", Some("redirect")) => list("String", "rule::redirect", "list of exact redirect URIs"),
-        ("list", Some("word")) => list("String", "word", "list of words"),
-        ("word", _) => new("String", "&str", ".as_str()", "word", "one word"),
+        ("list", Some("word")) => list("String", "rule::word", "list of words"),
+        ("word", _) => new("String", "&str", ".as_str()", "rule::word", "one word"),
         ("path", _) => new("PathBuf", "&Path", ".as_path()", "path", "path"),
         ("secret", _) => new("Secret", "&Secret", "&", "secret::token", "secret"),
         ("keys", _) => new("Vec<ApiKey>", "&[ApiKey]", ".as_slice()", "secret::api_keys", "secret list"),

@@ -231,12 +231,3 @@ fn path(text: &str) -> Result<PathBuf, String> {
     }
     Ok(PathBuf::from(text))
 }
-
-/// One word of visible ASCII without quotes, commas and backslashes.
-fn word(value: &str) -> Result<String, String> {
-    let fits = |byte: u8| byte.is_ascii_graphic() && !b"\"',\\".contains(&byte);
-    if (1..=255).contains(&value.len()) && value.bytes().all(fits) {
-        return Ok(value.to_owned());
-    }
-    Err("must be one word of at most 255 visible ASCII characters without quotes and commas".to_owned())
-}

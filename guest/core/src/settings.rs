@@ -56,6 +56,8 @@ pub struct Config {
     pub oauth_mode: bool,
     /// `DCR_ENABLED`: clients may register themselves.
     pub dcr_enabled: bool,
+    /// Whether any host is left by `CIMD_ALLOWED_HOSTS`: clients may name themselves by a document.
+    pub documents_allowed: bool,
     /// `OAUTH_REDIRECT_ALLOWLIST`: exact redirect URIs besides the usual ones.
     pub redirect_allowlist: Vec<String>,
     /// `ACCEPT_GITEA_TOKENS`: Gitea's own tokens are accepted too.
@@ -131,6 +133,7 @@ impl Config {
         let everywhere = write_allow_all_token_repos(from);
         let (auth, oauth, metrics) = (auth_enabled(from), oauth_mode(from), metrics_enabled(from));
         let (dcr, redirects) = (dcr_enabled(from), oauth_redirect_allowlist(from));
+        let documents = cimd_allowed_hosts(from);
         let (foreign, documentation) = (accept_gitea_tokens(from), resource_documentation(from));
         let (register_rate, login_rate) =
             (register_rate_limit_per_minute(from), login_rate_limit_per_minute(from));
@@ -160,6 +163,7 @@ impl Config {
             auth_enabled: auth?,
             oauth_mode: oauth?,
             dcr_enabled: dcr?,
+            documents_allowed: documents?.iter().any(|host| host != "none"),
             redirect_allowlist: redirects?,
             accept_gitea_tokens: foreign?,
             resource_documentation: documentation?,

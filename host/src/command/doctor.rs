@@ -11,7 +11,6 @@ mod login;
 mod partial;
 mod policy;
 mod report;
-mod timeline;
 mod visitor;
 mod volumes;
 
@@ -21,6 +20,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use super::{EXIT_SETTINGS, complain};
+use crate::admin::{self, Answer, Request};
 use crate::settings::{Problem, Process, Settings};
 use front::Front;
 use report::{Report, fail, pass, warn};
@@ -92,9 +92,14 @@ async fn examine(options: &Options, settings: &Settings, report: &mut Report) {
         } else if options.login {
             report.add(login::look(&front).await);
         } else {
-            report.add(match timeline::ask(settings.dcr_storage_path()) {
-                Ok(logins) => last_login::look(&logins, crate::sign_in::now()),
-                Err(why) => vec![fail("last_login", why)],
+            report.add(match admin::ask(settings.dcr_storage_path(), &Request::Timeline) {
+                Ok(Answer::Timeline { logins }) => last_login::look(&logins, crate::sign_in::now()),
+                Ok(Answer::Refused { text, .. }) => vec![fail("last_login", text)],
+                Ok(_) => vec![fail("last_login", "the server answered another question")],
+                Err(why) => vec![fail(
+                    "last_login",
+                    format!("{why}; sign-ins are remembered while the server runs: start it, sign in, look again"),
+                )],
             });
         }
         return;

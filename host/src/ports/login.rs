@@ -98,11 +98,10 @@ impl State {
             Err(denied) => {
                 // The guest notes the refusal; this line tells the finer reason, which clients are not told.
                 tracing::info!(event = "tokens_refused", reason = denied.reason(), request_id = %self.bound.request_id);
-                if let tokens::Denied::InvalidGrant(
-                    why @ ("replayed" | "code_replayed" | "refresh_token_reused"),
-                ) = denied
-                {
-                    self.on_record(Event::SecurityEvent, why, &[("client", client.to_owned())]);
+                // Of the theft itself alone: a dead family tells later what it died of, which is no new event.
+                let theft = if what == "tokens_issued" { "code_replayed" } else { "refresh_token_reused" };
+                if denied.reason() == theft {
+                    self.on_record(Event::SecurityEvent, theft, &[("client", client.to_owned())]);
                 }
                 Err(match denied {
                     tokens::Denied::InvalidClient => Denied::InvalidClient,

@@ -29,17 +29,6 @@ pub(crate) enum Origin {
     Preregistered(Vec<String>),
 }
 
-impl Origin {
-    /// The word for lists and logs.
-    pub(crate) fn word(&self) -> &'static str {
-        match self {
-            Self::Document(_) => "document",
-            Self::Registered(_) => "registered",
-            Self::Preregistered(_) => "preregistered",
-        }
-    }
-}
-
 /// Why there is no such client.
 #[derive(Debug)]
 pub(crate) enum NoClient {

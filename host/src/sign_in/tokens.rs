@@ -59,7 +59,6 @@ impl Denied {
 /// Somebody whose access token is good.
 pub(crate) struct Holder {
     pub(crate) family: FamilyView,
-    pub(crate) id: FamilyId,
     pub(crate) scopes: Scopes,
 }
 
@@ -300,6 +299,6 @@ impl SignIn {
         };
         let id = crate::component::hex(&claims.family);
         self.timeline.once(|l| l.family.as_deref() == Some(&id), "first_call", now);
-        Ok(Holder { family, id: claims.family, scopes })
+        Ok(Holder { family, scopes })
     }
 }

@@ -22,8 +22,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use aegis_custody::Clock;
 use tokio::sync::oneshot;
 
-pub(crate) use copy::{BackupError, RestoreError, read_backup};
-pub(crate) use row::{Change, Row, Table};
+pub(crate) use copy::{BackupError, read_backup};
+pub(crate) use row::{Change, Row};
 
 use open::{Footing, Found, Place, find};
 use volume::{RealVolume, Volume};
@@ -201,12 +201,6 @@ impl Store {
     pub(crate) fn commit(&self, changes: Vec<Change>) -> impl Future<Output = Committed> + Send + use<> {
         let (ack, done) = oneshot::channel();
         self.send(Message::Commit(changes, ack), done, Committed::Volatile)
-    }
-
-    /// Write these rows in place of everything, as a restore does.
-    pub(crate) fn replace(&self, rows: Vec<Row>) -> impl Future<Output = Committed> + Send + use<> {
-        let (ack, done) = oneshot::channel();
-        self.send(Message::Replace(rows, ack), done, Committed::Volatile)
     }
 
     /// Write a copy of what is committed so far to another file, in place of what has that name.

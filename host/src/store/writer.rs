@@ -26,7 +26,6 @@ const BACK_OFF_MAX: i64 = 60_000;
 /// What travels to the thread.
 pub(super) enum Message {
     Commit(Vec<Change>, oneshot::Sender<Committed>),
-    Replace(Vec<Row>, oneshot::Sender<Committed>),
     Backup(PathBuf, oneshot::Sender<Result<(), BackupError>>),
     Close(oneshot::Sender<()>),
 }
@@ -88,7 +87,6 @@ impl Writer {
             }
             self.answer(&mut batch, &mut acks);
             match message {
-                Message::Replace(rows, ack) => drop(ack.send(self.replace(&rows))),
                 Message::Backup(to, ack) => drop(ack.send(self.backup(&to))),
                 Message::Close(done) => return Some(done),
                 Message::Commit(..) => {}
@@ -115,15 +113,6 @@ impl Writer {
     fn write(&mut self, batch: &[Vec<Change>]) -> Committed {
         let Some(registry) = &self.registry else { return self.recover(batch) };
         let done = registry.apply(None, batch.iter().flatten());
-        self.settle(done)
-    }
-
-    fn replace(&mut self, rows: &[Row]) -> Committed {
-        if self.registry.is_none() && self.recover(&[]) == Committed::Volatile {
-            return Committed::Volatile;
-        }
-        let Some(registry) = &self.registry else { return Committed::Volatile };
-        let done = registry.apply(Some(rows), std::iter::empty());
         self.settle(done)
     }
 

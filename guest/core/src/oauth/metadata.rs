@@ -52,7 +52,7 @@ pub fn server(config: &Config) -> Value {
         "grant_types_supported": ["authorization_code", "refresh_token"],
         "code_challenge_methods_supported": ["S256"],
         "authorization_response_iss_parameter_supported": true,
-        "client_id_metadata_document_supported": true,
+        "client_id_metadata_document_supported": config.documents_allowed,
     });
     if let Some(members) = document.as_object_mut() {
         if config.dcr_enabled {

@@ -18,9 +18,7 @@ async fn a_backup_is_a_registry_of_its_own_and_can_be_restored() {
 
     let rows = read_backup(&to).unwrap();
     assert_eq!(rows, [row(Table::Grants, "anna", "2"), row(Table::Users, "anna", "1")]);
-    assert_eq!(store.replace(rows.clone()).await, Committed::Durable);
     store.close().await;
-    assert_eq!(Store::open(&storage, clock()).rows, rows);
     let expected = ["copy.redb", "registry.lock", "registry.redb"];
     assert_eq!(files(directory.path()), expected);
 }
