@@ -22,6 +22,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use authority::Authority;
+#[expect(unreachable_pub, reason = "the generated bindings re-export it")]
 pub use exchange::Exchange;
 use exchange::{Answered, Progress};
 

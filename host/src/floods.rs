@@ -13,6 +13,9 @@ const WINDOW: Duration = Duration::from_secs(60);
 /// Most windows kept; beyond it strangers share one for each reason.
 const MAX_WINDOWS: usize = 10_000;
 
+/// Most reasons beyond that; then they share one too.
+const MAX_REASONS: usize = 1_000;
+
 /// What one line of a flood tells.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Kind {
@@ -42,6 +45,10 @@ impl Floods {
         let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
         if windows.len() >= MAX_WINDOWS && !windows.contains_key(&kind) {
             kind.network = None;
+        }
+        // Reasons are the guest's words: were each a window of its own, making them up would lift the bound.
+        if windows.len() >= MAX_WINDOWS.saturating_add(MAX_REASONS) && !windows.contains_key(&kind) {
+            "other".clone_into(&mut kind.reason);
         }
         let window = windows.entry(kind).or_insert(Window { start: now, written: 0, suppressed: 0 });
         if window.written < EACH {
@@ -82,6 +89,16 @@ mod tests {
         assert_eq!(floods.over(Some(start + WINDOW)), [(kind(1), 40)]);
         assert!(floods.admit(kind(1), start + WINDOW), "a new minute");
         assert_eq!(floods.over(None), [], "nothing was kept back in it");
+    }
+
+    #[test]
+    fn reasons_that_are_made_up_share_one_window_in_the_end() {
+        let floods = Floods::default();
+        let now = Instant::now();
+        let made_up = |number: u32| Kind { reason: format!("reason-{number}"), ..kind(number) };
+        let written = (0..50_000).filter(|number| floods.admit(made_up(*number), now)).count();
+        assert_eq!(written, MAX_WINDOWS + MAX_REASONS + EACH as usize);
+        assert_eq!(floods.over(None).len(), 1);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use super::copy::{self, BackupError};
 use super::file::{Broken, Registry};
 use super::open::{Footing, Place, find, set_aside, volatile};
-use super::row::{Change, Row};
+use super::row::Change;
 use super::volume::Volume;
 use super::{Committed, Name, Note, Shared};
 
