@@ -9,6 +9,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::component::bindings::aegis::gateway::gitea::{Failure, Head};
+use super::kept_out::Arrived;
 use crate::ticket::Record;
 
 /// Headers of Gitea's answers that guests may see.
@@ -28,7 +29,7 @@ pub struct Exchange {
 }
 
 pub(super) enum Progress {
-    Waiting(JoinHandle<Result<http::Response<Incoming>, Failure>>),
+    Waiting(JoinHandle<Result<Arrived, Failure>>),
     Reading(Head, Incoming),
     Failed(Failure),
 }
@@ -55,9 +56,15 @@ impl Exchange {
         }
         if let Progress::Waiting(task) = &mut self.state {
             self.state = match task.await {
-                Ok(Ok(response)) => {
-                    let (parts, body) = response.into_parts();
-                    Progress::Reading(visible(&parts), body)
+                Ok(Ok(arrived)) => {
+                    let (parts, first, body) = arrived.into_parts();
+                    let left = self.budget.checked_sub(first.len() as u64);
+                    self.budget = left.unwrap_or_default();
+                    self.rest = first;
+                    match left {
+                        Some(_) => Progress::Reading(visible(&parts), body),
+                        None => Progress::Failed(Failure::TooLarge),
+                    }
                 }
                 Ok(Err(failure)) => Progress::Failed(failure),
                 Err(_) => Progress::Failed(Failure::Broken("the request was cancelled".to_owned())),
@@ -72,6 +79,8 @@ impl Exchange {
 
     /// The next piece of the body, at most `most` bytes; empty at the end.
     pub(crate) async fn read(&mut self, most: usize) -> Result<Vec<u8>, Failure> {
+        // Before anything else: what has arrived may bring the beginning of the body with it.
+        self.arrived().await?;
         while self.rest.is_empty() {
             let deadline = self.deadline;
             let (_, body) = self.arrived().await?;

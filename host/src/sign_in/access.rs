@@ -62,7 +62,7 @@ impl SignIn {
     ///
     /// # Errors
     /// See [`NoAccess`].
-    pub(crate) async fn access(&self, user: UserId, which: Which) -> Result<UserAccess, NoAccess> {
+    pub(crate) async fn access(self: &Arc<Self>, user: UserId, which: Which) -> Result<UserAccess, NoAccess> {
         self.renewed(user, which, None).await
     }
 
@@ -71,7 +71,7 @@ impl SignIn {
     /// # Errors
     /// See [`NoAccess`].
     pub(crate) async fn access_after(
-        &self,
+        self: &Arc<Self>,
         user: UserId,
         which: Which,
         refused: u64,
@@ -80,23 +80,32 @@ impl SignIn {
     }
 
     async fn renewed(
+        self: &Arc<Self>,
+        user: UserId,
+        which: Which,
+        refused: Option<u64>,
+    ) -> Result<UserAccess, NoAccess> {
+        let standing = self.standing_grant(user, which).ok_or(NoAccess::SignedOut)?;
+        if standing.is_good(refused) {
+            return Ok(standing.into_access());
+        }
+        // In a task of its own: whoever waits for it may go away, and what Gitea has issued by then must be kept.
+        let all = self.clone();
+        let renewal = tokio::spawn(async move { all.renewed_alone(user, which, refused).await });
+        renewal.await.unwrap_or(Err(NoAccess::Unavailable))
+    }
+
+    async fn renewed_alone(
         &self,
         user: UserId,
         which: Which,
         refused: Option<u64>,
     ) -> Result<UserAccess, NoAccess> {
-        let good = |standing: &Standing| {
-            refused != Some(standing.revision) && after(Self::now(), MARGIN) < standing.expires
-        };
-        let standing = self.standing_grant(user, which).ok_or(NoAccess::SignedOut)?;
-        if good(&standing) {
-            return Ok(standing.into_access());
-        }
         let lock = self.renewal_lock(user, which);
         let _alone = lock.lock().await;
         // Somebody else may have renewed it while this one waited.
         let standing = self.standing_grant(user, which).ok_or(NoAccess::SignedOut)?;
-        if good(&standing) {
+        if standing.is_good(refused) {
             return Ok(standing.into_access());
         }
         self.renew(user, which, standing).await
@@ -123,6 +132,8 @@ impl SignIn {
                 Ok(UserAccess { token: tokens.access, revision })
             }
             Err(error) if error.remedy() == Remedy::SignIn => {
+                // A sign-in that is just being finished may be what replaced the refresh token.
+                drop(self.upstream.exchanging.write().await);
                 tracing::info!(event = "grant_ended", user, application = which.name(), reason = error.name());
                 self.end_grant(user, which, Some(standing.revision), error.name()).await;
                 match self.standing_grant(user, which) {
@@ -197,6 +208,11 @@ impl SignIn {
 }
 
 impl Standing {
+    /// Whether it can be used as it is: not refused by Gitea, and good for some time yet.
+    fn is_good(&self, refused: Option<u64>) -> bool {
+        refused != Some(self.revision) && after(super::now(), MARGIN) < self.expires
+    }
+
     fn into_access(self) -> UserAccess {
         UserAccess { token: Secret::new(self.kept.access.as_str().to_owned()), revision: self.revision }
     }

@@ -118,7 +118,7 @@ impl SignIn {
     /// # Errors
     /// See [`Denied`].
     pub(crate) async fn refresh(
-        &self,
+        self: &std::sync::Arc<Self>,
         proof: &Proof,
         token: &str,
         narrowed: Option<Scopes>,
@@ -166,7 +166,7 @@ impl SignIn {
     }
 
     /// Asked where the list names groups, and where Gitea's grant has to be proved alive anyway.
-    async fn still_admitted(&self, view: &FamilyView) -> Result<(), Denied> {
+    async fn still_admitted(self: &std::sync::Arc<Self>, view: &FamilyView) -> Result<(), Denied> {
         let access = self.access(view.user, view.application).await.map_err(|no| match no {
             NoAccess::SignedOut => Denied::InvalidGrant("grant_revoked"),
             NoAccess::Unavailable => Denied::Unavailable,
