@@ -50,6 +50,7 @@ async fn only_whom_the_operator_admits_gets_in() {
     ] {
         let scene = Scene::new().await;
         let server = scene.setup().set("SIGNIN_ALLOW", allow).start().await;
+        scene.forge.forget();
         let client = Client::register(&server.url).await;
         for login in ["alice", "bob", "carol"] {
             let entered = enters(&server, &client, login).await;
@@ -80,7 +81,12 @@ async fn somebody_who_left_the_team_gets_no_new_tokens() {
     scene.forge.change(|world| team(world, "Dev", &["carol"]));
     scene.forge.forget();
     let answer = client.refresh(&tokens.refresh, &[]).await;
-    assert_eq!((answer.status, answer.reason().as_deref()), (400, Some("invalid_grant")), "{}", answer.text());
+    assert_eq!(
+        (answer.status, answer.reason().as_deref()),
+        (400, Some("invalid_grant")),
+        "{}",
+        answer.text()
+    );
     assert_eq!(scene.forge.upstream(), ["GET /login/oauth/userinfo"]);
     assert!(!enters(&server, &client, "bob").await, "and cannot sign in again");
     assert!(enters(&server, &client, "carol").await);

@@ -57,7 +57,10 @@ async fn gitea_is_asked_for_the_constant_read_set_whatever_a_client_says() {
     let scene = Scene::new().await;
     let server = scene.start().await;
     let client = Client::register(&server.url).await;
-    for scope in ["", "read:repository", "read:repository offline_access", "openid profile email offline_access"] {
+    scene.forge.forget();
+    for scope in
+        ["", "read:repository", "read:repository offline_access", "openid profile email offline_access"]
+    {
         let url = departure(&client, &[("scope", scope)], None).await;
         assert!(url.starts_with(&format!("{}/login/oauth/authorize?", scene.forge.url())), "{url}");
         assert_eq!(asked(&url), (scene.client_id.clone(), READ.to_owned()), "{scope:?}");
@@ -71,7 +74,9 @@ async fn with_one_application_the_write_scopes_are_always_asked_for_under_write_
     let server = scene.setup().writes("alice/demo").start().await;
     let client = Client::register(&server.url).await;
     for access in ["read", "write"] {
-        for scope in ["read:repository", "read:repository write:repository", "write:repository offline_access"] {
+        for scope in
+            ["read:repository", "read:repository write:repository", "write:repository offline_access"]
+        {
             let url = departure(&client, &[("scope", scope)], Some(access)).await;
             assert_eq!(asked(&url), (scene.client_id.clone(), WRITE.to_owned()), "{access} {scope}");
         }
@@ -182,7 +187,10 @@ async fn a_grant_of_more_than_this_server_asks_for_is_refused() {
         assert!(scene.forge.revoke("alice", &scene.client_id));
     }
     let lines = server.audit_when(|lines| refused(lines, "grant_too_wide") == 6).await;
-    assert_eq!(of_event(&lines, "security_event").iter().filter(|l| l["reason"] == "grant_too_wide").count(), 6);
+    assert_eq!(
+        of_event(&lines, "security_event").iter().filter(|l| l["reason"] == "grant_too_wide").count(),
+        6
+    );
 }
 
 #[tokio::test]
@@ -214,5 +222,8 @@ async fn a_grant_that_lacks_part_of_the_read_set_is_refused() {
 /// Logins that were refused for this cause.
 fn refused(lines: &[serde_json::Value], cause: &str) -> usize {
     let refused = of_event(lines, "access_denied");
-    refused.iter().filter(|line| line["reason"] == "login_refused" && line["detail"]["cause"] == cause).count()
+    refused
+        .iter()
+        .filter(|line| line["reason"] == "login_refused" && line["detail"]["cause"] == cause)
+        .count()
 }

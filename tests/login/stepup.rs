@@ -81,13 +81,17 @@ async fn each_call_carries_the_token_of_the_person_behind_it() {
         // A private repository of acme: alice and bob are in its teams.
         assert_eq!(answer.status, if *login == "carol" { 404 } else { 200 }, "{login}: {}", answer.text());
     }
-    let seen: Vec<_> = scene.forge.requests().into_iter().map(|s| (s.user.unwrap_or_default(), s.credential)).collect();
+    let seen: Vec<_> =
+        scene.forge.requests().into_iter().map(|s| (s.user.unwrap_or_default(), s.credential)).collect();
     let expected: Vec<_> = ["alice", "bob", "carol", "carol", "bob", "alice"]
         .map(|login| (login.to_owned(), Credential::OAuth))
         .into();
     assert_eq!(seen, expected);
     let lines = server.audit_when(|lines| of_event(lines, "tool_invocation").len() == 12).await;
-    assert_eq!(of_event(&lines, "tool_invocation")[0]["principal"], of_event(&lines, "tool_invocation")[11]["principal"]);
+    assert_eq!(
+        of_event(&lines, "tool_invocation")[0]["principal"],
+        of_event(&lines, "tool_invocation")[11]["principal"]
+    );
     assert!(scene.forge.violations().is_empty(), "{:?}", scene.forge.violations());
 }
 
@@ -106,7 +110,9 @@ async fn a_read_token_at_a_write_tool_is_told_which_scopes_to_ask_for_and_the_ne
     assert_eq!((answer.status, answer.reason().as_deref()), (403, Some("insufficient_scope")));
     let challenge = answer.header("www-authenticate").unwrap_or_default();
     let document = format!("resource_metadata=\"{}/.well-known/oauth-protected-resource\"", server.url);
-    for part in ["error=\"insufficient_scope\"", "scope=\"read:repository write:repository\"", document.as_str()] {
+    for part in
+        ["error=\"insufficient_scope\"", "scope=\"read:repository write:repository\"", document.as_str()]
+    {
         assert!(challenge.contains(part), "{challenge}");
     }
     assert!(scene.forge.requests().is_empty(), "nothing is tried: {:?}", scene.forge.upstream());
@@ -126,7 +132,10 @@ async fn a_read_token_at_a_write_tool_is_told_which_scopes_to_ask_for_and_the_ne
     assert_eq!(answer.status, 200, "{}", answer.text());
     let seen = scene.forge.requests();
     let post = seen.iter().find(|seen| seen.method == "POST").unwrap();
-    assert_eq!((post.path.as_str(), post.user.as_deref()), ("/api/v1/repos/alice/demo/issues", Some("alice")));
+    assert_eq!(
+        (post.path.as_str(), post.user.as_deref()),
+        ("/api/v1/repos/alice/demo/issues", Some("alice"))
+    );
     let last = summaries(&server, 2).await.pop().unwrap();
     assert_eq!((&last["scopes_observed"], &last["login"]), (&json!(WRITE), &json!("alice")));
     assert_eq!(last["scopes_effective"], "read:repository write:repository");
@@ -155,7 +164,8 @@ async fn each_mcp_path_asks_for_more_with_its_own_document() {
         let answer = send(&server.url, "POST", path, &headers, message.to_string().as_bytes()).await.unwrap();
         assert_eq!(answer.status, 403, "{path}: {}", answer.text());
         let challenge = answer.header("www-authenticate").unwrap_or_default();
-        let document = format!("resource_metadata=\"{}/.well-known/oauth-protected-resource{path}\"", server.url);
+        let document =
+            format!("resource_metadata=\"{}/.well-known/oauth-protected-resource{path}\"", server.url);
         assert!(challenge.contains(&document), "{challenge}");
         assert!(challenge.contains("scope=\"read:repository write:repository\""), "{challenge}");
     }

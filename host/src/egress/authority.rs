@@ -80,7 +80,8 @@ impl Gitea {
         let Some(repository) = record.repository_of(&wire.path) else {
             return self.own(shared, principal, None).await;
         };
-        let need = if wire.is_write { Need::Write } else { Need::Read };
+        // What the call as a whole needs: who may not change it is told so before the account looks anything up.
+        let need = if record.writes() { Need::Write } else { Need::Read };
         match self.permitted(shared, record, principal, &repository, need).await? {
             Permitted::Itself => Ok(Authority::account(service)),
             Permitted::AsUser => {

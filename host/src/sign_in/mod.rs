@@ -26,7 +26,7 @@ use aegis_custody::oauth::keyring_file;
 use aegis_custody::oauth::keys::{Keyring, Root};
 use aegis_custody::oauth::registry::{Application as Which, Bounds, Row, UserId};
 
-pub(crate) use access::{NoAccess, UserAccess};
+pub(crate) use access::NoAccess;
 use allow::Allowed;
 use preregistered::Preregistered;
 use records::Records;
