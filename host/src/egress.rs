@@ -234,8 +234,9 @@ impl Gitea {
         authority: Authority,
         place: usize,
     ) -> Result<http::Response<Incoming>, Failure> {
-        let uri: Uri =
-            format!("{}{}", self.base, wire.target).parse().map_err(|_| Failure::Refused("no URI".to_owned()))?;
+        let uri: Uri = format!("{}{}", self.base, wire.target)
+            .parse()
+            .map_err(|_| Failure::Refused("no URI".to_owned()))?;
         let mut request = http::Request::builder()
             .method(wire.method.as_str())
             .uri(uri)

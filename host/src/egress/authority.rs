@@ -54,7 +54,8 @@ impl Authority {
 
 /// `Authorization` for a user's token, which logs and debuggers do not show.
 pub(super) fn bearer(token: &Secret) -> Result<HeaderValue, Failure> {
-    let mut header = HeaderValue::from_str(&format!("Bearer {}", token.expose())).map_err(|_| Failure::SignedOut)?;
+    let mut header =
+        HeaderValue::from_str(&format!("Bearer {}", token.expose())).map_err(|_| Failure::SignedOut)?;
     header.set_sensitive(true);
     Ok(header)
 }
@@ -114,9 +115,15 @@ impl Gitea {
                 };
                 let access = access.map_err(|no| match no {
                     NoAccess::SignedOut => Failure::SignedOut,
-                    NoAccess::Unavailable => Failure::Unreachable("the access to Gitea cannot be renewed".to_owned()),
+                    NoAccess::Unavailable => {
+                        Failure::Unreachable("the access to Gitea cannot be renewed".to_owned())
+                    }
                 })?;
-                Ok(Authority { header: bearer(&access.token)?, sudo: None, whose: Whose::Grant(access.revision) })
+                Ok(Authority {
+                    header: bearer(&access.token)?,
+                    sudo: None,
+                    whose: Whose::Grant(access.revision),
+                })
             }
         }
     }
@@ -129,7 +136,8 @@ pub(super) fn sudo(principal: &Principal) -> Result<HeaderValue, Failure> {
     if login.is_empty() || !login.bytes().all(fits) {
         return Err(Failure::NotPermitted("the user's login cannot be sent".to_owned()));
     }
-    HeaderValue::from_str(login).map_err(|_| Failure::NotPermitted("the user's login cannot be sent".to_owned()))
+    HeaderValue::from_str(login)
+        .map_err(|_| Failure::NotPermitted("the user's login cannot be sent".to_owned()))
 }
 
 fn no_account() -> Failure {

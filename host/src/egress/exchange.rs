@@ -8,8 +8,8 @@ use hyper::body::Incoming;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use crate::component::bindings::aegis::gateway::gitea::{Failure, Head};
 use super::kept_out::Arrived;
+use crate::component::bindings::aegis::gateway::gitea::{Failure, Head};
 use crate::ticket::Record;
 
 /// Headers of Gitea's answers that guests may see.

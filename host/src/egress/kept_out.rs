@@ -16,8 +16,11 @@ use crate::component::bindings::aegis::gateway::gitea::Failure;
 /// Most bytes of a 403 that are looked into: the messages in question have about a hundred.
 const MOST: usize = 4 << 10;
 /// How Gitea's messages to people whom it keeps out begin (`verifyAuthWithOptions` in its `routers/api/v1/api.go`).
-const MESSAGES: [&str; 3] =
-    ["This account is prohibited from signing in", "This account is not activated", "You must change your password"];
+const MESSAGES: [&str; 3] = [
+    "This account is prohibited from signing in",
+    "This account is not activated",
+    "You must change your password",
+];
 
 /// Whether an answer of the API keeps its user out.
 pub(super) fn says(status: StatusCode, body: &Value) -> bool {
@@ -92,7 +95,9 @@ mod tests {
         let said = |message: &str| says(StatusCode::FORBIDDEN, &json!({ "message": message }));
         assert!(said("This account is prohibited from signing in, please contact your site administrator."));
         assert!(said("This account is not activated."));
-        assert!(said("You must change your password. Change it at: https://gitea.example/user/change_password"));
+        assert!(said(
+            "You must change your password. Change it at: https://gitea.example/user/change_password"
+        ));
         for ordinary in [
             "token does not have at least one of required scope(s), required=[read:issue], token scope=read:user",
             "user should have permission to write to this repository",

@@ -97,13 +97,14 @@ impl Gitea {
         let answer = match self.answers.find(&key, now) {
             Some(known) => known,
             None => {
-                let found = self.find_out(shared, record, principal, repository, need).await.map_err(|why| {
-                    deny(record, &name, &why);
-                    match why {
-                        Failure::SignedOut => Failure::SignedOut,
-                        other => Failure::NotPermitted(doubt(&other)),
-                    }
-                })?;
+                let found =
+                    self.find_out(shared, record, principal, repository, need).await.map_err(|why| {
+                        deny(record, &name, &why);
+                        match why {
+                            Failure::SignedOut => Failure::SignedOut,
+                            other => Failure::NotPermitted(doubt(&other)),
+                        }
+                    })?;
                 self.answers.keep(key, found, now);
                 found
             }
@@ -160,7 +161,9 @@ impl Gitea {
             // The token does not reach so far; that says nothing of the person.
             (StatusCode::FORBIDDEN, body) if lacks_scope(&body) => Ok(Told::Nothing),
             (StatusCode::FORBIDDEN, _) => Ok(Told::No),
-            (status, _) => Err(Failure::Broken(format!("Gitea answered {status} when asked for the permission"))),
+            (status, _) => {
+                Err(Failure::Broken(format!("Gitea answered {status} when asked for the permission")))
+            }
         }
     }
 
@@ -180,7 +183,9 @@ impl Gitea {
                 tracing::warn!(event = "sudo_refused", setting = "GITEA_TOKEN_SUDO");
                 Ok(Told::Nothing)
             }
-            (status, _) => Err(Failure::Broken(format!("Gitea answered {status} when asked for the permission"))),
+            (status, _) => {
+                Err(Failure::Broken(format!("Gitea answered {status} when asked for the permission")))
+            }
         }
     }
 
@@ -221,7 +226,8 @@ impl Gitea {
 }
 
 fn rights(body: &Value, need: Need, how: Permitted) -> Told {
-    let right = |name: &str| body.pointer(&format!("/permissions/{name}")).and_then(Value::as_bool) == Some(true);
+    let right =
+        |name: &str| body.pointer(&format!("/permissions/{name}")).and_then(Value::as_bool) == Some(true);
     let may = match need {
         Need::Read => right("pull"),
         Need::Write => right("push"),

@@ -134,7 +134,12 @@ impl SignIn {
             Err(error) if error.remedy() == Remedy::SignIn => {
                 // A sign-in that is just being finished may be what replaced the refresh token.
                 drop(self.upstream.exchanging.write().await);
-                tracing::info!(event = "grant_ended", user, application = which.name(), reason = error.name());
+                tracing::info!(
+                    event = "grant_ended",
+                    user,
+                    application = which.name(),
+                    reason = error.name()
+                );
                 self.end_grant(user, which, Some(standing.revision), error.name()).await;
                 match self.standing_grant(user, which) {
                     Some(newer) if newer.revision != standing.revision => Ok(newer.into_access()),
@@ -176,7 +181,9 @@ impl SignIn {
             access_expires: tokens.expires,
             refreshed_from,
         };
-        let put = |registry: &mut aegis_custody::oauth::registry::Registry, now| match registry.put_grant(&new, now) {
+        let put = |registry: &mut aegis_custody::oauth::registry::Registry, now| match registry
+            .put_grant(&new, now)
+        {
             Ok((revision, changes)) => (Ok(revision), changes),
             Err(refused) => (Err(refused.to_string()), Vec::new()),
         };
@@ -193,7 +200,11 @@ impl SignIn {
         if grant.state != GrantState::Live {
             return None;
         }
-        let opened = Seal::new(Purpose::Grant, &binding(user, which)).open(&self.keyring(), &grant.sealed, Self::now());
+        let opened = Seal::new(Purpose::Grant, &binding(user, which)).open(
+            &self.keyring(),
+            &grant.sealed,
+            Self::now(),
+        );
         let opened = opened.map_err(|error| {
             tracing::warn!(event = "grant_unreadable", user, application = which.name(), %error);
         });

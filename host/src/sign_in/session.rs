@@ -119,7 +119,9 @@ impl SignIn {
         let tokens = self.upstream.exchange(application, code, verifier).await.map_err(refused)?;
         let identity = match self.upstream.identify(application, &tokens, nonce).await {
             Ok(identity) => identity,
-            Err(UpstreamError::IdToken(Fault::Missing)) => return Err(self.without_openid(application, &tokens).await),
+            Err(UpstreamError::IdToken(Fault::Missing)) => {
+                return Err(self.without_openid(application, &tokens).await);
+            }
             Err(error) => return Err(refused(error)),
         };
         if !self.allowed.admits(&identity.login, &identity.groups) {
@@ -130,13 +132,17 @@ impl SignIn {
             ));
         }
         let user: UserId = identity.subject.parse().map_err(|_| {
-            not(Reason::IdentityInvalid, "gitea_subject_unusable", "Gitea names you by an id that is not a number.")
+            not(
+                Reason::IdentityInvalid,
+                "gitea_subject_unusable",
+                "Gitea names you by an id that is not a number.",
+            )
         })?;
         let write = judged(&identity.words)? && *write && self.writes;
         let scopes = Scopes { read: true, write };
-        self.keep_grant(user, *which, &tokens, &identity.words.join(" "), None).await.map_err(
-            |_| not(Reason::GiteaUnavailable, "grant_not_kept", "What Gitea granted could not be kept."),
-        )?;
+        self.keep_grant(user, *which, &tokens, &identity.words.join(" "), None).await.map_err(|_| {
+            not(Reason::GiteaUnavailable, "grant_not_kept", "What Gitea granted could not be kept.")
+        })?;
         Ok((user, identity.login, scopes))
     }
 
@@ -287,4 +293,3 @@ fn refused(error: UpstreamError) -> NotSignedIn {
     };
     NotSignedIn { reason, name: error.name().to_owned(), text: error.to_string() }
 }
-
