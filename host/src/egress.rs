@@ -6,6 +6,7 @@
 
 mod authority;
 mod exchange;
+mod kept_out;
 mod permission;
 mod scrub;
 
@@ -21,17 +22,18 @@ use hyper::body::Incoming;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use authority::Authority;
+use authority::{Authority, Whose};
 #[expect(unreachable_pub, reason = "the generated bindings re-export it")]
 pub use exchange::Exchange;
-use exchange::{Answered, Progress};
+use exchange::Progress;
+use kept_out::Arrived;
+use scrub::Scrub;
 
 use crate::component::bindings::aegis::gateway::gitea::Failure;
 use crate::https::HttpsClient;
 use crate::settings::Settings;
 use crate::shared::Shared;
 use crate::ticket::{Record, Unfit};
-use scrub::Scrub;
 
 /// The client, the origin and the service account.
 pub(crate) struct Gitea {
@@ -183,34 +185,52 @@ impl Gitea {
     }
 
     /// Send it on the right authority. An access token that Gitea does not take any more is renewed, once: it refuses
-    /// one before it does anything, so a change may be sent again after that.
+    /// one before it does anything, so a change may be sent again after that. Somebody whom Gitea keeps out has
+    /// signed out by that, whatever their token says.
     async fn send(
         &self,
         shared: &Shared,
         record: &Record,
         wire: &Wire,
         place: usize,
-    ) -> Result<Answered, Failure> {
+    ) -> Result<Arrived, Failure> {
         let authority = self.authority(shared, record, wire).await?;
-        let refused = authority.grant;
+        let whose = authority.whose;
         let scrub = Scrub::of(&authority.header);
         let response = self.dispatch(record, wire, authority, place).await?;
-        let Some(revision) = refused.filter(|_| response.status() == StatusCode::UNAUTHORIZED) else {
-            return Ok(Answered { response, scrub });
+        let arrived = match whose {
+            Whose::Account => return Ok(Arrived::of(response, scrub)),
+            Whose::Presented | Whose::Grant(_) => Arrived::looked_into(response, scrub).await?,
         };
+        if arrived.status() != StatusCode::UNAUTHORIZED {
+            return self.unless_kept_out(shared, record, whose, arrived).await;
+        }
+        let Whose::Grant(revision) = whose else { return Err(Failure::SignedOut) };
         let renewed = self.own(shared, record.principal(), Some(revision)).await?;
         let place = record
             .call(wire.method.as_str(), &wire.template, &wire.path)
             .map_err(|unfit| Failure::Refused(unfit.to_string()))?;
-        let newest = renewed.grant;
+        let newest = renewed.whose;
         let scrub = Scrub::of(&renewed.header);
         let response = self.dispatch(record, wire, renewed, place).await?;
-        if response.status() == StatusCode::UNAUTHORIZED {
-            // Renewed and refused: the user is disabled, or Gitea has ended the grant just now.
-            shared.sign_out(record.principal(), newest).await;
-            return Err(Failure::SignedOut);
+        let arrived = Arrived::looked_into(response, scrub).await?;
+        self.unless_kept_out(shared, record, newest, arrived).await
+    }
+
+    /// An answer on somebody's own authority, unless it says that Gitea does not let them in any more: the last try
+    /// was refused, or the user is.
+    async fn unless_kept_out(
+        &self,
+        shared: &Shared,
+        record: &Record,
+        whose: Whose,
+        arrived: Arrived,
+    ) -> Result<Arrived, Failure> {
+        if arrived.status() != StatusCode::UNAUTHORIZED && !arrived.keeps_out() {
+            return Ok(arrived);
         }
-        Ok(Answered { response, scrub })
+        shared.sign_out(record.principal(), whose.revision()).await;
+        Err(Failure::SignedOut)
     }
 
     async fn dispatch(
@@ -255,7 +275,7 @@ impl Gitea {
         let place = record
             .call(wire.method.as_str(), &wire.template, &wire.path)
             .map_err(|unfit| Failure::Refused(unfit.to_string()))?;
-        let authority = Authority { header, sudo, grant: None };
+        let authority = Authority { header, sudo, whose: Whose::Account };
         let response = self.dispatch(record, wire, authority, place).await?;
         let status = response.status();
         let body = Limited::new(response.into_body(), most).collect().await;

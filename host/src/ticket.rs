@@ -122,6 +122,11 @@ impl Record {
         &self.principal
     }
 
+    /// Whether the call is to change something.
+    pub(crate) fn writes(&self) -> bool {
+        self.purpose.writes
+    }
+
     /// The repository that a path below `/api/v1` is about: the announced one, or none.
     pub(crate) fn repository_of(&self, path: &str) -> Option<(String, String)> {
         path.starts_with("/repos/").then(|| self.purpose.repository.clone()).flatten()

@@ -1,15 +1,22 @@
 //! Signing in, black-box: the built program, the sample Gitea, a browser and a client.
 
 mod admin;
+mod allow;
 mod connect;
 mod doctor;
 mod endpoints;
+mod foreign;
+mod grants;
 mod hostile;
 mod journey;
 mod limits;
 mod million;
 mod parallel;
+mod real;
 mod refusals;
 mod registry;
+mod renewal;
 mod scene;
+mod service;
+mod stepup;
 mod tokens;

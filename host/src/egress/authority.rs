@@ -21,13 +21,34 @@ pub(super) struct Authority {
     pub(super) header: HeaderValue,
     /// `Sudo`: Gitea runs the call as this user.
     pub(super) sudo: Option<HeaderValue>,
-    /// The state of the user's own grant that it comes from; a refusal then asks for a newer one.
-    pub(super) grant: Option<u64>,
+    /// Whose it is.
+    pub(super) whose: Whose,
+}
+
+/// Whose authority it is, and so what becomes of a refusal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Whose {
+    /// The service account's.
+    Account,
+    /// The person's, by a token of Gitea that they presented: there is no other.
+    Presented,
+    /// The person's, by this state of what they granted: there may be a newer one.
+    Grant(u64),
+}
+
+impl Whose {
+    /// The state of the grant.
+    pub(super) fn revision(self) -> Option<u64> {
+        match self {
+            Self::Grant(revision) => Some(revision),
+            Self::Account | Self::Presented => None,
+        }
+    }
 }
 
 impl Authority {
-    fn bearing(header: HeaderValue) -> Self {
-        Self { header, sudo: None, grant: None }
+    fn account(header: HeaderValue) -> Self {
+        Self { header, sudo: None, whose: Whose::Account }
     }
 }
 
@@ -52,23 +73,21 @@ impl Gitea {
     ) -> Result<Authority, Failure> {
         let principal = record.principal();
         if let Access::Service = principal.access {
-            return self.service().map(Authority::bearing).ok_or_else(no_account);
+            return self.service().map(Authority::account).ok_or_else(no_account);
         }
         let Some(service) = self.service() else {
             return self.own(shared, principal, None).await;
         };
         let Some(repository) = record.repository_of(&wire.path) else {
-            return match self.own(shared, principal, None).await {
-                Err(Failure::SignedOut) if self.sudo => {
-                    Ok(Authority { header: service, sudo: Some(sudo(principal)?), grant: None })
-                }
-                own => own,
-            };
+            return self.own(shared, principal, None).await;
         };
-        let need = if wire.is_write { Need::Write } else { Need::Read };
+        // What the call as a whole needs: who may not change it is told so before the account looks anything up.
+        let need = if record.writes() { Need::Write } else { Need::Read };
         match self.permitted(shared, record, principal, &repository, need).await? {
-            Permitted::Itself => Ok(Authority::bearing(service)),
-            Permitted::AsUser => Ok(Authority { header: service, sudo: Some(sudo(principal)?), grant: None }),
+            Permitted::Itself => Ok(Authority::account(service)),
+            Permitted::AsUser => {
+                Ok(Authority { header: service, sudo: Some(sudo(principal)?), whose: Whose::Account })
+            }
         }
     }
 
@@ -84,7 +103,9 @@ impl Gitea {
     ) -> Result<Authority, Failure> {
         match &principal.access {
             Access::Service => Err(no_account()),
-            Access::Presented(token) if refused.is_none() => bearer(token).map(Authority::bearing),
+            Access::Presented(token) if refused.is_none() => {
+                Ok(Authority { header: bearer(token)?, sudo: None, whose: Whose::Presented })
+            }
             Access::Presented(_) => Err(Failure::SignedOut),
             Access::User { user, application } => {
                 let sign_in = shared.sign_in.as_ref().ok_or(Failure::SignedOut)?;
@@ -98,7 +119,11 @@ impl Gitea {
                         Failure::Unreachable("the access to Gitea cannot be renewed".to_owned())
                     }
                 })?;
-                Ok(Authority { header: bearer(&access.token)?, sudo: None, grant: Some(access.revision) })
+                Ok(Authority {
+                    header: bearer(&access.token)?,
+                    sudo: None,
+                    whose: Whose::Grant(access.revision),
+                })
             }
         }
     }

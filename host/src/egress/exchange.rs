@@ -8,10 +8,10 @@ use hyper::body::Incoming;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use super::kept_out::Arrived;
+use super::scrub::Scrub;
 use crate::component::bindings::aegis::gateway::gitea::{Failure, Head};
 use crate::ticket::Record;
-
-use super::scrub::Scrub;
 
 /// Headers of Gitea's answers that guests may see.
 const VISIBLE: &[&str] =
@@ -30,14 +30,8 @@ pub struct Exchange {
     pub(super) scrub: Scrub,
 }
 
-/// What Gitea answered, and what must not be in it.
-pub(super) struct Answered {
-    pub(super) response: http::Response<Incoming>,
-    pub(super) scrub: Scrub,
-}
-
 pub(super) enum Progress {
-    Waiting(JoinHandle<Result<Answered, Failure>>),
+    Waiting(JoinHandle<Result<Arrived, Failure>>),
     Reading(Head, Incoming),
     Failed(Failure),
 }
@@ -64,10 +58,16 @@ impl Exchange {
         }
         if let Progress::Waiting(task) = &mut self.state {
             self.state = match task.await {
-                Ok(Ok(Answered { response, scrub })) => {
-                    let (parts, body) = response.into_parts();
+                Ok(Ok(arrived)) => {
+                    let (parts, first, body, scrub) = arrived.into_parts();
+                    let left = self.budget.checked_sub(first.len() as u64);
+                    self.budget = left.unwrap_or_default();
                     self.scrub = scrub;
-                    Progress::Reading(visible(&parts), body)
+                    self.rest = self.scrub.piece(first);
+                    match left {
+                        Some(_) => Progress::Reading(visible(&parts), body),
+                        None => Progress::Failed(Failure::TooLarge),
+                    }
                 }
                 Ok(Err(failure)) => Progress::Failed(failure),
                 Err(_) => Progress::Failed(Failure::Broken("the request was cancelled".to_owned())),
@@ -82,6 +82,8 @@ impl Exchange {
 
     /// The next piece of the body, at most `most` bytes; empty at the end.
     pub(crate) async fn read(&mut self, most: usize) -> Result<Vec<u8>, Failure> {
+        // Before anything else: what has arrived may bring the beginning of the body with it.
+        self.arrived().await?;
         while self.rest.is_empty() {
             let deadline = self.deadline;
             let (_, body) = self.arrived().await?;

@@ -12,7 +12,8 @@ use http::{HeaderValue, StatusCode};
 use lru::LruCache;
 use serde_json::Value;
 
-use super::authority::sudo;
+use super::authority::{Whose, sudo};
+use super::kept_out;
 use super::{Gitea, Wire};
 use crate::component::bindings::aegis::gateway::gitea::Failure;
 use crate::ports::identity::Principal;
@@ -123,17 +124,17 @@ impl Gitea {
         repository: &(String, String),
         need: Need,
     ) -> Result<Option<Permitted>, Failure> {
-        for told in [
-            self.as_the_person(shared, record, principal, repository, need).await?,
-            self.by_sudo(record, principal, repository, need).await?,
-        ] {
-            match told {
-                Told::Yes(how) => return Ok(Some(how)),
-                Told::No => return Ok(None),
-                Told::Nothing => {}
-            }
+        // One after the other: whoever is asked later is not asked at all where an earlier one knows.
+        match self.as_the_person(shared, record, principal, repository, need).await? {
+            Told::Yes(how) => return Ok(Some(how)),
+            Told::No => return Ok(None),
+            Told::Nothing => {}
         }
-        self.by_probe(record, principal, repository, need).await
+        match self.by_sudo(record, principal, repository, need).await? {
+            Told::Yes(how) => Ok(Some(how)),
+            Told::No => Ok(None),
+            Told::Nothing => self.by_probe(record, principal, repository, need).await,
+        }
     }
 
     async fn as_the_person(
@@ -146,14 +147,17 @@ impl Gitea {
     ) -> Result<Told, Failure> {
         let mut own = self.own(shared, principal, None).await?;
         let mut answer = self.about(record, repository, own.header.clone(), None).await?;
-        if let (StatusCode::UNAUTHORIZED, Some(refused)) = (answer.0, own.grant) {
+        if let (StatusCode::UNAUTHORIZED, Whose::Grant(refused)) = (answer.0, own.whose) {
             own = self.own(shared, principal, Some(refused)).await?;
             answer = self.about(record, repository, own.header, None).await?;
+        }
+        if answer.0 == StatusCode::UNAUTHORIZED || kept_out::says(answer.0, &answer.1) {
+            shared.sign_out(principal, own.whose.revision()).await;
+            return Err(Failure::SignedOut);
         }
         match answer {
             (StatusCode::OK, body) => Ok(rights(&body, need, Permitted::Itself)),
             (StatusCode::NOT_FOUND, _) => Ok(Told::No),
-            (StatusCode::UNAUTHORIZED, _) => Err(Failure::SignedOut),
             // The token does not reach so far; that says nothing of the person.
             (StatusCode::FORBIDDEN, body) if lacks_scope(&body) => Ok(Told::Nothing),
             (StatusCode::FORBIDDEN, _) => Ok(Told::No),

@@ -132,6 +132,8 @@ impl SignIn {
                 Ok(UserAccess { token: tokens.access, revision })
             }
             Err(error) if error.remedy() == Remedy::SignIn => {
+                // A sign-in that is just being finished may be what replaced the refresh token.
+                drop(self.upstream.exchanging.write().await);
                 tracing::info!(
                     event = "grant_ended",
                     user,

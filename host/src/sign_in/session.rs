@@ -1,9 +1,12 @@
 //! From Gitea's code to a person, and from a person to a code of ours.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use aegis_custody::oauth::code;
-use aegis_custody::oauth::registry::{Change, ClientKind, Code, Registry, Scopes, UserId};
+use aegis_custody::oauth::registry::{
+    Application as Which, Change, ClientKind, Code, Registry, Scopes, UserId,
+};
 use aegis_custody::oauth::seal::{Purpose, Seal};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -13,7 +16,7 @@ use super::clients::Known;
 use super::flow::{AskerKind, Flow, after, hex8};
 use crate::settings::Secret;
 use crate::shared::SystemRandom;
-use crate::upstream::{Judgement, Remedy, UpstreamError};
+use crate::upstream::{Application, Fault, Introspection, Judgement, Remedy, Tokens, UpstreamError};
 
 /// How long our code may wait for its client.
 const CODE_LIFE: Duration = Duration::from_secs(60);
@@ -53,6 +56,16 @@ pub(crate) enum Reason {
     Used,
 }
 
+/// What came back from Gitea, with what it has to fit.
+struct Brought {
+    code: Secret,
+    verifier: Secret,
+    nonce: String,
+    which: Which,
+    /// Whether writes were approved.
+    write: bool,
+}
+
 /// What a browser keeps of an approval.
 #[derive(Serialize, Deserialize)]
 struct Remembrance {
@@ -65,9 +78,29 @@ impl SignIn {
     ///
     /// # Errors
     /// See [`Reason`].
-    pub(crate) async fn exchange(&self, flow: Flow, code: &str) -> Result<Session, (Flow, NotSignedIn)> {
-        match self.prove(&flow, code).await {
-            Ok((user, login, scopes, narrowed)) => {
+    pub(crate) async fn exchange(
+        self: &Arc<Self>,
+        flow: Flow,
+        code: &str,
+    ) -> Result<Session, (Flow, NotSignedIn)> {
+        if !flow.use_up() {
+            return Err((flow, not(Reason::Used, "flow_used", "This sign-in was used before.")));
+        }
+        let brought = Brought {
+            code: Secret::new(code.to_owned()),
+            verifier: Secret::new(flow.verifier.to_string()),
+            nonce: flow.nonce.clone(),
+            which: flow.which,
+            write: flow.approved.write,
+        };
+        // In a task of its own: the browser may go away, and what Gitea has issued by then must be kept, since it may
+        // have killed what was on record before.
+        let all = self.clone();
+        let proving = tokio::spawn(async move { all.prove(&brought).await });
+        let cut_off = || not(Reason::GiteaUnavailable, "exchange_cut_off", "This server is about to end.");
+        match proving.await.unwrap_or_else(|_| Err(cut_off())) {
+            Ok((user, login, scopes)) => {
+                let narrowed = flow.approved.write && !scopes.write;
                 let signed = |l: &mut super::timeline::Login| l.login = Some(login.clone());
                 self.timeline.step(|l| l.flow == flow.name, "signed_in", None, Self::now(), signed);
                 Ok(Session { flow, user, login, scopes, narrowed })
@@ -79,14 +112,18 @@ impl SignIn {
         }
     }
 
-    async fn prove(&self, flow: &Flow, code: &str) -> Result<(UserId, String, Scopes, bool), NotSignedIn> {
-        if !flow.use_up() {
-            return Err(not(Reason::Used, "flow_used", "This sign-in was used before."));
-        }
-        let application = self.application(flow.which);
-        let (code, verifier) = (Secret::new(code.to_owned()), Secret::new(flow.verifier.to_string()));
-        let tokens = self.upstream.exchange(application, &code, &verifier).await.map_err(refused)?;
-        let identity = self.upstream.identify(application, &tokens, &flow.nonce).await.map_err(refused)?;
+    async fn prove(&self, brought: &Brought) -> Result<(UserId, String, Scopes), NotSignedIn> {
+        let Brought { code, verifier, nonce, which, write } = brought;
+        let application = self.application(*which);
+        let _until_kept = self.upstream.exchanging.read().await;
+        let tokens = self.upstream.exchange(application, code, verifier).await.map_err(refused)?;
+        let identity = match self.upstream.identify(application, &tokens, nonce).await {
+            Ok(identity) => identity,
+            Err(UpstreamError::IdToken(Fault::Missing)) => {
+                return Err(self.without_openid(application, &tokens).await);
+            }
+            Err(error) => return Err(refused(error)),
+        };
         if !self.allowed.admits(&identity.login, &identity.groups) {
             return Err(not(
                 Reason::NotAllowed,
@@ -101,26 +138,24 @@ impl SignIn {
                 "Gitea names you by an id that is not a number.",
             )
         })?;
-        let scopes = match crate::upstream::judge(identity.words.iter().map(String::as_str)) {
-            Judgement::ReadWrite => Scopes { read: true, write: flow.approved.write && self.writes },
-            Judgement::Read => Scopes { read: true, write: false },
-            Judgement::TooNarrow(missing) => {
-                let text = format!("What you granted in Gitea earlier lacks {}.", missing.join(", "));
-                return Err(not(Reason::GrantTooNarrow, "grant_too_narrow", &text));
-            }
-            Judgement::TooWide(_) => {
-                return Err(not(
-                    Reason::GrantTooWide,
-                    "grant_too_wide",
-                    "What you granted in Gitea earlier holds more than this server ever asks for, perhaps everything.",
-                ));
-            }
-        };
-        self.keep_grant(user, flow.which, &tokens, &identity.words.join(" "), None).await.map_err(|_| {
+        let write = judged(&identity.words)? && *write && self.writes;
+        let scopes = Scopes { read: true, write };
+        self.keep_grant(user, *which, &tokens, &identity.words.join(" "), None).await.map_err(|_| {
             not(Reason::GiteaUnavailable, "grant_not_kept", "What Gitea granted could not be kept.")
         })?;
-        let narrowed = flow.approved.write && !scopes.write;
-        Ok((user, identity.login, scopes, narrowed))
+        Ok((user, identity.login, scopes))
+    }
+
+    /// Gitea gave no ID token: the grant is from before this server asked for one. What it is worth is told by its
+    /// words, so that the person learns what to do about it.
+    async fn without_openid(&self, application: &Application, tokens: &Tokens) -> NotSignedIn {
+        match self.upstream.introspect(application, &tokens.access).await {
+            Ok(Introspection::Active(active)) if active.audience.contains(&application.client_id) => {
+                judged(&active.words).err().unwrap_or_else(|| too_narrow("openid"))
+            }
+            Ok(_) => refused(UpstreamError::IdToken(Fault::Missing)),
+            Err(error) => refused(error),
+        }
     }
 
     /// A code for the client of the flow, and the notes that are made only now that somebody has signed in.
@@ -221,6 +256,28 @@ fn note_approval(
     let redirect = &session.flow.approved.redirect_uri;
     changes.extend(registry.approve(&asker.id, session.user, redirect, session.scopes, now)?);
     Ok(())
+}
+
+/// Whether a grant of these words carries writes.
+///
+/// # Errors
+/// It is not one to sign in with.
+fn judged(words: &[String]) -> Result<bool, NotSignedIn> {
+    match crate::upstream::judge(words.iter().map(String::as_str)) {
+        Judgement::ReadWrite => Ok(true),
+        Judgement::Read => Ok(false),
+        Judgement::TooNarrow(missing) => Err(too_narrow(&missing.join(", "))),
+        Judgement::TooWide(_) => Err(not(
+            Reason::GrantTooWide,
+            "grant_too_wide",
+            "What you granted in Gitea earlier holds more than this server ever asks for, perhaps everything.",
+        )),
+    }
+}
+
+fn too_narrow(missing: &str) -> NotSignedIn {
+    let text = format!("What you granted in Gitea earlier lacks {missing}.");
+    not(Reason::GrantTooNarrow, "grant_too_narrow", &text)
 }
 
 fn not(reason: Reason, name: &str, text: &str) -> NotSignedIn {

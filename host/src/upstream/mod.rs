@@ -92,6 +92,10 @@ pub(crate) struct Upstream {
     discovery: Cached<Discovery>,
     keys: Cached<Keys>,
     good: bearer::Good,
+    /// Held for reading while a code is exchanged and until its tokens are kept. Under `INVALIDATE_REFRESH_TOKENS` the
+    /// exchange kills the refresh token that is still on record: whoever is refused for that waits here, and looks
+    /// again at what is on record, before a grant is given up.
+    pub(crate) exchanging: tokio::sync::RwLock<()>,
 }
 
 impl Upstream {
@@ -113,6 +117,7 @@ impl Upstream {
             discovery: Cached::new(cache_ttl),
             keys: Cached::new(cache_ttl),
             good: bearer::Good::new(),
+            exchanging: tokio::sync::RwLock::new(()),
         })
     }
 

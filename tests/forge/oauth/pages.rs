@@ -43,7 +43,8 @@ fn redirect(visit: &Visit, to: &str) -> Answer {
 
 /// What a user who may not sign in gets on every page, and on OAuth endpoints too: status 200.
 pub(super) fn prohibited(visit: &Visit) -> Answer {
-    let body = "<p>Your account is prohibited from signing in, please contact your site administrator.</p>";
+    let body = "<div role=\"main\" aria-label=\"Sign-In Prohibited\" class=\"page-content user activate\">\n\
+        <p>Your account is prohibited from signing in. Please contact your site administrator.</p>\n</div>";
     page(visit, 200, "Sign-In Prohibited", body)
 }
 
