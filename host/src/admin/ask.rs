@@ -42,29 +42,33 @@ pub(crate) enum NotAsked {
 /// # Errors
 /// See [`NotAsked`].
 pub(crate) fn ask(storage: &Path, request: &Request) -> Result<Answer, NotAsked> {
-    let patience = match request {
-        Request::Backup { .. } | Request::Restore { .. } => COPY_PATIENCE,
-        _ => PATIENCE,
-    };
+    let copies = matches!(request, Request::Backup { .. } | Request::Restore { .. });
+    let patience = if copies { COPY_PATIENCE } else { PATIENCE };
     ask_within(&socket_beside(storage), request, patience)
 }
 
 pub(super) fn ask_within(path: &Path, request: &Request, patience: Duration) -> Result<Answer, NotAsked> {
     let named = || path.to_path_buf();
-    let silent = |error: std::io::Error| match error.kind() {
-        ErrorKind::WouldBlock | ErrorKind::TimedOut => {
-            NotAsked::Silent(named(), format!("not within {} seconds", patience.as_secs()))
-        }
-        _ => NotAsked::Silent(named(), error.to_string()),
+    let silent = |error: std::io::Error| {
+        let slow = [ErrorKind::WouldBlock, ErrorKind::TimedOut].contains(&error.kind());
+        let why = if slow { format!("not within {} seconds", patience.as_secs()) } else { error.to_string() };
+        NotAsked::Silent(named(), why)
     };
-    let mut stream = UnixStream::connect(path).map_err(|error| match error.kind() {
+    let mut stream = UnixStream::connect(path).map_err(|error| {
         // Refused: the socket of a server that is gone. Not a valid name: too long for a socket, so no server has one.
-        ErrorKind::NotFound
-        | ErrorKind::NotADirectory
-        | ErrorKind::ConnectionRefused
-        | ErrorKind::InvalidInput => NotAsked::NoServer(named()),
-        ErrorKind::PermissionDenied => NotAsked::Forbidden(named()),
-        _ => silent(error),
+        let nobody = [
+            ErrorKind::NotFound,
+            ErrorKind::NotADirectory,
+            ErrorKind::ConnectionRefused,
+            ErrorKind::InvalidInput,
+        ];
+        if nobody.contains(&error.kind()) {
+            NotAsked::NoServer(named())
+        } else if error.kind() == ErrorKind::PermissionDenied {
+            NotAsked::Forbidden(named())
+        } else {
+            silent(error)
+        }
     })?;
     stream.set_read_timeout(Some(patience)).map_err(silent)?;
     stream.set_write_timeout(Some(patience)).map_err(silent)?;

@@ -59,7 +59,7 @@ impl Desk<'_> {
                 };
                 Answer::ClientRevoked { id, known, ended, durable: committed == Committed::Durable }
             }
-            (_, Err(not)) => Answer::refused("client_not_revoked", not),
+            (_, Err(not)) => Answer::refused("client_not_revoked", not.to_string()),
         }
     }
 
@@ -113,7 +113,7 @@ impl Desk<'_> {
         }
         match self.records.store.backup(path.clone()).await {
             Ok(()) => Answer::BackedUp { path },
-            Err(error) => Answer::refused("not_backed_up", error),
+            Err(error) => Answer::refused("not_backed_up", error.to_string()),
         }
     }
 
@@ -124,7 +124,7 @@ impl Desk<'_> {
         let from = path.clone();
         let rows = match tokio::task::spawn_blocking(move || read_backup(&from)).await {
             Ok(Ok(rows)) => rows,
-            Ok(Err(error)) => return Answer::refused("not_restored", error),
+            Ok(Err(error)) => return Answer::refused("not_restored", error.to_string()),
             Err(_) => return Answer::refused("not_restored", "the backup was not read to its end"),
         };
         let count = rows.len();

@@ -142,13 +142,13 @@ async fn accept(listener: UnixListener, clerk: Arc<impl Clerk>, admits: impl Fn(
                     });
                 }
                 Err(_) => {
-                    turn_away(stream, "busy", "other commands are being answered: try again in a moment")
+                    turn_away(&stream, "busy", "other commands are being answered: try again in a moment")
                 }
             },
             Ok(uid) => {
                 clerk.stranger(uid);
                 turn_away(
-                    stream,
+                    &stream,
                     "forbidden",
                     "only root and the user that the server runs as are answered here",
                 );
@@ -159,7 +159,7 @@ async fn accept(listener: UnixListener, clerk: Arc<impl Clerk>, admits: impl Fn(
 }
 
 /// Say why, without waiting: what does not fit into the socket's buffer is not said.
-fn turn_away(stream: UnixStream, reason: &str, text: &str) {
+fn turn_away(stream: &UnixStream, reason: &str, text: &str) {
     if let Ok(mut line) = serde_json::to_vec(&Answer::refused(reason, text)) {
         line.push(b'\n');
         let _ = stream.try_write(&line);

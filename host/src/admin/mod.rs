@@ -164,8 +164,8 @@ pub(crate) enum Answer {
 }
 
 impl Answer {
-    fn refused(reason: &str, text: impl ToString) -> Self {
-        Self::Refused { reason: reason.to_owned(), text: text.to_string() }
+    fn refused(reason: &str, text: impl Into<String>) -> Self {
+        Self::Refused { reason: reason.to_owned(), text: text.into() }
     }
 }
 

@@ -27,10 +27,10 @@ pub(crate) fn carry_out(
         }
         asked => asked.map_err(|not| not.to_string())?,
     };
-    match answer {
-        Answer::Refused { text, .. } => Err(text),
-        answer => Ok(answer),
+    if let Answer::Refused { text, .. } = answer {
+        return Err(text);
     }
+    Ok(answer)
 }
 
 fn alone(

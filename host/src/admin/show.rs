@@ -273,8 +273,8 @@ mod tests {
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines.len(), 3);
         let column = lines[0].find("ID").unwrap();
-        assert_eq!(&lines[1][column..], long);
-        assert_eq!(&lines[2][column..], "ci");
+        assert_eq!(lines[1].get(column..), Some(long.as_str()));
+        assert_eq!(lines[2].get(column..), Some("ci"));
         assert!(lines[1].contains("2026-01-31 23:59:59Z"), "{text}");
     }
 

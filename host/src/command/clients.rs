@@ -117,15 +117,18 @@ fn entry(
     random.fill(&mut chance);
     let id = format!("{}-{}", slug(name), crate::component::hex(&chance));
     let secret = with_secret.then(|| generate(random));
-    let mut entry = json!({"client_id": id, "client_name": name, "redirect_uris": redirect_uris});
-    match &secret {
-        None => entry["token_endpoint_auth_method"] = "none".into(),
-        Some(secret) => {
-            let hash = SecretHash::of(secret.expose(), random).map_err(|unfit| unfit.to_string())?;
-            entry["token_endpoint_auth_method"] = "client_secret_basic".into();
-            entry["client_secret_hash"] = hash.to_string().into();
-        }
-    }
+    let hash = secret.as_ref().map(|secret| SecretHash::of(secret.expose(), random)).transpose();
+    let hash = hash.map_err(|unfit| unfit.to_string())?;
+    let entry = match hash {
+        None => json!({
+            "client_id": id, "client_name": name, "redirect_uris": redirect_uris,
+            "token_endpoint_auth_method": "none",
+        }),
+        Some(hash) => json!({
+            "client_id": id, "client_name": name, "redirect_uris": redirect_uris,
+            "token_endpoint_auth_method": "client_secret_basic", "client_secret_hash": hash.to_string(),
+        }),
+    };
     // What the server will read, by the server's own rules.
     preregistered::parse(json!([entry]).to_string().as_bytes()).map_err(|why| format!("the entry {why}"))?;
     Ok(Made { entry, secret })
@@ -178,10 +181,10 @@ fn is_redirect(uri: &str) -> Result<(), &'static str> {
 
 fn print(made: &Made, json: bool, out: &mut dyn Write, notes: &mut dyn Write) -> io::Result<()> {
     if json {
-        let mut all = json!({ "entry": made.entry });
-        if let Some(secret) = &made.secret {
-            all["client_secret"] = secret.expose().into();
-        }
+        let all = match &made.secret {
+            None => json!({ "entry": made.entry }),
+            Some(secret) => json!({ "entry": made.entry, "client_secret": secret.expose() }),
+        };
         return writeln!(out, "{all:#}");
     }
     writeln!(out, "{:#}", made.entry)?;

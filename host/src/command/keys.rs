@@ -70,12 +70,12 @@ pub(super) fn run(command: Keys) -> ExitCode {
 /// The exit code, and why for a person.
 struct Failure(u8, String);
 
-fn settings_wrong(text: impl ToString) -> Failure {
-    Failure(EXIT_SETTINGS, text.to_string())
+fn settings_wrong(text: impl Into<String>) -> Failure {
+    Failure(EXIT_SETTINGS, text.into())
 }
 
-fn failed(text: impl ToString) -> Failure {
-    Failure(1, text.to_string())
+fn failed(text: impl Into<String>) -> Failure {
+    Failure(1, text.into())
 }
 
 fn list(settings: &Settings) -> Result<Vec<String>, Failure> {
@@ -204,15 +204,16 @@ mod tests {
 
     use super::*;
 
-    fn secret(text: &str) -> SecretText {
-        let fixed = |byte: u8| move |out: &mut [u8]| out.fill(byte);
-        struct Fixed<F>(F);
-        impl<F: Fn(&mut [u8])> Random for Fixed<F> {
-            fn fill(&self, out: &mut [u8]) {
-                (self.0)(out);
-            }
+    struct Seven;
+
+    impl Random for Seven {
+        fn fill(&self, out: &mut [u8]) {
+            out.fill(7);
         }
-        keyring_file::with_new_root(text, &Fixed(fixed(7))).unwrap()
+    }
+
+    fn secret(text: &str) -> SecretText {
+        keyring_file::with_new_root(text, &Seven).unwrap()
     }
 
     #[test]

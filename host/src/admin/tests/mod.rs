@@ -127,8 +127,5 @@ async fn asked(path: PathBuf, request: Request) -> Result<Answer, NotAsked> {
 }
 
 fn reason(answer: &Answer) -> &str {
-    match answer {
-        Answer::Refused { reason, .. } => reason,
-        _ => "",
-    }
+    if let Answer::Refused { reason, .. } = answer { reason } else { "" }
 }
