@@ -122,8 +122,9 @@ async fn walk(front: &Front<'_>, diary: &mut Diary) -> Option<(Places, String, H
     });
     diary.note("login_tools", begun, came);
     let begun = Instant::now();
-    let came =
-        call(front, &held, "tools/call", json!({ "name": TOOL, "arguments": {} })).await.and_then(|answer| heard(&answer));
+    let came = call(front, &held, "tools/call", json!({ "name": TOOL, "arguments": {} }))
+        .await
+        .and_then(|answer| heard(&answer));
     diary.note("login_call", begun, came);
     Some((places, client, held))
 }
