@@ -403,7 +403,7 @@ async fn a_server_with_another_public_address_is_found_out() {
 async fn the_doctor_signs_in_calls_and_leaves_nothing_behind() {
     let scene = Scene::new().await;
     let server = scene.start().await;
-    let (_patient, file) = Patient::of(&scene).env_file_kept();
+    let (patient, file) = Patient::of(&scene).env_file_kept();
     let (report, url) = sign_in(&file, true).await;
     let chart = Chart { code: 0, report };
     for check in [
@@ -420,6 +420,13 @@ async fn the_doctor_signs_in_calls_and_leaves_nothing_behind() {
     }
     assert_eq!(chart.report["exit_code"], 0);
     assert!(url.starts_with(&server.url), "{url}");
+    let last = patient.examine_with(&["--last-login"]).await;
+    assert_eq!(last.code, 0, "{:#}", last.report);
+    last.says("last_login", "pass", "sign-in of alice by aegis-mcp doctor").says(
+        "step",
+        "pass",
+        "token_issued",
+    );
     let audit = server.stop().await.audit;
     assert!(
         audit.iter().any(|line| line["tool"] == "list_repositories" && line["login"] == "alice"),

@@ -98,7 +98,9 @@ async fn examine(options: &Options, settings: &Settings, report: &mut Report) {
                 Ok(_) => vec![fail("last_login", "the server answered another question")],
                 Err(why) => vec![fail(
                     "last_login",
-                    format!("{why}; sign-ins are remembered while the server runs: start it, sign in, look again"),
+                    format!(
+                        "{why}; sign-ins are remembered while the server runs: start it, sign in, look again"
+                    ),
                 )],
             });
         }
