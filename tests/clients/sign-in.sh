@@ -1,0 +1,76 @@
+#!/usr/bin/env bash
+# Let real clients sign in by themselves, from nothing, through a sample Gitea, and work: each finds the server's
+# documents, registers or names a document of its own, sends a browser off, redeems the code, calls tools, renews its
+# token and steps up to writes.
+#
+#   tests/clients/sign-in.sh [CACHE_DIR]
+#
+# Starts the built program (AEGIS_DIST, default target/dist) and the sample Gitea itself. CACHE_DIR keeps the clients, at
+# the versions of the lock files here (default target/clients). SIGN_IN_ONLY names the clients to run, by default all.
+# Ends with `N passed, N failed` and fails unless every case of every client passed.
+set -uo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+cd "$here/../.." || exit 2
+cache=${1:-target/clients}
+clients=${SIGN_IN_ONLY:-ts-v1 ts-v2 mcp-remote python fastmcp rmcp}
+declare -A cases=([ts-v1]=8 [ts-v2]=16 [mcp-remote]=4 [python]=12 [fastmcp]=5 [rmcp]=10)
+
+source "$here/install.sh"
+source scripts/sample
+work=$(mktemp -d)
+trap 'kill "${documents:-}" 2>/dev/null; sample_stop; rm -rf "$work"' EXIT
+
+# A client that names itself by a document needs an https server that the program trusts.
+certificate() {
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost \
+    -addext subjectAltName=DNS:localhost -addext basicConstraints=critical,CA:FALSE \
+    -keyout "$work/key.pem" -out "$work/certificate.pem" 2>"$work/openssl.txt" || { cat "$work/openssl.txt" >&2; return 1; }
+}
+certificate || { echo "cannot make a certificate; openssl 3 is needed" >&2; exit 2; }
+"$node" "$cache/node/documents.mjs" "$work/key.pem" "$work/certificate.pem" >"$work/documents.txt" 2>&1 &
+documents=$!
+sample_wait "$work/documents.txt" '^https:' "$documents" || exit 2
+AEGIS_DOCUMENT=$(cat "$work/documents.txt")
+authority=${AEGIS_DOCUMENT#https://}
+sample_settings=(CIMD_ALLOWED_HOSTS="${authority%%/*}" CIMD_ALLOW_PRIVATE_ADDRESSES=true
+  SSL_CERT_FILE="$work/certificate.pem")
+
+# What clients start as "the browser": it signs in and comes back to them.
+cat >"$work/browser" <<TEXT
+#!/bin/sh
+echo "\$1" >>"$work/visited"
+exec "$node" "$cache/node/browser.mjs" "\$1" --arrive >>"$work/browser.txt" 2>&1
+TEXT
+chmod +x "$work/browser"
+: >"$work/browser.txt"
+export AEGIS_DOCUMENT AEGIS_BROWSER=$work/browser AEGIS_VISITED=$work/visited AEGIS_NODE=$node
+export AEGIS_SIGN_IN=$cache/node/browser.mjs
+
+SAMPLE_SIGN_IN=yes SAMPLE_RATE=100000 SAMPLE_FAILURES=100000 sample_start 0 0 || exit 2
+
+# The Rust client is built from its own lock file, apart from the product's workspace.
+rust() {
+  local target=${CARGO_TARGET_DIR:-target}/rust-client
+  (cd "$here/rmcp" && CARGO_TARGET_DIR=$(realpath -m "$OLDPWD/$target") cargo build --quiet --locked) || return
+  "$target/x86_64-unknown-linux-musl/debug/aegis-client-rmcp"
+}
+
+log=$cache/sign-in.log
+: >"$log"
+expected=0
+for client in $clients; do
+  expected=$((expected + cases[$client]))
+  case $client in
+  ts-v1 | ts-v2 | mcp-remote) timeout 600 "$node" "$cache/node/sign-in-$client.mjs" ;;
+  python | fastmcp) timeout 600 "$cache/python/venv/bin/python" "$here/python/sign_in_$client.py" ;;
+  rmcp) rust ;;
+  esac 2>&1 | tee -a "$log"
+done
+
+if ! told "$log" "$expected"; then
+  printf '%s\n' "what the server said last:" >&2
+  tail -n 20 "$SAMPLE_DIR/server.log" >&2
+  printf '%s\n' "what the browser said last:" >&2
+  tail -n 5 "$work/browser.txt" >&2
+  exit 1
+fi
