@@ -14,6 +14,9 @@ const kind = {
     await client.connect(transport);
     return client;
   },
+  // This line of the SDK answers 403 insufficient_scope by renewing what it has, which never grants more, and gives up. It
+  // sends the person to the browser once it holds no refresh token.
+  beforeStepUp: provider => provider.spoil({ refresh_token: undefined }),
   finish: (transport, url) => transport.finishAuth(new URL(url).searchParams.get('code')),
 };
 

@@ -73,7 +73,7 @@ export class Provider {
 export const SPOILED = `aegis_at_${'A'.repeat(160)}`;
 
 /** Sign in: the SDK leaves for the browser, the browser comes back, the SDK redeems the code. */
-async function through(kind, provider, attempt, access) {
+async function through(provider, attempt, access) {
   const before = provider.sent.length;
   let left;
   try {
@@ -93,14 +93,17 @@ const asked = provider => new URL(provider.sent.at(-1)).searchParams;
 export async function fresh(kind, options, access) {
   const provider = new Provider(kind.label, options);
   const first = kind.transport(provider);
-  const { url, consented } = await through(kind, provider, () => kind.connect(first), access);
+  const { url, consented } = await through(provider, () => kind.connect(first), access);
   await kind.finish(first, url);
   return { provider, consented, client: await kind.connect(kind.transport(provider)) };
 }
 
 const calls = (kind, client) => ({ callTool: (name, args) => client.callTool({ name, arguments: args }) });
 
-/** The cases of one SDK. `kind`: { label, transport(provider), connect(transport), finish(transport, url) }. */
+/**
+ * The cases of one SDK. `kind`: { label, transport(provider), connect(transport), finish(transport, url) }, and perhaps
+ * beforeStepUp(provider) for what an application has to do by itself before that SDK asks for more.
+ */
 export function cases(kind, at, document) {
   const place = { owner: at.owner, repo: at.repo };
   return {
@@ -139,7 +142,7 @@ export function cases(kind, at, document) {
       const registered = provider.clientInformation().client_id;
       provider.spoil({ access_token: SPOILED, refresh_token: `aegis_rt_${'A'.repeat(43)}` });
       const second = kind.transport(provider);
-      const { url } = await through(kind, provider, () => kind.connect(second));
+      const { url } = await through(provider, () => kind.connect(second));
       await kind.finish(second, url);
       const again = await kind.connect(kind.transport(provider));
       await read(calls(kind, again), at);
@@ -149,9 +152,10 @@ export function cases(kind, at, document) {
 
     'steps up to writes when a call needs them': async () => {
       const { provider, client } = await fresh(kind);
+      kind.beforeStepUp?.(provider);
       const title = `Opened after a step-up by ${kind.label}`;
       const create = from => from.callTool({ name: 'create_issue', arguments: { ...place, title } });
-      const { url, consented } = await through(kind, provider, () => create(client));
+      const { url, consented } = await through(provider, () => create(client));
       assert.deepEqual(asked(provider).get('scope').split(' ').sort(), BOTH.split(' '), 'not the union');
       assert.equal(consented, 'write', 'the page does not propose what was asked for');
       await kind.finish(client.transport, url);
