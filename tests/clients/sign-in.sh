@@ -13,7 +13,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 cd "$here/../.." || exit 2
 cache=${1:-target/clients}
 clients=${SIGN_IN_ONLY:-ts-v1 ts-v2 mcp-remote python fastmcp rmcp}
-declare -A cases=([ts-v1]=8 [ts-v2]=16 [mcp-remote]=4 [python]=14 [fastmcp]=5 [rmcp]=10)
+declare -A cases=([ts-v1]=8 [ts-v2]=16 [mcp-remote]=4 [python]=14 [fastmcp]=5 [rmcp]=12)
 
 source "$here/install.sh"
 source scripts/sample
@@ -48,11 +48,13 @@ export AEGIS_SIGN_IN=$cache/node/browser.mjs
 
 SAMPLE_SIGN_IN=yes SAMPLE_RATE=100000 SAMPLE_FAILURES=100000 sample_start 0 0 || exit 2
 
-# The Rust client is built from its own lock file, apart from the product's workspace.
+# The Rust client has a lock file of its own, apart from the product's workspace, and is built for this machine.
 rust() {
-  local target=${CARGO_TARGET_DIR:-target}/rust-client
-  (cd "$here/rmcp" && CARGO_TARGET_DIR=$(realpath -m "$OLDPWD/$target") cargo build --quiet --locked) || return
-  "$target/x86_64-unknown-linux-musl/debug/aegis-client-rmcp"
+  local machine target
+  machine=$(rustc -vV | sed -n 's/^host: //p')
+  target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
+  (cd "$here/rmcp" && CARGO_TARGET_DIR=$target cargo build --quiet --locked --target "$machine") || return
+  RUST_BACKTRACE=0 timeout 600 "$target/$machine/debug/aegis-client-rmcp"
 }
 
 log=$cache/sign-in.log
