@@ -22,7 +22,10 @@ fn place(more: Value) -> Value {
 }
 
 async fn read(connection: &Connection) {
-    let file = connection.call("get_file_contents", place(json!({ "filepath": "README.md" }))).await.expect("a file");
+    let file = connection
+        .call("get_file_contents", place(json!({ "filepath": "README.md" })))
+        .await
+        .expect("a file");
     assert_eq!((&file["path"], &file["type"]), (&json!("README.md"), &json!("text")));
     let text = std::env::var("AEGIS_README").unwrap_or_else(|_| "demo".to_owned());
     assert!(file["content"].as_str().is_some_and(|content| content.contains(&text)), "{file}");
@@ -89,7 +92,8 @@ async fn asks_again(era: Era) {
 async fn write(connection: &Connection, title: &str) {
     let made = connection.call("create_issue", place(json!({ "title": title }))).await.expect("an issue");
     let number = &made["issue"]["number"];
-    let found = connection.call("get_issue", place(json!({ "issue_number": number }))).await.expect("the issue");
+    let found =
+        connection.call("get_issue", place(json!({ "issue_number": number }))).await.expect("the issue");
     assert_eq!(found["issue"]["title"], json!(title));
     assert_eq!(found["issue"]["author"], json!(setting("AEGIS_LOGIN")));
 }
@@ -139,7 +143,8 @@ async fn main() -> ExitCode {
     let all = local.run_until(async {
         let mut all = true;
         for era in [Era::Initialize, Era::Auto] {
-            all &= tell("signs in from nothing, by dynamic registration, and reads", era, from_nothing(era)).await;
+            all &= tell("signs in from nothing, by dynamic registration, and reads", era, from_nothing(era))
+                .await;
             all &= tell("renews a token that is no longer good, without a browser", era, renews(era)).await;
             all &= tell("asks the person again when nothing it holds is good", era, asks_again(era)).await;
             all &= tell("steps up to writes when a call needs them", era, steps_up(era)).await;

@@ -4,11 +4,13 @@ use std::error::Error;
 
 use rmcp::RoleClient;
 use rmcp::model::{CallToolRequestParams, ProtocolVersion};
-use rmcp::service::{ClientInitializeError, ClientLifecycleMode, ClientServiceExt as _, RunningService, ServiceError};
+use rmcp::service::{
+    ClientInitializeError, ClientLifecycleMode, ClientServiceExt as _, RunningService, ServiceError,
+};
 use rmcp::transport::StreamableHttpClientTransport;
 use rmcp::transport::auth::{
     AuthClient, AuthorizationCallback, AuthorizationManager, AuthorizationRequest, CredentialStore as _,
-    InMemoryCredentialStore, OAuthState, StoredCredentials,
+    InMemoryCredentialStore, OAuthClientConfig, OAuthState, StoredCredentials,
 };
 use rmcp::transport::streamable_http_client::{StreamableHttpClientTransportConfig, StreamableHttpError};
 use serde_json::{Value, json};
@@ -61,7 +63,13 @@ pub struct Person {
 
 impl Person {
     pub fn new(era: Era) -> Self {
-        Self { era, document: None, is_greedy: false, store: InMemoryCredentialStore::new(), visited: Vec::new() }
+        Self {
+            era,
+            document: None,
+            is_greedy: false,
+            store: InMemoryCredentialStore::new(),
+            visited: Vec::new(),
+        }
     }
 
     /// A program that names itself by a metadata document.
@@ -75,9 +83,14 @@ impl Person {
     }
 
     async fn manager(&self) -> AuthorizationManager {
-        let mut manager = AuthorizationManager::new(setting("AEGIS_URL")).await.expect("an authorization manager");
+        let mut manager =
+            AuthorizationManager::new(setting("AEGIS_URL")).await.expect("an authorization manager");
         manager.set_credential_store(self.store.clone());
-        manager.initialize_from_store().await.expect("the kept credentials");
+        if manager.initialize_from_store().await.expect("the kept credentials") {
+            // A restored client would else be sent back to the server's own address.
+            let client = OAuthClientConfig::new(self.kept().await.client_id, REDIRECT);
+            manager.configure_client(client).expect("the kept client");
+        }
         manager
     }
 
@@ -88,7 +101,9 @@ impl Person {
         let transport = StreamableHttpClientTransport::with_client(auth.clone(), config);
         match ().serve_with_lifecycle(transport, self.era.lifecycle()).await {
             Ok(running) => Ok(Connection { running, auth }),
-            Err(failure) => Err(challenge_of(&failure).unwrap_or_else(|| panic!("no challenge: {failure:?}"))),
+            Err(failure) => {
+                Err(challenge_of(&failure).unwrap_or_else(|| panic!("no challenge: {failure:?}")))
+            }
         }
     }
 
@@ -98,7 +113,8 @@ impl Person {
             Ok(connection) => return connection,
             Err(challenge) => challenge,
         };
-        let mut request = AuthorizationRequest::new(REDIRECT).with_client_name("rmcp").with_challenge(challenge);
+        let mut request =
+            AuthorizationRequest::new(REDIRECT).with_client_name("rmcp").with_challenge(challenge);
         if !self.is_greedy {
             request = request.with_initial_scope_selection();
         }
@@ -119,7 +135,8 @@ impl Person {
         let url = manager.request_scope_upgrade(scope).await.expect("an upgrade of the scopes");
         let back = AuthorizationCallback::from_redirect_url(&self.browse(url).await).expect("a callback");
         let issuer = back.issuer.as_deref();
-        let redeemed = manager.exchange_code_for_token_with_issuer(&back.code, &back.csrf_token, issuer).await;
+        let redeemed =
+            manager.exchange_code_for_token_with_issuer(&back.code, &back.csrf_token, issuer).await;
         redeemed.expect("the code to be redeemed");
     }
 
@@ -164,11 +181,16 @@ impl Connection {
     /// Call a tool; both forms of its answer must say the same.
     pub async fn call(&self, tool: &'static str, arguments: Value) -> Result<Value, ServiceError> {
         let Value::Object(arguments) = arguments else { panic!("arguments are an object") };
-        let result = self.running.call_tool(CallToolRequestParams::new(tool).with_arguments(arguments)).await?;
+        let result =
+            self.running.call_tool(CallToolRequestParams::new(tool).with_arguments(arguments)).await?;
         assert_ne!(result.is_error, Some(true), "{tool} failed: {:?}", result.content);
         let structured = result.structured_content.expect("structured content");
         let text = result.content.iter().find_map(|block| block.as_text()).expect("a text block");
-        assert_eq!(serde_json::from_str::<Value>(&text.text).expect("JSON"), structured, "both forms say the same");
+        assert_eq!(
+            serde_json::from_str::<Value>(&text.text).expect("JSON"),
+            structured,
+            "both forms say the same"
+        );
         Ok(structured)
     }
 
@@ -179,7 +201,9 @@ impl Connection {
 
 /// The scope that a call was refused for.
 pub fn wanted_scope(refusal: &ServiceError) -> String {
-    let ServiceError::TransportSend(failure) = refusal else { panic!("not refused by the server: {refusal:?}") };
+    let ServiceError::TransportSend(failure) = refusal else {
+        panic!("not refused by the server: {refusal:?}")
+    };
     match transport_error(failure.error.as_ref()) {
         Some(StreamableHttpError::InsufficientScope(refusal)) => {
             refusal.get_required_scope().unwrap_or_else(|| panic!("no scope named: {refusal}")).to_owned()
