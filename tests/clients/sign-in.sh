@@ -69,6 +69,23 @@ for client in $clients; do
   esac 2>&1 | tee -a "$log"
 done
 
+# What must hold when everybody has gone: Gitea was asked nothing that it must not be asked, and no credential of any
+# kind is in the log or the audit trail.
+after() {
+  local violations leaks
+  violations=$(sample_violations)
+  if [ -z "$violations" ]; then echo "PASS afterwards: Gitea holds nothing against the server"; else
+    printf 'FAIL afterwards: Gitea holds something against the server\n%s\n' "$violations"
+  fi
+  leaks=$(grep -rhoE 'aegis_(at|rt|code|cs|key)_.{8}|gt[ao]_.{8}|eyJ[A-Za-z0-9_-]{8}'"|$AEGIS_PASSWORD" \
+    "$SAMPLE_DIR/server.log" "$SAMPLE_DIR"/audit.log* | sort -u)
+  if [ -s "$SAMPLE_DIR/audit.log" ] && [ -z "$leaks" ]; then echo "PASS afterwards: no credential in log or audit trail"; else
+    printf 'FAIL afterwards: no audit trail, or credentials in it or in the log\n%s\n' "$leaks"
+  fi
+}
+after 2>&1 | tee -a "$log"
+expected=$((expected + 2))
+
 if ! told "$log" "$expected"; then
   printf '%s\n' "what the server said last:" >&2
   tail -n 20 "$SAMPLE_DIR/server.log" >&2
