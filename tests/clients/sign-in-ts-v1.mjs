@@ -8,7 +8,7 @@ const at = target({ keyed: false });
 
 const kind = {
   label: 'the TypeScript SDK v1',
-  transport: provider => new StreamableHTTPClientTransport(new URL(at.url), { authProvider: provider }),
+  transport: (provider, url = at.url) => new StreamableHTTPClientTransport(new URL(url), { authProvider: provider }),
   connect: async transport => {
     const client = new Client({ name: 'sign-in-ts-v1', version: '1.0.0' });
     await client.connect(transport);

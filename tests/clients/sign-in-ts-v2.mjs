@@ -8,7 +8,7 @@ const at = target({ keyed: false });
 for (const mode of ['legacy', 'auto']) {
   const kind = {
     label: `the TypeScript SDK v2 (${mode})`,
-    transport: provider => new StreamableHTTPClientTransport(new URL(at.url), { authProvider: provider }),
+    transport: (provider, url = at.url) => new StreamableHTTPClientTransport(new URL(url), { authProvider: provider }),
     connect: async transport => {
       const client = new Client({ name: 'sign-in-ts-v2', version: '1.0.0' }, { versionNegotiation: { mode } });
       await client.connect(transport);

@@ -90,15 +90,16 @@ async function through(provider, attempt, access) {
 const asked = provider => new URL(provider.sent.at(-1)).searchParams;
 
 /** A provider that has signed in from nothing, and a client that is connected with it. */
-export async function fresh(kind, options, access) {
+export async function fresh(kind, { access, url: address, ...options } = {}) {
   const provider = new Provider(kind.label, options);
-  const first = kind.transport(provider);
+  const first = kind.transport(provider, address);
   const { url, consented } = await through(provider, () => kind.connect(first), access);
   await kind.finish(first, url);
-  return { provider, consented, client: await kind.connect(kind.transport(provider)) };
+  return { provider, consented, client: await kind.connect(kind.transport(provider, address)) };
 }
 
-const calls = (kind, client) => ({ callTool: (name, args) => client.callTool({ name, arguments: args }) });
+/** How the shared journeys call a tool of an SDK's client. */
+const calls = client => ({ callTool: (name, args) => client.callTool({ name, arguments: args }) });
 
 /**
  * The cases of one SDK. `kind`: { label, transport(provider), connect(transport), finish(transport, url) }, and perhaps
@@ -115,7 +116,7 @@ export function cases(kind, at, document) {
       assert.equal(provider.clientInformation().client_secret, undefined, 'a public client was given a secret');
       assert.equal(provider.tokens().scope, READ);
       assert.match(provider.tokens().access_token, /^aegis_at_/);
-      await read(calls(kind, client), at);
+      await read(calls(client), at);
       const { repositories } = answer(await client.callTool({ name: 'list_repositories', arguments: {} }), 'list');
       assert.ok(repositories.some(repository => repository.full_name === `${at.owner}/${at.repo}`), 'not their own');
       await client.close();
@@ -125,16 +126,39 @@ export function cases(kind, at, document) {
       const { provider, client } = await fresh(kind);
       const old = provider.tokens();
       provider.spoil({ access_token: SPOILED });
-      await read(calls(kind, client), at);
+      await read(calls(client), at);
       assert.notEqual(provider.tokens().access_token, SPOILED);
       assert.notEqual(provider.tokens().refresh_token, old.refresh_token, 'the refresh token did not rotate');
       assert.equal(provider.tokens().scope, READ);
       await client.close();
       const again = await kind.connect(kind.transport(provider));
-      await read(calls(kind, again), at);
+      await read(calls(again), at);
       assert.equal(provider.sent.length, 1, 'somebody had to sign in again');
       await again.close();
     },
+
+    'renews for many calls at once, and all of them work': async () => {
+      const { provider, client } = await fresh(kind);
+      provider.spoil({ access_token: SPOILED });
+      await Promise.all(Array.from({ length: 5 }, () => read(calls(client), at)));
+      await client.close();
+      // Whichever answer was kept last is good.
+      const again = await kind.connect(kind.transport(provider));
+      provider.spoil({ access_token: SPOILED });
+      await read(calls(again), at);
+      assert.equal(provider.sent.length, 1, 'somebody had to sign in again');
+      await again.close();
+    },
+
+    ...Object.fromEntries([['a slash at its end', '/'], ['/sse at its end', '/sse']].map(([what, end]) => [
+      `signs in at an address with ${what}`,
+      async () => {
+        const { provider, client } = await fresh(kind, { url: at.url + end });
+        await read(calls(client), at);
+        assert.equal(provider.tokens().scope, READ);
+        await client.close();
+      },
+    ])),
 
     'asks the person again when nothing it holds is good': async () => {
       const { provider, client } = await fresh(kind);
@@ -145,7 +169,7 @@ export function cases(kind, at, document) {
       const { url } = await through(provider, () => kind.connect(second));
       await kind.finish(second, url);
       const again = await kind.connect(kind.transport(provider));
-      await read(calls(kind, again), at);
+      await read(calls(again), at);
       assert.equal(provider.clientInformation().client_id, registered, 'the registration was lost with the tokens');
       await again.close();
     },
@@ -172,7 +196,7 @@ export function cases(kind, at, document) {
     },
 
     'works with writes at once when the person chooses them': async () => {
-      const { provider, client } = await fresh(kind, {}, 'write');
+      const { provider, client } = await fresh(kind, { access: 'write' });
       assert.deepEqual(provider.tokens().scope.split(' ').sort(), BOTH.split(' '));
       const title = `Opened at once by ${kind.label}`;
       const made = answer(await client.callTool({ name: 'create_issue', arguments: { ...place, title } }), 'create_issue');
@@ -186,9 +210,9 @@ export function cases(kind, at, document) {
       async () => {
         const { provider, client } = await fresh(kind, { method });
         assert.ok(provider.clientInformation().client_secret, 'no secret was issued');
-        await read(calls(kind, client), at);
+        await read(calls(client), at);
         provider.spoil({ access_token: SPOILED });
-        await read(calls(kind, client), at);
+        await read(calls(client), at);
         assert.equal(provider.sent.length, 1, 'the secret does not renew');
         await client.close();
       },
@@ -199,7 +223,7 @@ export function cases(kind, at, document) {
       assert.equal(asked(provider).get('client_id'), document);
       checkFile(answer(await client.callTool({ name: 'get_file_contents', arguments: { ...place, filepath: 'README.md' } }), 'read'), at);
       provider.spoil({ access_token: SPOILED });
-      await read(calls(kind, client), at);
+      await read(calls(client), at);
       assert.equal(provider.sent.length, 1);
       await client.close();
     },

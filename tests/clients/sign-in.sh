@@ -13,7 +13,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 cd "$here/../.." || exit 2
 cache=${1:-target/clients}
 clients=${SIGN_IN_ONLY:-ts-v1 ts-v2 mcp-remote python fastmcp rmcp}
-declare -A cases=([ts-v1]=8 [ts-v2]=16 [mcp-remote]=6 [python]=14 [fastmcp]=5 [rmcp]=12)
+declare -A cases=([ts-v1]=11 [ts-v2]=22 [mcp-remote]=6 [python]=14 [fastmcp]=5 [rmcp]=12)
 
 source "$here/install.sh"
 source scripts/sample
