@@ -68,8 +68,13 @@ ci: ## What a change must pass
 	@.ci/run
 
 .PHONY: clients
-clients: build ## Official SDKs and the inspector against the server
+clients: build ## Official SDKs and other clients against the server, by API key and by signing in
 	@scripts/with-sample tests/clients/run.sh target/clients
+	@tests/clients/sign-in.sh target/clients
+
+.PHONY: conformance-auth
+conformance-auth: build ## The official conformance suite against the authorization server
+	@tests/conformance/authorization.sh target/clients
 
 .PHONY: edge-test
 edge-test: build ## The portable component under jco

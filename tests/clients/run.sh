@@ -14,34 +14,7 @@ cache=${1:-$here/../../target/clients}
 # Fewer cases than this means that a client did not run to its end.
 expected=20
 
-mkdir -p "$cache/node" "$cache/python" || exit 2
-cache=$(cd "$cache" && pwd)
-
-# Packages are installed again only when their lock file changed. Install scripts are not run: none is needed.
-install_node() {
-  cmp -s "$here/node/package-lock.json" "$cache/node/.installed" && return
-  cp "$here/node/package.json" "$here/node/package-lock.json" "$cache/node/" &&
-    (cd "$cache/node" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error) &&
-    cp "$here/node/package-lock.json" "$cache/node/.installed"
-}
-
-install_python() {
-  cmp -s "$here/python/requirements.txt" "$cache/python/.installed" && return
-  python3 -m venv --clear "$cache/python/venv" &&
-    "$cache/python/venv/bin/pip" install --quiet --disable-pip-version-check --no-deps \
-      -r "$here/python/requirements.txt" &&
-    cp "$here/python/requirements.txt" "$cache/python/.installed"
-}
-
-install_node || { echo "cannot install the JavaScript clients" >&2; exit 2; }
-install_python || { echo "cannot install the Python client" >&2; exit 2; }
-
-# The inspector needs Node 22.19; one of that version comes with the packages, so that the machine's does not matter.
-node=$(ls "$cache"/node/node_modules/node-linux-*/bin/node 2>/dev/null | head -n 1)
-[ -x "$node" ] || { echo "no Node for this machine among the packages" >&2; exit 2; }
-
-# Scripts find their packages beside themselves.
-cp "$here"/*.mjs "$cache/node/"
+source "$here/install.sh"
 log=$cache/run.log
 : >"$log"
 for suite in ts-v1 ts-v2 inspector; do
@@ -49,9 +22,4 @@ for suite in ts-v1 ts-v2 inspector; do
 done
 timeout 600 "$cache/python/venv/bin/python" "$here/python/journey.py" 2>&1 | tee -a "$log"
 
-passed=$(grep -c '^PASS ' "$log")
-failed=$(grep -c '^FAIL ' "$log")
-# A case that never reported is a failure too.
-if [ $((passed + failed)) -lt "$expected" ]; then failed=$((expected - passed)); fi
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+told "$log" "$expected"
