@@ -71,6 +71,11 @@ ci: ## What a change must pass
 clients: build ## Official SDKs and the inspector against the server
 	@scripts/with-sample tests/clients/run.sh target/clients
 
+.PHONY: browser-test
+browser-test: build ## The sign-in pages in headless Chromium; leaves screenshots in target/browser
+	@scripts/setup-browser
+	@tests/browser/run.sh target/browser
+
 .PHONY: edge-test
 edge-test: build ## The portable component under jco
 	@SAMPLE_WATCH=no scripts/with-sample tests/clients/edge.sh $(DIST)/gateway.wasm $(DIST)/edge.wasm target/clients
