@@ -92,8 +92,8 @@ export async function errors(stage) {
     ['grant_too_wide', 403, through(INTROSPECT, members(({ scope }) => ({ scope: `${scope} sudo` })))],
     ['write_not_granted', 200, through(INTROSPECT, members(() => ({ scope: READ_SET })), { access: 'write' })],
     ['sign_in_not_allowed', 403, (page) => signIn(page, closed)],
-    ['XX', 421, at(client.url().replace(MCP, 'other.test'))],
-    ['XX', 405, (page) => sent(stage, page, `${ours}/oauth/callback`, { state: 'x' })],
+    ['unknown_host', 421, at(client.url().replace(MCP, 'other.test'))],
+    ['method_not_allowed', 405, (page) => sent(stage, page, `${ours}/oauth/callback`, { state: 'x' })],
   ];
   return kinds.map(([reason, status, reach]) => ({ name: reason.replaceAll('_', '-'), reason, status, reach }));
 }
