@@ -39,7 +39,6 @@ async function consents(stage) {
 
 /** Violations that axe finds, in words. */
 async function axe(page, rules) {
-  await page.evaluate(AXE);
   const found = await page.evaluate((only) => globalThis.axe.run(only ? { runOnly: only } : {}), rules);
   assert.ok(found.passes.length >= (rules?.length ?? 10), 'axe has looked');
   return found.violations.map((one) => `${one.id}: ${one.help}: ${one.nodes.map((node) => node.target.join(' ')).join(', ')}`);
@@ -66,6 +65,7 @@ async function look(stage, { name, reason, status, reach }) {
   assert.notEqual(await page.$eval('main', (main) => getComputedStyle(main).maxWidth), 'none');
   assert.deepEqual(complaints.filter((text) => /polic|Refused/i.test(text)), []);
   assert.match(await page.$eval('footer', (footer) => footer.textContent), /Request id \S{8,}/);
+  await page.evaluate(AXE);
   for (const scheme of ['light', 'dark']) {
     await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: scheme }]);
     for (const [width, viewport] of [['wide', WIDE], ['narrow', NARROW]]) {

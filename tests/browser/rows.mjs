@@ -202,13 +202,13 @@ export async function rows(stage) {
   });
 
   await check('A4 a name with markup is shown as text', async () => {
-    for (const given of ['<img src=x onerror=alert(1)>', '</title></h1><script>alert(1)</script>', '"><b>&amp;</b>']) {
+    for (const given of ['<img src=x onerror=alert(1)>', '</title></h1><script>alert(1)</script>', '"><u>&amp;</u>']) {
       const page = await stage.page();
       page.on('dialog', () => assert.fail('a dialog'));
       await asked(page, await Client.register(stage, MCP, given));
       assert.equal(await page.$eval('h1 bdi', (element) => element.textContent), given);
       assert.equal(await page.$eval('h1', (element) => element.children.length), 1);
-      assert.equal((await page.$$('script, img, b')).length, 0);
+      assert.equal((await page.$$('script, img, u')).length, 0);
     }
   });
 

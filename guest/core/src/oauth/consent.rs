@@ -157,7 +157,7 @@ impl Question<'_> {
         let next = classed("li", "next")
             .put(saying("strong", "Next"))
             .text(" you sign in to Gitea at ")
-            .put(saying("b", gitea))
+            .put(saying("strong", gitea))
             .text(". Your password stays there.");
         let end = classed("li", "end")
             .put(saying("strong", "At any time"))
