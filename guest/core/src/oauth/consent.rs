@@ -80,7 +80,10 @@ impl Question<'_> {
             // A name that anybody could have chosen stands in quotation marks, which no line parts from it.
             (Some(client), ClientKind::Registered) => {
                 let quoted = classed("span", "whole").text("“").put(name(client)).text("”");
-                (format!("Connect “{client}” to Gitea?"), el("h1").text("Connect ").put(quoted).text(" to Gitea?"))
+                (
+                    format!("Connect “{client}” to Gitea?"),
+                    el("h1").text("Connect ").put(quoted).text(" to Gitea?"),
+                )
             }
             (Some(client), ClientKind::Document | ClientKind::Preregistered) => {
                 let heading = el("h1").text("Connect ").put(name(client)).text(" to Gitea?");
