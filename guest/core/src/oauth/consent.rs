@@ -107,23 +107,22 @@ impl Question<'_> {
 
     /// Who asks, and where it leads.
     fn facts(&self, shown: Option<&str>) -> Element {
-        let called = |otherwise| el("dd").put(name(shown.unwrap_or(otherwise)));
-        let who = match self.profile.kind {
-            ClientKind::Document => el("dd")
-                .put(classed("span", "host").text(host(&self.profile.id)))
-                .put(classed("span", "tag").text("address verified"))
-                .put(classed("span", "small").address(&self.profile.id)),
-            ClientKind::Registered => {
-                called("It gives no name").put(classed("span", "tag").text("name not checked"))
+        let called = |name_of: &str, tag| el("dd").put(name(name_of)).put(classed("span", "tag").text(tag));
+        let (who_label, who) = match (self.profile.kind, shown) {
+            (ClientKind::Document, _) => {
+                let who = el("dd")
+                    .put(classed("span", "host").text(host(&self.profile.id)))
+                    .put(classed("span", "tag").text("address verified"))
+                    .put(classed("span", "small").address(&self.profile.id));
+                ("Published by", who)
             }
-            ClientKind::Preregistered => {
-                called(&self.profile.id).put(classed("span", "tag").text("set up by the operator"))
+            (ClientKind::Registered, Some(shown)) => {
+                ("The program calls itself", called(shown, "name not checked"))
             }
-        };
-        let who_label = match self.profile.kind {
-            ClientKind::Document => "Published by",
-            ClientKind::Registered => "The program calls itself",
-            ClientKind::Preregistered => "Program",
+            (ClientKind::Registered, None) => ("Program", saying("dd", "It gives no name.")),
+            (ClientKind::Preregistered, _) => {
+                ("Program", called(shown.unwrap_or(&self.profile.id), "set up by the operator"))
+            }
         };
         let (to, what) = match self.place {
             Place::Site(site) => (site.to_owned(), None),
