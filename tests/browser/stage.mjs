@@ -80,6 +80,8 @@ export class Stage {
         `--ignore-certificate-errors-spki-list=${tls.spki}`,
         `--host-resolver-rules=MAP *.test 127.0.0.1, MAP claude.ai 127.0.0.1:${this.front.port}, MAP 127.0.0.1:${gitea} 127.0.0.1:${this.witness.browser}`,
         '--disable-quic',
+        // Containers have little of it.
+        '--disable-dev-shm-usage',
         // Chromium does not sandbox itself for root, who runs containers of CI.
         ...(process.getuid() === 0 ? ['--no-sandbox'] : []),
       ],
