@@ -76,6 +76,11 @@ clients: build ## Official SDKs and other clients against the server, by API key
 conformance-auth: build ## The official conformance suite against the authorization server
 	@tests/conformance/authorization.sh target/clients
 
+.PHONY: browser-test
+browser-test: build ## The sign-in pages in headless Chromium; leaves screenshots in target/browser
+	@scripts/setup-browser
+	@tests/browser/run.sh target/browser
+
 .PHONY: edge-test
 edge-test: build ## The portable component under jco
 	@SAMPLE_WATCH=no scripts/with-sample tests/clients/edge.sh $(DIST)/gateway.wasm $(DIST)/edge.wasm target/clients

@@ -76,16 +76,20 @@ impl Question<'_> {
     /// The page.
     pub(super) fn page(&self, visit: &Visit<'_>) -> Result<Response<Vec<u8>>, Unsendable> {
         let shown = self.profile.name.as_deref().and_then(shown_name);
-        // A name that anybody could have chosen stands in quotation marks.
-        let (before, after) = match self.profile.kind {
-            ClientKind::Registered => ("Connect “", "” to Gitea?"),
-            ClientKind::Document | ClientKind::Preregistered => ("Connect ", " to Gitea?"),
-        };
-        let (title, heading) = match &shown {
-            Some(client) => {
-                (format!("{before}{client}{after}"), el("h1").text(before).put(name(client)).text(after))
+        let (title, heading) = match (&shown, self.profile.kind) {
+            // A name that anybody could have chosen stands in quotation marks, which no line parts from it.
+            (Some(client), ClientKind::Registered) => {
+                let quoted = classed("span", "whole").text("“").put(name(client)).text("”");
+                (
+                    format!("Connect “{client}” to Gitea?"),
+                    el("h1").text("Connect ").put(quoted).text(" to Gitea?"),
+                )
             }
-            None => (UNNAMED.to_owned(), saying("h1", UNNAMED)),
+            (Some(client), ClientKind::Document | ClientKind::Preregistered) => {
+                let heading = el("h1").text("Connect ").put(name(client)).text(" to Gitea?");
+                (format!("Connect {client} to Gitea?"), heading)
+            }
+            (None, _) => (UNNAMED.to_owned(), saying("h1", UNNAMED)),
         };
         let lead =
             classed("p", "lead").text("It would act in Gitea as you, within what you may do there yourself.");
@@ -103,23 +107,22 @@ impl Question<'_> {
 
     /// Who asks, and where it leads.
     fn facts(&self, shown: Option<&str>) -> Element {
-        let called = |otherwise| el("dd").put(name(shown.unwrap_or(otherwise)));
-        let who = match self.profile.kind {
-            ClientKind::Document => el("dd")
-                .put(classed("span", "host").text(host(&self.profile.id)))
-                .put(classed("span", "tag").text("address verified"))
-                .put(classed("span", "small").address(&self.profile.id)),
-            ClientKind::Registered => {
-                called("It gives no name").put(classed("span", "tag").text("name not checked"))
+        let called = |name_of: &str, tag| el("dd").put(name(name_of)).put(classed("span", "tag").text(tag));
+        let (who_label, who) = match (self.profile.kind, shown) {
+            (ClientKind::Document, _) => {
+                let who = el("dd")
+                    .put(classed("span", "host").text(host(&self.profile.id)))
+                    .put(classed("span", "tag").text("address verified"))
+                    .put(classed("span", "small").address(&self.profile.id));
+                ("Published by", who)
             }
-            ClientKind::Preregistered => {
-                called(&self.profile.id).put(classed("span", "tag").text("set up by the operator"))
+            (ClientKind::Registered, Some(shown)) => {
+                ("The program calls itself", called(shown, "name not checked"))
             }
-        };
-        let who_label = match self.profile.kind {
-            ClientKind::Document => "Published by",
-            ClientKind::Registered => "The program calls itself",
-            ClientKind::Preregistered => "Program",
+            (ClientKind::Registered, None) => ("Program", saying("dd", "It gives no name.")),
+            (ClientKind::Preregistered, _) => {
+                ("Program", called(shown.unwrap_or(&self.profile.id), "set up by the operator"))
+            }
         };
         let (to, what) = match self.place {
             Place::Site(site) => (site.to_owned(), None),
@@ -153,12 +156,17 @@ impl Question<'_> {
 
     fn form(&self, visit: &Visit<'_>) -> Element {
         let gitea = visit.gitea_host();
-        let next = classed("p", "note")
-            .text("Next you sign in to Gitea at ")
+        let next = classed("li", "next")
+            .put(saying("strong", "Next"))
+            .text(" you sign in to Gitea at ")
             .put(saying("strong", gitea))
-            .text(". Your password stays there. You can end this access at any time under ")
+            .text(". Your password stays there.");
+        let end = classed("li", "end")
+            .put(saying("strong", "At any time"))
+            .text(" you can end this access under ")
             .put(link(&visit.gitea_applications(), "Settings, Applications in Gitea"))
             .text("; that ends it for every program connected through this server.");
+        let never = classed("li", "never").put(saying("strong", "Never")).text(NEVER);
         el("form")
             .set("method", "post")
             .set("action", "/oauth/authorize")
@@ -169,8 +177,7 @@ impl Question<'_> {
                 let text = "In this browser, reading was approved before as ";
                 classed("p", "note").text(text).put(name(login)).text(".")
             }))
-            .put(classed("p", "note").text(NEVER))
-            .put(next)
+            .put(classed("ul", "notes").put(never).put(next).put(end))
             .put(
                 classed("div", "buttons")
                     .put(button("approve", "Approve").set("class", "button main"))
@@ -216,7 +223,7 @@ const READS: &str = "See what you can see: repositories, files, commits, issues,
 const WRITES: &str = "Also make changes with this server’s tools: create issues, comments, labels, branches, pull \
                       requests and releases, in the repositories that the operator has opened for it.";
 
-const NEVER: &str = "It can never merge, change files, force a push, delete repositories or branches, or administer \
+const NEVER: &str = " can it merge, change files, force a push, delete repositories or branches, or administer \
                      anything.";
 
 fn http_source(host: &str) -> String {

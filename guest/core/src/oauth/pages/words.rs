@@ -220,15 +220,17 @@ pub(super) const STATE_EXPIRED: Words = words(
 );
 
 pub(super) const OTHER_BROWSER: Words = words(
-    "This is not the browser that approved it",
-    "A sign-in has to end in the browser in which you pressed Approve, and this one does not have its cookie. Browsers \
-     inside other apps and private windows often lose it. You are not signed in.",
+    "This sign-in cannot end here",
+    "A sign-in ends once, in the browser in which you pressed Approve. This browser does not have its cookie: it is \
+     another one, it has lost the cookie, as browsers inside other apps and private windows do, or the sign-in is over \
+     and its page was opened again.",
     &[
-        "If you were sent a link by somebody, close this page: it would have given them access to your account.",
+        "If your assistant says that it is connected, all is well: close this page.",
+        "If somebody sent you a link, close this page: it would have given them access to your account.",
         "Otherwise start again from your assistant, and open the sign-in link in your usual browser, with cookies \
-         allowed for this site. Stay in that browser until your assistant says that it is connected.",
+         allowed for this site. Stay in that browser to the end.",
     ],
-    "The cookie of the flow is missing or another’s. Check that no proxy removes Cookie or Set-Cookie, and that \
+    "The cookie of the flow is missing, used up or another’s. Check that no proxy removes Cookie or Set-Cookie, and that \
      PUBLIC_BASE_URL is the address that people open.",
 )
 .either();

@@ -120,7 +120,10 @@ fn names_are_shown_without_what_deceives_and_cut() {
     let stage = Stage::new();
     let long = "x".repeat(65);
     for (name, shown) in [
-        ("Cl\u{202e}au\u{200b}de\u{0}\u{7}", "Connect “<bdi>Claude</bdi>” to Gitea?"),
+        (
+            "Cl\u{202e}au\u{200b}de\u{0}\u{7}",
+            "Connect <span class=\"whole\">“<bdi>Claude</bdi>”</span> to Gitea?",
+        ),
         ("a\r\nb\tc  d", "<bdi>a b c d</bdi>"),
         ("<img src=x onerror=alert(1)>", "<bdi>&lt;img src=x onerror=alert(1)&gt;</bdi>"),
         ("\"'&", "<bdi>&quot;&#39;&amp;</bdi>"),
