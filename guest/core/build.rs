@@ -60,7 +60,9 @@ fn function(code: &mut String, setting: &Setting) -> Result<(), Box<dyn Error>> 
         ("origin", _) => ("String".to_owned(), "rule::origin".to_owned()),
         ("enum", _) => (camel(name), format!("|text| rule::choice(text, {}::CHOICES)", camel(name))),
         ("list", Some("repository")) => ("Vec<(String, String)>".to_owned(), many("repository")),
-        ("list", Some(item @ ("host" | "origin" | "redirect" | "word"))) => ("Vec<String>".to_owned(), many(item)),
+        ("list", Some(item @ ("host" | "origin" | "redirect" | "word"))) => {
+            ("Vec<String>".to_owned(), many(item))
+        }
         (other, items) => return Err(format!("{name}: no guest reads type {other} {items:?}").into()),
     };
     if setting.r#type == "enum" {

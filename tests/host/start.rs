@@ -93,7 +93,8 @@ async fn listening_everywhere_has_to_be_meant() {
 #[tokio::test]
 async fn a_weak_secret_for_sign_in_is_refused() {
     let scene = Scene::new().await;
-    let setup = scene.setup().set("OAUTH_MODE", "true").set("OAUTH_STATE_SECRET", "only-thirty-one-characters-long");
+    let setup =
+        scene.setup().set("OAUTH_MODE", "true").set("OAUTH_STATE_SECRET", "only-thirty-one-characters-long");
     let said = refused(&scene, setup, &["OAUTH_STATE_SECRET", "at least 32 characters"]).await;
     assert!(!said.contains("only-thirty-one"), "{said}");
 }

@@ -280,7 +280,12 @@ fn sign_in_needs_an_application_and_a_secret_and_neither_token_nor_keys() {
 #[test]
 fn sign_in_needs_an_address_for_clients_that_cookies_are_safe_at() {
     assert!(problem(&signing_in(&[("MCP_HOST", "192.0.2.7")])).starts_with("PUBLIC_BASE_URL is required"));
-    for good in ["https://mcp.example.com", "https://mcp.example.com/", "http://localhost:9000", "http://127.0.0.1:9000"] {
+    for good in [
+        "https://mcp.example.com",
+        "https://mcp.example.com/",
+        "http://localhost:9000",
+        "http://127.0.0.1:9000",
+    ] {
         let settings = load(&signing_in(&[("PUBLIC_BASE_URL", good)])).unwrap();
         assert_eq!(settings.public_base_url(), Some(good.trim_end_matches('/')), "{good}");
     }
@@ -288,7 +293,10 @@ fn sign_in_needs_an_address_for_clients_that_cookies_are_safe_at() {
         let told = problem(&signing_in(&[("PUBLIC_BASE_URL", bad)]));
         assert!(told.contains("https"), "{told}");
     }
-    assert!(problem(&signing_in(&[("PUBLIC_BASE_URL", "https://mcp.example.com/mcp")])).contains("without a path"));
+    assert!(
+        problem(&signing_in(&[("PUBLIC_BASE_URL", "https://mcp.example.com/mcp")]))
+            .contains("without a path")
+    );
 }
 
 #[test]

@@ -151,7 +151,10 @@ impl SignIn {
     async fn without_openid(&self, application: &Application, tokens: &Tokens) -> NotSignedIn {
         match self.upstream.introspect(application, &tokens.access).await {
             Ok(Introspection::Active(active)) if active.audience.contains(&application.client_id) => {
-                judged(&active.words).err().unwrap_or_else(|| too_narrow("openid"))
+                let asked = active.words.iter().any(|word| word == "openid");
+                judged(&active.words).err().unwrap_or_else(|| {
+                    if asked { refused(UpstreamError::IdToken(Fault::Missing)) } else { too_narrow("openid") }
+                })
             }
             Ok(_) => refused(UpstreamError::IdToken(Fault::Missing)),
             Err(error) => refused(error),

@@ -128,12 +128,14 @@ async fn who_is_not_proved_is_not_signed_in() {
     desk.flaw(IdTokenFlaw::PublicKeyAsSecret, "id_token_invalid:algorithm").await;
     desk.flaw(IdTokenFlaw::OtherKey, "id_token_invalid:signature").await;
     desk.flaw(IdTokenFlaw::BrokenSignature, "id_token_invalid:signature").await;
-    desk.flaw(IdTokenFlaw::Absent, "id_token_invalid:missing").await;
     desk.flaw(IdTokenFlaw::Garbage, "id_token_invalid:malformed").await;
 
     let identity =
         |cause, upstream| Spoiled { status: 502, line: (SECURITY, "identity_invalid"), cause, upstream };
     let introspected = &WHOLE_EXCHANGE[..2];
+    // Without one it is looked at what the grant is worth, so that an old one is told apart.
+    let absent = identity("id_token_invalid:missing", introspected);
+    desk.spoiled(|desk| desk.scene.forge.spoil_id_token(IdTokenFlaw::Absent), &absent).await;
     let inactive = FaultKind::Instead(200, json!({"active": false}));
     desk.fault(INTROSPECT, inactive, &identity("gitea_token_inactive", introspected)).await;
     let another = FaultKind::Patch(json!({"aud": ["another"]}));

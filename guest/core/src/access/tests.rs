@@ -79,7 +79,10 @@ fn writes_are_off_unless_write_mode_is_on() {
         let refused = decided(&world, scopes, Class::Write, SITE);
         assert_eq!(refused, Err(Refused::WriteModeOff), "no scope would help: {scopes:?}");
     }
-    assert_eq!(decided(&world, &[WRITE_SCOPE], Class::Read, SITE), Err(Refused::Scope { needed: READ_SCOPE }));
+    assert_eq!(
+        decided(&world, &[WRITE_SCOPE], Class::Read, SITE),
+        Err(Refused::Scope { needed: READ_SCOPE })
+    );
 }
 
 #[test]
