@@ -22,8 +22,12 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use aegis_custody::Clock;
 use tokio::sync::oneshot;
 
+#[cfg(test)]
+pub(crate) use copy::RestoreError;
 pub(crate) use copy::{BackupError, read_backup};
 pub(crate) use row::{Change, Row};
+#[cfg(test)]
+use row::Table;
 
 use open::{Footing, Found, Place, find};
 use volume::{RealVolume, Volume};
