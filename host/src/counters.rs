@@ -26,6 +26,8 @@ pub(crate) enum Subject {
     TokenFailures(IpAddr),
     /// Public metadata.
     Metadata(IpAddr),
+    /// Flows that came back from Gitea.
+    Flows(IpAddr),
     /// A proved caller.
     Principal(String),
 }

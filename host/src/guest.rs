@@ -78,6 +78,7 @@ fn nobody() -> Bound {
         address: std::net::Ipv4Addr::LOCALHOST.into(),
         credentials: Vec::new(),
         principal: None,
+        remembered: None,
         tickets: Arc::default(),
         remarks: 0,
         route: Arc::default(),

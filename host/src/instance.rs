@@ -49,6 +49,8 @@ pub(crate) struct Bound {
     pub(crate) credentials: Vec<Credential>,
     /// The caller, once one was proved.
     pub(crate) principal: Option<Arc<Principal>>,
+    /// The client and the person whose approval this request has found remembered.
+    pub(crate) remembered: Option<(String, i64)>,
     /// Tickets of this request.
     pub(crate) tickets: Arc<Tickets>,
     /// How many remarks the guest has made.

@@ -12,7 +12,7 @@ use crate::wire::{WIRES, Wire};
 const READS: [(FaultKind, u16, &str, &str); 11] = [
     (FaultKind::Status(400), 422, "gitea_bad_request", "value"),
     (FaultKind::Status(401), 502, "gitea_unauthorized", "operator"),
-    (FaultKind::Status(403), 403, "repository_permission_denied", "permission"),
+    (FaultKind::Status(403), 403, "repository_permission_denied", "rejected the API call"),
     (FaultKind::Status(404), 404, "not_found", "alice/demo"),
     (FaultKind::Status(409), 409, "conflict", "conflicts"),
     (FaultKind::Status(429), 429, "gitea_busy", "later"),

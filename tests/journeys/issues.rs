@@ -114,7 +114,7 @@ pub async fn names_the_scope_that_the_token_lacks(ground: Ground) {
         let at = stand.at("alice/demo", more);
         let said = stand.fails(tool, at, 403, "repository_permission_denied").await;
         assert!(said.contains("read:issue"), "it names the scope: {said}");
-        assert!(said.contains("token whose scopes cover it"), "it says what to do: {said}");
+        assert!(said.contains("sign in again"), "it says what to do: {said}");
     }
     let said = stand.fails("list_repositories", json!({}), 403, "repository_permission_denied").await;
     assert!(said.contains("read:user"), "{said}");

@@ -6,7 +6,7 @@ use aegis_tests::http::{Answer, send};
 use aegis_tests::sign_in::{Client, REDIRECT, Tokens, parameter, register};
 use serde_json::{Value, json};
 
-use crate::refusals::{Desk, page_headers};
+use crate::refusals::{Desk, WHOLE_EXCHANGE, page_headers};
 use crate::scene::{Scene, password};
 
 const RESOURCES: [&str; 4] = ["", "/mcp", "/mcp/", "/mcp/sse"];
@@ -368,14 +368,58 @@ async fn a_remembered_approval_of_reading_never_hides_the_choice_of_writes() {
         );
         assert!(text.contains("reading was approved before as"), "{text}");
     }
-    // With writes it stands whole.
+    // Nor are writes ever granted without a click, remembered or not: a link from anywhere begins no such sign-in.
     approve_once(&desk, &client, &mut browser, true).await;
     let again = browser.get(&client.authorize_url(&[])).await;
-    assert_eq!(again.status(), 303, "{}", again.text());
-    let left = browser.follow_until(|url| url.starts_with(SITE)).await;
-    let code = parameter(&left.stopped().expect("the redirect"), "code").expect("a code");
-    let tokens = Tokens::of(&client.redeem(&code, &[]).await);
-    assert_eq!(tokens.answer["scope"], "read:repository write:repository");
+    assert_eq!(again.status(), 200, "{}", again.text());
+    assert!(again.answer.header("set-cookie").is_none());
+    assert!(desk.scene.forge.requests().is_empty(), "Gitea hears nothing of it");
+    desk.end().await;
+}
+
+#[tokio::test]
+async fn a_remembered_approval_is_for_the_person_who_gave_it() {
+    let mut desk = Desk::new().await;
+    let client = of_a_site(&desk).await;
+    let mut browser = Browser::new();
+    approve_once(&desk, &client, &mut browser, false).await;
+    // Somebody else signs in to Gitea in the same browser.
+    let gitea = desk.scene.forge.url();
+    browser.stand_at(&format!("{gitea}/user/login"));
+    let (login, secret) = ("bob", password("bob"));
+    let sent =
+        browser.post(&format!("{gitea}/user/login"), &[("user_name", login), ("password", &secret)]).await;
+    assert_eq!(sent.status(), 303, "{}", sent.text());
+    let skipped = browser.get(&client.authorize_url(&[])).await;
+    assert_eq!(skipped.status(), 303, "{}", skipped.text());
+    let arrived = browser.sign_in_at_gitea(login, &secret).await;
+    assert!(matches!(arrived, Arrived::Stopped(_)), "{arrived:?}");
+    desk.scene.forge.forget();
+    let page = browser.follow().await.expect("our callback");
+    let lines = [("access_denied", "login_refused"), ("security_event", "sign_in_other_person")];
+    desk.page(&page, 403, &lines, WHOLE_EXCHANGE).await;
+    // It is forgotten, and so the next time the page asks.
+    let again = browser.get(&client.authorize_url(&[])).await;
+    assert_eq!(again.status(), 200, "{}", again.text());
+    desk.end().await;
+}
+
+#[tokio::test]
+async fn cookies_of_the_neighbours_push_ours_out_of_nothing() {
+    let desk = Desk::new().await;
+    let mut browser = Browser::new();
+    let client = Client::register(&desk.server.url).await;
+    client.approve(&mut browser, false).await;
+    let arrived = browser.sign_in_at_gitea("alice", &password("alice")).await;
+    let Arrived::Stopped(back) = arrived else { panic!("{arrived:?}") };
+    let names = browser.cookies(&back);
+    let flow = names.iter().find(|name| name.contains("aegis-flow-")).expect("the flow's cookie");
+    let value = browser.cookie(&back, flow).expect("its value");
+    let neighbours: Vec<String> = (0..80).map(|number| format!("theirs{number}=x")).collect();
+    let cookie = format!("{}; {flow}={value}", neighbours.join("; "));
+    let target = back.strip_prefix(&desk.server.url).expect("ours");
+    let answer = get(&desk.server.url, target, &[("cookie", &cookie)]).await;
+    assert_eq!(answer.status, 303, "{}", answer.text());
     desk.end().await;
 }
 

@@ -37,6 +37,7 @@ const TESTS: &[(&str, &str)] = &[
     ("places", include_str!("places.rs")),
     ("login/authorize", include_str!("../login/refusals/authorize.rs")),
     ("login/callback", include_str!("../login/refusals/callback.rs")),
+    ("login/endpoints", include_str!("../login/endpoints.rs")),
     ("login/causes", include_str!("../login/refusals/causes.rs")),
     ("login/clients", include_str!("../login/refusals/clients.rs")),
     ("login/consent", include_str!("../login/refusals/consent.rs")),
@@ -225,6 +226,8 @@ const CASES: &[(&str, &str, &str)] = &[
         "a_client_that_is_proved_is_told_what_is_wrong_with_its_request",
     ),
     ("scope_invalid", "login/authorize", "a_client_that_is_proved_is_told_what_is_wrong_with_its_request"),
+    ("sign_in_other_person", "login/endpoints", "a_remembered_approval_is_for_the_person_who_gave_it"),
+    ("other_person", "login/endpoints", "a_remembered_approval_is_for_the_person_who_gave_it"),
     ("sign_in_not_allowed", "login/callback", "a_person_who_may_not_sign_in_here_gets_no_code"),
     ("state_invalid", "login/callback", "a_state_opens_once_and_in_the_browser_that_approved_alone"),
     ("state_malformed", "login/authorize", "a_client_that_is_proved_is_told_what_is_wrong_with_its_request"),
@@ -275,6 +278,7 @@ const OUT_OF_REACH: &[(&str, &str)] = &[
         "the registry has to be full, or the client revoked, between two steps of one request",
     ),
     ("consent_expired", "it takes ten minutes, and the server's clock cannot be moved"),
+    ("exchange_cut_off", "the server has to end between two steps of one request"),
     ("flow_used", "only a guest that trades one sign-in twice gets it, and ours does so once"),
     ("gitea_endpoint_elsewhere", "discovery is read at the start, which it stops"),
     ("gitea_issuer_differs", "discovery is read at the start, which it stops"),
@@ -293,6 +297,7 @@ const OUT_OF_REACH: &[(&str, &str)] = &[
     ("sign_in_used", "only a guest that trades one sign-in twice gets it, and ours does so once"),
     ("state_client_gone", "only the operator revokes a client"),
     ("state_expired", "it takes ten minutes, and the server's clock cannot be moved"),
+    ("state_too_many", "a thousand sign-ins of one network within ten minutes"),
 ];
 
 fn quoted_after<'a>(text: &'a str, marker: &'a str) -> impl Iterator<Item = String> + 'a {

@@ -79,12 +79,14 @@ pub fn admit(
     let refused = match (refusal, presented) {
         // Proved, so it is not the address's concern.
         (Refusal::TooManyConcurrent, _) => return Err(Refused::TooManyConcurrent),
+        // It was good once, so it is no guess: whoever has it must hear that it is time to renew it, also where a whole
+        // office behind one address hears so in the same minute.
+        (Refusal::Expired, Some(_)) => return Err(Refused::ExpiredCredential),
         (Refusal::Unavailable, _) => Refused::IdentityUnavailable,
         (Refusal::LacksScope, _) => Refused::LacksScope,
         (Refusal::Malformed | Refusal::Unknown | Refusal::Expired, None) => Refused::MissingCredential,
         (Refusal::Malformed, Some(_)) => failed(ports, config, Refused::MalformedCredential),
         (Refusal::Unknown, Some(_)) => failed(ports, config, Refused::UnknownCredential),
-        (Refusal::Expired, Some(_)) => failed(ports, config, Refused::ExpiredCredential),
     };
     let room = stranger(ports, config);
     match refused {

@@ -19,6 +19,7 @@ use crate::component::bindings::aegis::gateway::types::Class;
 use crate::counters::network_of;
 use crate::instance::State;
 use crate::shared::Shared;
+use crate::sign_in::{READ, WRITE};
 use crate::ticket::{Purpose, Record, Ticket};
 
 /// Longest scalar argument kept, in bytes.
@@ -62,6 +63,14 @@ impl Host for State {
         let mut members = common.clone();
         members.insert("status".into(), "pending".into());
         let purpose = purpose(&event);
+        let needed = if purpose.writes { WRITE } else { READ };
+        if !principal.scopes.iter().any(|scope| scope == needed) {
+            // An honest guest has said so before it asked.
+            members.remove("status");
+            members.insert("reason".into(), "insufficient_scope".into());
+            self.shared.trail.push(Entry { event: AuditEvent::AccessDenied, members });
+            return Ok(Err(Unavailable { message: "the caller does not have the scope".into() }));
+        }
         describe(&mut members, event);
         let shared = self.shared.clone();
         let tickets = self.bound.tickets.clone();

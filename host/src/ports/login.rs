@@ -1,5 +1,7 @@
 //! `aegis:gateway/login`: each link of the chain is made here, out of the one before it, and each is on record.
 
+use std::time::{Duration, Instant};
+
 use aegis_custody::oauth::registry::Scopes;
 use serde_json::{Map, Value};
 use tokio::task::JoinHandle;
@@ -13,9 +15,15 @@ use crate::component::bindings::aegis::gateway::login::{
     Approved, Denied, Host, HostFlow, HostSession, NotBegun, NotOpened, Person, Presented, Proof, Reason,
     Refused, Tokens,
 };
+use crate::counters::{Subject, network_of};
 use crate::instance::State;
 use crate::sign_in::flow::{self, AskerKind};
 use crate::sign_in::{READ, SignIn, WRITE, clients, session, tokens, words};
+
+/// Flows that one network may let come back within a window. Each is remembered until nobody can use it again, and
+/// strangers must not fill that memory.
+const FLOWS: u32 = 1_024;
+const FLOWS_WINDOW: Duration = Duration::from_secs(600);
 
 /// A sign-in under way, as a guest holds it; none once it was traded.
 #[expect(unreachable_pub, reason = "the generated bindings re-export it")]
@@ -48,6 +56,15 @@ pub struct Session {
 impl State {
     /// A line about signing in. `detail` holds names and fingerprints, never a token.
     fn on_record(&self, event: Event, reason: &str, detail: &[(&str, String)]) {
+        let flood = crate::floods::Kind {
+            denial: event == Event::AccessDenied,
+            reason: reason.to_owned(),
+            network: Some(network_of(self.bound.address)),
+        };
+        // What somebody did who was proved is written each time; refusals of strangers may come in floods.
+        if event == Event::AccessDenied && !self.shared.floods.admit(flood, Instant::now()) {
+            return;
+        }
         let mut members = self.common_members(self.bound.principal.as_deref());
         members.insert("reason".into(), reason.into());
         let detail: Map<String, Value> =
@@ -123,7 +140,11 @@ impl Host for State {
         let known = self.table.get(&client)?.known.clone();
         let Some(sign_in) = self.signed_on() else { return Ok(Err(NotBegun::WritesOff)) };
         let Approved { redirect_uri, code_challenge, write, state } = approved;
-        match sign_in.begin(&known, flow::Approved { redirect_uri, code_challenge, write, state }) {
+        // Where this request has found an approval remembered, the flow is for that person: the guest cannot say otherwise.
+        let for_whom =
+            self.bound.remembered.as_ref().filter(|(id, _)| *id == known.id).map(|(_, user)| *user);
+        let approved = flow::Approved { redirect_uri, code_challenge, write, state };
+        match sign_in.begin(&known, approved, for_whom) {
             Ok(begun) => {
                 tracing::info!(event = "login_approved", flow = %begun.name, request_id = %self.bound.request_id);
                 Ok(Ok(self.table.push(Flow::new(begun))?))
@@ -142,8 +163,13 @@ impl Host for State {
         cookies: Vec<(String, String)>,
     ) -> wasmtime::Result<Result<Resource<Flow>, NotOpened>> {
         let Some(sign_in) = self.signed_on() else { return Ok(Err(NotOpened::Invalid)) };
+        let network = Subject::Flows(network_of(self.bound.address));
+        if self.shared.counters.exhausted(&network, FLOWS, Instant::now()).is_some() {
+            return Ok(Err(NotOpened::TooMany));
+        }
         match sign_in.open(&state, &cookies) {
             Ok(opened) => {
+                let _ = self.shared.counters.admit(network, FLOWS, FLOWS_WINDOW, Instant::now());
                 tracing::info!(event = "login_returned", flow = %opened.name, request_id = %self.bound.request_id);
                 Ok(Ok(self.table.push(Flow::new(opened))?))
             }
@@ -155,6 +181,7 @@ impl Host for State {
                     flow::NotOpened::OtherBrowser => NotOpened::OtherBrowser,
                     flow::NotOpened::Used => NotOpened::Used,
                     flow::NotOpened::ClientGone => NotOpened::ClientGone,
+                    flow::NotOpened::TooMany => NotOpened::TooMany,
                 }))
             }
         }
@@ -168,7 +195,8 @@ impl Host for State {
     ) -> wasmtime::Result<Option<Person>> {
         let known = self.table.get(&client)?.known.clone();
         let found = self.signed_on().and_then(|sign_in| sign_in.remembered(&known, &redirect_uri, &cookies));
-        Ok(found.map(|(login, scopes)| Person { login, scopes: words(scopes), narrowed: false }))
+        self.bound.remembered = found.as_ref().map(|found| (known.id.clone(), found.user));
+        Ok(found.map(|found| Person { login: found.login, scopes: words(found.scopes), narrowed: false }))
     }
 
     async fn redeem(
@@ -383,5 +411,6 @@ fn reason(reason: session::Reason) -> Reason {
         session::Reason::GrantTooWide => Reason::GrantTooWide,
         session::Reason::NotAllowed => Reason::NotAllowed,
         session::Reason::Used => Reason::Used,
+        session::Reason::OtherPerson => Reason::OtherPerson,
     }
 }

@@ -54,9 +54,10 @@ async fn through_guest(
     check_framing(request.headers())?;
     let (mut parts, body) = request.into_parts();
     let (body, _room) = read_body(server, &parts.headers, body).await?;
-    // The permit is taken only now: a slow sender holds a connection, never a place.
-    let permit = server.permits.clone().try_acquire_owned().map_err(|_| Refusal::Busy)?;
     let address = server.trusted.source(peer, &parts.headers);
+    // The permit is taken only now: a slow sender holds a connection, never a place.
+    let place = server.places.enter(parts.uri.path(), address).map_err(|_| Refusal::Busy)?;
+    let permit = server.permits.clone().try_acquire_owned().map_err(|_| Refusal::Busy)?;
     let credentials = take_credentials(&mut parts.headers, parts.uri.path());
     parts.headers.remove(TRANSFER_ENCODING);
     let id = HeaderValue::from_str(request_id).map_err(|_| Refusal::BodyBroken)?;
@@ -66,11 +67,15 @@ async fn through_guest(
         address,
         credentials,
         principal: None,
+        remembered: None,
         tickets: Arc::default(),
         remarks: 0,
         route,
     };
-    answer::from_guest(server, Request::from_parts(parts, Full::new(body)), bound, permit).await
+    let answered =
+        answer::from_guest(server, Request::from_parts(parts, Full::new(body)), bound, permit).await;
+    drop(place);
+    answered
 }
 
 /// The client's id where it is fit to be logged and sent on, else one of ours.

@@ -7,6 +7,7 @@
 mod answer;
 mod front;
 mod intake;
+mod places;
 mod probes;
 mod refusal;
 mod source;
@@ -39,6 +40,8 @@ pub(crate) struct Server {
     pub(crate) shared: Arc<Shared>,
     pub(crate) linked: Linked,
     pub(crate) permits: Arc<Semaphore>,
+    /// Places for requests of sign-in.
+    places: places::Places,
     /// Room for the bodies of requests under way, in KiB.
     pub(crate) bodies: Arc<Semaphore>,
     pub(crate) capacity: usize,
@@ -67,6 +70,7 @@ impl Server {
             shared,
             linked,
             permits: Arc::new(Semaphore::new(capacity)),
+            places: places::Places::new(capacity),
             bodies: Arc::new(Semaphore::new(room_for_bodies(settings))),
             capacity,
             limits: Limits {

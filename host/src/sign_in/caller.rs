@@ -87,7 +87,13 @@ impl SignIn {
         let observed = found.words.join(" ");
         let effective = effective(&found.words, self.writes);
         let token_type = if token.expose().split('.').count() == 3 { "jwt" } else { "opaque" };
-        if effective.is_empty() {
+        // The service account reaches what the token may not, so there the token must carry what a sign-in would.
+        let whole = !self.service
+            || matches!(
+                crate::upstream::judge(found.words.iter().map(String::as_str)),
+                crate::upstream::Judgement::Read | crate::upstream::Judgement::ReadWrite
+            );
+        if effective.is_empty() || !whole {
             tracing::warn!(event = "oauth_token_lacks_api_scope", status = 403, login = %found.login, request_id);
             let told = Summary {
                 token_type,

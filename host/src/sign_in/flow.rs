@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::time::Duration;
 
-use aegis_custody::oauth::registry::{Application as Which, ClaimKind};
+use aegis_custody::oauth::registry::{Application as Which, Claim, ClaimKind, UserId};
 use aegis_custody::oauth::seal::{OpenError, Purpose, Seal};
 use aegis_custody::oauth::{code, pkce};
 use aegis_custody::{Random as _, Timestamp};
@@ -65,6 +65,7 @@ struct Sealed {
     nonce: String,
     approved: Approved,
     asker: Asker,
+    for_whom: Option<UserId>,
 }
 
 /// A flow in hand.
@@ -73,6 +74,8 @@ pub(crate) struct Flow {
     pub(crate) name: String,
     pub(crate) approved: Approved,
     pub(crate) asker: Asker,
+    /// The person whose remembered approval it stands on; none where somebody has just approved.
+    pub(crate) for_whom: Option<UserId>,
     /// The application at Gitea that it goes through.
     pub(crate) which: Which,
     pub(crate) nonce: String,
@@ -104,6 +107,8 @@ pub(crate) enum NotOpened {
     OtherBrowser,
     Used,
     ClientGone,
+    /// There is no room to remember that it was used.
+    TooMany,
 }
 
 impl NotOpened {
@@ -115,6 +120,7 @@ impl NotOpened {
             Self::OtherBrowser => "state_of_another_browser",
             Self::Used => "state_used",
             Self::ClientGone => "client_revoked",
+            Self::TooMany => "state_too_many",
         }
     }
 }
@@ -131,7 +137,12 @@ impl SignIn {
     ///
     /// # Errors
     /// See [`NotBegun`].
-    pub(crate) fn begin(&self, client: &Known, approved: Approved) -> Result<Flow, NotBegun> {
+    pub(crate) fn begin(
+        &self,
+        client: &Known,
+        approved: Approved,
+        for_whom: Option<UserId>,
+    ) -> Result<Flow, NotBegun> {
         if !client.permits(&approved.redirect_uri) || self.is_refused(&client.id) {
             return Err(NotBegun::RedirectNotPermitted);
         }
@@ -157,6 +168,7 @@ impl SignIn {
             nonce: nonce.to_string(),
             approved: approved.clone(),
             asker: asker.clone(),
+            for_whom,
         };
         let content = Zeroizing::new(serde_json::to_vec(&sealed).map_err(|_| NotBegun::Malformed)?);
         let now = Self::now();
@@ -171,6 +183,7 @@ impl SignIn {
             name,
             approved,
             asker,
+            for_whom,
             which,
             nonce: nonce.to_string(),
             verifier: sealed.verifier.clone(),
@@ -215,8 +228,10 @@ impl SignIn {
         let claim = self.records.change(|registry, now| {
             (registry.claim(ClaimKind::State, id, after(now, LIFE), now), Vec::new())
         });
-        if !claim.won() {
-            return Err(NotOpened::Used);
+        match claim {
+            Claim::Won => {}
+            Claim::Lost => return Err(NotOpened::Used),
+            Claim::Full => return Err(NotOpened::TooMany),
         }
         if self.is_refused(&sealed.asker.id) {
             return Err(NotOpened::ClientGone);
@@ -227,6 +242,7 @@ impl SignIn {
             name,
             approved: sealed.approved,
             asker: sealed.asker,
+            for_whom: sealed.for_whom,
             which,
             nonce: sealed.nonce,
             verifier: sealed.verifier,

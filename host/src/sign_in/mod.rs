@@ -61,6 +61,8 @@ pub(crate) struct SignIn {
     writes: bool,
     dcr: bool,
     accept_gitea_tokens: bool,
+    /// A service account does the work on repositories.
+    service: bool,
     expected_audience: Vec<String>,
     token_life: Duration,
     session_age: Duration,
@@ -154,6 +156,7 @@ impl SignIn {
             writes: settings.write_mode(),
             dcr: settings.dcr_enabled(),
             accept_gitea_tokens: settings.accept_gitea_tokens(),
+            service: settings.gitea_token().is_some(),
             expected_audience: settings.oauth_expected_audience().to_vec(),
             token_life: Duration::from_secs(settings.access_token_ttl_seconds().into()),
             session_age: bounds.session_age,

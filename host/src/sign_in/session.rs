@@ -54,6 +54,7 @@ pub(crate) enum Reason {
     GrantTooWide,
     NotAllowed,
     Used,
+    OtherPerson,
 }
 
 /// What came back from Gitea, with what it has to fit.
@@ -64,6 +65,16 @@ struct Brought {
     which: Which,
     /// Whether writes were approved.
     write: bool,
+    /// Whom a remembered approval is for, and the client.
+    for_whom: Option<UserId>,
+    client: String,
+}
+
+/// A remembered approval.
+pub(crate) struct Remembered {
+    pub(crate) user: UserId,
+    pub(crate) login: String,
+    pub(crate) scopes: Scopes,
 }
 
 /// What a browser keeps of an approval.
@@ -92,6 +103,8 @@ impl SignIn {
             nonce: flow.nonce.clone(),
             which: flow.which,
             write: flow.approved.write,
+            for_whom: flow.for_whom,
+            client: flow.asker.id.clone(),
         };
         // In a task of its own: the browser may go away, and what Gitea has issued by then must be kept, since it may
         // have killed what was on record before.
@@ -113,7 +126,7 @@ impl SignIn {
     }
 
     async fn prove(&self, brought: &Brought) -> Result<(UserId, String, Scopes), NotSignedIn> {
-        let Brought { code, verifier, nonce, which, write } = brought;
+        let Brought { code, verifier, nonce, which, write, for_whom, client } = brought;
         let application = self.application(*which);
         let _until_kept = self.upstream.exchanging.read().await;
         let tokens = self.upstream.exchange(application, code, verifier).await.map_err(refused)?;
@@ -138,6 +151,15 @@ impl SignIn {
                 "Gitea names you by an id that is not a number.",
             )
         })?;
+        if let Some(other) = for_whom.filter(|expected| *expected != user) {
+            // Forgotten, or the next try would end here too.
+            self.records.keep(|registry, _| registry.revoke_approval(client, other)).await;
+            return Err(not(
+                Reason::OtherPerson,
+                "other_person",
+                "The approval that this browser remembered is another person's.",
+            ));
+        }
         let write = judged(&identity.words)? && *write && self.writes;
         let scopes = Scopes { read: true, write };
         self.keep_grant(user, *which, &tokens, &identity.words.join(" "), None).await.map_err(|_| {
@@ -199,6 +221,11 @@ impl SignIn {
     /// Name, value and life of a cookie that remembers the approval; none where the browser could not be sure to send
     /// it back to us alone.
     pub(crate) fn remembrance(&self, session: &Session) -> Option<(String, String, Duration)> {
+        let redirect = &session.flow.approved.redirect_uri;
+        // Only toward a site is the page ever spared, so another cookie would be for nothing.
+        if session.flow.for_whom.is_some() || !redirect.starts_with("https://") {
+            return None;
+        }
         let client = &session.flow.asker.id;
         let content = serde_json::to_vec(&Remembrance { client: client.clone(), user: session.user }).ok()?;
         let value = Seal::new(Purpose::Approval, client.as_bytes())
@@ -213,7 +240,7 @@ impl SignIn {
         client: &Known,
         redirect_uri: &str,
         cookies: &[(String, String)],
-    ) -> Option<(String, Scopes)> {
+    ) -> Option<Remembered> {
         let wanted = self.remembrance_name(&client.id);
         let (_, value) = cookies.iter().find(|(name, _)| *name == wanted)?;
         let opened = Seal::new(Purpose::Approval, client.id.as_bytes())
@@ -233,7 +260,8 @@ impl SignIn {
                 Some(_) => registry.touch_approval(&client.id, remembrance.user, now),
                 None => Vec::new(),
             };
-            (found.zip(login).map(|(scopes, login)| (login, scopes)), changes)
+            let user = remembrance.user;
+            (found.zip(login).map(|(scopes, login)| Remembered { user, login, scopes }), changes)
         })
     }
 
@@ -256,6 +284,10 @@ fn note_approval(
     };
     changes.extend(registry.saw_user(session.user, &session.login, now)?);
     changes.extend(registry.saw_client(&asker.id, asker.name.as_deref().unwrap_or_default(), kind, now)?);
+    if session.flow.for_whom.is_some() {
+        // Nobody has approved anything just now: what is remembered must not grow older by being used.
+        return Ok(());
+    }
     let redirect = &session.flow.approved.redirect_uri;
     changes.extend(registry.approve(&asker.id, session.user, redirect, session.scopes, now)?);
     Ok(())

@@ -47,7 +47,9 @@ impl Timeline {
     pub(crate) fn begin(&self, flow: &str, client: &str, now: Timestamp) {
         let mut logins = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if logins.len() >= KEPT {
-            logins.pop_front();
+            // Those that came to nothing first: a stranger begins as many as they like.
+            let oldest = logins.iter().position(|login| login.login.is_none()).unwrap_or(0);
+            logins.remove(oldest);
         }
         let steps = vec![Step { at: now.unix_millis(), what: "approved".to_owned(), detail: None }];
         logins.push_back(Login {

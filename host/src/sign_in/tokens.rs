@@ -131,27 +131,27 @@ impl SignIn {
         let keyring = self.keyring();
         let presented = refresh_token::verify(token, &keyring, &proof.client)
             .map_err(|_| Denied::InvalidGrant("refresh_token_unknown"))?;
+        let newest = keyring.newest_kid();
+        let rotating = PresentedRefresh {
+            family: presented.family,
+            generation: presented.generation,
+            client: &proof.client,
+            key_id: newest.0,
+        };
+        // A theft is dealt with also while Gitea is away, and asks nothing of it.
+        let (refused, _) = self.records.keep(|registry, now| registry.refuse_reuse(&rotating, now)).await;
+        match refused {
+            None => {}
+            Some(Rotation::Dead(dead)) => return Err(Denied::InvalidGrant(dead.name())),
+            Some(_) => return Err(Denied::InvalidGrant("refresh_token_reused")),
+        }
         let view = self.standing(&presented.family)?;
         let wanted = narrowed.unwrap_or(view.scopes);
         if !view.scopes.covers(wanted) || !(wanted.read || wanted.write) {
             return Err(Denied::InvalidScope);
         }
         self.still_admitted(&view).await?;
-        let newest = keyring.newest_kid();
-        let (rotation, _) = self
-            .records
-            .keep(|registry, now| {
-                registry.rotate(
-                    &PresentedRefresh {
-                        family: presented.family,
-                        generation: presented.generation,
-                        client: &proof.client,
-                        key_id: newest.0,
-                    },
-                    now,
-                )
-            })
-            .await;
+        let (rotation, _) = self.records.keep(|registry, now| registry.rotate(&rotating, now)).await;
         let (generation, kid) = match rotation {
             Rotation::Rotated { generation } => (generation, newest),
             Rotation::SameAgain { generation, key_id } => (generation, Kid(key_id)),

@@ -25,9 +25,9 @@ use tokio::sync::oneshot;
 #[cfg(test)]
 pub(crate) use copy::RestoreError;
 pub(crate) use copy::{BackupError, read_backup};
-pub(crate) use row::{Change, Row};
 #[cfg(test)]
 use row::Table;
+pub(crate) use row::{Change, Row};
 
 use open::{Footing, Found, Place, find};
 use volume::{RealVolume, Volume};

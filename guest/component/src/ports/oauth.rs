@@ -82,6 +82,7 @@ impl core::Login for Imported {
             Err(login::NotOpened::OtherBrowser) => Err(core::NotOpened::OtherBrowser),
             Err(login::NotOpened::Used) => Err(core::NotOpened::Used),
             Err(login::NotOpened::ClientGone) => Err(core::NotOpened::ClientGone),
+            Err(login::NotOpened::TooMany) => Err(core::NotOpened::TooMany),
         }
     }
 
@@ -235,5 +236,6 @@ fn named(reason: login::Reason) -> core::SignInReason {
         login::Reason::GrantTooWide => core::SignInReason::GrantTooWide,
         login::Reason::NotAllowed => core::SignInReason::NotAllowed,
         login::Reason::Used => core::SignInReason::Used,
+        login::Reason::OtherPerson => core::SignInReason::OtherPerson,
     }
 }

@@ -67,7 +67,7 @@ fn names_each_way_a_credential_is_not_accepted() {
     for (refusal, refused, failures, address) in [
         (Refusal::Malformed, Refused::MalformedCredential, 1, 1),
         (Refusal::Unknown, Refused::UnknownCredential, 1, 1),
-        (Refusal::Expired, Refused::ExpiredCredential, 1, 1),
+        (Refusal::Expired, Refused::ExpiredCredential, 0, 0),
         (Refusal::Unavailable, Refused::IdentityUnavailable, 0, 1),
         (Refusal::TooManyConcurrent, Refused::TooManyConcurrent, 0, 0),
     ] {

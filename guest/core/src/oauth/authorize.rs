@@ -13,7 +13,6 @@ use super::page::{FLOW_SECONDS, Visit, shown_name};
 use super::pages::{Back, Failed, Refusal, remark};
 use super::redirect::{self, Place};
 use super::{resource, scope};
-use crate::access::WRITE_SCOPE;
 use crate::ports::{Approved, Broken, Client, Kind, Person, Ports, Purpose};
 use crate::settings::Config;
 
@@ -79,9 +78,9 @@ fn ask(visit: &Visit<'_>, query: &str, cookies: &[(String, String)]) -> Result<R
     }
 
     let person = client.remembered(redirect_uri, cookies);
-    if let Some(write) = skips(visit.config, place, prompt, person.as_ref()) {
-        note(visit, "consent_remembered", &asking, write);
-        return begin(visit, &*client, &asking, write);
+    if skips(visit.config, place, prompt, person.as_ref()) {
+        note(visit, "consent_remembered", &asking, false);
+        return begin(visit, &*client, &asking, false);
     }
     // RFC 6749 has no length for a request; the seal has.
     let sealed = visit.ports.seal.seal(Purpose::Consent, &asking.to_bytes(), SECONDS);
@@ -267,14 +266,11 @@ fn is_challenge(challenge: &str) -> bool {
 
 /// Whether a remembered approval stands for a new one, and then whether it grants writes.
 ///
-/// Only toward a web site: a loopback port or a scheme may belong to another program by now. An approval of
-/// reading alone never hides the choice to add writes. One with writes stands as the person made it, also where
-/// the client asks for less: clients ask again for what they asked first.
-fn skips(config: &Config, place: Place<'_>, prompt: Prompt, person: Option<&Person>) -> Option<bool> {
-    let site = matches!(place, Place::Site(_));
-    let wrote = person?.scopes.iter().any(|scope| scope == WRITE_SCOPE);
-    let whole = wrote || !config.write_mode;
-    (site && prompt == Prompt::Free && whole).then_some(wrote && config.write_mode)
+/// Only toward a web site: a loopback port or a scheme may belong to another program by now. And only where writes are
+/// off: an approval of reading never hides the choice to add writes, and writes are never granted without a click,
+/// since whoever sends somebody a link could otherwise begin a sign-in for them.
+fn skips(config: &Config, place: Place<'_>, prompt: Prompt, person: Option<&Person>) -> bool {
+    person.is_some() && !config.write_mode && matches!(place, Place::Site(_)) && prompt == Prompt::Free
 }
 
 /// The flow begins: its cookie binds it to this browser, which goes to Gitea.

@@ -341,6 +341,7 @@ fn state(not_opened: NotOpened) -> Line {
         NotOpened::OtherBrowser => page(SecurityEvent, "state_other_browser", words::OTHER_BROWSER),
         NotOpened::Used => page(SecurityEvent, "state_used", words::STATE_USED),
         NotOpened::ClientGone => page(SecurityEvent, "state_client_gone", words::CLIENT_REVOKED),
+        NotOpened::TooMany => at(StatusCode::TOO_MANY_REQUESTS, AccessDenied, "state_too_many", words::TOO_MANY),
     }
 }
 
@@ -356,6 +357,7 @@ fn sign_in(reason: SignInReason) -> Line {
         SignInReason::GrantTooWide => at(StatusCode::FORBIDDEN, SecurityEvent, "grant_too_wide", words::GRANT_TOO_WIDE),
         SignInReason::NotAllowed => at(StatusCode::FORBIDDEN, AccessDenied, "sign_in_not_allowed", words::NOT_ALLOWED),
         SignInReason::Used => page(SecurityEvent, "sign_in_used", words::STATE_USED),
+        SignInReason::OtherPerson => at(StatusCode::FORBIDDEN, SecurityEvent, "sign_in_other_person", words::OTHER_PERSON),
     }
 }
 

@@ -218,6 +218,8 @@ pub enum NotOpened {
     Used,
     /// The client was revoked meanwhile.
     ClientGone,
+    /// This network has let too many flows come back.
+    TooMany,
 }
 
 /// Why nobody is signed in.
@@ -248,6 +250,8 @@ pub enum SignInReason {
     NotAllowed,
     /// The flow was used.
     Used,
+    /// The approval was remembered for another person than the one who signed in.
+    OtherPerson,
 }
 
 /// A person who has signed in.

@@ -97,7 +97,7 @@ fn every_local_refusal_leaves_one_line_and_asks_nothing() {
     let both: &[&str] = &["read:repository", "write:repository"];
     let title = Some(json!({ "owner": "acme", "repo": "site", "title": "t" }));
     let number = Some(json!({ "owner": "acme", "repo": "site", "issue_number": 1 }));
-    let rows: [Row; 9] = [
+    let rows: [Row; 10] = [
         (closed(), both, "no_such_tool", site(), "unknown_tool", Status::Error),
         (closed(), both, "list_issues", Some(json!([])), "invalid_arguments", Status::Error),
         (closed(), both, "list_issues", None, "invalid_arguments", Status::Error),
@@ -110,7 +110,15 @@ fn every_local_refusal_leaves_one_line_and_asks_nothing() {
             Status::Error,
         ),
         (closed(), &[], "list_issues", site(), "insufficient_scope", Status::Denied),
-        (closed(), &["read:repository"], "create_issue", title.clone(), "insufficient_scope", Status::Denied),
+        (listed(), &["read:repository"], "create_issue", title.clone(), "insufficient_scope", Status::Denied),
+        (
+            closed(),
+            &["read:repository"],
+            "create_issue",
+            title.clone(),
+            "write_mode_disabled",
+            Status::Denied,
+        ),
         (closed(), both, "create_issue", title.clone(), "write_mode_disabled", Status::Denied),
         (listed(), both, "create_issue", title, "repository_not_writable", Status::Denied),
         (closed(), both, "get_issue", number, "policy_denied", Status::Denied),

@@ -282,6 +282,14 @@ pub(super) const IDENTITY_INVALID: Words = words(
      Gitea’s ROOT_URL.",
 );
 
+pub(super) const OTHER_PERSON: Words = words(
+    "Somebody else approved this in this browser",
+    "This browser remembered another person’s approval, and you are signed in to Gitea as yourself. To be safe, nothing \
+     was connected.",
+    &["Start again from your assistant: this time you are asked yourself."],
+    "A remembered approval is for the person who gave it. It has been forgotten, so the consent page is shown again.",
+);
+
 pub(super) const CODE_NOT_ISSUED: Words = words(
     "You are signed in, but your assistant is not connected",
     "Gitea has confirmed who you are, and then this server could not hand over to your assistant.",

@@ -186,6 +186,29 @@ impl Registry {
         (Rotation::Rotated { generation }, changes)
     }
 
+    /// End the family where a refresh token that was replaced comes again, before anything else is done about it; what
+    /// [`Registry::rotate`] would answer then, or none where the token may be rotated.
+    pub fn refuse_reuse(
+        &mut self,
+        presented: &PresentedRefresh<'_>,
+        now: Timestamp,
+    ) -> (Option<Rotation>, Vec<Change>) {
+        match self.living(&presented.family, now) {
+            Ok(family) if family.client != presented.client => {
+                (Some(Rotation::Dead(Dead::OtherClient)), Vec::new())
+            }
+            Ok(family)
+                if presented.generation < family.generation
+                    && !(presented.generation.checked_add(1) == Some(family.generation)
+                        && within_grace(family.rotated, now)) =>
+            {
+                (Some(Rotation::Reuse), self.end_family(&presented.family, End::RefreshReused, now))
+            }
+            Ok(_) => (None, Vec::new()),
+            Err(dead) => (Some(Rotation::Dead(dead)), Vec::new()),
+        }
+    }
+
     /// Whether the family of an access token lives and is this user's; asked at every call.
     ///
     /// # Errors

@@ -139,7 +139,8 @@ impl Registry {
     /// A backup is older than what is here, and being older must not make anything good again that ended
     /// since: refused clients stay refused and ended families stay ended, a family that was rotated since
     /// keeps its newer generation, a grant that changed since its newer state, and what was claimed or
-    /// redeemed stays so. Codes that are not redeemed yet are forgotten. Consents come as the backup has them.
+    /// redeemed stays so. Codes that are not redeemed yet are forgotten. Of the backup's consents those stay that
+    /// are here too, since one that is missing here may have been revoked; into a registry that knows nobody all come.
     pub fn replace(&mut self, rows: impl IntoIterator<Item = Row>) -> (Vec<Unreadable>, Vec<Change>) {
         let before = self.export();
         let (mut next, unreadable) = Self::load(rows, self.bounds.clone());
@@ -159,6 +160,17 @@ impl Registry {
         for grant in self.grants.iter() {
             if next.grants.get(&grant.key()).is_some_and(|then| then.revision < grant.revision) {
                 next.grants.put(grant.clone(), &mut unused);
+            }
+        }
+        if self.stats().users > 0 {
+            let gone: Vec<_> = next
+                .approvals
+                .iter()
+                .map(Record::key)
+                .filter(|key| self.approvals.get(key).is_none())
+                .collect();
+            for key in &gone {
+                next.approvals.remove(key, &mut unused);
             }
         }
         next.claims = std::mem::take(&mut self.claims);

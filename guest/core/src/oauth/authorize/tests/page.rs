@@ -145,13 +145,14 @@ fn a_remembered_approval_skips_the_page_only_where_it_hides_nothing() {
     for (writes, remembered, changes, skipped) in [
         (false, READ, &[][..], Some(false)),
         (false, BOTH, &[], Some(false)),
-        (true, BOTH, &[], Some(true)),
-        (true, BOTH, &[("scope", "read:repository")], Some(true)),
+        // Writes are never granted without a click.
+        (true, BOTH, &[], None),
+        (true, BOTH, &[("scope", "read:repository")], None),
         (true, READ, &[], None),
         (true, READ, &[("scope", "read:repository")], None),
-        (true, BOTH, &[("prompt", "consent")], None),
-        (true, BOTH, &[("prompt", "login consent")], None),
-        (true, BOTH, &[("prompt", "select_account")], None),
+        (false, READ, &[("prompt", "consent")], None),
+        (false, READ, &[("prompt", "login consent")], None),
+        (false, READ, &[("prompt", "select_account")], None),
     ] {
         let stage = if writes { Stage::writing() } else { Stage::new() };
         *stage.script.remembered.borrow_mut() = Some(person(remembered, false));

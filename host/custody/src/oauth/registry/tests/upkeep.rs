@@ -108,13 +108,21 @@ fn a_restored_backup_brings_back_what_was_lost() {
     let desk = full(Bounds::default());
     let backup = desk.registry.export();
     let mut fresh = Desk { now: desk.now, ..Desk::new(Bounds::default()) };
-    fresh.open(77, 7, "client");
-    let (unreadable, changes) = fresh.registry.replace(backup);
+    let (unreadable, changes) = fresh.registry.replace(backup.clone());
     fresh.commit(changes);
     assert_eq!(unreadable, []);
     assert_eq!(fresh.file, desk.file);
     assert!(fresh.alive(1, 1).is_ok() && fresh.registry.client_refused("bad"));
-    assert_eq!(fresh.alive(77, 7), Err(Dead::Unknown), "newer than the backup");
+
+    let mut lived_in = Desk { now: desk.now, ..Desk::new(Bounds::default()) };
+    lived_in.open(77, 7, "client");
+    let (_, changes) = lived_in.registry.replace(backup);
+    lived_in.commit(changes);
+    assert_eq!(lived_in.alive(77, 7), Err(Dead::Unknown), "newer than the backup");
+    assert!(
+        lived_in.registry.approval("client", 1, lived_in.now).is_none(),
+        "it may have been revoked since"
+    );
 }
 
 #[test]
