@@ -150,7 +150,7 @@ async fn a_refresh_that_is_sent_twice_gives_the_same_successor_and_an_older_one_
     desk.scene.forge.forget();
     // Two behind: somebody has a copy.
     let answer = desk.client.refresh(&first.refresh, &[]).await;
-    invalid_grant(&mut desk, &answer, Some("refresh_token_reused"), USERINFO).await;
+    invalid_grant(&mut desk, &answer, Some("refresh_token_reused"), &[]).await;
     for token in [&first.access, &second.access, &again.access, &third.access] {
         dead(&mut desk, token).await;
     }

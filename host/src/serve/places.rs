@@ -8,8 +8,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::counters::network_of;
 
-/// Requests of sign-in that one network may have in flight: an office at nine in the morning.
-const EACH: usize = 32;
+/// Requests of sign-in that one network may always have in flight, where there are so many places: an office at nine
+/// in the morning, or all users of a hosted client.
+const EACH: usize = 64;
 
 /// Paths of sign-in. Public metadata waits for nobody and is not among them.
 const PATHS: [&str; 7] = [
@@ -25,6 +26,7 @@ const PATHS: [&str; 7] = [
 /// The places, and who has how many.
 pub(super) struct Places {
     all: usize,
+    each: usize,
     taken: Arc<Mutex<HashMap<IpAddr, usize>>>,
 }
 
@@ -37,7 +39,8 @@ pub(super) struct Place {
 impl Places {
     /// For so many instances in all.
     pub(super) fn new(capacity: usize) -> Self {
-        Self { all: (capacity / 2).max(1), taken: Arc::default() }
+        let all = (capacity / 2).max(1);
+        Self { all, each: EACH.max(capacity / 4).min(all), taken: Arc::default() }
     }
 
     /// A place for a request; none where it needs none.
@@ -51,7 +54,7 @@ impl Places {
         let network = network_of(address);
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         let theirs = taken.get(&network).copied().unwrap_or(0);
-        if theirs >= EACH || taken.values().sum::<usize>() >= self.all {
+        if theirs >= self.each || taken.values().sum::<usize>() >= self.all {
             return Err(Full);
         }
         taken.insert(network, theirs.saturating_add(1));
@@ -85,7 +88,7 @@ mod tests {
 
     #[test]
     fn one_network_has_a_few_places_and_gives_them_back() {
-        let places = Places::new(256);
+        let places = Places::new(4 * EACH);
         let mut held: Vec<_> =
             (0..EACH).map(|_| places.enter("/oauth/authorize", address(1)).unwrap()).collect();
         assert!(places.enter("/oauth/token", address(1)).is_err());
