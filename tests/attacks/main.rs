@@ -29,6 +29,7 @@ const ROWS: &[&str] = &[
     "A1", "A2", "A3", "A4", "A5", "A6", "R1", "R2", "R3", "R4", "R5", "P1", "P2", "P3", "P4", "I1", "T1",
     "T2", "T3", "T4", "T5", "T6", "T7", "T8", "C1", "C2", "C3", "H1", "H2", "H3", "H4", "H5", "H6", "H7",
     "H8", "J1", "J2", "Y1", "U1", "U2", "U3", "U4", "L1", "L2", "S1", "S2", "O1", "O2", "W1", "X1", "X2",
+    "A7", "A8", "A9", "C4", "C5", "T9", "T10", "X3",
 ];
 /// Answers after which a server is replaced: of one reason from one address it writes a hundred lines a minute.
 const ANSWERS: usize = 60;

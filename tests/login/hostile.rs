@@ -6,6 +6,7 @@ use aegis_tests::forge::world::ROOT_TOKEN;
 use aegis_tests::http::{Answer, send};
 use aegis_tests::server::{STATE_SECRET, Server};
 use aegis_tests::sign_in::{REDIRECT, VERIFIER, challenge, form, parameter};
+use serde_json::Value;
 
 use crate::scene::{Scene, password};
 
@@ -391,4 +392,24 @@ async fn remarks_of_one_request_are_few_and_name_no_one_whom_the_host_did_not_pr
 fn digest8(text: &str) -> String {
     let digest = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
     digest.as_ref().iter().take(4).map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[tokio::test]
+async fn a_token_for_reading_opens_no_ticket_for_a_change() {
+    let scene = Scene::new().await;
+    let setup = scene.setup().set("MAX_AUTH_FAILURES", "1000000").writes("alice/demo");
+    let server = setup.guest("hostile.wasm").start().await;
+    let client = asked(&server, "register", &[("redirect", REDIRECT)]).await;
+    let before = scene.forge.times("POST", TOKENS);
+    let stage = Stage { scene, server, client, before };
+    // One application, so that the grant in Gitea carries writes; the token does not.
+    let token = stage.token("alice").await;
+    let bearer = format!("Bearer {token}");
+    let headers = [("authorization", bearer.as_str())];
+    let answer = send(&stage.server.url, "GET", "/write", &headers, b"").await.expect("an answer");
+    assert!(!answer.text().contains("201"), "{}", answer.text());
+    assert_eq!(stage.scene.forge.times("POST", "/api/v1/repos/alice/demo/issues"), 0);
+    let denied = |line: &Value| line["event"] == "access_denied" && line["reason"] == "insufficient_scope";
+    let lines = stage.server.audit_when(|lines| lines.iter().any(denied)).await;
+    assert!(lines.iter().all(|line| line["class"] != "write"), "no intent of a change");
 }

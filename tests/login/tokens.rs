@@ -1,6 +1,7 @@
 //! What a client holds: how it gets tokens, how they follow each other, and every way in which they end.
 
 use aegis_tests::browser::Browser;
+use aegis_tests::forge::{Fault, FaultKind};
 use aegis_tests::http::{Answer, send};
 use aegis_tests::sign_in::{Client, REDIRECT, Tokens, VERIFIER, call, form, parameter, post_form, register};
 use base64::Engine as _;
@@ -339,6 +340,24 @@ async fn what_gitea_has_ended_is_ended_here() {
     invalid_grant(&mut desk, &answer, None, USERINFO).await;
     assert!(desk.server.log().contains("\"reason\":\"grant_revoked\""), "{}", desk.server.log());
     dead(&mut desk, &tokens.access).await;
+    desk.end().await;
+}
+
+#[tokio::test]
+async fn a_stolen_refresh_token_is_noticed_while_gitea_is_away_too() {
+    let mut desk = Desk::new().await;
+    let first = desk.tokens("alice", false).await;
+    let second = Tokens::of(&desk.client.refresh(&first.refresh, &[]).await);
+    let third = Tokens::of(&desk.client.refresh(&second.refresh, &[]).await);
+    for tokens in [&second, &third] {
+        desk.secret(&tokens.access);
+        desk.secret(&tokens.refresh);
+    }
+    desk.scene.forge.forget();
+    desk.scene.forge.every_fault(Fault::on("/login/oauth/userinfo", FaultKind::Status(500)));
+    let answer = desk.client.refresh(&first.refresh, &[]).await;
+    invalid_grant(&mut desk, &answer, Some("refresh_token_reused"), &[]).await;
+    dead(&mut desk, &third.access).await;
     desk.end().await;
 }
 

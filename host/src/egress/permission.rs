@@ -100,9 +100,10 @@ impl Gitea {
                 let found =
                     self.find_out(shared, record, principal, repository, need).await.map_err(|why| {
                         deny(record, &name, &why);
-                        match why {
-                            Failure::SignedOut => Failure::SignedOut,
-                            other => Failure::NotPermitted(doubt(&other)),
+                        if matches!(why, Failure::SignedOut) {
+                            why
+                        } else {
+                            Failure::NotPermitted(doubt(&why))
                         }
                     })?;
                 self.answers.keep(key, found, now);

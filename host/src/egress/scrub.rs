@@ -80,9 +80,9 @@ mod tests {
 
     #[test]
     fn a_credential_is_starred_out_wherever_the_pieces_break() {
-        let text = format!("a{SECRET}b{SECRET}{SECRET} and its half {}", &SECRET[..20]);
+        let text = format!("a{SECRET}b{SECRET}{SECRET} and its half {}", SECRET.get(..20).unwrap());
         let stars = "*".repeat(SECRET.len());
-        let wanted = format!("a{stars}b{stars}{stars} and its half {}", &SECRET[..20]);
+        let wanted = format!("a{stars}b{stars}{stars} and its half {}", SECRET.get(..20).unwrap());
         for size in 1..=text.len() {
             assert_eq!(through(&text, size), wanted, "pieces of {size}");
         }

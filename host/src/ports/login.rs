@@ -318,8 +318,7 @@ impl HostFlow for State {
             }
             Err((inner, not)) => {
                 tracing::warn!(event = "login_refused", reason = %not.name, flow = %inner.name, request_id = %self.bound.request_id);
-                let detail =
-                    [("cause", not.name), ("client", inner.asker.id.clone()), ("flow", inner.name.clone())];
+                let detail = [("cause", not.name), ("client", inner.asker.id), ("flow", inner.name)];
                 self.on_record(Event::AccessDenied, "login_refused", &detail);
                 Ok(Err(Refused { reason: reason(not.reason), text: not.text }))
             }

@@ -7,7 +7,7 @@ use super::{READ, SignIn, WRITE, words};
 use crate::component::bindings::aegis::gateway::identity::Refusal;
 use crate::ports::identity::{Access, Found};
 use crate::settings::Secret;
-use crate::upstream::TokenRefused;
+use crate::upstream::{Remedy, TokenRefused};
 
 /// What `oauth_auth_summary` tells of one authenticated request.
 struct Summary<'a> {
@@ -73,12 +73,9 @@ impl SignIn {
         let checked = self.upstream.check_access_token(&applications, &self.expected_audience, token).await;
         let found = checked.map_err(|refused| {
             tracing::info!(event = "gitea_token_refused", reason = refused.name(), request_id);
-            match refused {
-                TokenRefused::Unchecked(error) if error.remedy() != crate::upstream::Remedy::SignIn => {
-                    Refusal::Unavailable
-                }
-                _ => Refusal::Unknown,
-            }
+            let unasked =
+                matches!(&refused, TokenRefused::Unchecked(error) if error.remedy() != Remedy::SignIn);
+            if unasked { Refusal::Unavailable } else { Refusal::Unknown }
         })?;
         if !self.admits_token(token, &found.login).await? {
             tracing::warn!(event = "gitea_token_refused", reason = "not_allowed", login = %found.login, request_id);

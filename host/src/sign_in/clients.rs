@@ -107,9 +107,12 @@ impl SignIn {
 
     async fn document(&self, url: &str) -> Result<Known, NoClient> {
         use crate::documents::Failure;
-        let document = self.documents.fetch(url).await.map_err(|failure| match failure {
-            Failure::Host(_) => NoClient::HostNotAllowed,
-            other => NoClient::Document(other.to_string()),
+        let document = self.documents.fetch(url).await.map_err(|failure| {
+            if matches!(failure, Failure::Host(_)) {
+                NoClient::HostNotAllowed
+            } else {
+                NoClient::Document(failure.to_string())
+            }
         })?;
         Ok(Known {
             id: url.to_owned(),

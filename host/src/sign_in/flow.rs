@@ -186,7 +186,7 @@ impl SignIn {
             for_whom,
             which,
             nonce: nonce.to_string(),
-            verifier: sealed.verifier.clone(),
+            verifier: sealed.verifier,
             departure: Some(Departure { url, cookie }),
             used: Mutex::new(false),
         })

@@ -68,7 +68,7 @@ pub(crate) struct SignIn {
     session_age: Duration,
     /// Of this process: a flow from before a restart is not taken up, since its single use is not known any more.
     boot: [u8; 16],
-    refreshing: Mutex<HashMap<(UserId, Which), Arc<tokio::sync::Mutex<()>>>>,
+    refreshing: Mutex<HashMap<(UserId, Which), Turn>>,
     pub(crate) timeline: Timeline,
 }
 
@@ -86,8 +86,11 @@ pub(crate) struct Unusable {
     problem: String,
 }
 
-fn unusable(setting: &'static str, problem: impl ToString) -> Unusable {
-    Unusable { setting, problem: problem.to_string() }
+/// One renewal of a grant at a time.
+type Turn = Arc<tokio::sync::Mutex<()>>;
+
+fn unusable(setting: &'static str, problem: impl std::fmt::Display) -> Unusable {
+    Unusable { setting, problem: format!("{problem}") }
 }
 
 impl SignIn {

@@ -319,6 +319,7 @@ fn not(reason: Reason, name: &str, text: &str) -> NotSignedIn {
     NotSignedIn { reason, name: name.to_owned(), text: text.to_owned() }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` hands over")]
 fn refused(error: UpstreamError) -> NotSignedIn {
     let reason = match (&error, error.remedy()) {
         (UpstreamError::CodeRefused, _) => Reason::CodeRefused,
