@@ -80,7 +80,12 @@ async fn what_was_saved_before_is_in_the_registry_or_kept_beside_it_whatever_fai
             let answers = life(Arc::new(Faulty(Arc::clone(&faults))), &storage).await;
             faults.heal();
             let seen = format!("errno {errno}, {lasting} from operation {at}, answers {answers:?}");
-            let opened = Store::open(&storage, clock());
+            // The thread of the life before lets the file go when it has heard that nobody holds it any more.
+            let mut opened = Store::open(&storage, clock());
+            while opened.is_locked() {
+                std::thread::yield_now();
+                opened = Store::open(&storage, clock());
+            }
             assert!(!names(&opened).contains(&Name::Corrupt), "{seen}: {:?}", opened.notes);
             let before = row(Table::Clients, "before", "saved");
             let aside = files(directory.path()).into_iter().find(|name| name.contains("unread"));
