@@ -278,7 +278,6 @@ const OUT_OF_REACH: &[(&str, &str)] = &[
         "the registry has to be full, or the client revoked, between two steps of one request",
     ),
     ("consent_expired", "it takes ten minutes, and the server's clock cannot be moved"),
-    ("exchange_cut_off", "the server has to end between two steps of one request"),
     ("flow_used", "only a guest that trades one sign-in twice gets it, and ours does so once"),
     ("gitea_endpoint_elsewhere", "discovery is read at the start, which it stops"),
     ("gitea_issuer_differs", "discovery is read at the start, which it stops"),

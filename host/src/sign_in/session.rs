@@ -1,12 +1,9 @@
 //! From Gitea's code to a person, and from a person to a code of ours.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use aegis_custody::oauth::code;
-use aegis_custody::oauth::registry::{
-    Application as Which, Change, ClientKind, Code, Registry, Scopes, UserId,
-};
+use aegis_custody::oauth::registry::{Change, ClientKind, Code, Registry, Scopes, UserId};
 use aegis_custody::oauth::seal::{Purpose, Seal};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -57,19 +54,6 @@ pub(crate) enum Reason {
     OtherPerson,
 }
 
-/// What came back from Gitea, with what it has to fit.
-struct Brought {
-    code: Secret,
-    verifier: Secret,
-    nonce: String,
-    which: Which,
-    /// Whether writes were approved.
-    write: bool,
-    /// Whom a remembered approval is for, and the client.
-    for_whom: Option<UserId>,
-    client: String,
-}
-
 /// A remembered approval.
 pub(crate) struct Remembered {
     pub(crate) user: UserId,
@@ -85,33 +69,16 @@ struct Remembrance {
 }
 
 impl SignIn {
-    /// Trade Gitea's code for a person. Works once for a flow.
+    /// Trade Gitea's code for a person. Works once for a flow. To be run to its end also where the browser goes away:
+    /// what Gitea has issued by then must be kept, since it may have ended what was on record before.
     ///
     /// # Errors
     /// See [`Reason`].
-    pub(crate) async fn exchange(
-        self: &Arc<Self>,
-        flow: Flow,
-        code: &str,
-    ) -> Result<Session, (Flow, NotSignedIn)> {
+    pub(crate) async fn exchange(&self, flow: Flow, code: &str) -> Result<Session, (Flow, NotSignedIn)> {
         if !flow.use_up() {
             return Err((flow, not(Reason::Used, "flow_used", "This sign-in was used before.")));
         }
-        let brought = Brought {
-            code: Secret::new(code.to_owned()),
-            verifier: Secret::new(flow.verifier.to_string()),
-            nonce: flow.nonce.clone(),
-            which: flow.which,
-            write: flow.approved.write,
-            for_whom: flow.for_whom,
-            client: flow.asker.id.clone(),
-        };
-        // In a task of its own: the browser may go away, and what Gitea has issued by then must be kept, since it may
-        // have killed what was on record before.
-        let all = self.clone();
-        let proving = tokio::spawn(async move { all.prove(&brought).await });
-        let cut_off = || not(Reason::GiteaUnavailable, "exchange_cut_off", "This server is about to end.");
-        match proving.await.unwrap_or_else(|_| Err(cut_off())) {
+        match self.prove(&flow, code).await {
             Ok((user, login, scopes)) => {
                 let narrowed = flow.approved.write && !scopes.write;
                 let signed = |l: &mut super::timeline::Login| l.login = Some(login.clone());
@@ -125,12 +92,12 @@ impl SignIn {
         }
     }
 
-    async fn prove(&self, brought: &Brought) -> Result<(UserId, String, Scopes), NotSignedIn> {
-        let Brought { code, verifier, nonce, which, write, for_whom, client } = brought;
-        let application = self.application(*which);
+    async fn prove(&self, flow: &Flow, code: &str) -> Result<(UserId, String, Scopes), NotSignedIn> {
+        let application = self.application(flow.which);
+        let (code, verifier) = (Secret::new(code.to_owned()), Secret::new(flow.verifier.to_string()));
         let _until_kept = self.upstream.exchanging.read().await;
-        let tokens = self.upstream.exchange(application, code, verifier).await.map_err(refused)?;
-        let identity = match self.upstream.identify(application, &tokens, nonce).await {
+        let tokens = self.upstream.exchange(application, &code, &verifier).await.map_err(refused)?;
+        let identity = match self.upstream.identify(application, &tokens, &flow.nonce).await {
             Ok(identity) => identity,
             Err(UpstreamError::IdToken(Fault::Missing)) => {
                 return Err(self.without_openid(application, &tokens).await);
@@ -151,20 +118,21 @@ impl SignIn {
                 "Gitea names you by an id that is not a number.",
             )
         })?;
-        if let Some(other) = for_whom.filter(|expected| *expected != user) {
+        let write = judged(&identity.words)? && flow.approved.write && self.writes;
+        let scopes = Scopes { read: true, write };
+        self.keep_grant(user, flow.which, &tokens, &identity.words.join(" "), None).await.map_err(|_| {
+            not(Reason::GiteaUnavailable, "grant_not_kept", "What Gitea granted could not be kept.")
+        })?;
+        // Only now: Gitea may have replaced what it granted this person before, and their other sessions live on it.
+        if let Some(other) = flow.for_whom.filter(|expected| *expected != user) {
             // Forgotten, or the next try would end here too.
-            self.records.keep(|registry, _| registry.revoke_approval(client, other)).await;
+            self.records.keep(|registry, _| registry.revoke_approval(&flow.asker.id, other)).await;
             return Err(not(
                 Reason::OtherPerson,
                 "other_person",
                 "The approval that this browser remembered is another person's.",
             ));
         }
-        let write = judged(&identity.words)? && *write && self.writes;
-        let scopes = Scopes { read: true, write };
-        self.keep_grant(user, *which, &tokens, &identity.words.join(" "), None).await.map_err(|_| {
-            not(Reason::GiteaUnavailable, "grant_not_kept", "What Gitea granted could not be kept.")
-        })?;
         Ok((user, identity.login, scopes))
     }
 

@@ -151,22 +151,17 @@ impl Registry {
     /// what it replaces counts as used from now on. Further ahead, which of the tokens in between were used is
     /// not known, and one of them may be in a thief's hands: the family ends.
     pub fn rotate(&mut self, presented: &PresentedRefresh<'_>, now: Timestamp) -> (Rotation, Vec<Change>) {
+        if let (Some(refused), changes) = self.refuse_reuse(presented, now) {
+            return (refused, changes);
+        }
         let family = match self.living(&presented.family, now) {
-            // There is no generation 0, so nobody has a token of it.
-            Ok(_) if presented.generation == 0 => return (Rotation::Dead(Dead::Unknown), Vec::new()),
-            Ok(family) if family.client != presented.client => {
-                return (Rotation::Dead(Dead::OtherClient), Vec::new());
-            }
             Ok(family) => family,
             Err(dead) => return (Rotation::Dead(dead), Vec::new()),
         };
         let ours = family.generation;
-        if presented.generation.checked_add(1) == Some(ours) && within_grace(family.rotated, now) {
+        if presented.generation < ours {
             let again = Rotation::SameAgain { generation: ours, key_id: family.key_id };
             return (again, Vec::new());
-        }
-        if presented.generation < ours {
-            return (Rotation::Reuse, self.end_family(&presented.family, End::RefreshReused, now));
         }
         if presented.generation.saturating_sub(ours) > 1 {
             let changes = self.end_family(&presented.family, End::RegistryBehind, now);
@@ -194,6 +189,8 @@ impl Registry {
         now: Timestamp,
     ) -> (Option<Rotation>, Vec<Change>) {
         match self.living(&presented.family, now) {
+            // There is no generation 0, so nobody has a token of it.
+            Ok(_) if presented.generation == 0 => (Some(Rotation::Dead(Dead::Unknown)), Vec::new()),
             Ok(family) if family.client != presented.client => {
                 (Some(Rotation::Dead(Dead::OtherClient)), Vec::new())
             }
