@@ -4,6 +4,7 @@
 //! Answers are read within bounds and given back as JSON. Nothing here chooses a credential, follows a
 //! redirect or tries twice, and nothing here knows which tool asks.
 
+mod body;
 mod error;
 mod location;
 mod writes;
@@ -17,8 +18,13 @@ use serde_json::Value;
 
 use crate::ports::{Exchange, Failure, Head, Media, Method, Request, Ticket};
 
+pub use body::{Body, End, Text};
 pub use error::Error;
-pub use writes::{ADD_LABELS, CREATE_COMMENT, CREATE_ISSUE, WRITES, Write};
+pub use writes::{
+    ADD_ASSIGNEES, ADD_LABELS, CREATE_BRANCH, CREATE_COMMENT, CREATE_ISSUE, CREATE_LABEL, CREATE_MILESTONE,
+    CREATE_PULL, CREATE_RELEASE, EDIT_COMMENT, EDIT_ISSUE, EDIT_LABEL, EDIT_RELEASE, REMOVE_LABEL, WRITES,
+    Write,
+};
 
 /// Most bytes read from an answer unless the call says otherwise: a page of fifty long issues.
 const ANSWER_BYTES: u64 = 8 * 1024 * 1024;
@@ -33,6 +39,7 @@ pub struct Call {
     template: &'static str,
     segments: Vec<String>,
     query: Vec<(&'static str, String)>,
+    accept: Media,
     max_bytes: u64,
 }
 
@@ -40,7 +47,13 @@ impl Call {
     /// A call to a path template below `/api/v1`.
     #[must_use]
     pub fn to(template: &'static str) -> Self {
-        Self { template, segments: Vec::new(), query: Vec::new(), max_bytes: ANSWER_BYTES }
+        Self {
+            template,
+            segments: Vec::new(),
+            query: Vec::new(),
+            accept: Media::Json,
+            max_bytes: ANSWER_BYTES,
+        }
     }
 
     /// The value of the next placeholder, not encoded.
@@ -64,6 +77,13 @@ impl Call {
         self
     }
 
+    /// Ask for another kind of body than JSON; read it with [`Started::body`].
+    #[must_use]
+    pub fn accept(mut self, media: Media) -> Self {
+        self.accept = media;
+        self
+    }
+
     fn request(self, method: Method, body: Option<Vec<u8>>) -> Request {
         Request {
             method,
@@ -71,7 +91,7 @@ impl Call {
             segments: self.segments,
             query: self.query,
             body,
-            accept: Media::Json,
+            accept: self.accept,
             max_bytes: self.max_bytes,
         }
     }
@@ -146,11 +166,7 @@ impl Started {
     /// # Errors
     /// No answer came, it is not a success, or it cannot be read.
     pub fn finish(self) -> Result<Answer, Error> {
-        let head = self.exchange.head().map_err(|failure| Error::of_failure(failure, self.writes))?;
-        if !matches!(head.status, 200 | 201 | 204) {
-            let said = if head.status < 400 { String::new() } else { self.said() };
-            return Err(Error::of_status(&head, &said, self.writes));
-        }
+        let head = self.success()?;
         let bytes = self.read(&head)?;
         let body = if bytes.is_empty() {
             Value::Null
@@ -159,6 +175,24 @@ impl Started {
         };
         let total = head.header("x-total-count").and_then(|value| value.trim().parse().ok());
         Ok(Answer { body, total, link: head.header("link").map(str::to_owned) })
+    }
+
+    /// Wait for a success, and read its body piece by piece.
+    ///
+    /// # Errors
+    /// No answer came, or it is not a success.
+    pub fn body(self) -> Result<Body, Error> {
+        let head = self.success()?;
+        Ok(Body::new(self.exchange, &head))
+    }
+
+    fn success(&self) -> Result<Head, Error> {
+        let head = self.exchange.head().map_err(|failure| Error::of_failure(failure, self.writes))?;
+        if matches!(head.status, 200 | 201 | 204) {
+            return Ok(head);
+        }
+        let said = if head.status < 400 { String::new() } else { self.said() };
+        Err(Error::of_status(&head, &said, self.writes))
     }
 
     fn read(&self, head: &Head) -> Result<Vec<u8>, Error> {

@@ -110,7 +110,7 @@ pub fn operator(command: &str, catalogue: &Catalogue) -> String {
     let asked: Value = serde_json::from_str(command).unwrap_or_default();
     let answer = match asked.get("command").and_then(Value::as_str) {
         Some("tools") => {
-            let tools: Vec<Value> = catalogue.tools.iter().map(|tool| tool.definition()).collect();
+            let tools: Vec<Value> = catalogue.tools().map(|tool| tool.definition()).collect();
             json!({"tools": tools, "instructions": catalogue.instructions})
         }
         _ => json!({"error": "unknown command; known: tools"}),

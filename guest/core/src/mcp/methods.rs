@@ -94,7 +94,7 @@ pub fn tools_list(
 /// The definitions of all tools, in the catalogue's order.
 #[must_use]
 pub fn definitions(catalogue: &crate::tools::Catalogue) -> Value {
-    catalogue.tools.iter().map(|tool| tool.definition()).collect()
+    catalogue.tools().map(|tool| tool.definition()).collect()
 }
 
 /// `params.name` of `tools/call`.

@@ -9,7 +9,17 @@ mod texts;
 #[cfg(test)]
 mod tests;
 
+/// Arguments that mean the same in every tool that has them, and what that is. Their schemas are bare: what is
+/// true of all tools is told once.
+pub const SHARED: &[(&str, &str)] = &[
+    ("owner", "User or organisation that owns the repository."),
+    ("repo", "Name of the repository, without `.git`."),
+    ("ref", "Branch, tag or commit id. Without it, the default branch."),
+    ("page", "Which page, counted from 1. Without it, the first."),
+    ("limit", "Entries per page, at most `MAX_TOOL_RESPONSE_ITEMS`. Without it, 30 (files of a tree: 200)."),
+];
+
 pub(super) use choices::{Flag, IssueState, Labels, Logins, MilestoneChoice};
 pub(super) use names::{Ref, Repo, RepoPath};
-pub(super) use numbers::{EntryPage, IssueNumber, Line, Page};
+pub(super) use numbers::{EntryPage, IssueNumber, Line, Page, Paging};
 pub(super) use texts::{Comment, FreeText, Title};

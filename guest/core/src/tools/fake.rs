@@ -108,9 +108,14 @@ impl World {
         let asked = Asked { tool, class: entry.class(), target: &target };
         let permit = access::decide(self, &config, &claims, &asked).map_err(Stopped::Refused)?;
         let ground = Ground { settings: self, cache: self, config: &config };
-        let reply = prepared.run(permit.open(self, ground)).map_err(Stopped::Failed)?;
+        let before = self.state.borrow().requests.len();
+        let reply = prepared.run(permit.open(self, ground));
+        for request in self.state.borrow().requests.iter().skip(before) {
+            declared(entry, request);
+        }
+        let reply = reply.map_err(Stopped::Failed)?;
         let finished = Screen::new(&config).finish(reply);
-        fits(&finished.structured, entry.definition().get("outputSchema").expect("a schema"), tool);
+        fits(&finished.structured, &entry.answer().whole_schema(), tool);
         Ok(finished)
     }
 
@@ -142,6 +147,18 @@ pub(crate) fn claims(scopes: &[&str]) -> Claims {
         client: None,
         scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
     }
+}
+
+/// A tool sends nothing that it does not declare.
+fn declared(entry: &dyn kit::Entry, request: &Request) {
+    let template = request.template;
+    let known = match request.method {
+        Method::Get => entry.reads().contains(&template),
+        Method::Post | Method::Patch | Method::Delete => {
+            entry.writes().iter().any(|row| row.method() == request.method && row.template() == template)
+        }
+    };
+    assert!(known, "{} sends {:?} {template} without declaring it", entry.name(), request.method);
 }
 
 /// The value has no field that the schema does not declare, and every field has its type.

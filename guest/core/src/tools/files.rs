@@ -7,5 +7,6 @@ mod tree;
 #[cfg(test)]
 mod tests;
 
-pub(super) use contents::GET_FILE_CONTENTS;
-pub(super) use tree::GET_FILE_TREE;
+use super::kit::Entry;
+
+pub(super) const TOOLS: &[&dyn Entry] = &[tree::GET_FILE_TREE, contents::GET_FILE_CONTENTS];

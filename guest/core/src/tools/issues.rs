@@ -10,17 +10,19 @@ use serde_json::{Value, json};
 use super::args::{
     Comment, FreeText, IssueNumber, IssueState, Labels, Logins, MilestoneChoice, Page, Repo, Title,
 };
-use super::kit::{Entry, Error, Key, Kind, ReadTool, Shape, WriteTool, read, tool, write};
+use super::kit::{Entry, Error, Hints, Key, Kind, ReadTool, Shape, WriteTool, read, tool, write};
 use super::lookup::{self, Label, LabelSearch};
 use super::paging::{self, HAS_NEXT, LIMIT, PAGE, TOTAL};
 use crate::access::{Reader, Writer};
-use crate::gitea::CREATE_COMMENT;
+use crate::gitea::{self, Write};
 use crate::reply::Reply;
 
-pub(super) const LIST_ISSUES: &dyn Entry = read::<ListIssues>();
-pub(super) const GET_ISSUE: &dyn Entry = read::<GetIssue>();
-pub(super) const CREATE_ISSUE: &dyn Entry = write::<CreateIssue>();
-pub(super) const CREATE_ISSUE_COMMENT: &dyn Entry = write::<CreateIssueComment>();
+pub(super) const TOOLS: &[&dyn Entry] =
+    &[read::<ListIssues>(), read::<GetIssue>(), write::<CreateIssue>(), write::<CreateIssueComment>()];
+
+const ISSUES: &str = "/repos/{owner}/{repo}/issues";
+/// One issue or pull request.
+const ONE_ISSUE: &str = "/repos/{owner}/{repo}/issues/{index}";
 
 tool! {
     /// List the issues of a repository, newest first, without their bodies. Pull requests are not issues here.
@@ -42,9 +44,10 @@ impl ReadTool for ListIssues {
         HAS_NEXT,
         TOTAL,
     ]);
+    const READS: &'static [&'static str] =
+        &[ISSUES, lookup::REPOSITORY_LABELS, lookup::ORGANISATION_LABELS, paging::SETTINGS];
 
     fn call(self, gitea: &Reader<'_>) -> Result<Reply, Error> {
-        let Page { page, limit } = paging::page(gitea, self.page);
         let labels = match LabelSearch::start(gitea, &self.repo, self.labels.as_ref())? {
             Some(search) => search.finish(gitea)?.all(&self.repo)?,
             None => Vec::new(),
@@ -54,28 +57,21 @@ impl ReadTool for ListIssues {
         let (theirs, ours): (Vec<Label>, Vec<Label>) = labels
             .into_iter()
             .partition(|label| !label.organisation && !label.ambiguous && !label.name.contains(','));
-        let mut request = lookup::call(&self.repo, "/repos/{owner}/{repo}/issues")
+        let mut request = lookup::call(&self.repo, ISSUES)
             .query("type", "issues")
             .query("state", self.state.unwrap_or(IssueState::Open).word())
-            .query("milestones", no_milestone())
-            .query("page", page)
-            .query("limit", limit);
+            .query("milestones", no_milestone());
         if !theirs.is_empty() {
             let names: Vec<&str> = theirs.iter().map(|label| label.name.as_str()).collect();
             request = request.query("labels", names.join(","));
         }
-        let answer =
-            gitea.get(request).map_err(|error| Error::or_not_found(error, || no_issues(&self.repo)))?;
-        let has_next = answer.has_next(page, limit);
-        let mut rows = answer.body.as_array().cloned().unwrap_or_default();
-        rows.retain(|row| ours.iter().all(|label| bears(row, label)));
-        let total = if ours.is_empty() {
-            answer.total()
-        } else {
-            paging::total_of_one_page(page, has_next, rows.len())
-        };
-        let reply = Reply::new().with("issues", ISSUE_LINE.each(&Value::Array(rows)));
-        Ok(paging::told(reply, page, limit, has_next, total))
+        let mut found = paging::rows(gitea, self.page, || request.clone())
+            .map_err(|error| Error::or_not_found(error, || no_issues(&self.repo)))?;
+        if !ours.is_empty() {
+            found.filter(|row| ours.iter().all(|label| bears(row, label)));
+        }
+        let reply = Reply::new().with("issues", ISSUE_LINE.each(&found.rows));
+        Ok(found.told(reply))
     }
 }
 
@@ -90,10 +86,10 @@ tool! {
 
 impl ReadTool for GetIssue {
     const ANSWER: &'static Shape = &Shape(&[Key::own("issue", Kind::Object(&ISSUE), "The issue.")]);
+    const READS: &'static [&'static str] = &[ONE_ISSUE];
 
     fn call(self, gitea: &Reader<'_>) -> Result<Reply, Error> {
-        let request =
-            lookup::call(&self.repo, "/repos/{owner}/{repo}/issues/{index}").segment(self.issue_number.0);
+        let request = lookup::call(&self.repo, ONE_ISSUE).segment(self.issue_number.0);
         let missing = || no_issue(&self.repo, self.issue_number);
         let answer = gitea.get(request).map_err(|error| Error::or_not_found(error, missing))?;
         Ok(Reply::new().with("issue", ISSUE.of(&answer.body)))
@@ -123,6 +119,15 @@ impl WriteTool for CreateIssue {
         Key::own("issue", Kind::Object(&ISSUE), "The new issue."),
         Key::own("not_applied", Kind::Each(&NOT_APPLIED), "What was asked for and is not so. Usually empty."),
     ]);
+    const READS: &'static [&'static str] = &[
+        lookup::REPOSITORY,
+        lookup::REPOSITORY_LABELS,
+        lookup::ORGANISATION_LABELS,
+        lookup::MILESTONE,
+        lookup::MILESTONES,
+    ];
+    const WRITES: &'static [&'static Write] = &[gitea::CREATE_ISSUE, gitea::ADD_LABELS];
+    const HINTS: Hints = Hints::ADDS;
 
     fn call(self, gitea: &Writer<'_>) -> Result<Reply, Error> {
         create::create(&self, gitea)
@@ -145,13 +150,14 @@ impl WriteTool for CreateIssueComment {
         Key::own("comment", Kind::Object(&COMMENT), "The new comment."),
         Key::own("not_applied", Kind::Each(&NOT_APPLIED), "What was asked for and is not so. Usually empty."),
     ]);
+    const READS: &'static [&'static str] = &[lookup::REPOSITORY, ONE_ISSUE];
+    const WRITES: &'static [&'static Write] = &[gitea::CREATE_COMMENT];
+    const HINTS: Hints = Hints::ADDS;
 
-    fn call(self, gitea: &Writer<'_>) -> Result<Reply, Error> {
-        let reader = gitea.reader();
-        let repository = reader.start(lookup::call(&self.repo, "/repos/{owner}/{repo}"))?;
-        let issue = reader.start(
-            lookup::call(&self.repo, "/repos/{owner}/{repo}/issues/{index}").segment(self.issue_number.0),
-        )?;
+    fn call(self, writer: &Writer<'_>) -> Result<Reply, Error> {
+        let reader = writer.reader();
+        let repository = reader.start(lookup::call(&self.repo, lookup::REPOSITORY))?;
+        let issue = reader.start(lookup::call(&self.repo, ONE_ISSUE).segment(self.issue_number.0))?;
         create::writable(repository, &self.repo)?;
         // Gitea fails with a 500 on an unknown number, and takes the number of a pull request.
         let missing = || no_issue(&self.repo, self.issue_number);
@@ -166,7 +172,7 @@ impl WriteTool for CreateIssueComment {
             });
         }
         let place = vec![self.repo.owner, self.repo.repo, self.issue_number.0.to_string()];
-        let answer = gitea.send(CREATE_COMMENT, place, &json!({ "body": self.body.0 }))?;
+        let answer = writer.send(gitea::CREATE_COMMENT, place, &json!({ "body": self.body.0 }))?;
         let mut not_applied = Vec::new();
         create::same_text(&answer.body, "body", &self.body.0, &mut not_applied);
         Ok(Reply::new().with("comment", COMMENT.of(&answer.body)).with("not_applied", not_applied))

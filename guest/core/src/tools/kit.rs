@@ -15,13 +15,14 @@ mod tests;
 
 pub(super) use argument::paragraph;
 pub use argument::{Arg, ArgumentError, Arguments, Field};
-pub use entry::{Entry, Prepared};
+pub use entry::{Entry, Hints, Prepared};
 pub use error::Error;
-pub use shape::{Key, Kind, Shape};
+pub use shape::{Explained, Key, Kind, Shape};
 
 pub(super) use entry::{read, write};
 
 use crate::access::{Reader, Target, Writer};
+use crate::gitea::Write;
 use crate::ports::Recorded;
 use crate::reply::Reply;
 
@@ -50,6 +51,8 @@ pub trait Tool: Sized {
 pub trait ReadTool: Tool {
     /// The fields of its answer.
     const ANSWER: &'static Shape;
+    /// Every path template that it reads in Gitea.
+    const READS: &'static [&'static str];
     /// Do it.
     ///
     /// # Errors
@@ -61,6 +64,12 @@ pub trait ReadTool: Tool {
 pub trait WriteTool: Tool {
     /// The fields of its answer.
     const ANSWER: &'static Shape;
+    /// Every path template that it reads in Gitea, to check before it writes.
+    const READS: &'static [&'static str];
+    /// Every change that it sends.
+    const WRITES: &'static [&'static Write];
+    /// What a client may tell its person about the change.
+    const HINTS: Hints;
     /// Do it, once.
     ///
     /// # Errors

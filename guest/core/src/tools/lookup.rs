@@ -7,8 +7,8 @@ mod near;
 #[cfg(test)]
 mod tests;
 
-pub(super) use labels::{Label, LabelSearch, Resolved};
-pub(super) use milestones::milestone;
+pub(super) use labels::{Label, LabelSearch, ORGANISATION_LABELS, REPOSITORY_LABELS, Resolved};
+pub(super) use milestones::{MILESTONE, MILESTONES, milestone};
 
 use super::args::{Ref, Repo};
 use super::kit::Error;
@@ -20,6 +20,11 @@ const REF_SECONDS: u32 = 5;
 /// That a full id is the id of a commit never changes.
 const ID_SECONDS: u32 = 3600;
 const REF_SPACE: &str = "ref";
+
+/// A repository itself.
+pub(super) const REPOSITORY: &str = "/repos/{owner}/{repo}";
+/// Its commits, newest first; also the one rule by which refs are resolved.
+pub(super) const COMMITS: &str = "/repos/{owner}/{repo}/commits";
 
 /// A call below a repository: owner and name fill the first two placeholders.
 pub(super) fn call(repo: &Repo, template: &'static str) -> Call {
@@ -38,7 +43,7 @@ pub(super) fn commit(reader: &Reader<'_>, repo: &Repo, reference: Option<&Ref>) 
     if let Some(id) = reader.recalled(REF_SPACE, &key).filter(|id| is_full_id(id)) {
         return Ok(id);
     }
-    let mut newest = call(repo, "/repos/{owner}/{repo}/commits")
+    let mut newest = call(repo, COMMITS)
         .query("limit", 1)
         .query("stat", false)
         .query("verification", false)

@@ -13,8 +13,7 @@ use crate::access::Reader;
 use crate::gitea::Call;
 use crate::reply::Reply;
 
-pub(super) const LIST_REPOSITORIES: &dyn Entry = read::<ListRepositories>();
-pub(super) const GET_REPOSITORY_INFO: &dyn Entry = read::<GetRepositoryInfo>();
+pub(super) const TOOLS: &[&dyn Entry] = &[read::<ListRepositories>(), read::<GetRepositoryInfo>()];
 
 tool! {
     /// List the repositories that the user can work with: their own, those they collaborate on, and those of
@@ -33,19 +32,13 @@ impl ReadTool for ListRepositories {
         TOTAL,
         HIDDEN,
     ]);
+    const READS: &'static [&'static str] = &["/user/repos", paging::SETTINGS];
 
     fn call(self, gitea: &Reader<'_>) -> Result<Reply, Error> {
-        let Page { page, limit } = paging::page(gitea, self.page);
-        let answer = gitea.get(Call::to("/user/repos").query("page", page).query("limit", limit))?;
-        let has_next = answer.has_next(page, limit);
-        let rows = answer.body.as_array().map(Vec::as_slice).unwrap_or_default();
-        let shown: Vec<Value> = rows.iter().filter(|row| listed(gitea, row)).cloned().collect();
-        let hidden = rows.len().saturating_sub(shown.len());
-        let total = paging::total_of_one_page(page, has_next, shown.len());
-        let reply = Reply::new()
-            .with("repositories", REPOSITORY_LINE.each(&Value::Array(shown)))
-            .with_some("hidden_by_policy", if hidden > 0 { Some(hidden) } else { None });
-        Ok(paging::told(reply, page, limit, has_next, total))
+        let mut found = paging::rows(gitea, self.page, || Call::to("/user/repos"))?;
+        found.keep(|row| listed(gitea, row));
+        let reply = Reply::new().with("repositories", REPOSITORY_LINE.each(&found.rows));
+        Ok(found.told(reply))
     }
 }
 
@@ -60,10 +53,11 @@ tool! {
 impl ReadTool for GetRepositoryInfo {
     const ANSWER: &'static Shape =
         &Shape(&[Key::own("repository", Kind::Object(&REPOSITORY), "The repository.")]);
+    const READS: &'static [&'static str] = &[lookup::REPOSITORY];
 
     fn call(self, gitea: &Reader<'_>) -> Result<Reply, Error> {
         let answer = gitea
-            .get(lookup::call(&self.repo, "/repos/{owner}/{repo}"))
+            .get(lookup::call(&self.repo, lookup::REPOSITORY))
             .map_err(|error| Error::or_not_found(error, || lookup::unseen(&self.repo)))?;
         Ok(Reply::new().with("repository", REPOSITORY.of(&answer.body)))
     }

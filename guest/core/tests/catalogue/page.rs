@@ -1,6 +1,8 @@
-//! The page about tools, made from their definitions.
+//! The page about tools, made from the tools themselves.
 
-use aegis_core::ports::Class;
+use aegis_core::ports::{Class, Method};
+use aegis_core::tools::SHARED;
+use aegis_core::tools::kit::Entry;
 use serde_json::Value;
 
 const HEAD: &str = "\
@@ -18,7 +20,13 @@ secrets are masked as `SECRET_DETECTION_MODE` says, and what is longer than `MAX
 `MAX_TOOL_RESPONSE_ITEMS` is cut: then `truncated` is true and `truncated_how` says how to get the rest. \
 `notice` reminds the reader that text from Gitea is data. Writes are sent once and never repeated.
 
-Merging, deleting, force pushing, administration and changes to file contents are not built.
+Merging, deleting, force pushing, administration and changes to file contents are not built. A tool sends to Gitea \
+what its list of endpoints names and nothing else; the host refuses everything outside of all these lists.
+
+## Arguments that mean the same everywhere
+
+| Argument | Meaning |
+|---|---|
 ";
 
 /// Arguments that the original interface of these tools did not have; all are optional.
@@ -26,28 +34,82 @@ const ADDED: &[(&str, &[&str])] = &[
     ("list_repositories", &["page", "limit"]),
     ("get_file_tree", &["page", "limit"]),
     ("get_file_contents", &["start_line", "end_line"]),
+    ("get_commit_diff", &["page", "limit"]),
+    ("compare_refs", &["page", "limit"]),
 ];
 
-pub(crate) fn page(tools: &[(Class, Value)]) -> String {
+pub(crate) fn page(tools: &[&dyn Entry]) -> String {
     let mut out = HEAD.to_owned();
-    out.push_str("\n| Tool | Class | Scope | What it does |\n|---|---|---|---|\n");
-    for (class, tool) in tools {
-        let (class, scope) = words(*class);
-        let first = text(tool, "description").split_inclusive(". ").next().unwrap_or_default().trim();
-        out.push_str(&format!("| [`{0}`](#{0}) | {class} | `{scope}` | {first} |\n", text(tool, "name")));
+    for (name, meaning) in SHARED {
+        out.push_str(&format!("| `{name}` | {meaning} |\n"));
     }
-    for (class, tool) in tools {
-        let (class, scope) = words(*class);
-        out.push_str(&format!(
-            "\n## {}\n\n{}\n\n{class}, scope `{scope}`.\n\n",
-            text(tool, "name"),
-            text(tool, "description")
-        ));
-        arguments(&mut out, text(tool, "name"), &tool["inputSchema"]);
-        out.push_str("\n| Result | Type | Meaning |\n|---|---|---|\n");
-        results(&mut out, &tool["outputSchema"], "");
+    out.push_str("\n## All tools\n\n| Tool | Class | Scope | What it does |\n|---|---|---|---|\n");
+    for tool in tools {
+        let (class, scope) = words(tool.class());
+        let definition = tool.definition();
+        let first = text(&definition, "description").split_inclusive(". ").next().unwrap_or_default().trim();
+        out.push_str(&format!("| [`{0}`](#{0}) | {class} | `{scope}` | {first} |\n", tool.name()));
+    }
+    for tool in tools {
+        one(&mut out, *tool);
     }
     out
+}
+
+fn one(out: &mut String, tool: &dyn Entry) {
+    let (class, scope) = words(tool.class());
+    let definition = tool.definition();
+    out.push_str(&format!(
+        "\n## {}\n\n{}\n\n{class}, scope `{scope}`. ",
+        tool.name(),
+        text(&definition, "description")
+    ));
+    endpoints(out, tool);
+    arguments(out, tool.name(), &definition["inputSchema"]);
+    out.push_str("\n| Result | Type | Meaning |\n|---|---|---|\n");
+    for field in tool.answer().explained() {
+        out.push_str(&format!("| `{}` | {} | {} |\n", field.name, field.kind, field.meaning));
+    }
+}
+
+/// The endpoints below `/api/v1`, and the scopes that a token of Gitea needs for them.
+fn endpoints(out: &mut String, tool: &dyn Entry) {
+    let reads = tool.reads().iter().map(|template| ("GET", *template));
+    let writes = tool.writes().iter().map(|row| (verb(row.method()), row.template()));
+    let all: Vec<(&str, &str)> = reads.chain(writes).collect();
+    let mut scopes: Vec<String> =
+        all.iter().filter_map(|(verb, template)| gitea_scope(verb, template)).collect();
+    scopes.sort();
+    scopes.dedup();
+    let scopes: Vec<String> = scopes.iter().map(|scope| format!("`{scope}`")).collect();
+    out.push_str(&format!("In Gitea: {}.\n\n", scopes.join(", ")));
+    for (verb, template) in all {
+        out.push_str(&format!("- `{verb} {template}`\n"));
+    }
+    out.push('\n');
+}
+
+/// Which scope of Gitea an endpoint needs; none for what everybody may read.
+fn gitea_scope(verb: &str, template: &str) -> Option<String> {
+    let category = match template.strip_prefix("/repos/{owner}/{repo}") {
+        Some(rest) if ["/issues", "/labels", "/milestones"].iter().any(|part| rest.starts_with(part)) => {
+            "issue"
+        }
+        Some(_) => "repository",
+        None if template.starts_with("/orgs") => "organization",
+        None if template.starts_with("/user") => "user",
+        None => return None,
+    };
+    Some(format!("{}:{category}", if verb == "GET" { "read" } else { "write" }))
+}
+
+fn verb(method: Method) -> &'static str {
+    match method {
+        Method::Get => "GET",
+        Method::Post => "POST",
+        Method::Patch => "PATCH",
+        Method::Delete => "DELETE",
+    }
 }
 
 fn words(class: Class) -> (&'static str, &'static str) {
@@ -58,19 +120,24 @@ fn words(class: Class) -> (&'static str, &'static str) {
 }
 
 fn arguments(out: &mut String, tool: &str, schema: &Value) {
+    let mut rows: Vec<(&String, &Value)> = schema["properties"].as_object().into_iter().flatten().collect();
+    if rows.is_empty() {
+        out.push_str("No arguments.\n");
+        return;
+    }
     let added = ADDED.iter().find(|(name, _)| *name == tool).map_or(&[][..], |(_, added)| *added);
     let required = schema["required"].as_array().cloned().unwrap_or_default();
     out.push_str("| Argument | Type | Allowed | Meaning |\n|---|---|---|---|\n");
-    let mut rows: Vec<(&String, &Value)> = schema["properties"].as_object().into_iter().flatten().collect();
     rows.sort_by_key(|(name, _)| !required.contains(&Value::String((*name).clone())));
     for (name, field) in rows {
         let star = if required.contains(&Value::String(name.clone())) { " (required)" } else { "" };
         let addition = if added.contains(&name.as_str()) { " (addition)" } else { "" };
+        let meaning = SHARED.iter().find(|(shared, _)| shared == name).map_or("", |(_, meaning)| *meaning);
+        let meaning = field["description"].as_str().unwrap_or(meaning);
         out.push_str(&format!(
-            "| `{name}`{star}{addition} | {} | {} | {} |\n",
+            "| `{name}`{star}{addition} | {} | {} | {meaning} |\n",
             text(field, "type"),
             allowed(field),
-            text(field, "description")
         ));
     }
 }
@@ -78,17 +145,13 @@ fn arguments(out: &mut String, tool: &str, schema: &Value) {
 fn allowed(field: &Value) -> String {
     let mut parts = Vec::new();
     if let Some(words) = field["enum"].as_array() {
-        parts.push(
-            words
-                .iter()
-                .filter_map(Value::as_str)
-                .map(|word| format!("`{word}`"))
-                .collect::<Vec<_>>()
-                .join(", "),
-        );
+        let words = words.iter().filter_map(Value::as_str).map(|word| format!("`{word}`"));
+        parts.push(words.collect::<Vec<_>>().join(", "));
     }
-    if let (Some(least), Some(most)) = (field["minimum"].as_u64(), field["maximum"].as_u64()) {
-        parts.push(format!("{least} to {most}"));
+    if let Some(least) = field["minimum"].as_u64() {
+        parts.push(
+            field["maximum"].as_u64().map_or(format!("from {least}"), |most| format!("{least} to {most}")),
+        );
     }
     if let Some(most) = field["maxLength"].as_u64() {
         parts.push(format!("up to {most} characters"));
@@ -96,25 +159,7 @@ fn allowed(field: &Value) -> String {
     if let Some(most) = field["maxItems"].as_u64() {
         parts.push(format!("up to {most} strings"));
     }
-    if let Some(default) = field["default"].as_u64() {
-        parts.push(format!("default {default}"));
-    }
     parts.join("; ")
-}
-
-/// Fields of objects and of entries of lists stand below them, with the way to them.
-fn results(out: &mut String, schema: &Value, path: &str) {
-    for (name, field) in schema["properties"].as_object().into_iter().flatten() {
-        let list = field["type"] == "array";
-        let kind = if list {
-            format!("list of {}s", text(&field["items"], "type"))
-        } else {
-            text(field, "type").to_owned()
-        };
-        out.push_str(&format!("| `{path}{name}` | {kind} | {} |\n", text(field, "description")));
-        let (inner, mark) = if list { (&field["items"], "[].") } else { (field, ".") };
-        results(out, inner, &format!("{path}{name}{mark}"));
-    }
 }
 
 fn text<'v>(value: &'v Value, key: &str) -> &'v str {

@@ -10,7 +10,7 @@ use crate::tools::kit::{ArgumentError, Entry, Error, Prepared};
 
 /// A catalogue for tests.
 pub(crate) static FEW: Catalogue =
-    Catalogue { tools: &[&Fake::Greet, &Fake::Fail, &Fake::Write], instructions: "Be kind." };
+    Catalogue { domains: &[&[&Fake::Greet, &Fake::Fail, &Fake::Write]], instructions: "Be kind." };
 
 #[derive(Clone, Copy)]
 enum Fake {
@@ -36,6 +36,18 @@ impl Entry for Fake {
             Self::Write => Class::Write,
         }
     }
+    fn reads(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    fn writes(&self) -> &'static [&'static crate::gitea::Write] {
+        &[]
+    }
+
+    fn answer(&self) -> &'static crate::tools::kit::Shape {
+        &crate::tools::kit::Shape(&[])
+    }
+
     fn definition(&self) -> Value {
         json!({ "name": self.name(), "inputSchema": { "type": "object" } })
     }

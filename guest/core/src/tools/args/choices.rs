@@ -87,7 +87,7 @@ impl Arg for Flag {
 
 impl Arg for Labels {
     fn fields(name: &'static str, doc: &[&str]) -> Vec<Field> {
-        let item = json!({ "type": "string", "minLength": 1, "maxLength": TITLE_CHARACTERS });
+        let item = json!({ "type": "string", "maxLength": TITLE_CHARACTERS });
         vec![Field::new(name, list_of(&item), paragraph(doc))]
     }
 
@@ -116,7 +116,7 @@ impl Arg for Logins {
 
 impl Arg for MilestoneChoice {
     fn fields(name: &'static str, doc: &[&str]) -> Vec<Field> {
-        let schema = json!({ "type": "string", "minLength": 1, "maxLength": TITLE_CHARACTERS });
+        let schema = json!({ "type": "string", "maxLength": TITLE_CHARACTERS });
         vec![Field::new(name, schema, paragraph(doc))]
     }
 

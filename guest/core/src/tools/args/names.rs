@@ -6,7 +6,6 @@ use serde_json::json;
 use crate::access::Target;
 use crate::tools::kit::{Arg, ArgumentError, Arguments, Field, paragraph};
 
-const NAME_PATTERN: &str = "^[A-Za-z0-9._-]{1,100}$";
 const NAME_ALLOWED: &str = "must be 1 to 100 letters, digits, `.`, `_` or `-`, and not `.` or `..`";
 /// Longest path in bytes.
 const PATH_BYTES: usize = 4096;
@@ -31,10 +30,7 @@ pub(in crate::tools) struct Ref(pub(in crate::tools) String);
 impl Arg for Repo {
     fn fields(_name: &'static str, _doc: &[&str]) -> Vec<Field> {
         let schema = name_schema;
-        vec![
-            Field::new("owner", schema(), "User or organisation that owns the repository."),
-            Field::new("repo", schema(), "Name of the repository, without `.git`."),
-        ]
+        vec![Field::shared("owner", schema()), Field::shared("repo", schema())]
     }
 
     fn from_args(_name: &'static str, arguments: &mut Arguments) -> Result<Self, ArgumentError> {
@@ -53,7 +49,7 @@ impl Arg for Repo {
 
 impl Arg for RepoPath {
     fn fields(name: &'static str, doc: &[&str]) -> Vec<Field> {
-        let schema = json!({ "type": "string", "minLength": 1, "maxLength": PATH_BYTES });
+        let schema = json!({ "type": "string", "maxLength": PATH_BYTES });
         vec![Field::new(name, schema, paragraph(doc))]
     }
 
@@ -87,9 +83,7 @@ impl Arg for RepoPath {
 
 impl Arg for Ref {
     fn fields(_name: &'static str, _doc: &[&str]) -> Vec<Field> {
-        let schema = json!({ "type": "string", "minLength": 1, "maxLength": REF_BYTES });
-        let description = "Branch, tag or commit id. Without it, the default branch.";
-        vec![Field::new("ref", schema, description)]
+        vec![Field::shared("ref", json!({ "type": "string", "maxLength": REF_BYTES }))]
     }
 
     fn from_args(_name: &'static str, arguments: &mut Arguments) -> Result<Self, ArgumentError> {
@@ -128,5 +122,5 @@ pub(super) fn name(field: &str, value: String) -> Result<String, ArgumentError> 
 
 /// The schema of such a name within a list.
 pub(super) fn name_schema() -> serde_json::Value {
-    json!({ "type": "string", "minLength": 1, "maxLength": 100, "pattern": NAME_PATTERN })
+    json!({ "type": "string", "maxLength": 100 })
 }

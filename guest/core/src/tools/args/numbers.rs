@@ -12,6 +12,8 @@ const LARGEST: u64 = 9_007_199_254_740_991;
 const LAST_LINE: u64 = 100_000_000;
 /// Pages are counted this far.
 const LAST_PAGE: u64 = 100_000;
+/// No page is longer, whatever the settings say.
+const LONGEST_PAGE: u64 = 10_000;
 
 /// The number of an issue in its repository.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,21 +23,22 @@ pub(in crate::tools) struct IssueNumber(pub(in crate::tools) u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::tools) struct Line(pub(in crate::tools) u64);
 
-/// A page of a list: `page` and `limit` on the wire, both with defaults.
+/// A page of a list: `page` and `limit` on the wire, both with defaults. `MAX_TOOL_RESPONSE_ITEMS` bounds the
+/// limit when the page is fetched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::tools) struct Paging<const DEFAULT: u32, const MOST: u32> {
+pub(in crate::tools) struct Paging<const DEFAULT: u32> {
     pub(in crate::tools) page: u32,
     pub(in crate::tools) limit: u32,
 }
 
-/// A page of what Gitea gives at most fifty of at once.
-pub(in crate::tools) type Page = Paging<30, 50>;
+/// A page of a list.
+pub(in crate::tools) type Page = Paging<30>;
 /// A page of the entries of a file tree.
-pub(in crate::tools) type EntryPage = Paging<200, 1000>;
+pub(in crate::tools) type EntryPage = Paging<200>;
 
 impl Arg for IssueNumber {
     fn fields(name: &'static str, doc: &[&str]) -> Vec<Field> {
-        vec![Field::new(name, bounded(LARGEST), paragraph(doc))]
+        vec![Field::new(name, counted(), paragraph(doc))]
     }
 
     fn from_args(name: &'static str, arguments: &mut Arguments) -> Result<Self, ArgumentError> {
@@ -49,7 +52,7 @@ impl Arg for IssueNumber {
 
 impl Arg for Line {
     fn fields(name: &'static str, doc: &[&str]) -> Vec<Field> {
-        vec![Field::new(name, bounded(LAST_LINE), paragraph(doc))]
+        vec![Field::new(name, counted(), paragraph(doc))]
     }
 
     fn from_args(name: &'static str, arguments: &mut Arguments) -> Result<Self, ArgumentError> {
@@ -61,19 +64,9 @@ impl Arg for Line {
     }
 }
 
-impl<const DEFAULT: u32, const MOST: u32> Arg for Paging<DEFAULT, MOST> {
+impl<const DEFAULT: u32> Arg for Paging<DEFAULT> {
     fn fields(_name: &'static str, _doc: &[&str]) -> Vec<Field> {
-        let mut limit = bounded(u64::from(MOST));
-        let mut page = bounded(LAST_PAGE);
-        for (schema, default) in [(&mut limit, DEFAULT), (&mut page, 1)] {
-            if let Some(object) = schema.as_object_mut() {
-                object.insert("default".to_owned(), default.into());
-            }
-        }
-        vec![
-            Field::new("page", page, "Which page, counted from 1.").optional(),
-            Field::new("limit", limit, "Entries per page.").optional(),
-        ]
+        vec![Field::shared("page", counted()).optional(), Field::shared("limit", counted()).optional()]
     }
 
     fn from_args(_name: &'static str, arguments: &mut Arguments) -> Result<Self, ArgumentError> {
@@ -83,7 +76,7 @@ impl<const DEFAULT: u32, const MOST: u32> Arg for Paging<DEFAULT, MOST> {
                 integer(name, &value, most).map(|number| u32::try_from(number).unwrap_or(u32::MAX))
             }
         };
-        Ok(Self { page: number("page", 1, LAST_PAGE)?, limit: number("limit", DEFAULT, u64::from(MOST))? })
+        Ok(Self { page: number("page", 1, LAST_PAGE)?, limit: number("limit", DEFAULT, LONGEST_PAGE)? })
     }
 
     fn recorded(&self, _name: &'static str, recorded: &mut Vec<(String, Recorded)>) {
@@ -101,6 +94,7 @@ pub(super) fn integer(name: &str, value: &Value, most: u64) -> Result<u64, Argum
         .ok_or_else(|| ArgumentError::new(name, format!("must be an integer from 1 to {most}")))
 }
 
-fn bounded(most: u64) -> Value {
-    json!({ "type": "integer", "minimum": 1, "maximum": most })
+/// The upper bounds are refused by name when somebody reaches them; a model has no use for them beforehand.
+fn counted() -> Value {
+    json!({ "type": "integer", "minimum": 1 })
 }

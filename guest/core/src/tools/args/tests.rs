@@ -97,8 +97,8 @@ fn numbers_are_whole_and_within_bounds_and_never_strings() {
             assert!(message.starts_with(&format!("`{field}` must be an integer from 1 to")), "{message}");
         }
     }
-    let message = refusal("list_issues", json!({ "owner": "acme", "repo": "site", "limit": 51 }));
-    assert_eq!(message, "`limit` must be an integer from 1 to 50");
+    let message = refusal("list_issues", json!({ "owner": "acme", "repo": "site", "limit": 10_001 }));
+    assert_eq!(message, "`limit` must be an integer from 1 to 10000");
 }
 
 #[test]

@@ -25,7 +25,7 @@ pub(in crate::tools) struct Comment(pub(in crate::tools) String);
 
 impl Arg for Title {
     fn fields(name: &'static str, doc: &[&str]) -> Vec<Field> {
-        let schema = json!({ "type": "string", "minLength": 1, "maxLength": TITLE_CHARACTERS });
+        let schema = json!({ "type": "string", "maxLength": TITLE_CHARACTERS });
         vec![Field::new(name, schema, paragraph(doc))]
     }
 
@@ -61,7 +61,7 @@ impl Arg for FreeText {
 
 impl Arg for Comment {
     fn fields(name: &'static str, doc: &[&str]) -> Vec<Field> {
-        let schema = json!({ "type": "string", "minLength": 1, "maxLength": TEXT_CHARACTERS });
+        let schema = json!({ "type": "string", "maxLength": TEXT_CHARACTERS });
         vec![Field::new(name, schema, paragraph(doc))]
     }
 

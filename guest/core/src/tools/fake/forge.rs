@@ -28,6 +28,12 @@ impl Route {
         }
     }
 
+    /// An answer that is not JSON.
+    pub(crate) fn bytes(line: &str, content_type: &str, body: &[u8]) -> Self {
+        let answer = Ok((200, vec![("content-type".to_owned(), content_type.to_owned())], body.to_vec()));
+        Self { answer, ..Self::new(line, 200, Value::Null) }
+    }
+
     pub(crate) fn failing(line: &str, failure: Failure) -> Self {
         Self { answer: Err(failure), ..Self::new(line, 0, Value::Null) }
     }

@@ -15,7 +15,12 @@ use crate::tools::args::{Line, Ref, Repo, RepoPath};
 use crate::tools::kit::{Entry, Error, Key, Kind, ReadTool, Shape, read, tool};
 use crate::tools::lookup;
 
-pub(in crate::tools) const GET_FILE_CONTENTS: &dyn Entry = read::<GetFileContents>();
+pub(super) const GET_FILE_CONTENTS: &dyn Entry = read::<GetFileContents>();
+
+/// A file or a directory, with what Git LFS knows of it; Gitea 1.25 and newer.
+const EXTENDED: &str = "/repos/{owner}/{repo}/contents-ext/{path...}";
+/// The same on every version.
+const CONTENTS: &str = "/repos/{owner}/{repo}/contents/{path...}";
 
 /// What an answer holds besides the content, at most, in bytes.
 const ENVELOPE_BYTES: u64 = 64 * 1024;
@@ -65,6 +70,7 @@ impl ReadTool for GetFileContents {
         Key::own("target_hidden", Kind::Flag, "The symlink points to what the policy hides."),
         Key::pluck("submodule_git_url", "/submodule_git_url", Kind::Text, "Where a submodule comes from."),
     ]);
+    const READS: &'static [&'static str] = &[lookup::COMMITS, EXTENDED, CONTENTS];
 
     fn call(self, gitea: &Reader<'_>) -> Result<Reply, Error> {
         let lines = lines(self.start_line, self.end_line)?;
@@ -119,7 +125,7 @@ impl Place<'_> {
     }
 
     fn look_the_old_way(&self, gitea: &Reader<'_>) -> Result<Found, Error> {
-        let request = lookup::call(self.repo, "/repos/{owner}/{repo}/contents/{path...}")
+        let request = lookup::call(self.repo, CONTENTS)
             .segment(self.path)
             .query("ref", self.commit)
             .at_most(content_bytes(gitea));
@@ -136,7 +142,7 @@ impl Place<'_> {
     }
 
     fn extended(&self, includes: &str, most: u64) -> Call {
-        lookup::call(self.repo, "/repos/{owner}/{repo}/contents-ext/{path...}")
+        lookup::call(self.repo, EXTENDED)
             .segment(self.path)
             .query("ref", self.commit)
             .query("includes", includes)

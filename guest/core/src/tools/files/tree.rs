@@ -10,7 +10,11 @@ use crate::tools::kit::{Entry, Error, Key, Kind, ReadTool, Shape, read, tool};
 use crate::tools::lookup;
 use crate::tools::paging::{self, HAS_NEXT, HIDDEN, LIMIT, PAGE, TOTAL};
 
-pub(in crate::tools) const GET_FILE_TREE: &dyn Entry = read::<GetFileTree>();
+pub(super) const GET_FILE_TREE: &dyn Entry = read::<GetFileTree>();
+
+/// Entries that Gitea gives at once; the last page of more is reached page by page.
+const GITEA_PAGE: u32 = 1000;
+const TREE: &str = "/repos/{owner}/{repo}/git/trees/{sha}";
 
 tool! {
     /// List files and directories of a repository at a branch, tag or commit. Entries that the policy hides are
@@ -34,14 +38,13 @@ impl ReadTool for GetFileTree {
         TOTAL,
         HIDDEN,
     ]);
+    const READS: &'static [&'static str] = &[lookup::COMMITS, TREE];
 
     fn call(self, gitea: &Reader<'_>) -> Result<Reply, Error> {
         let commit = lookup::commit(gitea, &self.repo, self.reference.as_ref())?;
-        let (page, limit) = (self.page.page, paging::limit(gitea, self.page.limit));
-        let mut request = lookup::call(&self.repo, "/repos/{owner}/{repo}/git/trees/{sha}")
-            .segment(&commit)
-            .query("page", page)
-            .query("per_page", limit);
+        let (page, limit) = (self.page.page, paging::limit(gitea, self.page).min(GITEA_PAGE));
+        let mut request =
+            lookup::call(&self.repo, TREE).segment(&commit).query("page", page).query("per_page", limit);
         if self.recursive == Some(Flag(true)) {
             request = request.query("recursive", true);
         }

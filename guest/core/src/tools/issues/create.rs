@@ -17,7 +17,7 @@ const NO_RIGHT: &str = "Gitea left it out; the user or token probably may not se
 
 pub(super) fn create(wanted: &CreateIssue, gitea: &Writer<'_>) -> Result<Reply, Error> {
     let reader = gitea.reader();
-    let repository = reader.start(lookup::call(&wanted.repo, "/repos/{owner}/{repo}"))?;
+    let repository = reader.start(lookup::call(&wanted.repo, lookup::REPOSITORY))?;
     let search = LabelSearch::start(reader, &wanted.repo, wanted.labels.as_ref())?;
     let repository = writable(repository, &wanted.repo)?;
     if repository.get("has_issues").and_then(Value::as_bool) == Some(false) {

@@ -27,6 +27,12 @@ impl Field {
         Self { name, schema, required: true }
     }
 
+    /// A required field that means the same in every tool: its meaning is told once, with the instructions.
+    #[must_use]
+    pub fn shared(name: &'static str, schema: Value) -> Self {
+        Self { name, schema, required: true }
+    }
+
     /// The same, not required.
     #[must_use]
     pub fn optional(self) -> Self {

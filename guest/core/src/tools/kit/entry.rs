@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use super::argument::{paragraph, schema};
 use super::{ArgumentError, Arguments, Error, ReadTool, Shape, Tool, WriteTool};
 use crate::access::{Door, Target};
+use crate::gitea::Write;
 use crate::ports::{Class, Recorded};
 use crate::reply::Reply;
 
@@ -18,6 +19,12 @@ pub trait Entry: Sync {
     fn title(&self) -> &'static str;
     /// Whether it reads or writes.
     fn class(&self) -> Class;
+    /// Every path template that it reads in Gitea.
+    fn reads(&self) -> &'static [&'static str];
+    /// Every change that it sends to Gitea.
+    fn writes(&self) -> &'static [&'static Write];
+    /// The fields of its answer, with what they mean.
+    fn answer(&self) -> &'static Shape;
     /// The definition for tools/list: name, title, description, inputSchema, outputSchema, annotations.
     fn definition(&self) -> Value;
     /// Parse and check the arguments of a call. Nothing happens yet.
@@ -25,6 +32,34 @@ pub trait Entry: Sync {
     /// # Errors
     /// Names the wire field and what is allowed.
     fn parse(&self, arguments: Map<String, Value>) -> Result<Box<dyn Prepared>, ArgumentError>;
+}
+
+/// What the specification lets a server say of a change. What equals its default is left out of the definition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hints {
+    destructive: bool,
+    idempotent: bool,
+}
+
+impl Hints {
+    /// Adds something; done twice, it is there twice.
+    pub const ADDS: Self = Self { destructive: false, idempotent: false };
+    /// Adds something; done twice, nothing more happens.
+    pub const ADDS_ONCE: Self = Self { destructive: false, idempotent: true };
+    /// Takes something away or replaces it; done twice, nothing more happens.
+    pub const REPLACES: Self = Self { destructive: true, idempotent: true };
+
+    /// As `annotations` of a definition.
+    fn told(self) -> Value {
+        let mut hints = Map::new();
+        if !self.destructive {
+            hints.insert("destructiveHint".to_owned(), false.into());
+        }
+        if self.idempotent {
+            hints.insert("idempotentHint".to_owned(), true.into());
+        }
+        hints.into()
+    }
 }
 
 /// A call with good arguments.
@@ -68,8 +103,20 @@ impl<T: ReadTool + 'static> Entry for Reads<T> {
         Class::Read
     }
 
+    fn reads(&self) -> &'static [&'static str] {
+        T::READS
+    }
+
+    fn writes(&self) -> &'static [&'static Write] {
+        &[]
+    }
+
+    fn answer(&self) -> &'static Shape {
+        T::ANSWER
+    }
+
     fn definition(&self) -> Value {
-        definition::<T>(T::ANSWER, true)
+        definition::<T>(T::ANSWER, json!({ "readOnlyHint": true }))
     }
 
     fn parse(&self, arguments: Map<String, Value>) -> Result<Box<dyn Prepared>, ArgumentError> {
@@ -90,8 +137,20 @@ impl<T: WriteTool + 'static> Entry for Writes<T> {
         Class::Write
     }
 
+    fn reads(&self) -> &'static [&'static str] {
+        T::READS
+    }
+
+    fn writes(&self) -> &'static [&'static Write] {
+        T::WRITES
+    }
+
+    fn answer(&self) -> &'static Shape {
+        T::ANSWER
+    }
+
     fn definition(&self) -> Value {
-        definition::<T>(T::ANSWER, false)
+        definition::<T>(T::ANSWER, T::HINTS.told())
     }
 
     fn parse(&self, arguments: Map<String, Value>) -> Result<Box<dyn Prepared>, ArgumentError> {
@@ -141,20 +200,13 @@ fn wrong_door() -> Error {
     }
 }
 
-fn definition<T: Tool>(answer: &Shape, read_only: bool) -> Value {
+fn definition<T: Tool>(answer: &Shape, annotations: Value) -> Value {
     json!({
         "name": T::NAME,
         "title": T::TITLE,
         "description": paragraph(T::DOC),
         "inputSchema": schema(&T::fields()),
         "outputSchema": answer.output_schema(),
-        "annotations": {
-            "title": T::TITLE,
-            "readOnlyHint": read_only,
-            // Nothing in the catalogue deletes or overwrites.
-            "destructiveHint": false,
-            "idempotentHint": read_only,
-            "openWorldHint": true,
-        },
+        "annotations": annotations,
     })
 }

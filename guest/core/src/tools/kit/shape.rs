@@ -1,11 +1,18 @@
 //! Which fields of Gitea's answers leave, as data.
 //!
+//! What a client is shown of a shape is names and types; what the fields mean is for people and stands in
+//! `docs/tools.md`, since most clients put output schemas before their model with every request.
+//!
 //! A shape is total: what is null, missing or of another type than declared is left out, so no answer can fail
 //! a call, and what leaves always fits the output schema.
 
 use serde_json::{Map, Value, json};
 
 use crate::reply::ADDED;
+
+/// So deep an output schema lists fields: those of the answer, and of its objects and entries. What is within
+/// those is a plain object to a client.
+const DEEP: u32 = 2;
 
 /// The fields of an object.
 #[derive(Debug)]
@@ -20,6 +27,17 @@ pub struct Key {
     from: &'static str,
     kind: Kind,
     description: &'static str,
+}
+
+/// A field as the documentation shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Explained {
+    /// The way to it: `issues[].number`.
+    pub name: String,
+    /// Its type in words.
+    pub kind: &'static str,
+    /// What it means.
+    pub meaning: &'static str,
 }
 
 /// What a field holds.
@@ -75,38 +93,69 @@ impl Shape {
         out
     }
 
-    /// The same for each entry of a list; anything else is an empty list.
+    /// The same for each entry of a list.
     #[must_use]
-    pub fn each(&self, list: &Value) -> Vec<Value> {
-        list.as_array().into_iter().flatten().map(|item| Value::Object(self.of(item))).collect()
+    pub fn each(&self, list: &[Value]) -> Vec<Value> {
+        list.iter().map(|item| Value::Object(self.of(item))).collect()
     }
 
     /// The output schema of a tool that answers with this shape.
     #[must_use]
     pub fn output_schema(&self) -> Value {
-        let mut schema = self.schema();
+        self.schema_down_to(DEEP)
+    }
+
+    /// The same with every field at any depth, to hold answers against.
+    #[cfg(test)]
+    pub(crate) fn whole_schema(&self) -> Value {
+        self.schema_down_to(u32::MAX)
+    }
+
+    fn schema_down_to(&self, deep: u32) -> Value {
+        let mut schema = self.schema(deep);
         if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
-            for (name, kind, description) in ADDED {
-                properties.insert((*name).to_owned(), json!({ "type": kind, "description": description }));
+            for (name, kind, _) in ADDED {
+                properties.insert((*name).to_owned(), json!({ "type": kind }));
             }
         }
         schema
     }
 
-    fn schema(&self) -> Value {
-        let properties: Map<String, Value> =
-            self.0.iter().map(|key| (key.name.to_owned(), key.schema())).collect();
-        json!({ "type": "object", "properties": properties })
+    /// Every field with its type and meaning, for people. What is within an object or an entry of a list follows
+    /// it, with the way to it before its name.
+    #[must_use]
+    pub fn explained(&self) -> Vec<Explained> {
+        let mut rows = Vec::new();
+        self.explain("", &mut rows);
+        rows
     }
-}
 
-impl Key {
-    fn schema(&self) -> Value {
-        let mut schema = self.kind.schema();
-        if let Some(object) = schema.as_object_mut() {
-            object.insert("description".to_owned(), self.description.into());
+    fn explain(&self, way: &str, rows: &mut Vec<Explained>) {
+        for key in self.0 {
+            let (kind, inner, mark) = match key.kind {
+                Kind::Text => ("string", None, ""),
+                Kind::Time => ("time", None, ""),
+                Kind::Number => ("integer", None, ""),
+                Kind::Flag => ("boolean", None, ""),
+                Kind::Texts(_) => ("list of strings", None, ""),
+                Kind::Object(shape) => ("object", Some(shape), "."),
+                Kind::Each(shape) => ("list of objects", Some(shape), "[]."),
+            };
+            let name = format!("{way}{}", key.name);
+            rows.push(Explained { name: name.clone(), kind, meaning: key.description });
+            if let Some(shape) = inner {
+                shape.explain(&format!("{name}{mark}"), rows);
+            }
         }
-        schema
+    }
+
+    fn schema(&self, deep: u32) -> Value {
+        if deep == 0 {
+            return json!({ "type": "object" });
+        }
+        let properties: Map<String, Value> =
+            self.0.iter().map(|key| (key.name.to_owned(), key.kind.schema(deep))).collect();
+        json!({ "type": "object", "properties": properties })
     }
 }
 
@@ -121,7 +170,9 @@ impl Kind {
                 value.filter(|value| value.is_object()).map(|value| shape.of(value).into())
             }
             // A list that Gitea gives as null is an empty one.
-            Self::Each(shape) => Some(value.map(|value| shape.each(value)).unwrap_or_default().into()),
+            Self::Each(shape) => Some(
+                shape.each(value.and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()).into(),
+            ),
             Self::Texts(pointer) => {
                 let entries = value.and_then(Value::as_array).into_iter().flatten();
                 let texts = entries.filter_map(|entry| entry.pointer(pointer)?.as_str().map(Value::from));
@@ -130,14 +181,14 @@ impl Kind {
         }
     }
 
-    fn schema(self) -> Value {
+    fn schema(self, deep: u32) -> Value {
         match self {
             Self::Text | Self::Time => json!({ "type": "string" }),
             Self::Number => json!({ "type": "integer" }),
             Self::Flag => json!({ "type": "boolean" }),
             Self::Texts(_) => json!({ "type": "array", "items": { "type": "string" } }),
-            Self::Object(shape) => shape.schema(),
-            Self::Each(shape) => json!({ "type": "array", "items": shape.schema() }),
+            Self::Object(shape) => shape.schema(deep.saturating_sub(1)),
+            Self::Each(shape) => json!({ "type": "array", "items": shape.schema(deep.saturating_sub(1)) }),
         }
     }
 }

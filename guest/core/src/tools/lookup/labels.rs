@@ -9,6 +9,11 @@ use crate::gitea::{Answer, Call, Error as GiteaError, Started};
 use crate::tools::args::{Labels, Repo};
 use crate::tools::kit::Error;
 
+/// The labels of a repository.
+pub(in crate::tools) const REPOSITORY_LABELS: &str = "/repos/{owner}/{repo}/labels";
+/// The labels of an organisation, which all of its repositories may use.
+pub(in crate::tools) const ORGANISATION_LABELS: &str = "/orgs/{org}/labels";
+
 const PER_PAGE: u32 = 50;
 /// More labels than this are not read.
 const PAGES: u32 = 20;
@@ -133,7 +138,7 @@ fn organisation_labels(
     known: &mut Vec<Label>,
 ) -> Result<Organisation, Error> {
     let page = |page| {
-        Call::to("/orgs/{org}/labels").segment(&repo.owner).query("page", page).query("limit", PER_PAGE)
+        Call::to(ORGANISATION_LABELS).segment(&repo.owner).query("page", page).query("limit", PER_PAGE)
     };
     match reader.get(page(1)) {
         Ok(first) => {
@@ -148,7 +153,7 @@ fn organisation_labels(
 }
 
 fn repository_page(repo: &Repo, page: u32) -> Call {
-    call(repo, "/repos/{owner}/{repo}/labels").query("page", page).query("limit", PER_PAGE)
+    call(repo, REPOSITORY_LABELS).query("page", page).query("limit", PER_PAGE)
 }
 
 fn all_pages(

@@ -8,6 +8,11 @@ use crate::gitea::Error as GiteaError;
 use crate::tools::args::{MilestoneChoice, Repo};
 use crate::tools::kit::Error;
 
+/// One milestone by its id.
+pub(in crate::tools) const MILESTONE: &str = "/repos/{owner}/{repo}/milestones/{id}";
+/// The milestones of a repository.
+pub(in crate::tools) const MILESTONES: &str = "/repos/{owner}/{repo}/milestones";
+
 const PER_PAGE: u32 = 50;
 const PAGES: u32 = 10;
 
@@ -28,7 +33,7 @@ pub(in crate::tools) fn milestone(
 }
 
 fn by_id(reader: &Reader<'_>, repo: &Repo, wanted: &str) -> Result<Option<u64>, Error> {
-    match reader.get(call(repo, "/repos/{owner}/{repo}/milestones/{id}").segment(wanted)) {
+    match reader.get(call(repo, MILESTONE).segment(wanted)) {
         Ok(answer) => Ok(answer.body.get("id").and_then(Value::as_u64)),
         Err(GiteaError::NotFound { .. }) => Ok(None),
         Err(error) => Err(error.into()),
@@ -59,10 +64,8 @@ fn by_title(reader: &Reader<'_>, repo: &Repo, wanted: &str) -> Result<u64, Error
 fn search(reader: &Reader<'_>, repo: &Repo, title: &str) -> Result<Vec<(u64, String)>, Error> {
     let mut found = Vec::new();
     for page in 1..=PAGES {
-        let mut request = call(repo, "/repos/{owner}/{repo}/milestones")
-            .query("state", "all")
-            .query("page", page)
-            .query("limit", PER_PAGE);
+        let mut request =
+            call(repo, MILESTONES).query("state", "all").query("page", page).query("limit", PER_PAGE);
         if !title.is_empty() {
             request = request.query("name", title);
         }

@@ -85,7 +85,7 @@ fn a_missing_scope_asks_for_all_that_the_token_should_have() {
 /// A tool whose user has revoked in Gitea what they granted.
 struct Gone;
 
-static GONE: Catalogue = Catalogue { tools: &[&Gone], instructions: "" };
+static GONE: Catalogue = Catalogue { domains: &[&[&Gone]], instructions: "" };
 
 impl Entry for Gone {
     fn name(&self) -> &'static str {
@@ -97,6 +97,18 @@ impl Entry for Gone {
     fn class(&self) -> Class {
         Class::Read
     }
+    fn reads(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    fn writes(&self) -> &'static [&'static gitea::Write] {
+        &[]
+    }
+
+    fn answer(&self) -> &'static crate::tools::kit::Shape {
+        &crate::tools::kit::Shape(&[])
+    }
+
     fn definition(&self) -> Value {
         json!({})
     }
