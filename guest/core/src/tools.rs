@@ -6,14 +6,22 @@
 
 pub mod kit;
 
+mod applied;
 mod args;
+mod branches;
+mod commits;
 #[cfg(test)]
 pub(crate) mod fake;
 mod files;
 mod issues;
+mod labels;
 mod lookup;
+mod milestones;
 mod paging;
+mod pulls;
+mod releases;
 mod repositories;
+mod search;
 
 use kit::Entry;
 
@@ -43,7 +51,18 @@ impl Catalogue {
 /// The product's tools.
 pub static CATALOGUE: Catalogue = Catalogue { domains: DOMAINS, instructions: INSTRUCTIONS };
 
-const DOMAINS: &[&[&dyn Entry]] = &[repositories::TOOLS, files::TOOLS, issues::TOOLS];
+const DOMAINS: &[&[&dyn Entry]] = &[
+    repositories::TOOLS,
+    files::TOOLS,
+    search::TOOLS,
+    commits::TOOLS,
+    branches::TOOLS,
+    issues::TOOLS,
+    labels::TOOLS,
+    milestones::TOOLS,
+    pulls::TOOLS,
+    releases::TOOLS,
+];
 
 const INSTRUCTIONS: &str = "\
 Tools for one Gitea server, each call checked by policy and recorded. Name a repository by `owner` and `repo` \

@@ -7,6 +7,7 @@ mod tests;
 
 use serde_json::{Value, json};
 
+use super::applied::{self, NOT_APPLIED};
 use super::args::{
     Comment, FreeText, IssueNumber, IssueState, Labels, Logins, MilestoneChoice, Page, Repo, Title,
 };
@@ -115,10 +116,8 @@ tool! {
 }
 
 impl WriteTool for CreateIssue {
-    const ANSWER: &'static Shape = &Shape(&[
-        Key::own("issue", Kind::Object(&ISSUE), "The new issue."),
-        Key::own("not_applied", Kind::Each(&NOT_APPLIED), "What was asked for and is not so. Usually empty."),
-    ]);
+    const ANSWER: &'static Shape =
+        &Shape(&[Key::own("issue", Kind::Object(&ISSUE), "The new issue."), NOT_APPLIED]);
     const READS: &'static [&'static str] = &[
         lookup::REPOSITORY,
         lookup::REPOSITORY_LABELS,
@@ -146,10 +145,8 @@ tool! {
 }
 
 impl WriteTool for CreateIssueComment {
-    const ANSWER: &'static Shape = &Shape(&[
-        Key::own("comment", Kind::Object(&COMMENT), "The new comment."),
-        Key::own("not_applied", Kind::Each(&NOT_APPLIED), "What was asked for and is not so. Usually empty."),
-    ]);
+    const ANSWER: &'static Shape =
+        &Shape(&[Key::own("comment", Kind::Object(&COMMENT), "The new comment."), NOT_APPLIED]);
     const READS: &'static [&'static str] = &[lookup::REPOSITORY, ONE_ISSUE];
     const WRITES: &'static [&'static Write] = &[gitea::CREATE_COMMENT];
     const HINTS: Hints = Hints::ADDS;
@@ -158,7 +155,7 @@ impl WriteTool for CreateIssueComment {
         let reader = writer.reader();
         let repository = reader.start(lookup::call(&self.repo, lookup::REPOSITORY))?;
         let issue = reader.start(lookup::call(&self.repo, ONE_ISSUE).segment(self.issue_number.0))?;
-        create::writable(repository, &self.repo)?;
+        applied::writable(repository, &self.repo)?;
         // Gitea fails with a 500 on an unknown number, and takes the number of a pull request.
         let missing = || no_issue(&self.repo, self.issue_number);
         let issue = issue.finish().map_err(|error| Error::or_not_found(error, missing))?;
@@ -174,7 +171,7 @@ impl WriteTool for CreateIssueComment {
         let place = vec![self.repo.owner, self.repo.repo, self.issue_number.0.to_string()];
         let answer = writer.send(gitea::CREATE_COMMENT, place, &json!({ "body": self.body.0 }))?;
         let mut not_applied = Vec::new();
-        create::same_text(&answer.body, "body", &self.body.0, &mut not_applied);
+        applied::same_text(&answer.body, "body", &self.body.0, &mut not_applied);
         Ok(Reply::new().with("comment", COMMENT.of(&answer.body)).with("not_applied", not_applied))
     }
 }
@@ -254,10 +251,4 @@ const COMMENT: Shape = Shape(&[
     Key::pluck("body", "/body", Kind::Text, "Text, in Markdown."),
     Key::pluck("created_at", "/created_at", Kind::Time, "When it was written."),
     Key::pluck("html_url", "/html_url", Kind::Text, "Its page in Gitea."),
-]);
-
-const NOT_APPLIED: Shape = Shape(&[
-    Key::own("field", Kind::Text, "The argument."),
-    Key::own("wanted", Kind::Text, "What was asked for."),
-    Key::own("reason", Kind::Text, "Why it is not so, as far as it is known."),
 ]);

@@ -7,13 +7,11 @@ use serde_json::{Value, json};
 
 use super::{CreateIssue, ISSUE};
 use crate::access::Writer;
-use crate::gitea::{ADD_LABELS, CREATE_ISSUE, Started};
+use crate::gitea::{ADD_LABELS, CREATE_ISSUE};
 use crate::reply::Reply;
-use crate::tools::args::Repo;
+use crate::tools::applied::{NO_RIGHT, missing, same_text, texts, writable};
 use crate::tools::kit::Error;
 use crate::tools::lookup::{self, Label, LabelSearch, Resolved};
-
-const NO_RIGHT: &str = "Gitea left it out; the user or token probably may not set it in this repository";
 
 pub(super) fn create(wanted: &CreateIssue, gitea: &Writer<'_>) -> Result<Reply, Error> {
     let reader = gitea.reader();
@@ -40,28 +38,6 @@ pub(super) fn create(wanted: &CreateIssue, gitea: &Writer<'_>) -> Result<Reply, 
     add_by_name(wanted, &labels, gitea, &mut issue, &mut not_applied);
     compare(wanted, &labels.labels, milestone, &issue, &mut not_applied);
     Ok(Reply::new().with("issue", ISSUE.of(&issue)).with("not_applied", not_applied))
-}
-
-/// The repository, if it can be written to at all. Gitea itself refuses an archived one only on some routes.
-pub(super) fn writable(repository: Started, repo: &Repo) -> Result<Value, Error> {
-    let found =
-        repository.finish().map_err(|error| Error::or_not_found(error, || lookup::unseen(repo)))?.body;
-    if found.get("archived").and_then(Value::as_bool) == Some(true) {
-        return Err(Error::Conflict {
-            reason: "repository_archived",
-            message: format!("{}/{} is archived, so it cannot be changed.", repo.owner, repo.repo),
-        });
-    }
-    Ok(found)
-}
-
-/// Say so where a text did not arrive as it was sent. Line ends and blanks around it do not count.
-pub(super) fn same_text(answer: &Value, field: &str, wanted: &str, not_applied: &mut Vec<Value>) {
-    let plain = |text: &str| text.replace("\r\n", "\n").trim().to_owned();
-    let found = answer.get(field).and_then(Value::as_str).unwrap_or_default();
-    if plain(found) != plain(wanted) {
-        not_applied.push(missing(field, "the text as given", "Gitea kept another text"));
-    }
 }
 
 fn request(wanted: &CreateIssue, labels: &[Label], milestone: Option<u64>) -> Value {
@@ -132,14 +108,4 @@ fn compare(
     if let (Some(choice), true) = (&wanted.milestone, milestone != found) {
         not_applied.push(missing("milestone", &choice.0, NO_RIGHT));
     }
-}
-
-/// The lower-cased texts at `field` of each entry of a list of the issue.
-fn texts(issue: &Value, list: &str, field: &str) -> Vec<String> {
-    let entries = issue.get(list).and_then(Value::as_array).into_iter().flatten();
-    entries.filter_map(|entry| Some(entry.get(field)?.as_str()?.to_lowercase())).collect()
-}
-
-fn missing(field: &str, wanted: &str, reason: &str) -> Value {
-    json!({ "field": field, "wanted": wanted, "reason": reason })
 }

@@ -1,0 +1,5 @@
+//! Releases.
+
+use super::kit::Entry;
+
+pub(super) const TOOLS: &[&dyn Entry] = &[];
