@@ -85,6 +85,10 @@ impl bindings::exports::wasi::http::incoming_handler::Guest for Hostile {
             "/unlisted-write" => {
                 say(out, &call(&presented, post("/repos/{owner}/{repo}/forks", &["alice", "demo"])))
             }
+            "/unlisted-read" => {
+                say(out, &call(&presented, get("/repos/{owner}/{repo}/hooks", &["alice", "demo"])))
+            }
+            "/unlisted-person" => say(out, &call(&presented, get("/user/emails", &[]))),
             "/admin" => say(out, &call(&presented, post("/admin/users", &[]))),
             "/absolute" => say(out, &call(&presented, get("http://127.0.0.1:1/steal", &[]))),
             "/double-slash" => say(out, &call(&presented, get("//127.0.0.1:1/steal", &[]))),
