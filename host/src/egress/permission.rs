@@ -139,22 +139,21 @@ impl Case<'_> {
 
     /// The denial, on record.
     fn denied(&self, why: Failure) -> Failure {
-        let cause = match why {
-            Failure::NotPermitted(_) | Failure::Refused(_) => "no_right",
-            Failure::SignedOut => "signed_out_in_gitea",
+        let (cause, why) = match why {
+            Failure::SignedOut => ("signed_out_in_gitea", Failure::SignedOut),
+            Failure::NotPermitted(why) | Failure::Refused(why) => ("no_right", Failure::NotPermitted(why)),
             Failure::TicketClosed
             | Failure::Unreachable(_)
             | Failure::TimedOut
             | Failure::TooLarge
-            | Failure::Broken(_) => "not_made_sure",
+            | Failure::Broken(_) => {
+                ("not_made_sure", Failure::NotPermitted("it could not be made sure".to_owned()))
+            }
         };
         let name = self.name();
         let detail = [("repository", name.as_str()), ("asked", self.question.word()), ("cause", cause)];
         self.record.deny("repository_permission_denied", &detail);
-        match why {
-            Failure::SignedOut => Failure::SignedOut,
-            why => Failure::NotPermitted(doubt(&why)),
-        }
+        why
     }
 }
 
@@ -309,16 +308,4 @@ fn unclear(status: StatusCode) -> Failure {
 
 fn lacks_scope(body: &Value) -> bool {
     body.get("message").and_then(Value::as_str).is_some_and(|said| said.contains("required scope"))
-}
-
-fn doubt(failure: &Failure) -> String {
-    match failure {
-        Failure::NotPermitted(why) | Failure::Refused(why) => why.clone(),
-        Failure::TicketClosed
-        | Failure::Unreachable(_)
-        | Failure::TimedOut
-        | Failure::TooLarge
-        | Failure::Broken(_)
-        | Failure::SignedOut => "it could not be made sure".to_owned(),
-    }
 }
