@@ -269,7 +269,7 @@ pub(super) const APPLICATION_REFUSED: Words = words(
 
 pub(super) const GITEA_UNAVAILABLE: Words = words(
     "Gitea cannot be reached",
-    "This server could not ask Gitea who you are. You are not signed in.",
+    "This server could not ask Gitea who you are, or had no answer in time. You are not signed in.",
     &["Wait a few minutes, then connect again from your assistant."],
     "Gitea did not answer in time or not in a form that can be read. `aegis-mcp doctor` tries every step.",
 );
