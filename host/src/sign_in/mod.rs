@@ -70,6 +70,7 @@ pub(crate) struct SignIn {
     boot: [u8; 16],
     refreshing: Mutex<HashMap<(UserId, Which), Turn>>,
     pub(crate) timeline: Timeline,
+    presses: flow::Presses,
 }
 
 /// Where root keys come from, so that they can be read again.
@@ -166,6 +167,7 @@ impl SignIn {
             boot,
             refreshing: Mutex::default(),
             timeline: Timeline::default(),
+            presses: flow::Presses::default(),
         })
     }
 

@@ -185,11 +185,13 @@ pub(super) const CONSENT_FORGED: Words = words(
 );
 
 pub(super) const CONSENT_EXPIRED: Words = words(
-    "This page was open for too long",
-    "An approval is good for 10 minutes. Nothing was approved.",
-    RECONNECT,
-    "The sealed request is more than 10 minutes old.",
-);
+    "This page is no longer good",
+    "An approval page is good once, and for 10 minutes. This one is older, or its answer was sent before. Nothing was \
+     approved just now.",
+    &["If your assistant says that it is connected, all is well: close this page.", "Otherwise go back to it and connect again."],
+    "The sealed request is more than 10 minutes old, or was answered before; then the log says consent_used.",
+)
+.either();
 
 pub(super) const WRITES_OFF: Words = words(
     "Changes are switched off here",
