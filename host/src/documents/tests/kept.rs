@@ -142,7 +142,9 @@ async fn a_hundred_documents_are_kept_and_failures_push_none_of_them_out() {
 fn absences() -> Vec<(&'static str, fn(&Scene))> {
     vec![
         ("no name", |scene| scene.wire.addresses.lock().unwrap().clear()),
-        ("an address inside", |scene| *scene.wire.addresses.lock().unwrap() = vec!["10.0.0.1".parse().unwrap()]),
+        ("an address inside", |scene| {
+            *scene.wire.addresses.lock().unwrap() = vec!["10.0.0.1".parse().unwrap()]
+        }),
         ("cut off", |scene| scene.raw("/a", "HTTP/1.1 200 x\r\ncontent-le")),
         ("down", |scene| scene.page("/a", 503, "text/html", "")),
         ("no time", |scene| scene.page("/a", 429, "text/html", "")),
