@@ -107,7 +107,7 @@ mod tests {
         );
         assert_eq!(stage.world.logs.borrow().len(), 1, "one line in the log");
         assert!(stage.world.logs.borrow()[0].contains(reason));
-        said
+        said.to_owned()
     }
 
     #[test]
