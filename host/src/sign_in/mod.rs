@@ -292,39 +292,6 @@ fn redirects(guest: &[(String, String)]) -> Result<(), Unusable> {
     Ok(())
 }
 
-#[cfg(test)]
-mod tests {
-    use super::redirects;
-
-    fn told(listed: &str) -> Option<String> {
-        let guest = [("OAUTH_REDIRECT_ALLOWLIST".to_owned(), listed.to_owned())];
-        redirects(&guest).err().map(|unusable| unusable.to_string())
-    }
-
-    #[test]
-    fn a_listed_redirect_of_plain_http_to_another_computer_is_told_with_what_to_write() {
-        for (listed, instead) in [
-            ("http://intranet/cb", "https://intranet/cb"),
-            ("https://a.example/cb, HTTP://192.168.1.5:8080/cb", "https://192.168.1.5:8080/cb"),
-            ("http://localhost.example/cb", "https://localhost.example/cb"),
-            ("http://127.0.0.1@evil.example/cb", "https://127.0.0.1@evil.example/cb"),
-            ("http://0.0.0.0/cb", "https://0.0.0.0/cb"),
-        ] {
-            let told = told(listed).expect(listed);
-            assert!(told.starts_with("OAUTH_REDIRECT_ALLOWLIST lists ") && told.contains(instead), "{told}");
-        }
-        for good in [
-            "",
-            "https://a.example/cb",
-            "http://localhost/cb,http://127.0.0.1:33418/cb?x=1,http://[::1]:1/",
-            "cursor://anysphere.cursor-mcp/oauth/callback",
-            "httpx://app/cb",
-        ] {
-            assert_eq!(told(good), None, "{good}");
-        }
-    }
-}
-
 impl KeyringSource {
     fn read(&self) -> Result<Keyring, Unusable> {
         const FILE: &str = "OAUTH_KEYRING_FILE";
@@ -361,4 +328,37 @@ pub(crate) fn words(scopes: aegis_custody::oauth::registry::Scopes) -> Vec<Strin
         words.push(WRITE.to_owned());
     }
     words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::redirects;
+
+    fn told(listed: &str) -> Option<String> {
+        let guest = [("OAUTH_REDIRECT_ALLOWLIST".to_owned(), listed.to_owned())];
+        redirects(&guest).err().map(|unusable| unusable.to_string())
+    }
+
+    #[test]
+    fn a_listed_redirect_of_plain_http_to_another_computer_is_told_with_what_to_write() {
+        for (listed, instead) in [
+            ("http://intranet/cb", "https://intranet/cb"),
+            ("https://a.example/cb, HTTP://192.168.1.5:8080/cb", "https://192.168.1.5:8080/cb"),
+            ("http://localhost.example/cb", "https://localhost.example/cb"),
+            ("http://127.0.0.1@evil.example/cb", "https://127.0.0.1@evil.example/cb"),
+            ("http://0.0.0.0/cb", "https://0.0.0.0/cb"),
+        ] {
+            let told = told(listed).expect(listed);
+            assert!(told.starts_with("OAUTH_REDIRECT_ALLOWLIST lists ") && told.contains(instead), "{told}");
+        }
+        for good in [
+            "",
+            "https://a.example/cb",
+            "http://localhost/cb,http://127.0.0.1:33418/cb?x=1,http://[::1]:1/",
+            "cursor://anysphere.cursor-mcp/oauth/callback",
+            "httpx://app/cb",
+        ] {
+            assert_eq!(told(good), None, "{good}");
+        }
+    }
 }

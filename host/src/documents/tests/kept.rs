@@ -138,8 +138,11 @@ async fn a_hundred_documents_are_kept_and_failures_push_none_of_them_out() {
     assert_eq!(scene.requests(), before + 1);
 }
 
+/// What it is called, and how it is done.
+type Absence = (&'static str, fn(&Scene));
+
 /// Ways for a host to have nothing to give that say nothing about the document.
-fn absences() -> Vec<(&'static str, fn(&Scene))> {
+fn absences() -> Vec<Absence> {
     vec![
         ("no name", |scene| scene.wire.addresses.lock().unwrap().clear()),
         ("an address inside", |scene| {
