@@ -202,9 +202,41 @@ async fn a_host_that_is_not_ours_learns_nothing_at_the_endpoints_of_signing_in()
         socket.read_to_string(&mut text).await.expect("an answer");
         assert!(text.starts_with("HTTP/1.1 421 "), "{target}: {text}");
         assert!(!text.contains("evil.example"), "{text}");
+        if ["/oauth/authorize", "/oauth/callback"].contains(&target) {
+            assert!(text.contains("Change the address of this server"), "{text}");
+            assert!(text.contains(&format!("<code>{}</code>", desk.server.url)), "{text}");
+        }
     }
     assert_eq!(desk.scene.forge.upstream(), [] as [String; 0]);
     desk.end().await;
+}
+
+#[tokio::test]
+async fn a_page_of_the_way_that_is_opened_in_another_manner_sends_people_back_to_the_beginning() {
+    let mut desk = Desk::new().await;
+    for (method, target) in [("DELETE", "/oauth/authorize"), ("POST", "/oauth/callback")] {
+        let answer = desk.server.stranger(method, target, &[], b"").await;
+        assert_eq!(answer.status, 405, "{}", answer.text());
+        assert!(answer.text().contains("connect from there") && !answer.text().contains("Wait a minute"));
+        let page = aegis_tests::browser::Page { url: format!("{}{target}", desk.server.url), answer };
+        desk.page(&page, 405, &[("access_denied", "method_not_allowed")], &[]).await;
+    }
+    desk.end().await;
+}
+
+#[tokio::test]
+async fn a_redirect_that_could_never_be_used_stops_the_start_and_says_what_to_write() {
+    let scene = Scene::new().await;
+    let listed = "cursor://anysphere.cursor-mcp/oauth/callback,http://intranet.example/cb";
+    let (code, said) = scene.setup().set("OAUTH_REDIRECT_ALLOWLIST", listed).refused().await;
+    assert_eq!(code, 64, "{said}");
+    assert!(
+        said.contains("OAUTH_REDIRECT_ALLOWLIST") && said.contains("write https://intranet.example/cb"),
+        "{said}"
+    );
+    let listed = "cursor://anysphere.cursor-mcp/oauth/callback,http://localhost:33418/cb";
+    let server = scene.setup().set("OAUTH_REDIRECT_ALLOWLIST", listed).start().await;
+    assert_eq!(server.stop().await.code, 0);
 }
 
 #[tokio::test]
@@ -399,6 +431,40 @@ async fn a_remembered_approval_is_for_the_person_who_gave_it() {
     let again = browser.get(&client.authorize_url(&[])).await;
     assert_eq!(again.status(), 200, "{}", again.text());
     desk.end().await;
+}
+
+#[tokio::test]
+async fn whoever_signs_in_on_anothers_remembered_approval_keeps_their_own_sessions() {
+    for invalidate in [false, true] {
+        let mut desk = Desk::new().await;
+        // Each call renews at Gitea, so that a grant that is lost shows at once.
+        desk.scene.forge.configure(|oauth| {
+            (oauth.access_token_seconds, oauth.invalidate_refresh_tokens) = (30, invalidate);
+        });
+        let bobs = desk.tokens("bob", false).await;
+        let client = of_a_site(&desk).await;
+        let mut browser = Browser::new();
+        approve_once(&desk, &client, &mut browser, false).await;
+        browser.get(&format!("{}/user/logout", desk.scene.forge.url())).await;
+        assert_eq!(browser.get(&client.authorize_url(&[])).await.status(), 303);
+        let arrived = browser.sign_in_at_gitea("bob", &password("bob")).await;
+        assert!(matches!(arrived, Arrived::Stopped(_)), "{arrived:?}");
+        desk.scene.forge.forget();
+        let page = browser.follow().await.expect("our callback");
+        let lines = [("access_denied", "login_refused"), ("security_event", "sign_in_other_person")];
+        desk.page(&page, 403, &lines, WHOLE_EXCHANGE).await;
+        // Gitea has given bob another grant meanwhile, and his client goes on with that.
+        let list = json!({});
+        for _ in 0..2 {
+            let answer =
+                aegis_tests::sign_in::call(&desk.server.url, &bobs.access, "list_repositories", &list).await;
+            assert_eq!(answer.status, 200, "{invalidate}: {}", answer.text());
+        }
+        assert!(desk.scene.forge.times("POST", "/login/oauth/access_token") >= 1, "it was renewed");
+        let next = desk.client.refresh(&bobs.refresh, &[]).await;
+        assert_eq!(next.status, 200, "{invalidate}: {}", next.text());
+        desk.end().await;
+    }
 }
 
 #[tokio::test]

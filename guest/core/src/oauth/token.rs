@@ -52,6 +52,8 @@ pub fn revoke(ports: &Ports<'_>, headers: &HeaderMap, body: &[u8]) -> Result<Res
 }
 
 fn redeem(ports: &Ports<'_>, config: &Config, proof: &Proof, form: &Form) -> Result<Tokens, Refused> {
+    // Before the code is shown to anybody: all our tokens are for this server, so another resource is a mistake of
+    // the client (RFC 8707 section 2) and no sign that somebody else holds the code. It burns nothing.
     resource::check(config, form.one("resource")?)?;
     let code = required(form, "code")?;
     // Whether there has to be a verifier or a redirect URI, and which, stands in the code.
