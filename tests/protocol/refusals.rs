@@ -279,6 +279,7 @@ const OUT_OF_REACH: &[(&str, &str)] = &[
     ),
     ("consent_expired", "it takes ten minutes, and the server's clock cannot be moved"),
     ("flow_used", "only a guest that trades one sign-in twice gets it, and ours does so once"),
+    ("gitea_busy", "the wait for a turn has to pass, and no test waits one out"),
     ("gitea_endpoint_elsewhere", "discovery is read at the start, which it stops"),
     ("gitea_issuer_differs", "discovery is read at the start, which it stops"),
     ("gitea_login_unusable", "Gitea lets nobody have such a name"),
