@@ -208,3 +208,45 @@ async fn refused_sign_ins_that_come_in_floods_are_counted_instead_of_written() {
         assert_eq!(told, [Some(30)], "{reason}");
     }
 }
+
+#[tokio::test]
+async fn an_office_full_of_dead_tokens_has_guessed_nothing() {
+    // Room for four guesses at the token endpoint.
+    let mut desk =
+        Desk::with(|setup| setup.set("MAX_AUTH_FAILURES", "1").set("AUTH_FAILURE_WINDOW", "3600")).await;
+    let (revoked, used, grantless) = (
+        desk.tokens("alice", false).await,
+        desk.tokens("bob", false).await,
+        desk.tokens("carol", false).await,
+    );
+    let fields = [("token", revoked.refresh.as_str()), ("client_id", desk.client.id.as_str())];
+    assert_eq!(post_form(&desk.server.url, "/oauth/revoke", &fields).await.status, 200);
+    // Two refreshes on, the first token is a reuse, which ends the whole family.
+    let mut newest = used.refresh.clone();
+    for _ in 0..2 {
+        newest = aegis_tests::sign_in::Tokens::of(&desk.client.refresh(&newest, &[]).await).refresh;
+        desk.secret(&newest);
+    }
+    desk.scene.forge.revoke("carol", &desk.scene.client_id);
+    let dead = [&revoked.refresh, &used.refresh, &newest, &grantless.refresh];
+    for token in dead.iter().cycle().take(25) {
+        let answer = desk.client.refresh(token, &[]).await;
+        assert_eq!(
+            (answer.status, answer.json()["error"].as_str()),
+            (400, Some("invalid_grant")),
+            "{}",
+            answer.text()
+        );
+        desk.hear(&answer);
+    }
+    // Somebody signs in anew from the same address, and there is as much room for guesses as before.
+    desk.tokens("alice", false).await;
+    for guess in 0..5 {
+        let answer = desk
+            .client
+            .refresh(&format!("{}{guess}", &revoked.refresh[..revoked.refresh.len() - 1]), &[])
+            .await;
+        assert_eq!(answer.status, if guess < 4 { 400 } else { 429 }, "{guess}: {}", answer.text());
+    }
+    desk.end().await;
+}

@@ -123,6 +123,7 @@ impl State {
                 Err(match denied {
                     tokens::Denied::InvalidClient => Denied::InvalidClient,
                     tokens::Denied::InvalidGrant(_) => Denied::InvalidGrant,
+                    tokens::Denied::EndedGrant(_) => Denied::EndedGrant,
                     tokens::Denied::InvalidScope => Denied::InvalidScope,
                     tokens::Denied::Unavailable => Denied::Unavailable,
                 })

@@ -71,7 +71,8 @@ fn refresh(ports: &Ports<'_>, config: &Config, proof: &Proof, form: &Form) -> Re
 fn refused(denied: Denied, proof: &Proof) -> Refused {
     match denied {
         Denied::InvalidClient => wrong(proof),
-        Denied::InvalidGrant => Refused::InvalidGrant { client: fingerprint(&proof.client_id) },
+        Denied::InvalidGrant => Refused::InvalidGrant { client: fingerprint(&proof.client_id), guess: true },
+        Denied::EndedGrant => Refused::InvalidGrant { client: fingerprint(&proof.client_id), guess: false },
         Denied::InvalidScope => Refused::InvalidScope,
         Denied::Unavailable => Refused::Unavailable,
     }
