@@ -12,6 +12,7 @@ mod journey;
 mod limits;
 mod million;
 mod parallel;
+mod places;
 mod real;
 mod refusals;
 mod registry;
