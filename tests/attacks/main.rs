@@ -30,7 +30,6 @@ const ROWS: &[&str] = &[
     "T2", "T3", "T4", "T5", "T6", "T7", "T8", "C1", "C2", "C3", "H1", "H2", "H3", "H4", "H5", "H6", "H7",
     "H8", "J1", "J2", "Y1", "U1", "U2", "U3", "U4", "L1", "L2", "S1", "S2", "O1", "O2", "W1", "X1", "X2",
     "A7", "A8", "A9", "C4", "C5", "T9", "T10", "X3",
-    "X4",
 ];
 /// Answers after which a server is replaced: of one reason from one address it writes a hundred lines a minute.
 const ANSWERS: usize = 60;
