@@ -16,6 +16,7 @@ mod places;
 mod real;
 mod refusals;
 mod registry;
+mod remembered;
 mod renewal;
 mod scene;
 mod service;

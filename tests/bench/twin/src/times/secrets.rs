@@ -104,7 +104,7 @@ async fn clients(ground: &Ground<'_>) -> Result<Vec<Pair>> {
         ("OAUTH_MODE", "true"),
         ("GITEA_OAUTH_CLIENT_ID", &app.client_id),
         ("GITEA_OAUTH_CLIENT_SECRET", &app.client_secret),
-        ("OAUTH_STATE_SECRET", "a secret of the bench that nobody else uses"),
+        ("OAUTH_STATE_SECRET", "a-secret-of-the-bench-that-nobody-else-uses"),
         ("MCP_PORT", &port),
         ("RATE_LIMIT_PER_MINUTE", PLENTY),
         ("TOKEN_ENDPOINT_RATE_LIMIT_PER_MINUTE", PLENTY),
