@@ -63,8 +63,8 @@ impl Clients for Scripted {
 }
 
 impl Login for Scripted {
-    fn open(&self, state: &str, cookies: &[(String, String)]) -> Result<Box<dyn Flow>, NotOpened> {
-        NoSignIn.open(state, cookies)
+    fn open(&self, _state: &str, _cookies: &[(String, String)]) -> Result<Box<dyn Flow>, NotOpened> {
+        Err(NotOpened::OtherBrowser)
     }
 
     fn redeem(
