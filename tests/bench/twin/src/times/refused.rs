@@ -78,7 +78,7 @@ fn hostile_json() -> Vec<(&'static str, Vec<u8>)> {
         ("closed arrays, 100,000 deep", within(&("[".repeat(100_000) + &"]".repeat(100_000))).into_bytes()),
         ("a string of 10 MB", long(10 << 20)),
         ("a string of 1 MB that does not end", long((1 << 20) - 100)[..(1 << 20) - 101].to_vec()),
-        ("100,000 members, the last one twice", many_members().into_bytes()),
+        ("60,000 members, the last one twice", many_members().into_bytes()),
         ("a number of 1e400", within(r#"{"name":1e400}"#).into_bytes()),
         (
             "a number of 900,000 digits",
