@@ -271,6 +271,7 @@ fn auth_methods_have_their_names_of_rfc_7591() {
 }
 
 /// Issue and verify so many clients; all that there is for it is the keyring, which cannot change meanwhile.
+#[expect(clippy::disallowed_macros, reason = "the long form tells how far it is")]
 fn issue_and_verify(count: usize) {
     let (ring, random) = (ring(&[known(), other()]), Counting::default());
     let (mut last, mut longest) = (String::new(), 0);
