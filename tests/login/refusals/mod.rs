@@ -4,6 +4,7 @@
 mod authorize;
 mod callback;
 mod causes;
+mod claims;
 mod clients;
 mod consent;
 mod held;
