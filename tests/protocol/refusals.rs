@@ -161,6 +161,7 @@ const CASES: &[(&str, &str, &str)] = &[
         "a_request_for_tokens_with_a_mistake_is_refused_and_burns_nothing",
     ),
     ("nested_too_deep", "json", "what_is_not_strict_json_is_a_parse_error_everywhere"),
+    ("too_many_values", "json", "what_is_not_strict_json_is_a_parse_error_everywhere"),
     ("no_memory", "instance", "a_guest_that_finds_the_memory_of_all_used_up_is_told_to_come_again"),
     ("no_such_path", "endpoints", "every_path_and_method_has_its_one_status_with_and_without_a_key"),
     ("not_acceptable", "bodies", "a_client_that_takes_no_json_gets_none"),
