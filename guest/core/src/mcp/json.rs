@@ -53,7 +53,8 @@ pub fn parse(bytes: &[u8]) -> Result<Value, Invalid> {
     // Visitors can answer only with a text, so the reason travels beside it.
     let reason = Cell::new(Invalid::Syntax);
     let mut document = serde_json::Deserializer::from_slice(bytes);
-    let value = Strict { reason: &reason, values: &Cell::new(MAX_VALUES), room: MAX_DEPTH }.deserialize(&mut document);
+    let value = Strict { reason: &reason, values: &Cell::new(MAX_VALUES), room: MAX_DEPTH }
+        .deserialize(&mut document);
     let value = value.map_err(|_| reason.get())?;
     document.end().map_err(|_| Invalid::Syntax)?;
     Ok(value)
