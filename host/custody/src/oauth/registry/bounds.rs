@@ -24,6 +24,8 @@ pub struct Bounds {
     pub families: usize,
     /// Most remembered consents. The least recently used makes room.
     pub approvals: usize,
+    /// Most remembered consents of one user. The least recently used makes room.
+    pub approvals_per_user: usize,
     /// A consent not used for so long is asked for again.
     pub approval_idle: Duration,
     /// Most rows in the index of clients. The least recently used makes room; its id stays valid.
@@ -50,6 +52,7 @@ impl Default for Bounds {
             families_per_user: 64,
             families: 65_536,
             approvals: 10_000,
+            approvals_per_user: 64,
             approval_idle: DAY * 90,
             clients: 10_000,
             client_idle: DAY * 90,
