@@ -79,7 +79,7 @@ fn start(settings: &Settings) -> Result<ExitCode, NoStart> {
             .map_err(|e| NoStart::failed(format!("cannot use the listening socket: {e}")))?;
         // Before anybody is told: a stop that comes right after the start must find a handler.
         let stop = stop_signal().map_err(|e| NoStart::failed(format!("no signal handlers: {e}")))?;
-        let admin = crate::admin::attend(settings.dcr_storage_path(), &shared);
+        let admin = crate::admin::attend(settings.dcr_storage_path(), settings.audit_log_path(), &shared);
         announce(settings, &shared, &listener, capacity);
         Ok(run(Server::new(shared, linked, settings, capacity), listener, pending, admin, stop).await)
     });
