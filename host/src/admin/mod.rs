@@ -60,6 +60,11 @@ pub(crate) enum Request {
         /// The login at Gitea, or `id:` and the number.
         login: String,
     },
+    /// Refuse a person's tokens of Gitea no longer for having been revoked.
+    UsersAllow {
+        /// The login at Gitea, or `id:` and the number.
+        login: String,
+    },
     /// Copy the registry to a file.
     Backup {
         /// An absolute path, as the server sees it.
@@ -123,6 +128,13 @@ pub(crate) enum Answer {
         users: Vec<i64>,
         /// What ended.
         ended: Ended,
+        /// As above.
+        durable: bool,
+    },
+    /// To [`Request::UsersAllow`].
+    UserAllowed {
+        /// Their ids at Gitea; none where nobody of that name was revoked.
+        users: Vec<i64>,
         /// As above.
         durable: bool,
     },
@@ -223,6 +235,8 @@ pub(crate) struct UserRow {
     pub(crate) approvals: usize,
     /// What is held from Gitea.
     pub(crate) grants: Vec<GrantRow>,
+    /// Since when they are revoked: what Gitea issued to them up to then is refused.
+    pub(crate) revoked_at: Option<String>,
 }
 
 /// A grant at Gitea.

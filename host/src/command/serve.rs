@@ -136,7 +136,7 @@ fn sign_in(settings: &Settings, origin: &str, trail: &Trail) -> Result<Option<Ar
     for note in opened.notes.iter().chain(&original) {
         crate::sign_in::tell(trail, note);
     }
-    let sign_in = SignIn::new(settings, origin, opened.store, opened.rows)
+    let sign_in = SignIn::new(settings, origin, opened)
         .map_err(|unusable| NoStart::settings(unusable.to_string()))?;
     Ok(Some(Arc::new(sign_in)))
 }

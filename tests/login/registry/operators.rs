@@ -1,14 +1,15 @@
-//! What operators can do while the registry's volume cannot be written.
+//! What operators can do while the registry's volume cannot be written, and what of it stays when the registry is lost.
 
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use aegis_tests::browser::Browser;
 use aegis_tests::server::{STATE_SECRET, of_event, program};
 use aegis_tests::sign_in::Client;
 use serde_json::Value;
 
-use super::{registry, set_mode, unprivileged, warnings};
+use super::{registry, set_mode, told, unprivileged, warnings};
 use crate::admin::{aegis, answered, recorded, socket, works};
 use crate::scene::{Scene, password};
 
@@ -110,4 +111,61 @@ async fn a_command_that_names_another_log_is_told_what_to_do() {
     assert!(err.contains("has") && err.contains("open") && err.contains("AUDIT_LOG_PATH"), "{err}");
     set_mode(&directory, 0o755);
     server.stop().await;
+}
+
+#[tokio::test]
+async fn what_was_revoked_stays_so_when_the_registry_is_damaged_and_set_aside() {
+    let scene = Scene::new().await;
+    let server = scene.start().await;
+    let client = Client::register(&server.url).await;
+    let other = Client::register(&server.url).await;
+    client.tokens("alice", &password("alice"), false).await;
+    let tokens = other.tokens("bob", &password("bob"), false).await;
+    let backup = scene.folder().join("backup.redb").display().to_string();
+    answered(&scene, &["registry", "backup", &backup]).await;
+    answered(&scene, &["clients", "revoke", &client.id]).await;
+    answered(&scene, &["clients", "revoke", &other.id]).await;
+    answered(&scene, &["clients", "allow", &other.id]).await;
+    answered(&scene, &["users", "revoke", "bob"]).await;
+    assert_eq!(server.stop().await.code, 0);
+    let beside = registry(&scene).join("registry.revoked");
+    assert_eq!(std::fs::metadata(&beside).unwrap().permissions().mode() & 0o777, 0o600);
+
+    std::fs::write(registry(&scene).join("registry.redb"), [7_u8; 9_000]).unwrap();
+    let server = scene.start().await;
+    assert_eq!(
+        told(&server.audit_when(|l| !told(l, "registry_corrupt").is_empty()).await, "registry_corrupt").len(),
+        1
+    );
+    let page = Browser::new().get(&client.authorize_url(&[])).await;
+    assert_eq!(page.status(), 400, "{}", page.text());
+    let listed = answered(&scene, &["clients", "list"]).await;
+    let revoked: Vec<&Value> =
+        listed["clients"].as_array().unwrap().iter().filter(|row| row["revoked_at"].is_string()).collect();
+    assert!(revoked.len() == 1 && revoked[0]["id"] == client.id.as_str(), "{listed}");
+    let shown = answered(&scene, &["users", "show", "bob"]).await;
+    assert!(shown["users"][0]["revoked_at"].is_string(), "{shown}");
+    other.tokens("carol", &password("carol"), false).await;
+
+    // A backup from before knows nothing of it, and both count.
+    answered(&scene, &["registry", "restore", &backup, "--yes"]).await;
+    assert_eq!(Browser::new().get(&client.authorize_url(&[])).await.status(), 400);
+    assert_eq!(server.stop().await.code, 0);
+
+    // So does the old copy put in place by hand: what was ended since does not come back.
+    std::fs::copy(&backup, registry(&scene).join("registry.redb")).unwrap();
+    let server = scene.start().await;
+    assert_eq!(works(&server, &tokens.access).await, 401);
+    assert_eq!(Browser::new().get(&client.authorize_url(&[])).await.status(), 400);
+    assert_eq!(server.stop().await.code, 0);
+
+    // A line that cannot be read is told, and the others count.
+    let mut text = std::fs::read_to_string(&beside).unwrap();
+    text.push_str("{\"v\":1,\"key\":\"refused/to");
+    std::fs::write(&beside, text).unwrap();
+    let server = scene.start().await;
+    assert_eq!(Browser::new().get(&client.authorize_url(&[])).await.status(), 400);
+    let stopped = server.stop().await;
+    let texts = told(&stopped.audit, "revocations_unreadable");
+    assert!(texts.len() == 1 && texts[0].contains("registry.revoked"), "{texts:?}");
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 use super::super::attend::keep;
 use super::*;
 
-fn attended(room: &Room, places: &Places) -> super::super::Attending {
+fn attended(room: &Room, places: &Places) -> Attending {
     keep(places.clone(), room.clerk(), |_| true, Duration::from_millis(1))
 }
 

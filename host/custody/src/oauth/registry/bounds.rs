@@ -36,6 +36,8 @@ pub struct Bounds {
     pub users: usize,
     /// Most refused clients. They are never forgotten to make room.
     pub refused_clients: usize,
+    /// Most users of whom it is noted that they were revoked. They are never forgotten to make room.
+    pub revoked_users: usize,
     /// Most authorization codes, used ones that are still watched for replays included.
     pub codes: usize,
     /// Most unused codes of one user. The one that expires first makes room.
@@ -58,6 +60,7 @@ impl Default for Bounds {
             client_idle: DAY * 90,
             users: 65_536,
             refused_clients: 10_000,
+            revoked_users: 10_000,
             codes: 4_096,
             codes_per_user: 16,
             claims_per_kind: 16_384,

@@ -283,7 +283,7 @@ fn a_revoked_user_loses_everything_and_may_sign_in_again() {
     desk.put_code(1, 5).unwrap();
     let (revoked, changes) = desk.registry.revoke_user(Who::Login("ALICE"), desk.now);
     desk.commit(changes);
-    let expected = UserRevoked { users: vec![5], families: 2, approvals: 1, grants: 1, codes: 1 };
+    let expected = UserRevoked { users: vec![5], families: 2, approvals: 1, grants: 1, codes: 1, unnoted: 0 };
     assert_eq!(revoked, expected);
     assert_eq!(desk.alive(1, 5), Err(Dead::Ended(End::UserRevoked)));
     assert_eq!(desk.take(1, &RIGHT), Err(BadCode::Burnt));
