@@ -86,7 +86,7 @@ fn alone(
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .map_err(|error| format!("no thread to work with: {error}"))?;
-    let records = Records::new(opened.store, opened.rows, opened.revoked, crate::sign_in::bounds(settings));
+    let records = Records::new(opened.store, opened.rows, &opened.revoked, crate::sign_in::bounds(settings));
     let desk = Desk { records: &records, sign_in: None, file };
     Ok(runtime.block_on(async {
         let answer = desk.answer(request).await;

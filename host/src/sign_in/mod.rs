@@ -147,7 +147,7 @@ impl SignIn {
         Ok(Self {
             keyring: RwLock::new(Arc::new(keyring)),
             keyring_source,
-            records: Records::new(opened.store, opened.rows, opened.revoked, bounds.clone()),
+            records: Records::new(opened.store, opened.rows, &opened.revoked, bounds.clone()),
             upstream,
             read: application("read", id, secret),
             write: second.map(|(id, secret)| application("write", id, secret)),

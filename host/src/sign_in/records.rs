@@ -27,7 +27,7 @@ pub(crate) struct Records {
 impl Records {
     /// From what was on the volume, and what was revoked as kept beside it. Rows that cannot be read are told, and are
     /// gone.
-    pub(crate) fn new(store: Store, rows: Vec<Row>, revoked: Vec<Row>, bounds: Bounds) -> Self {
+    pub(crate) fn new(store: Store, rows: Vec<Row>, revoked: &[Row], bounds: Bounds) -> Self {
         let (mut registry, mut unreadable) = Registry::load(rows, bounds);
         let mut changes: Vec<Change> = unreadable.iter().map(Unreadable::deletion).collect();
         let (unknown, more) = registry.remember(revoked.iter().cloned(), SystemClock.now());

@@ -186,7 +186,7 @@ impl Store {
         let (revocations, revoked) = if barred {
             (Revocations::none(&place), Vec::new())
         } else {
-            Revocations::find(volume.as_ref(), &place, clock.now(), &mut notes)
+            Revocations::find(volume.as_ref(), &place, clock.now(), known, &mut notes)
         };
         let health =
             Health { durable: registry.is_some(), last_error: reason.clone(), reason, commits: 0, bytes };

@@ -48,11 +48,12 @@ pub(super) struct Revocations {
 
 impl Revocations {
     /// Read the file, and write it anew where it holds more than it has to. Lines that cannot be read are told, and
-    /// the file that holds them is kept.
+    /// the file that holds them is kept. `known` says whether the registry itself could be read.
     pub(super) fn find(
         volume: &dyn Volume,
         place: &Place,
         now: Timestamp,
+        known: bool,
         notes: &mut Vec<Note>,
     ) -> (Self, Vec<Row>) {
         let mut found = Self::none(place);
@@ -78,6 +79,8 @@ impl Revocations {
                 );
                 notes.push(Note::new(Name::RevocationsUnreadable, text));
             }
+            // Where nothing at all can be read, that was said of the registry, and it is the same volume.
+            Err(_) if !known && notes.iter().any(|note| note.name == Name::Volatile) => {}
             Err(error) => {
                 let text = format!(
                     "{shown} cannot be read ({error}): what was revoked counts as far as the registry itself says so; \

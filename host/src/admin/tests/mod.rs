@@ -69,7 +69,7 @@ impl Room {
 fn records(storage: &Path) -> Records {
     let opened = Store::open(storage, Arc::new(SystemClock));
     assert!(!opened.is_locked());
-    Records::new(opened.store, opened.rows, opened.revoked, Bounds::default())
+    Records::new(opened.store, opened.rows, &opened.revoked, Bounds::default())
 }
 
 /// What a finished sign-in leaves.
