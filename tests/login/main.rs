@@ -1,6 +1,7 @@
 //! Signing in, black-box: the built program, the sample Gitea, a browser and a client.
 
 mod admin;
+mod ages;
 mod allow;
 mod connect;
 mod doctor;

@@ -24,7 +24,7 @@ use std::time::Duration;
 use aegis_custody::Clock as _;
 use aegis_custody::oauth::keyring_file;
 use aegis_custody::oauth::keys::{Keyring, Root};
-use aegis_custody::oauth::registry::{Application as Which, Bounds, Row, UserId};
+use aegis_custody::oauth::registry::{Application as Which, Bounds, UserId};
 
 pub(crate) use access::NoAccess;
 use allow::Allowed;
@@ -35,7 +35,6 @@ use timeline::Timeline;
 use crate::documents::{Documents, Rules};
 use crate::settings::{Secret, Settings};
 use crate::shared::{SystemClock, SystemRandom};
-use crate::store::Store;
 use crate::upstream::{Application, Upstream, UpstreamSettings};
 
 /// `read:repository`.
@@ -102,8 +101,7 @@ impl SignIn {
     pub(crate) fn new(
         settings: &Settings,
         origin: &str,
-        store: Store,
-        rows: Vec<Row>,
+        opened: crate::store::Opened,
     ) -> Result<Self, Unusable> {
         let (Some(id), Some(secret), Some(state_secret)) = (
             settings.gitea_oauth_client_id(),
@@ -149,7 +147,7 @@ impl SignIn {
         Ok(Self {
             keyring: RwLock::new(Arc::new(keyring)),
             keyring_source,
-            records: Records::new(store, rows, bounds.clone()),
+            records: Records::new(opened.store, opened.rows, &opened.revoked, bounds.clone()),
             upstream,
             read: application("read", id, secret),
             write: second.map(|(id, secret)| application("write", id, secret)),
