@@ -135,3 +135,37 @@ async fn a_remembered_approval_with_writes_gives_reading_where_writes_were_turne
     assert_eq!(tokens.answer["scope"], "read:repository");
     desk.end().await;
 }
+
+#[tokio::test]
+async fn whoever_signs_in_on_anothers_remembered_approval_keeps_their_own_sessions() {
+    for invalidate in [false, true] {
+        let mut desk = Desk::new().await;
+        // Each call renews at Gitea, so that a grant that is lost shows at once.
+        desk.scene.forge.configure(|oauth| {
+            (oauth.access_token_seconds, oauth.invalidate_refresh_tokens) = (30, invalidate);
+        });
+        let bobs = desk.tokens("bob", false).await;
+        let client = of_a_site(&desk).await;
+        let mut browser = Browser::new();
+        approve_once(&desk, &client, &mut browser, false).await;
+        browser.get(&format!("{}/user/logout", desk.scene.forge.url())).await;
+        assert_eq!(browser.get(&client.authorize_url(&[])).await.status(), 303);
+        let arrived = browser.sign_in_at_gitea("bob", &password("bob")).await;
+        assert!(matches!(arrived, Arrived::Stopped(_)), "{arrived:?}");
+        desk.scene.forge.forget();
+        let page = browser.follow().await.expect("our callback");
+        let lines = [("access_denied", "login_refused"), ("security_event", "sign_in_other_person")];
+        desk.page(&page, 403, &lines, WHOLE_EXCHANGE).await;
+        // Gitea has given bob another grant meanwhile, and his client goes on with that.
+        let list = json!({});
+        for _ in 0..2 {
+            let answer =
+                aegis_tests::sign_in::call(&desk.server.url, &bobs.access, "list_repositories", &list).await;
+            assert_eq!(answer.status, 200, "{invalidate}: {}", answer.text());
+        }
+        assert!(desk.scene.forge.times("POST", "/login/oauth/access_token") >= 1, "it was renewed");
+        let next = desk.client.refresh(&bobs.refresh, &[]).await;
+        assert_eq!(next.status, 200, "{invalidate}: {}", next.text());
+        desk.end().await;
+    }
+}
