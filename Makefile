@@ -45,6 +45,12 @@ test: build ## Formatting, lints, generated files, and all hermetic tests
 	$(MAKE) --no-print-directory lint
 	$(CARGO) test --locked --workspace $(addprefix --exclude ,$(GUESTS)) --no-fail-fast
 
+.PHONY: long-tests
+long-tests: build ## The long forms of tests that run short in `make test`, with their progress
+	$(CARGO) test --locked --workspace $(addprefix --exclude ,$(GUESTS)) --lib a_million -- --ignored --nocapture
+	AEGIS_TEST_KILLS=100 $(CARGO) test --locked --workspace $(addprefix --exclude ,$(GUESTS)) --bin aegis-mcp -- --nocapture a_killed_process
+	AEGIS_TEST_REGISTRATIONS=20000 AEGIS_TEST_SAVES=1000 $(CARGO) test --locked --workspace $(addprefix --exclude ,$(GUESTS)) --test login -- --nocapture million:: kills::
+
 .PHONY: quick
 quick: ## The tests of the pure crates alone
 	$(CARGO) test --locked -p aegis-policy -p aegis-redaction -p aegis-core -p aegis-custody
@@ -88,6 +94,10 @@ edge-test: build ## The portable component under jco
 .PHONY: bench
 bench: build ## Measure this host against its native twin; writes target/bench.json
 	@tests/bench/run.sh
+
+.PHONY: bench-times
+bench-times: build ## The timed clauses of the attacks alone; writes target/bench.json
+	@tests/bench/run.sh times
 
 .PHONY: audit-dependencies
 audit-dependencies: ## Licences, bans and sources of all dependencies

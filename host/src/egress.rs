@@ -13,7 +13,7 @@ mod scrub;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aegis_custody::egress::{Method, Refused, target};
+use aegis_custody::egress::{Method, Question, Refused, target};
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderValue, StatusCode, Uri};
@@ -61,6 +61,8 @@ struct Wire {
     accept: &'static str,
     body: Option<Bytes>,
     is_write: bool,
+    /// What to ask about a person before a service account sends it for them. None: it never does.
+    questions: Vec<Question>,
 }
 
 /// A request as the guest asked for it.
@@ -99,27 +101,35 @@ pub(crate) enum NoWay {
 }
 
 impl Wire {
-    fn of(asked: Asked, writes_enabled: bool) -> Result<Self, Refused> {
+    /// As the guest asked for it. `changes` is what the ticket says of the call as a whole.
+    fn of(asked: Asked, writes_enabled: bool, changes: bool) -> Result<Self, Refused> {
         let Asked { method, template, segments, query, body, accept, max_bytes: _ } = asked;
         let target = target(method, &template, &segments, &query, writes_enabled)?;
-        let path = target.split('?').next().unwrap_or_default().to_owned();
+        let questions = Question::of(method, &template, &segments, &query, changes)?;
+        let path = path_of(&target);
         let is_write = method != Method::Get;
-        Ok(Self { method, template, target, path, accept, body: body.map(Bytes::from), is_write })
+        let body = body.map(Bytes::from);
+        Ok(Self { method, template, target, path, accept, body, is_write, questions })
     }
 
     /// A read of our own.
-    fn get(template: &str, segments: &[&str]) -> Result<Self, Failure> {
-        let asked = Asked {
+    fn ours(template: &str, target: Result<String, Refused>) -> Result<Self, Failure> {
+        let target = target.map_err(|refused| Failure::Refused(refused.to_string()))?;
+        Ok(Self {
             method: Method::Get,
             template: template.to_owned(),
-            segments: segments.iter().map(|&segment| segment.to_owned()).collect(),
-            query: Vec::new(),
-            body: None,
+            path: path_of(&target),
+            target,
             accept: "application/json",
-            max_bytes: 0,
-        };
-        Self::of(asked, false).map_err(|refused| Failure::Refused(refused.to_string()))
+            body: None,
+            is_write: false,
+            questions: Vec::new(),
+        })
     }
+}
+
+fn path_of(target: &str) -> String {
+    target.split('?').next().unwrap_or_default().to_owned()
 }
 
 impl Gitea {
@@ -162,7 +172,7 @@ impl Gitea {
         shared: &Arc<Shared>,
     ) -> Result<Exchange, NotSent> {
         let budget = asked.max_bytes;
-        let wire = Wire::of(asked, self.writes_enabled)?;
+        let wire = Wire::of(asked, self.writes_enabled, record.writes())?;
         let is_write = wire.is_write;
         let place = record.call(wire.method.as_str(), &wire.template, &wire.path)?;
         let under_way = is_write.then(|| (record.write_under_way(), shared.pending.guard()));

@@ -24,6 +24,7 @@ use wasmtime_wasi_http::{
 
 use crate::budget::{BudgetExhausted, Limiter, OverLimit};
 use crate::ports::identity::{Credential, Principal};
+use crate::ports::telemetry::Lines;
 use crate::shared::Shared;
 use crate::ticket::Tickets;
 
@@ -68,6 +69,8 @@ pub(crate) struct State {
     http: WasiHttpCtx,
     hooks: NoOutgoing,
     limiter: Limiter,
+    /// The log lines that this request has written.
+    pub(crate) lines: Lines,
     /// Nanoseconds in which the instance computed; [`metered`] adds to them.
     pub(crate) used: Arc<AtomicU64>,
 }
@@ -134,6 +137,7 @@ pub(crate) fn store(engine: &Engine, shared: &Arc<Shared>, bound: Bound) -> Stor
     let state = State {
         table,
         shared: shared.clone(),
+        lines: Lines::new(&bound.request_id),
         bound,
         wasi,
         http,

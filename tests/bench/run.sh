@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Build the bench as the program itself was built, and measure what is in target/dist. See README.md beside this.
+# Build the bench as the program itself was built, and measure what is in target/dist: everything, or the part that is
+# named (`times`). See README.md beside this.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 dist=${AEGIS_DIST:-target/dist}
@@ -7,4 +8,4 @@ test -x "$dist/aegis-mcp" || { echo "There is no $dist/aegis-mcp yet: run 'make 
 export CARGO_PROFILE_DEV_OPT_LEVEL=2
 cargo build --locked --quiet -p aegis-twin
 mkdir -p target
-exec "${CARGO_TARGET_DIR:-target}/x86_64-unknown-linux-musl/debug/aegis-bench" run "$dist" target/bench.json
+exec "${CARGO_TARGET_DIR:-target}/x86_64-unknown-linux-musl/debug/aegis-bench" "${1:-run}" "$dist" target/bench.json

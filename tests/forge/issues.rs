@@ -8,7 +8,7 @@ use super::labels;
 use super::paging::{Page, counted, linked};
 use super::people::{unknown_user, user, user_unseen};
 use super::time::{parse, rfc3339};
-use super::world::{Comment, Issue, Mode, Repo, World};
+use super::world::{Comment, Issue, Mode, Repo, Unit, World};
 
 /// `GET /repos/{owner}/{repo}/issues/{index}`.
 pub(super) fn one(call: &Call, world: &World, repo: &Repo, number: &str) -> Answer {
@@ -37,8 +37,31 @@ pub(super) fn list(call: &Call, world: &World, repo: &Repo) -> Answer {
     }
 }
 
+/// The refusal of whoever may not see what a number stands for, or of an unknown one who may see neither kind.
+pub(super) fn hidden(call: &Call, world: &World, repo: &Repo, number: &str) -> Option<Answer> {
+    let kinds = match numbered(repo, number) {
+        Some(issue) if issue.pull.is_some() => vec![Unit::Pulls],
+        Some(_) => vec![Unit::Issues],
+        None => vec![Unit::Issues, Unit::Pulls],
+    };
+    let seen = kinds.into_iter().any(|unit| world.sees(repo, call.viewer, unit));
+    (!seen).then(|| call.not_found())
+}
+
+/// The list holds the kinds that one may see; there is none where the kinds that are asked for are no such.
 fn filtered<'a>(call: &Call, world: &World, repo: &'a Repo) -> Result<Vec<&'a Issue>, Answer> {
+    let sees = |unit| world.sees(repo, call.viewer, unit);
+    let (issues, pulls) = (sees(Unit::Issues), sees(Unit::Pulls));
+    let any = match call.query("type") {
+        Some("pulls") => pulls,
+        Some("issues") => issues,
+        _ => issues || pulls,
+    };
+    if !any {
+        return Err(call.not_found());
+    }
     let mut found: Vec<&Issue> = repo.issues.iter().collect();
+    found.retain(|issue| if issue.pull.is_some() { pulls } else { issues });
     for bound in ["before", "since"] {
         if let Some(time) = time_bound(call, bound)? {
             found

@@ -103,10 +103,14 @@ impl Planter {
             let scopes = scopes.iter().map(|&scope| scope.to_owned()).collect();
             self.world.tokens.push(Token { id: at, secret, name, owner, scopes, created });
         }
-        self.world.teams = vec![
-            Team { organisation: ACME, name: "Owners".to_owned(), mode: Mode::Owner, members: vec![ALICE] },
-            Team { organisation: ACME, name: "Dev".to_owned(), mode: Mode::Write, members: vec![BOB] },
-        ];
+        let team = |name: &str, mode, member| Team {
+            organisation: ACME,
+            name: name.to_owned(),
+            mode,
+            members: vec![member],
+            without: Vec::new(),
+        };
+        self.world.teams = vec![team("Owners", Mode::Owner, ALICE), team("Dev", Mode::Write, BOB)];
         let org_wide = self.label("org-wide", "123456", "for every repository");
         let security = self.label("security", "ee0000", "");
         self.world.org_labels = vec![(ACME, org_wide), (ACME, security)];

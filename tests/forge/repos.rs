@@ -7,7 +7,7 @@ use super::call::{Answer, Call};
 use super::paging::{Page, linked};
 use super::people::{unknown_user, user};
 use super::time::{NEVER, rfc3339};
-use super::world::{Mode, Repo, World};
+use super::world::{Mode, Repo, Unit, World};
 
 /// `GET /repos/{owner}/{repo}`.
 pub(super) fn one(call: &Call, world: &World, repo: &Repo) -> Answer {
@@ -126,6 +126,7 @@ pub(super) fn permission(call: &Call, world: &World, repo: &Repo, login: &str) -
 pub(super) fn render(call: &Call, world: &World, repo: &Repo) -> Value {
     let full_name = world.full_name(repo);
     let rights = world.rights(repo, call.viewer);
+    let code = world.sees(repo, call.viewer, Unit::Code);
     let open =
         |pulls: bool| repo.issues.iter().filter(|i| i.pull.is_some() == pulls && i.closed.is_none()).count();
     let mut shown = json!({
@@ -162,7 +163,7 @@ pub(super) fn render(call: &Call, world: &World, repo: &Repo) -> Value {
         "updated_at": rfc3339(repo.updated),
         "archived_at": rfc3339(if repo.archived { repo.updated } else { 0 }),
         "permissions": {
-            "admin": rights >= Mode::Admin, "push": rights >= Mode::Write, "pull": rights >= Mode::Read,
+            "admin": rights >= Mode::Admin, "push": code && rights >= Mode::Write, "pull": code && rights >= Mode::Read,
         },
     });
     merge(&mut shown, units(call.version));

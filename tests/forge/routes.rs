@@ -6,7 +6,7 @@ use hyper::Method;
 use super::auth::{Category, refused_scope};
 use super::call::{Answer, Call};
 use super::oauth::{self, apps};
-use super::world::{Mode, Repo, World};
+use super::world::{Mode, Repo, Unit, World};
 use super::{commits, contents, issues, labels, people, repos, trees};
 
 use Category::{Issue, Organization, Repository, User};
@@ -183,7 +183,38 @@ fn place(call: &Call, world: &World, owner: &str, name: &str) -> Result<usize, A
     Ok(at)
 }
 
+/// The refusal where the repository may be seen and this unit of it not.
+fn withheld(call: &Call, world: &World, repo: &Repo, part: &Part<'_>) -> Option<Answer> {
+    let sees = |unit| world.sees(repo, call.viewer, unit);
+    match part {
+        Part::Commits
+        | Part::Tree(_)
+        | Part::ContentsExt(_)
+        | Part::Contents(_)
+        | Part::Branches
+        | Part::Branch(_) => (!sees(Unit::Code)).then(|| {
+            let message = "user should have specific read permission or be a repo admin or a site admin";
+            call.refuse(403, message)
+        }),
+        Part::OpenIssue => (!sees(Unit::Issues)).then(|| call.not_found()),
+        Part::Issue(number) | Part::Comments(number) | Part::Comment(number) | Part::AddLabels(number) => {
+            issues::hidden(call, world, repo, number)
+        }
+        // The list refuses by itself; labels and milestones are for whoever may see any unit.
+        Part::Issues
+        | Part::Labels
+        | Part::Milestones
+        | Part::Milestone(_)
+        | Part::Itself
+        | Part::Assignees
+        | Part::Permission(_) => None,
+    }
+}
+
 fn in_repo(call: &Call, world: &mut World, at: usize, part: &Part<'_>) -> Answer {
+    if let Some(refusal) = withheld(call, world, &world.repos[at], part) {
+        return refusal;
+    }
     match part {
         Part::OpenIssue => return issues::open(call, world, at),
         Part::Comment(number) => return issues::comment(call, world, at, number),

@@ -112,6 +112,19 @@ pub struct Team {
     pub mode: Mode,
     /// Who is in it.
     pub members: Vec<u64>,
+    /// Units that it gives no access to.
+    pub without: Vec<Unit>,
+}
+
+/// A part of a repository that a team may leave out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    /// Files, commits, branches.
+    Code,
+    /// Issues.
+    Issues,
+    /// Pull requests.
+    Pulls,
 }
 
 /// A label of a repository or an organisation.
@@ -308,6 +321,24 @@ impl World {
             teams.map(|team| team.mode).max().unwrap_or(Mode::None)
         });
         by_team.max(self.base_rights(repo, person))
+    }
+
+    /// Whether somebody may see a unit: with rights of their own, all; in teams, what one of the teams gives, also
+    /// where the repository is public; otherwise all of what is public.
+    #[must_use]
+    pub fn sees(&self, repo: &Repo, person: Option<u64>, unit: Unit) -> bool {
+        if self.rights(repo, person) < Mode::Read {
+            return false;
+        }
+        let named = repo.collaborators.iter().any(|(id, _)| Some(*id) == person);
+        if named || self.base_rights(repo, person) >= Mode::Admin {
+            return true;
+        }
+        let mine = |team: &&Team| {
+            team.organisation == repo.owner && person.is_some_and(|id| team.members.contains(&id))
+        };
+        let mut teams = self.teams.iter().filter(mine).peekable();
+        teams.peek().is_none() || teams.any(|team| !team.without.contains(&unit))
     }
 
     /// What the permission route reports: a team that is not admin counts for nothing there (Gitea 1.24 and

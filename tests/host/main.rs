@@ -4,6 +4,7 @@
 
 mod cache;
 mod capacity;
+mod chatter;
 mod command;
 mod crash;
 mod drain;

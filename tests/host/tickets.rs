@@ -91,12 +91,14 @@ async fn a_read_with_a_ticket_is_sent_under_its_id_as_the_servers_account() {
 }
 
 /// Attempts that are never sent, in whatever mode, with a part of the reason.
-const NEVER_SENT: [(&str, &str); 7] = [
+const NEVER_SENT: [(&str, &str); 9] = [
     ("/delete", "DELETE /repos/{owner}/{repo} is not in the list"),
     ("/unlisted-write", "POST /repos/{owner}/{repo}/forks is not in the list"),
     ("/admin", "POST /admin/users is not in the list"),
-    ("/absolute", "begin with a slash"),
-    ("/double-slash", "empty segment"),
+    ("/unlisted-read", "GET /repos/{owner}/{repo}/hooks is not in the list"),
+    ("/unlisted-person", "GET /user/emails is not in the list"),
+    ("/absolute", "GET http://127.0.0.1:1/steal is not in the list"),
+    ("/double-slash", "GET //127.0.0.1:1/steal is not in the list"),
     ("/dots", "'.' and '..' are not allowed"),
     ("/sudo", "sudo, token and access_token are never sent"),
 ];

@@ -1,16 +1,15 @@
 //! Where clients find their way: metadata of every resource and of the authorization server, aliases, what a proxy says,
-//! pages of other origins, and approvals that a browser remembers.
+//! pages of other origins, and cookies of the neighbours.
 
 use aegis_tests::browser::{Arrived, Browser};
 use aegis_tests::http::{Answer, send};
-use aegis_tests::sign_in::{Client, REDIRECT, Tokens, parameter, register};
+use aegis_tests::sign_in::{Client, REDIRECT, Tokens, parameter};
 use serde_json::{Value, json};
 
-use crate::refusals::{Desk, WHOLE_EXCHANGE, page_headers};
+use crate::refusals::{Desk, page_headers};
 use crate::scene::{Scene, password};
 
 const RESOURCES: [&str; 4] = ["", "/mcp", "/mcp/", "/mcp/sse"];
-const SITE: &str = "https://claude.ai/api/mcp/auth_callback";
 
 async fn get(url: &str, target: &str, headers: &[(&str, &str)]) -> Answer {
     send(url, "GET", target, headers, b"").await.expect("an answer")
@@ -202,9 +201,41 @@ async fn a_host_that_is_not_ours_learns_nothing_at_the_endpoints_of_signing_in()
         socket.read_to_string(&mut text).await.expect("an answer");
         assert!(text.starts_with("HTTP/1.1 421 "), "{target}: {text}");
         assert!(!text.contains("evil.example"), "{text}");
+        if ["/oauth/authorize", "/oauth/callback"].contains(&target) {
+            assert!(text.contains("Change the address of this server"), "{text}");
+            assert!(text.contains(&format!("<code>{}</code>", desk.server.url)), "{text}");
+        }
     }
     assert_eq!(desk.scene.forge.upstream(), [] as [String; 0]);
     desk.end().await;
+}
+
+#[tokio::test]
+async fn a_page_of_the_way_that_is_opened_in_another_manner_sends_people_back_to_the_beginning() {
+    let mut desk = Desk::new().await;
+    for (method, target) in [("DELETE", "/oauth/authorize"), ("POST", "/oauth/callback")] {
+        let answer = desk.server.stranger(method, target, &[], b"").await;
+        assert_eq!(answer.status, 405, "{}", answer.text());
+        assert!(answer.text().contains("connect from there") && !answer.text().contains("Wait a minute"));
+        let page = aegis_tests::browser::Page { url: format!("{}{target}", desk.server.url), answer };
+        desk.page(&page, 405, &[("access_denied", "method_not_allowed")], &[]).await;
+    }
+    desk.end().await;
+}
+
+#[tokio::test]
+async fn a_redirect_that_could_never_be_used_stops_the_start_and_says_what_to_write() {
+    let scene = Scene::new().await;
+    let listed = "cursor://anysphere.cursor-mcp/oauth/callback,http://intranet.example/cb";
+    let (code, said) = scene.setup().set("OAUTH_REDIRECT_ALLOWLIST", listed).refused().await;
+    assert_eq!(code, 64, "{said}");
+    assert!(
+        said.contains("OAUTH_REDIRECT_ALLOWLIST") && said.contains("write https://intranet.example/cb"),
+        "{said}"
+    );
+    let listed = "cursor://anysphere.cursor-mcp/oauth/callback,http://localhost:33418/cb";
+    let server = scene.setup().set("OAUTH_REDIRECT_ALLOWLIST", listed).start().await;
+    assert_eq!(server.stop().await.code, 0);
 }
 
 #[tokio::test]
@@ -293,114 +324,6 @@ async fn pages_of_other_origins_read_what_is_public_and_pages_that_are_allowed_m
     desk.end().await;
 }
 
-/// Approve for a client on a web site, to the end.
-async fn approve_once(desk: &Desk, client: &Client, browser: &mut Browser, write: bool) {
-    client.approve(browser, write).await;
-    let arrived = browser.sign_in_at_gitea("alice", &password("alice")).await;
-    assert!(matches!(arrived, Arrived::Stopped(_)), "{arrived:?}");
-    let left = browser.follow_until(|url| url.starts_with(SITE)).await;
-    assert!(left.stopped().is_some_and(|url| parameter(&url, "code").is_some()));
-    desk.scene.forge.forget();
-}
-
-async fn of_a_site(desk: &Desk) -> Client {
-    let body = json!({"client_name": "Claude", "redirect_uris": [SITE, REDIRECT], "token_endpoint_auth_method": "none"});
-    let made = register(&desk.server.url, &body).await;
-    let id = made.json()["client_id"].as_str().expect("an id").to_owned();
-    Client { server: desk.server.url.clone(), id, redirect: SITE.to_owned() }
-}
-
-#[tokio::test]
-async fn a_remembered_approval_stands_toward_the_same_client_and_site_alone() {
-    let desk = Desk::new().await;
-    let client = of_a_site(&desk).await;
-    let mut browser = Browser::new();
-    approve_once(&desk, &client, &mut browser, false).await;
-    let gitea = desk.scene.forge.url();
-
-    // The same again: no page, and the way to Gitea with a cookie of its own, on record.
-    let again = browser.get(&client.authorize_url(&[])).await;
-    assert_eq!(again.status(), 303, "{}", again.text());
-    assert!(again.redirect().is_some_and(|to| to.starts_with(&gitea)));
-    let id = again.answer.header("x-request-id").unwrap_or_default().to_owned();
-    let of_it = |line: &&Value| line["request_id"] == id.as_str();
-    let lines = desk.server.audit_when(|lines| lines.iter().any(|line| of_it(&line))).await;
-    let reasons: Vec<&Value> = lines.iter().filter(of_it).map(|line| &line["reason"]).collect();
-    assert_eq!(reasons, ["consent_remembered"]);
-    let left = browser.follow_until(|url| url.starts_with(SITE)).await;
-    assert!(left.stopped().is_some_and(|url| parameter(&url, "code").is_some()));
-
-    // Asked to show itself, toward a program on this computer, for another client, in another browser: the page.
-    let other = of_a_site(&desk).await;
-    let loopback = Client { redirect: REDIRECT.to_owned(), ..client.clone() };
-    for url in [
-        client.authorize_url(&[("prompt", "consent")]),
-        client.authorize_url(&[("prompt", "login")]),
-        loopback.authorize_url(&[]),
-        other.authorize_url(&[]),
-    ] {
-        let page = browser.get(&url).await;
-        assert_eq!(page.status(), 200, "{url}: {}", page.text());
-        page_headers(&page.answer);
-        assert!(page.form("decision").value("request").is_some());
-    }
-    let page = Browser::new().get(&client.authorize_url(&[])).await;
-    assert_eq!(page.status(), 200);
-    // And prompt=none is answered to the client, remembered or not.
-    let told = browser.get(&client.authorize_url(&[("prompt", "none")])).await;
-    assert!(told.redirect().is_some_and(|to| to.starts_with(&format!("{SITE}?error=interaction_required"))));
-    desk.end().await;
-}
-
-#[tokio::test]
-async fn a_remembered_approval_of_reading_never_hides_the_choice_of_writes() {
-    let desk = Desk::with(|setup| setup.writes("alice/demo")).await;
-    let client = of_a_site(&desk).await;
-    let mut browser = Browser::new();
-    approve_once(&desk, &client, &mut browser, false).await;
-    for scope in ["read:repository", "read:repository write:repository"] {
-        let page = browser.get(&client.authorize_url(&[("scope", scope)])).await;
-        assert_eq!(page.status(), 200, "{scope}");
-        let text = page.text();
-        assert!(
-            text.contains("name=\"access\" value=\"write\"")
-                && text.contains("name=\"access\" value=\"read\"")
-        );
-        assert!(text.contains("reading was approved before as"), "{text}");
-    }
-    // Nor are writes ever granted without a click, remembered or not: a link from anywhere begins no such sign-in.
-    approve_once(&desk, &client, &mut browser, true).await;
-    let again = browser.get(&client.authorize_url(&[])).await;
-    assert_eq!(again.status(), 200, "{}", again.text());
-    assert!(again.answer.header("set-cookie").is_none());
-    assert!(desk.scene.forge.requests().is_empty(), "Gitea hears nothing of it");
-    desk.end().await;
-}
-
-#[tokio::test]
-async fn a_remembered_approval_is_for_the_person_who_gave_it() {
-    let mut desk = Desk::new().await;
-    let client = of_a_site(&desk).await;
-    let mut browser = Browser::new();
-    approve_once(&desk, &client, &mut browser, false).await;
-    // Somebody else signs in to Gitea in the same browser.
-    let gitea = desk.scene.forge.url();
-    let (login, secret) = ("bob", password("bob"));
-    browser.get(&format!("{gitea}/user/logout")).await;
-    let skipped = browser.get(&client.authorize_url(&[])).await;
-    assert_eq!(skipped.status(), 303, "{}", skipped.text());
-    let arrived = browser.sign_in_at_gitea(login, &secret).await;
-    assert!(matches!(arrived, Arrived::Stopped(_)), "{arrived:?}");
-    desk.scene.forge.forget();
-    let page = browser.follow().await.expect("our callback");
-    let lines = [("access_denied", "login_refused"), ("security_event", "sign_in_other_person")];
-    desk.page(&page, 403, &lines, WHOLE_EXCHANGE).await;
-    // It is forgotten, and so the next time the page asks.
-    let again = browser.get(&client.authorize_url(&[])).await;
-    assert_eq!(again.status(), 200, "{}", again.text());
-    desk.end().await;
-}
-
 #[tokio::test]
 async fn cookies_of_the_neighbours_push_ours_out_of_nothing() {
     let desk = Desk::new().await;
@@ -417,24 +340,5 @@ async fn cookies_of_the_neighbours_push_ours_out_of_nothing() {
     let target = back.strip_prefix(&desk.server.url).expect("ours");
     let answer = get(&desk.server.url, target, &[("cookie", &cookie)]).await;
     assert_eq!(answer.status, 303, "{}", answer.text());
-    desk.end().await;
-}
-
-#[tokio::test]
-async fn a_remembered_approval_with_writes_gives_reading_where_writes_were_turned_off() {
-    let desk = Desk::with(|setup| setup.writes("alice/demo")).await;
-    let client = of_a_site(&desk).await;
-    let mut browser = Browser::new();
-    approve_once(&desk, &client, &mut browser, true).await;
-    let desk = desk.restarted(|setup| setup).await;
-    let again = browser.get(&client.authorize_url(&[])).await;
-    assert_eq!(again.status(), 303, "{}", again.text());
-    let mut left = browser.sign_in_at_gitea("alice", &password("alice")).await;
-    if matches!(&left, Arrived::Stopped(url) if !url.starts_with(SITE)) {
-        left = browser.follow_until(|url| url.starts_with(SITE)).await;
-    }
-    let code = parameter(&left.stopped().expect("the redirect"), "code").expect("a code");
-    let tokens = Tokens::of(&client.redeem(&code, &[]).await);
-    assert_eq!(tokens.answer["scope"], "read:repository");
     desk.end().await;
 }

@@ -8,6 +8,7 @@ use aegis_tests::server::{Server, of_event};
 use aegis_tests::sign_in::call;
 use serde_json::{Value, json};
 
+use crate::admin::{aegis, answered, recorded};
 use crate::grants::{READ, WRITE};
 use crate::scene::Scene;
 use crate::stepup::summaries;
@@ -243,4 +244,62 @@ async fn who_may_enter_is_asked_of_tokens_too() {
         let answer = list(&server, &token).await;
         assert_eq!(answer.status, status, "{login}: {}", answer.text());
     }
+}
+
+#[tokio::test]
+async fn a_person_who_is_revoked_loses_tokens_of_gitea_from_before_and_opaque_ones_until_allowed() {
+    let scene = Scene::new().await;
+    let server = accepting(&scene).await;
+    let before = scene.forge.mint("alice", &scene.client_id, READ).access_token;
+    let others = scene.forge.mint("bob", &scene.client_id, READ).access_token;
+    assert_eq!(list(&server, &before).await.status, 200);
+    assert_eq!(list(&server, &others).await.status, 200);
+    let alice = summary_subject(&server, "alice").await;
+
+    let answer = answered(&scene, &["users", "revoke", "alice"]).await;
+    assert_eq!(answer["users"], json!([alice]), "whoever presents a token is known by name");
+    // The good answer that is kept for a minute counts no more, and Gitea's word neither.
+    refused(&scene, &server, &before, "issued before, kept", &[]).await;
+    let log = server.log();
+    assert!(log.contains("user_revoked") && !log.contains(&before), "{log}");
+    assert_eq!(list(&server, &others).await.status, 200, "others are as they were");
+    // Signed in anew at Gitea: issued after the revocation.
+    scene.forge.pass(2);
+    let after = scene.forge.mint("alice", &scene.client_id, READ).access_token;
+    assert_eq!(list(&server, &after).await.status, 200);
+    let opaque = |subject: &str, login: &str| {
+        let aud = [&scene.client_id];
+        let active = json!({"active": true, "aud": aud, "sub": subject, "username": login, "scope": READ});
+        scene.forge.every_fault(Fault::on("/login/oauth/introspect", FaultKind::Instead(200, active)));
+        let info = json!({"sub": subject, "preferred_username": login});
+        scene.forge.every_fault(Fault::on("/login/oauth/userinfo", FaultKind::Instead(200, info)));
+    };
+    opaque(&alice.to_string(), "alice");
+    assert_eq!(list(&server, ALICE_TOKEN).await.status, 401, "it does not say when it was issued");
+
+    let shown = answered(&scene, &["users", "show", "alice"]).await;
+    assert!(shown["users"][0]["revoked_at"].is_string(), "{shown}");
+    assert_eq!(answered(&scene, &["users", "allow", "ALICE"]).await["users"], json!([alice]));
+    recorded(&server, "operator_allowed_user", "asked").await;
+    recorded(&server, "operator_allowed_user", "done").await;
+    assert_eq!(list(&server, ALICE_TOKEN).await.status, 200);
+    scene.forge.mend();
+    assert_eq!(list(&server, &before).await.status, 200);
+    let (code, out, _) = aegis(&scene, &["users", "allow", "alice"]).await;
+    assert!(code == 0 && out.contains("nothing was changed"), "{code}: {out}");
+
+    // It is a fact of the registry, not of the process.
+    answered(&scene, &["users", "revoke", "alice"]).await;
+    server.stop().await;
+    let server = accepting(&scene).await;
+    refused(&scene, &server, &before, "after a restart", &[INTROSPECT]).await;
+    server.stop().await;
+}
+
+/// The id at Gitea of somebody whom the server knows.
+async fn summary_subject(server: &Server, login: &str) -> i64 {
+    let lines = server.audit_when(|lines| lines.iter().any(|line| line["login"] == login)).await;
+    let line = lines.iter().find(|line| line["login"] == login).unwrap();
+    let principal = line["principal"].as_str().unwrap_or_default();
+    principal.strip_prefix("gitea-").and_then(|id| id.parse().ok()).unwrap_or_else(|| panic!("{line}"))
 }

@@ -1,6 +1,7 @@
 //! Signing in, black-box: the built program, the sample Gitea, a browser and a client.
 
 mod admin;
+mod ages;
 mod allow;
 mod connect;
 mod doctor;
@@ -12,9 +13,11 @@ mod journey;
 mod limits;
 mod million;
 mod parallel;
+mod places;
 mod real;
 mod refusals;
 mod registry;
+mod remembered;
 mod renewal;
 mod scene;
 mod service;

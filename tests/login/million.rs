@@ -1,5 +1,5 @@
 //! Strangers who register without end: nothing is kept for them, neither on the volume nor in memory.
-//! Few by default; `AEGIS_TEST_REGISTRATIONS=20000` is the long form.
+//! Few by default; `AEGIS_TEST_REGISTRATIONS=20000` is the long form (`make long-tests`).
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -59,6 +59,9 @@ async fn strangers(server: &str, count: usize) -> String {
                     let answer = register(&server, &body).await;
                     assert_eq!(answer.status, 201, "{}", answer.text());
                     last = answer.json()["client_id"].as_str().unwrap_or_default().to_owned();
+                    if (number + 1) % 1_000 == 0 {
+                        println!("{} of {count} clients registered", number + 1);
+                    }
                 }
             })
         })
@@ -85,6 +88,7 @@ async fn registrations_leave_nothing_behind_and_each_id_is_good() {
     let sizes = |files: &BTreeMap<PathBuf, Vec<u8>>| -> Vec<(PathBuf, usize)> {
         files.iter().map(|(path, bytes)| (path.clone(), bytes.len())).collect()
     };
+    println!("{} clients cost {grown} KiB of memory", registrations());
     assert_eq!(sizes(&after), sizes(&before), "the volume grew by strangers");
     assert!(after == before, "something on the volume was changed for strangers");
     assert!(grown < MOST_GROWTH, "{} clients cost {grown} KiB of memory", registrations());

@@ -2,6 +2,7 @@
 //! whoever has to know is told. With a good volume, nobody has to sign in again after a restart.
 
 mod kills;
+mod operators;
 mod restarts;
 
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};

@@ -1,6 +1,8 @@
 //! A service account besides sign-in: it does the work on repositories, after Gitea has said that the person may do
 //! the same. Any doubt is a no, and lists are the person's own.
 
+mod units;
+
 use aegis_tests::forge::world::{ROOT_TOKEN, SVC_TOKEN};
 use aegis_tests::forge::{Credential, Fault, FaultKind, Forge, Options};
 use aegis_tests::http::Answer;
@@ -68,7 +70,12 @@ async fn the_person_is_asked_about_first_and_then_the_account_acts() {
     let story_of_write = story(&scene.forge);
     assert_eq!(story_of_write.first(), Some(&step(&get, "bob", Credential::OAuth)), "{story_of_write:?}");
     assert!(story_of_write.contains(&step(&post, "svc", Credential::Pat)), "{story_of_write:?}");
-    assert_eq!(story_of_write.iter().filter(|(_, who, _)| who == "bob").count(), 1);
+    // Whether he may write is asked once, whether he may see issues besides.
+    let his: Vec<_> = story_of_write.iter().filter(|(_, who, _)| who == "bob").collect();
+    assert_eq!(
+        his,
+        [&step(&get, "bob", Credential::OAuth), &step(&format!("{get}/issues"), "bob", Credential::OAuth)]
+    );
     // The intent was on disk before the first of these: the forge looks for it at each.
     assert!(scene.forge.violations().is_empty(), "{:?}", scene.forge.violations());
     assert!(denials(&server.audit()).is_empty());

@@ -40,6 +40,7 @@ async fn what_is_not_strict_json_is_a_parse_error_everywhere() {
                 "arguments":{"owner":"alice","repo":"demo","owner":"mallory"}}}"#
                 .to_vec(),
         ),
+        ("too_many_values", format!("[{}0]", "0,".repeat(10_000)).into_bytes()),
         ("nested_too_deep", deep(31).into_bytes()),
         ("nested_too_deep", nested(33).into_bytes()),
         ("nested_too_deep", nested(100_000).into_bytes()),

@@ -159,7 +159,12 @@ async fn a_principal_with_eight_requests_in_flight_waits_and_others_do_not() {
         .server
         .audit_when(|lines| lines.iter().filter(|line| line["status"] == "aborted").count() == 8)
         .await;
-    assert_eq!(with_key(&ground, KEY, &[]).await.status, 200);
+    // The line is durable a moment before the place is free.
+    let mut tries = 0;
+    while with_key(&ground, KEY, &[]).await.status != 200 {
+        tries += 1;
+        assert!(tries < 100, "a place is free in the end");
+    }
     assert_eq!(ground.forge.requests().len(), 8);
     assert_eq!(ground.forge.violations(), [] as [String; 0]);
 }

@@ -17,6 +17,7 @@ mod modern;
 mod modern_faults;
 mod open;
 mod places;
+mod proxied;
 mod raw;
 mod refusals;
 mod streams;

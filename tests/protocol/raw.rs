@@ -30,6 +30,11 @@ impl Connection {
         Self { stream, read: Vec::new() }
     }
 
+    /// Over a stream that the test has opened.
+    pub fn over(stream: TcpStream) -> Self {
+        Self { stream, read: Vec::new() }
+    }
+
     /// Send bytes. A server that has closed already is no failure: its answer tells why.
     pub async fn send(&mut self, bytes: &[u8]) {
         let _ = self.stream.write_all(bytes).await;

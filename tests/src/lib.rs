@@ -5,5 +5,6 @@ pub mod browser;
 #[path = "../forge/mod.rs"]
 pub mod forge;
 pub mod http;
+pub mod proxy;
 pub mod server;
 pub mod sign_in;

@@ -2,7 +2,7 @@
 //! runs on any `wasi:http` runtime.
 //!
 //! It keeps the promises that a component can keep by itself: no Gitea call without a proved caller and a durable
-//! intent line, the same list of changes and the same spelling of paths as the native host, no secret readable
+//! intent line, the same list of requests and the same spelling of paths as the native host, no secret readable
 //! through `settings`. What it cannot keep (counters across instances, source addresses, isolation of the
 //! credential from the runtime) is told in `docs/edge.md`. It must not import anything but WASI.
 

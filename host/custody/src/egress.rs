@@ -2,13 +2,19 @@
 //!
 //! Both hosts of a guest (the native program and the portable adapter) turn a guest's request into a request
 //! target through [`target`]. The guest names a path by template and gives plain values; it cannot choose an
-//! origin, smuggle a second path segment or a query parameter into a value, act as somebody else, or send a
-//! change that is not in [`WRITE_ROWS`]. This module must not send anything and must not know a credential.
+//! origin, smuggle a second path segment or a query parameter into a value, act as somebody else, or send what is
+//! not in [`READ_ROWS`] or [`WRITE_ROWS`]. This module must not send anything and must not know a credential.
 //!
 //! Gitea decodes a path once after splitting it, so every segment is percent-encoded exactly once, and what was
 //! built is parsed again and compared with what was meant before it is handed out.
 
+mod question;
+mod rows;
+
 use std::fmt::Write as _;
+
+pub use question::{PROBE, Question, probe};
+pub use rows::{READ_ROWS, Touches, WRITE_ROWS};
 
 /// Methods that a guest may name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -36,14 +42,6 @@ impl Method {
     }
 }
 
-/// Every change that may be sent to Gitea, as (method, template). Whatever is not a GET and not listed here is
-/// refused in every mode; a template must match to the letter.
-pub const WRITE_ROWS: &[(Method, &str)] = &[
-    (Method::Post, "/repos/{owner}/{repo}/issues"),
-    (Method::Post, "/repos/{owner}/{repo}/issues/{index}/comments"),
-    (Method::Post, "/repos/{owner}/{repo}/issues/{index}/labels"),
-];
-
 /// Query names that change who acts or carry a credential. Gitea reads them on every call.
 const FORBIDDEN_QUERY: [&str; 3] = ["sudo", "token", "access_token"];
 
@@ -56,8 +54,8 @@ const MAX_NAME: usize = 100;
 /// Why a request is not sent. The text names the rule and what would be accepted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
-    /// A method other than GET with a template that is not in [`WRITE_ROWS`].
-    #[error("{method} {template} is not in the list of changes this server may send to Gitea")]
+    /// A template that is not in [`READ_ROWS`], or for another method than GET not in [`WRITE_ROWS`].
+    #[error("{method} {template} is not in the list of requests this server may send to Gitea")]
     NotListed {
         /// Method as asked.
         method: &'static str,
@@ -117,6 +115,15 @@ pub fn target(
     writes_enabled: bool,
 ) -> Result<String, Refused> {
     permit(method, template, writes_enabled)?;
+    build(template, segments, query)
+}
+
+/// Spell a template with its values; whether it may be sent is decided before.
+fn build(
+    template: &str,
+    segments: &[impl AsRef<str>],
+    query: &[(impl AsRef<str>, impl AsRef<str>)],
+) -> Result<String, Refused> {
     let intended = expand(template, segments)?;
     check_position(&intended)?;
 
@@ -146,18 +153,10 @@ pub fn target(
     if same { Ok(built) } else { Err(Refused::Mismatch) }
 }
 
-/// Reads pass; changes must be listed, and then allowed by the operator.
+/// Everything must be listed; a change must be allowed by the operator besides.
 fn permit(method: Method, template: &str, writes_enabled: bool) -> Result<(), Refused> {
-    if method == Method::Get {
-        return Ok(());
-    }
-    if !WRITE_ROWS.contains(&(method, template)) {
-        return Err(Refused::NotListed {
-            method: method.as_str(),
-            template: template.chars().take(200).collect(),
-        });
-    }
-    if writes_enabled { Ok(()) } else { Err(Refused::WritesOff) }
+    rows::row(method, template)?;
+    if method == Method::Get || writes_enabled { Ok(()) } else { Err(Refused::WritesOff) }
 }
 
 /// One piece of a template between slashes.

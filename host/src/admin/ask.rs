@@ -5,7 +5,8 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{Answer, Request, socket_beside};
+use super::places::{Places, Tried};
+use super::{Answer, Request};
 
 /// Longest answer that is read, in bytes: far more than a full registry lists.
 const MAX_ANSWER: u64 = 64 << 20;
@@ -17,9 +18,9 @@ const COPY_PATIENCE: Duration = Duration::from_secs(120);
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NotAsked {
-    /// No server runs with this registry, or it has no socket.
-    #[error("no server answers at {}", .0.display())]
-    NoServer(PathBuf),
+    /// No server runs with these settings, or it has no socket.
+    #[error("no server answers at {0}")]
+    NoServer(Tried),
     /// The socket is somebody else's.
     #[error(
         "{} may be opened by root and by the user that the server runs as, and by nobody else: run the command as one of \
@@ -37,14 +38,25 @@ pub(crate) enum NotAsked {
     Unreadable(PathBuf),
 }
 
-/// Ask the server whose registry is beside `storage` (the value of `DCR_STORAGE_PATH`).
+/// Ask the server whose socket is at one of the two places.
 ///
 /// # Errors
 /// See [`NotAsked`].
-pub(crate) fn ask(storage: &Path, request: &Request) -> Result<Answer, NotAsked> {
+pub(crate) fn ask(places: &Places, request: &Request) -> Result<Answer, NotAsked> {
     let copies = matches!(request, Request::Backup { .. } | Request::Restore { .. });
     let patience = if copies { COPY_PATIENCE } else { PATIENCE };
-    ask_within(&socket_beside(storage), request, patience)
+    let first = match ask_within(&places.home, request, patience) {
+        Err(not @ (NotAsked::NoServer(_) | NotAsked::Forbidden(_))) => not,
+        asked => return asked,
+    };
+    match (first, ask_within(&places.stand_in, request, patience)) {
+        (NotAsked::NoServer(Tried(mut tried)), Err(NotAsked::NoServer(Tried(more)))) => {
+            tried.extend(more);
+            Err(NotAsked::NoServer(Tried(tried)))
+        }
+        (first, Err(NotAsked::NoServer(_))) => Err(first),
+        (_, asked) => asked,
+    }
 }
 
 pub(super) fn ask_within(path: &Path, request: &Request, patience: Duration) -> Result<Answer, NotAsked> {
@@ -63,7 +75,7 @@ pub(super) fn ask_within(path: &Path, request: &Request, patience: Duration) -> 
             ErrorKind::InvalidInput,
         ];
         if nobody.contains(&error.kind()) {
-            NotAsked::NoServer(named())
+            NotAsked::NoServer(Tried(vec![named()]))
         } else if error.kind() == ErrorKind::PermissionDenied {
             NotAsked::Forbidden(named())
         } else {

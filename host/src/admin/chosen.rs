@@ -10,7 +10,8 @@ use zeroize::Zeroizing;
 use crate::settings::{Environment, Problem, Process, Settings};
 
 /// What is read. A secret counts with its `_FILE`.
-const USED: [&str; 9] = [
+const USED: [&str; 10] = [
+    "AUDIT_LOG_PATH",
     "DCR_STORAGE_PATH",
     "DCR_MAX_CLIENTS",
     "DCR_IDLE_TTL",

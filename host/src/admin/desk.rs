@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use aegis_custody::Timestamp;
-use aegis_custody::oauth::registry::{ClientView, GrantState, Registry, UserView, Who};
+use aegis_custody::oauth::registry::{ClientView, GrantState, Registry, UserRevoked, UserView, Who};
 
 use super::{Answer, ApprovalRow, ClientRow, Counts, Ended, GrantRow, Request, Status, UserDetail, UserRow};
 use crate::sign_in::SignIn;
@@ -29,6 +29,7 @@ impl Desk<'_> {
             Request::UsersList => Answer::Users { users: self.records.read(users) },
             Request::UsersShow { login } => self.show_user(&login),
             Request::UsersRevoke { login } => self.revoke_user(&login).await,
+            Request::UsersAllow { login } => self.allow_user(&login).await,
             Request::Backup { path } => self.backup(path).await,
             Request::Restore { path } => self.restore(path).await,
             Request::KeysReload => self.reload_keys(),
@@ -86,17 +87,22 @@ impl Desk<'_> {
         let (revoked, committed) = self
             .records
             .keep(|registry, now| {
-                let (mut revoked, changes) = registry.revoke_user(who, now);
                 // A number that nobody has is not somebody who was revoked.
-                if changes.is_empty() {
-                    let known: Vec<i64> = registry.users(now).iter().map(|user| user.user).collect();
-                    revoked.users.retain(|user| known.contains(user));
+                let is_known = |id| registry.users(now).iter().any(|user| user.user == id);
+                match who {
+                    Who::Id(id) if !is_known(id) => (UserRevoked::default(), Vec::new()),
+                    Who::Id(_) | Who::Login(_) => registry.revoke_user(who, now),
                 }
-                (revoked, changes)
             })
             .await;
         if revoked.users.is_empty() && revoked.codes == 0 {
             return nobody(login);
+        }
+        if revoked.unnoted > 0 {
+            let text = "their sessions, approvals and grants here have ended, but the list of revoked users is full, so \
+                        tokens of Gitea that they present directly go on: allow users who are gone for good by \
+                        `aegis-mcp users allow`, then revoke again";
+            return Answer::refused("user_not_noted", text);
         }
         let ended = Ended {
             sessions: revoked.families,
@@ -105,6 +111,12 @@ impl Desk<'_> {
             codes: revoked.codes,
         };
         Answer::UserRevoked { users: revoked.users, ended, durable: committed == Committed::Durable }
+    }
+
+    async fn allow_user(&self, login: &str) -> Answer {
+        let Some(who) = who(login) else { return nobody(login) };
+        let (users, committed) = self.records.keep(|registry, _| registry.allow_user(who)).await;
+        Answer::UserAllowed { users, durable: committed == Committed::Durable }
     }
 
     async fn backup(&self, path: PathBuf) -> Answer {
@@ -248,6 +260,7 @@ fn user(view: UserView) -> UserRow {
         clients: view.clients,
         approvals: view.approvals,
         grants: view.grants.into_iter().map(grant).collect(),
+        revoked_at: view.revoked_at.map(|at| at.to_string()),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The socket of a running server: who may come in, and one line after the other.
 //!
-//! `admin.sock` beside the registry, mode 0600. The kernel says who connects (SO_PEERCRED, unix(7)): root and the
+//! A socket of mode 0600. The kernel says who connects (SO_PEERCRED, unix(7)): root and the
 //! server's own user are let in. A socket that a dead server left is replaced, a living one is not.
 
 use std::io;
@@ -19,7 +19,7 @@ use tokio::time::timeout;
 
 use super::desk::Desk;
 use super::record::{self, Stage};
-use super::{Answer, MAX_REQUEST, Request, registry_beside, socket_beside};
+use super::{Answer, MAX_REQUEST, Request};
 use crate::shared::Shared;
 
 /// Connections at once.
@@ -30,35 +30,27 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const PIECE: usize = 64 << 10;
 
 /// The door while it is open; it closes, and its socket goes, when this is dropped.
-pub(crate) struct Attending {
+pub(super) struct Door {
     task: JoinHandle<()>,
     path: PathBuf,
     id: (u64, u64),
 }
 
-impl Drop for Attending {
-    fn drop(&mut self) {
-        self.task.abort();
-        // Only our own: another server may have put its socket there meanwhile.
-        if identity(&self.path).is_ok_and(|id| id == self.id) {
-            let _ = std::fs::remove_file(&self.path);
-        }
+impl Door {
+    /// Whether its socket is where it was made: a volume may be gone, or somebody may have removed it.
+    pub(super) fn is_there(&self) -> bool {
+        identity(&self.path).is_ok_and(|id| id == self.id)
     }
 }
 
-/// Answer operators from now on, where sign-in is on and the directory can be written. Otherwise the log says once why
-/// not, and the server goes on without.
-pub(crate) fn attend(storage: &Path, shared: &Arc<Shared>) -> Option<Attending> {
-    shared.sign_in.as_ref()?;
-    let clerk = OfServer { shared: Arc::downgrade(shared), registry: registry_beside(storage) };
-    let path = socket_beside(storage);
-    let opened = open(&path, clerk, is_let_in(rustix::process::geteuid().as_raw()));
-    opened
-        .map_err(|error| {
-            let text = "commands such as `aegis-mcp users list` cannot reach this server";
-            tracing::warn!(event = "admin_socket_unavailable", path = %path.display(), %error, text);
-        })
-        .ok()
+impl Drop for Door {
+    fn drop(&mut self) {
+        self.task.abort();
+        // Only our own: another server may have put its socket there meanwhile.
+        if self.is_there() {
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
 }
 
 /// Root, and whoever the server runs as.
@@ -82,13 +74,13 @@ pub(super) fn open(
     path: &Path,
     clerk: impl Clerk,
     admits: impl Fn(u32) -> bool + Send + 'static,
-) -> io::Result<Attending> {
+) -> io::Result<Door> {
     let listener = listen(path)?;
     let id = identity(path)?;
     listener.set_nonblocking(true)?;
     let listener = UnixListener::from_std(listener)?;
     let task = tokio::spawn(accept(listener, Arc::new(clerk), admits));
-    Ok(Attending { task, path: path.to_owned(), id })
+    Ok(Door { task, path: path.to_owned(), id })
 }
 
 fn listen(path: &Path) -> io::Result<blocking::UnixListener> {
@@ -220,9 +212,10 @@ async fn say(write: &mut OwnedWriteHalf, answer: &Answer) -> io::Result<()> {
 }
 
 /// The clerk of a running server. It does not keep the server from ending.
-struct OfServer {
-    shared: Weak<Shared>,
-    registry: PathBuf,
+#[derive(Clone)]
+pub(super) struct OfServer {
+    pub(super) shared: Weak<Shared>,
+    pub(super) registry: PathBuf,
 }
 
 impl Clerk for OfServer {

@@ -1,4 +1,4 @@
-//! The operator's door: a Unix socket beside the registry, through which commands read and change what the running
+//! The operator's door: a Unix socket beside the registry or the audit log, through which commands read and change what the running
 //! server remembers.
 //!
 //! One JSON request a line, one JSON answer a line. Whoever may open the door is root or the server's own user, which
@@ -6,23 +6,26 @@
 //! is on record. Nothing here goes to Gitea, and no token, code or key is ever part of an answer.
 
 mod ask;
+mod attend;
 mod chosen;
 mod desk;
 mod door;
 mod offline;
+mod places;
 mod record;
 pub(crate) mod show;
 #[cfg(test)]
 mod tests;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 pub(crate) use ask::{NotAsked, ask};
+pub(crate) use attend::{Attending, attend};
 pub(crate) use chosen::load_here;
-pub(crate) use door::{Attending, attend};
 pub(crate) use offline::carry_out;
+pub(crate) use places::Places;
 
 use crate::sign_in::timeline::Login;
 
@@ -54,6 +57,11 @@ pub(crate) enum Request {
     },
     /// End everything of a person; they may sign in again.
     UsersRevoke {
+        /// The login at Gitea, or `id:` and the number.
+        login: String,
+    },
+    /// Refuse a person's tokens of Gitea no longer for having been revoked.
+    UsersAllow {
         /// The login at Gitea, or `id:` and the number.
         login: String,
     },
@@ -120,6 +128,13 @@ pub(crate) enum Answer {
         users: Vec<i64>,
         /// What ended.
         ended: Ended,
+        /// As above.
+        durable: bool,
+    },
+    /// To [`Request::UsersAllow`].
+    UserAllowed {
+        /// Their ids at Gitea; none where nobody of that name was revoked.
+        users: Vec<i64>,
         /// As above.
         durable: bool,
     },
@@ -220,6 +235,8 @@ pub(crate) struct UserRow {
     pub(crate) approvals: usize,
     /// What is held from Gitea.
     pub(crate) grants: Vec<GrantRow>,
+    /// Since when they are revoked: what Gitea issued to them up to then is refused.
+    pub(crate) revoked_at: Option<String>,
 }
 
 /// A grant at Gitea.
@@ -310,22 +327,4 @@ pub(crate) struct Counts {
     pub(crate) codes: usize,
     /// Single use claims.
     pub(crate) claims: usize,
-}
-
-/// The directory of the registry, by the value of `DCR_STORAGE_PATH`.
-fn directory(storage: &Path) -> PathBuf {
-    match storage.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
-        Some(_) | None => PathBuf::from("."),
-    }
-}
-
-/// Where the socket is.
-pub(crate) fn socket_beside(storage: &Path) -> PathBuf {
-    directory(storage).join("admin.sock")
-}
-
-/// Where the registry's file is.
-fn registry_beside(storage: &Path) -> PathBuf {
-    directory(storage).join("registry.redb")
 }

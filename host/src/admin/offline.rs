@@ -4,7 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::desk::Desk;
-use super::{Answer, NotAsked, Request, ask, registry_beside, socket_beside};
+use super::places::{Places, Tried, registry_beside};
+use super::{Answer, NotAsked, Request, ask};
 use crate::settings::Settings;
 use crate::shared::SystemClock;
 use crate::sign_in::records::Records;
@@ -20,10 +21,10 @@ pub(crate) fn carry_out(
     say: &mut dyn FnMut(&str),
 ) -> Result<Answer, String> {
     let storage = settings.dcr_storage_path();
-    let answer = match ask(storage, &request) {
-        Err(NotAsked::NoServer(_)) => {
-            say("No server runs with this registry: the command works on its file.");
-            alone(settings, storage, request, say)?
+    let answer = match ask(&Places::of(settings), &request) {
+        Err(NotAsked::NoServer(tried)) => {
+            say(&format!("No server answers at {tried}: the command works on the registry's file."));
+            alone(settings, storage, &tried, request, say)?
         }
         asked => asked.map_err(|not| not.to_string())?,
     };
@@ -36,6 +37,7 @@ pub(crate) fn carry_out(
 fn alone(
     settings: &Settings,
     storage: &Path,
+    tried: &Tried,
     request: Request,
     say: &mut dyn FnMut(&str),
 ) -> Result<Answer, String> {
@@ -47,7 +49,9 @@ fn alone(
         // Opening would make a registry where there is none, and set one aside that cannot be read.
         if !file.exists() {
             return Err(format!(
-                "there is no registry at {}: nobody has signed in yet, or DCR_STORAGE_PATH names another place",
+                "there is no registry at {}: nobody has signed in yet, or DCR_STORAGE_PATH or AUDIT_LOG_PATH names another \
+                 place than the server's. A server that runs and answers at neither {tried} keeps sign-ins in memory: \
+                 stopping it ends them",
                 file.display()
             ));
         }
@@ -61,15 +65,20 @@ fn alone(
     let opened = Store::open(storage, Arc::new(SystemClock));
     if opened.is_locked() {
         return Err(format!(
-            "a server has {} open and does not answer at {}: restart that server, or stop it and run the command again",
+            "a server has {} open and does not answer at {tried}: give this command the same AUDIT_LOG_PATH as that server; \
+             or restart that server, or stop it, and run the command again",
             file.display(),
-            socket_beside(storage).display()
         ));
     }
     opened.notes.iter().for_each(|note| say(&note.text));
     let changes = request.reason().is_some() && !matches!(request, Request::Backup { .. });
     if changes && let Some(why) = opened.store.health().reason {
-        return Err(format!("{} cannot be written ({why}): nothing was changed", file.display()));
+        return Err(format!(
+            "{} cannot be written ({why}): nothing was changed. Make {} writable and run the command again; where a \
+             server runs, give this command the same AUDIT_LOG_PATH as that server",
+            file.display(),
+            storage.parent().unwrap_or(storage).display()
+        ));
     }
     if changes {
         say("The audit log does not hear of this: it is written by a running server.");
@@ -77,7 +86,7 @@ fn alone(
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .map_err(|error| format!("no thread to work with: {error}"))?;
-    let records = Records::new(opened.store, opened.rows, crate::sign_in::bounds(settings));
+    let records = Records::new(opened.store, opened.rows, &opened.revoked, crate::sign_in::bounds(settings));
     let desk = Desk { records: &records, sign_in: None, file };
     Ok(runtime.block_on(async {
         let answer = desk.answer(request).await;

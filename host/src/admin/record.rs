@@ -26,6 +26,7 @@ impl Request {
             Self::ClientsRevoke { .. } => Some("operator_revoked_client"),
             Self::ClientsAllow { .. } => Some("operator_allowed_client"),
             Self::UsersRevoke { .. } => Some("operator_revoked_user"),
+            Self::UsersAllow { .. } => Some("operator_allowed_user"),
             Self::Backup { .. } => Some("operator_backed_up_registry"),
             Self::Restore { .. } => Some("operator_restored_registry"),
             Self::KeysReload => Some("operator_reloaded_keys"),
@@ -35,7 +36,10 @@ impl Request {
     /// Whether it must be on record before it is done.
     pub(super) fn is_recorded_first(&self) -> bool {
         match self {
-            Self::ClientsAllow { .. } | Self::Backup { .. } | Self::Restore { .. } => true,
+            Self::ClientsAllow { .. }
+            | Self::UsersAllow { .. }
+            | Self::Backup { .. }
+            | Self::Restore { .. } => true,
             Self::ClientsList
             | Self::ClientsRevoke { .. }
             | Self::UsersList
@@ -51,7 +55,9 @@ impl Request {
     fn object(&self) -> Map<String, Value> {
         let (name, value) = match self {
             Self::ClientsRevoke { id } | Self::ClientsAllow { id } => ("client", json!(id)),
-            Self::UsersShow { login } | Self::UsersRevoke { login } => ("login", json!(login)),
+            Self::UsersShow { login } | Self::UsersRevoke { login } | Self::UsersAllow { login } => {
+                ("login", json!(login))
+            }
             Self::Backup { path } | Self::Restore { path } => ("path", json!(path.display().to_string())),
             Self::ClientsList | Self::UsersList | Self::KeysReload | Self::Timeline | Self::Status => {
                 return Map::new();
@@ -93,6 +99,7 @@ fn facts(answer: &Answer) -> Value {
             "users": users, "sessions": ended.sessions, "approvals": ended.approvals, "grants": ended.grants,
             "codes": ended.codes, "durable": durable,
         }),
+        Answer::UserAllowed { users, durable } => json!({"users": users, "durable": durable}),
         Answer::Restored { rows, unreadable, durable, .. } => {
             json!({"rows": rows, "unreadable": unreadable, "durable": durable})
         }

@@ -50,10 +50,31 @@ pub(crate) fn answer(answer: &Answer, json: bool, out: &mut dyn Write) -> io::Re
                 ids.join(" and id "),
                 ended_by(*ended)
             )?;
-            writeln!(out, "The next call with any of their tokens is refused.")?;
             writeln!(
                 out,
-                "They can sign in again: disable the account in Gitea or change SIGNIN_ALLOW where they must not."
+                "The next call with any of their tokens is refused, also with one that Gitea issued up to now and that is \
+                 presented here directly (ACCEPT_GITEA_TOKENS)."
+            )?;
+            writeln!(
+                out,
+                "They can sign in again: disable the account in Gitea or change SIGNIN_ALLOW where they must not. Personal \
+                 and opaque tokens of theirs stay refused until `aegis-mcp users allow`."
+            )?;
+            volatile(*durable, out)
+        }
+        Answer::UserAllowed { users, .. } if users.is_empty() => {
+            writeln!(
+                out,
+                "Nobody of that name is revoked: nothing was changed. `aegis-mcp users list` shows who is."
+            )
+        }
+        Answer::UserAllowed { users, durable } => {
+            let ids: Vec<String> = users.iter().map(i64::to_string).collect();
+            writeln!(
+                out,
+                "Tokens of Gitea of the user with id {} are taken again where ACCEPT_GITEA_TOKENS is on. What ended here stays \
+                 ended: they sign in anew.",
+                ids.join(" and id ")
             )?;
             volatile(*durable, out)
         }
@@ -122,10 +143,11 @@ fn users(users: &[UserRow], out: &mut dyn Write) -> io::Result<()> {
             user.sessions.to_string(),
             user.clients.len().to_string(),
             at(user.last_seen.as_deref()),
+            user.revoked_at.as_deref().map_or_else(String::new, |since| at(Some(since))),
             grants(&user.grants),
         ]
     });
-    table(["LOGIN", "ID", "SESSIONS", "CLIENTS", "LAST SEEN", "GRANTS"], rows, out)
+    table(["LOGIN", "ID", "SESSIONS", "CLIENTS", "LAST SEEN", "REVOKED", "GRANTS"], rows, out)
 }
 
 fn grants(grants: &[GrantRow]) -> String {
@@ -143,6 +165,9 @@ fn detail(detail: &UserDetail, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "  last seen   {}", at(user.last_seen.as_deref()))?;
     writeln!(out, "  sessions    {}", user.sessions)?;
     writeln!(out, "  grants      {}", grants(&user.grants))?;
+    if let Some(since) = &user.revoked_at {
+        writeln!(out, "  revoked     {}: what Gitea issued up to then is refused", at(Some(since)))?;
+    }
     for client in &user.clients {
         writeln!(out, "  uses        {}", clean(client))?;
     }

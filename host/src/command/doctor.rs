@@ -92,7 +92,7 @@ async fn examine(options: &Options, settings: &Settings, report: &mut Report) {
         } else if options.login {
             report.add(login::look(&front).await);
         } else {
-            report.add(match admin::ask(settings.dcr_storage_path(), &Request::Timeline) {
+            report.add(match admin::ask(&admin::Places::of(settings), &Request::Timeline) {
                 Ok(Answer::Timeline { logins }) => last_login::look(&logins, crate::sign_in::now()),
                 Ok(Answer::Refused { text, .. }) => vec![fail("last_login", text)],
                 Ok(_) => vec![fail("last_login", "the server answered another question")],

@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 
 use super::registry::chosen;
 use super::{EXIT_SETTINGS, EnvFile, complain, exit};
-use crate::admin::{Answer, NotAsked, Request, ask, show};
+use crate::admin::{Answer, NotAsked, Places, Request, ask, show};
 use crate::settings::Settings;
 use crate::shared::SystemRandom;
 
@@ -183,15 +183,17 @@ fn tell_server(settings: &Settings, kids: &[String]) -> Result<(), Failure> {
     let restart = |why: &str| {
         failed(format!("The keyring file holds a new key, and the server does not use it yet: {why}"))
     };
-    match ask(settings.dcr_storage_path(), &Request::KeysReload) {
+    match ask(&Places::of(settings), &Request::KeysReload) {
         Ok(Answer::Keys { kids: used }) if used == kids => Ok(()),
         Ok(Answer::Keys { .. }) => Err(restart(
             "it reads another keyring file or another OAUTH_STATE_SECRET than this command; set both alike and restart it",
         )),
         Ok(Answer::Refused { text, .. }) => Err(restart(&text)),
         Ok(_) => Err(restart("it answered something else; restart it")),
-        Err(NotAsked::NoServer(_)) => {
-            complain("No server runs with this registry: the next start uses the new key.");
+        Err(NotAsked::NoServer(tried)) => {
+            complain(&format!(
+                "No server answers at {tried}: the next start uses the new key. Where one runs all the same, restart it."
+            ));
             Ok(())
         }
         Err(not) => Err(restart(&not.to_string())),

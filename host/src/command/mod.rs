@@ -5,6 +5,7 @@ mod clients;
 mod doctor;
 mod generate_key;
 mod guest;
+mod in_force;
 mod keys;
 mod registry;
 mod serve;

@@ -10,6 +10,7 @@ use std::time::Duration;
 use sha2::{Digest as _, Sha256};
 use tokio::runtime::{Builder, Runtime};
 
+use super::in_force::{guest_values, policy};
 use super::{EXIT_LOCKED, EXIT_SETTINGS, complain};
 use crate::audit::{OpenError, Opening, Trail};
 use crate::budget::Budget;
@@ -63,7 +64,7 @@ fn start(settings: &Settings) -> Result<ExitCode, NoStart> {
     let slots = u32::try_from(capacity).unwrap_or(u32::MAX).saturating_add(8);
     let linked = Linked::load(&default_path(settings.guest_path()), settings.guest_cache_dir(), slots)
         .map_err(|e| NoStart::failed(e.to_string()))?;
-    let policy = policy(settings)?;
+    let policy = policy(settings).map_err(|error| NoStart::settings(error.to_string()))?;
     let pending = Pending::new();
     let listener = bind(settings)?;
     let mut shared =
@@ -79,7 +80,7 @@ fn start(settings: &Settings) -> Result<ExitCode, NoStart> {
             .map_err(|e| NoStart::failed(format!("cannot use the listening socket: {e}")))?;
         // Before anybody is told: a stop that comes right after the start must find a handler.
         let stop = stop_signal().map_err(|e| NoStart::failed(format!("no signal handlers: {e}")))?;
-        let admin = crate::admin::attend(settings.dcr_storage_path(), &shared);
+        let admin = crate::admin::attend(settings.dcr_storage_path(), settings.audit_log_path(), &shared);
         announce(settings, &shared, &listener, capacity);
         Ok(run(Server::new(shared, linked, settings, capacity), listener, pending, admin, stop).await)
     });
@@ -136,8 +137,8 @@ fn sign_in(settings: &Settings, origin: &str, trail: &Trail) -> Result<Option<Ar
     for note in opened.notes.iter().chain(&original) {
         crate::sign_in::tell(trail, note);
     }
-    let sign_in = SignIn::new(settings, origin, opened.store, opened.rows)
-        .map_err(|unusable| NoStart::settings(unusable.to_string()))?;
+    let sign_in =
+        SignIn::new(settings, origin, opened).map_err(|unusable| NoStart::settings(unusable.to_string()))?;
     Ok(Some(Arc::new(sign_in)))
 }
 
@@ -175,37 +176,6 @@ fn runtimes() -> std::io::Result<(Runtime, Runtime)> {
         .enable_all()
         .build()?;
     Ok((front, guests))
-}
-
-/// The policy in force where none is named. The same file is built into the guest.
-const DEFAULT_POLICY: &[u8] = include_bytes!("../../../policy/default.yaml");
-
-/// The policy document's name for messages, and its bytes.
-fn policy(settings: &Settings) -> Result<(String, Vec<u8>), NoStart> {
-    match settings.policy_file_path() {
-        None => Ok(("built-in policy".to_owned(), DEFAULT_POLICY.to_vec())),
-        Some(path) => match read_policy(path) {
-            Ok(bytes) => Ok((path.display().to_string(), bytes)),
-            Err(error) => Err(NoStart::settings(format!(
-                "POLICY_FILE_PATH={:?} cannot be read: {error}; name a readable file, or leave it empty for the \
-                 built-in policy",
-                path.display().to_string()
-            ))),
-        },
-    }
-}
-
-/// Largest policy document that is read, in bytes.
-const MAX_POLICY: u64 = 1 << 20;
-
-fn read_policy(path: &std::path::Path) -> std::io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let file = std::fs::File::open(path)?;
-    std::io::Read::read_to_end(&mut std::io::Read::take(file, MAX_POLICY + 1), &mut bytes)?;
-    if bytes.len() as u64 > MAX_POLICY {
-        return Err(std::io::Error::other("it is larger than 1 MiB"));
-    }
-    Ok(bytes)
 }
 
 fn share(
@@ -246,16 +216,6 @@ fn share(
         pending,
         runtime,
     }))
-}
-
-/// What guests may read, with the origin that sign-in needs even where nobody set it.
-fn guest_values(settings: &Settings, origin: &str) -> Vec<(String, String)> {
-    let mut values: Vec<_> =
-        settings.guest_values().into_iter().filter(|(_, value)| !value.is_empty()).collect();
-    if settings.oauth_mode() && settings.public_base_url().is_none() {
-        values.push(("PUBLIC_BASE_URL".to_owned(), origin.to_owned()));
-    }
-    values
 }
 
 fn open_trail(settings: &Settings, policy: &str, component: &str) -> Result<Trail, NoStart> {

@@ -30,8 +30,22 @@ pub(super) enum Users {
     /// End everything of one person: tokens, approvals, and what is held from Gitea.
     ///
     /// The next call with any of their tokens is refused. They can sign in again: disable the account in Gitea or narrow
-    /// SIGNIN_ALLOW to keep them out.
+    /// SIGNIN_ALLOW to keep them out. With ACCEPT_GITEA_TOKENS that counts for tokens of Gitea too: those issued up to now
+    /// are refused for good, and those that do not say when (personal and opaque ones) until `users allow`.
     Revoke {
+        /// Login at Gitea, or `id:NUMBER`.
+        login: String,
+        #[command(flatten)]
+        env: EnvFile,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Take tokens of Gitea of somebody again who was revoked.
+    ///
+    /// It matters with ACCEPT_GITEA_TOKENS alone, for tokens that are presented directly: from now on they are asked
+    /// about at Gitea again, whenever they were issued. What was ended here stays ended.
+    Allow {
         /// Login at Gitea, or `id:NUMBER`.
         login: String,
         #[command(flatten)]
@@ -46,6 +60,7 @@ pub(super) fn run(command: Users) -> ExitCode {
     match command {
         Users::List { env, json } => ask(&env, Request::UsersList, json),
         Users::Show { login, env, json } => ask(&env, Request::UsersShow { login }, json),
+        Users::Allow { login, env, json } => ask(&env, Request::UsersAllow { login }, json),
         Users::Revoke { login, env, json } => ask(&env, Request::UsersRevoke { login }, json),
     }
 }

@@ -1,6 +1,10 @@
 //! Client metadata documents: a client's id is an https URL, and what stands there says where it may be
 //! answered. They come only from hosts that the operator named, never through a redirect and never from an
 //! address inside. What they say is not trusted any further here than its form.
+//!
+//! A host that is down for an hour must not keep its client's people out: what was fetched before goes on for at
+//! most a day, and well-known clients have a copy in the program. Only the host's own word ends that: another
+//! document, or an answer that it is gone.
 
 mod address;
 mod builtin;
@@ -96,9 +100,33 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// Whether the host answered, but with something for browsers: only then a built-in copy stands in.
-    fn is_challenge(&self) -> bool {
-        matches!(self, Self::Redirect(_) | Self::Status(_) | Self::ContentType)
+    /// Whether the host itself said no, which ends what was fetched before. Not so the statuses by which a host
+    /// says that it has no time (RFC 9110 section 15.5.9, RFC 8470 section 5.2, RFC 6585 section 4).
+    fn ends_fetched(&self) -> bool {
+        matches!(self, Self::Status(status) if (400..500).contains(status) && ![408, 425, 429].contains(status))
+    }
+
+    /// Whether the built-in copy of a well-known client stands in: its host cannot be had, or answers with something
+    /// for browsers. Not where it says that the document is gone, nor where the answer itself is wrong.
+    fn leaves_built_in(&self) -> bool {
+        match self {
+            Self::Unresolved(_)
+            | Self::Unreachable(_)
+            | Self::Tls(_)
+            | Self::TimedOut
+            | Self::Busy
+            | Self::Redirect(_)
+            | Self::ContentType => true,
+            Self::Status(status) => !matches!(status, 404 | 410),
+            Self::Url(_)
+            | Self::Host(_)
+            | Self::ForbiddenAddress
+            | Self::Encoded
+            | Self::TooLarge
+            | Self::Invalid(_)
+            | Self::OtherClient
+            | Self::AuthMethod => false,
+        }
     }
 }
 
@@ -127,6 +155,8 @@ type Answer = Result<Arc<Document>, Failure>;
 
 struct Kept {
     answer: Answer,
+    /// When the host gave it.
+    fetched: Timestamp,
     from: Timestamp,
     until: Timestamp,
 }
@@ -197,8 +227,8 @@ impl Documents {
         Location::parse(url).is_ok_and(|location| self.hosts.iter().any(|allowed| allowed.covers(&location)))
     }
 
-    /// The document of the client whose id is this URL: kept, fetched, or, where its host answers programs
-    /// with something else, the copy that the program carries.
+    /// The document of the client whose id is this URL: kept, fetched, or, where its host has none to give just now,
+    /// the one fetched before, at most a day ago, or the copy that the program carries.
     ///
     /// # Errors
     /// See [`Failure`].
@@ -216,19 +246,54 @@ impl Documents {
         if let Some(answer) = self.kept(url) {
             return answer;
         }
-        let Ok(_permit) = self.permits.try_acquire() else { return Err(Failure::Busy) };
+        let Ok(_permit) = self.permits.try_acquire() else {
+            // Not kept: there may be room in a moment.
+            return self.instead(url, &Failure::Busy).ok_or(Failure::Busy);
+        };
         let fetched = tokio::time::timeout(self.limit, fetch(&self.way, url, &location)).await;
         match fetched.unwrap_or(Err(Failure::TimedOut)) {
             Ok((document, age)) => Ok(self.keep_good(url, document, age)),
-            Err(failure) => match failure.is_challenge().then(|| builtin::copy_of(url)).flatten() {
-                Some(copy) => Ok(self.keep_good(url, copy, MIN_AGE)),
-                None => {
-                    let kept = self.lasting(Err(failure.clone()), FAILURE_AGE);
-                    self.bad.lock().unwrap_or_else(PoisonError::into_inner).put(url.to_owned(), kept);
-                    Err(failure)
-                }
-            },
+            Err(failure) => self.instead(url, &failure).ok_or_else(|| {
+                let kept = self.lasting(Err(failure.clone()), FAILURE_AGE);
+                self.bad.lock().unwrap_or_else(PoisonError::into_inner).put(url.to_owned(), kept);
+                failure
+            }),
         }
+    }
+
+    /// What stands in for a document that was not had: the one fetched before, or the built-in copy.
+    fn instead(&self, url: &str, failure: &Failure) -> Option<Arc<Document>> {
+        if failure.ends_fetched() {
+            self.good.lock().unwrap_or_else(PoisonError::into_inner).pop(url);
+        } else if let Some(document) = self.fetched_before(url) {
+            tracing::warn!(event = "client_document_stale", url, reason = %failure);
+            return Some(document);
+        }
+        if !failure.leaves_built_in() {
+            return None;
+        }
+        let copy = Arc::new(builtin::copy_of(url)?);
+        tracing::warn!(event = "client_document_built_in", url, reason = %failure);
+        if *failure != Failure::Busy {
+            // Among the failures, since no host gave it: what is fetched later goes before it.
+            let kept = self.lasting(Ok(Arc::clone(&copy)), MIN_AGE);
+            self.bad.lock().unwrap_or_else(PoisonError::into_inner).put(url.to_owned(), kept);
+        }
+        Some(copy)
+    }
+
+    /// The document that its host gave within the last day. It is asked again as soon as after a failure.
+    fn fetched_before(&self, url: &str) -> Option<Arc<Document>> {
+        let now = self.clock.now();
+        let mut good = self.good.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = good.get_mut(url)?;
+        let oldest = later(kept.fetched, MAX_AGE);
+        if kept.fetched > now || now >= oldest {
+            good.pop(url);
+            return None;
+        }
+        (kept.from, kept.until) = (now, later(now, FAILURE_AGE).min(oldest));
+        kept.answer.as_ref().ok().cloned()
     }
 
     fn keep_good(&self, url: &str, document: Document, age: Duration) -> Arc<Document> {
@@ -240,9 +305,7 @@ impl Documents {
 
     fn lasting(&self, answer: Answer, age: Duration) -> Kept {
         let from = self.clock.now();
-        let millis = i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
-        let until = Timestamp::from_unix_millis(from.unix_millis().saturating_add(millis));
-        Kept { answer, from, until }
+        Kept { answer, fetched: from, from, until: later(from, age) }
     }
 
     /// What is kept and not too old; an answer from the future, after the clock was set back, is too old.
@@ -254,6 +317,11 @@ impl Documents {
             (kept.from <= now && now < kept.until).then(|| kept.answer.clone())
         })
     }
+}
+
+fn later(from: Timestamp, age: Duration) -> Timestamp {
+    let millis = i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
+    Timestamp::from_unix_millis(from.unix_millis().saturating_add(millis))
 }
 
 fn allowed(hosts: Vec<String>) -> Result<Vec<Allowed>, Unusable> {

@@ -6,7 +6,7 @@
 
 use http::HeaderValue;
 
-use super::permission::{Need, Permitted};
+use super::permission::Permitted;
 use super::{Gitea, Wire};
 use crate::component::bindings::aegis::gateway::gitea::Failure;
 use crate::ports::identity::{Access, Principal};
@@ -81,9 +81,11 @@ impl Gitea {
         let Some(repository) = record.repository_of(&wire.path) else {
             return self.own(shared, principal, None).await;
         };
-        // What the call as a whole needs: who may not change it is told so before the account looks anything up.
-        let need = if record.writes() { Need::Write } else { Need::Read };
-        match self.permitted(shared, record, principal, &repository, need).await? {
+        // What touches no repository is the person's own, and so is what nothing would be asked about.
+        if wire.questions.is_empty() {
+            return self.own(shared, principal, None).await;
+        }
+        match self.permitted(shared, record, principal, &repository, &wire.questions).await? {
             Permitted::Itself => Ok(Authority::account(service)),
             Permitted::AsUser => {
                 Ok(Authority { header: service, sudo: Some(sudo(principal)?), whose: Whose::Account })

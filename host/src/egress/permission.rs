@@ -1,22 +1,26 @@
 //! Whether a person may do on a repository what the service account is about to do for them. Any doubt is a no.
 //!
-//! Who is asked, in this order: Gitea as the person (it knows team rights exactly), Gitea by `Sudo` where the operator
-//! gave an administrator's token for that, and at last the probe for collaborators, which says less than is true for
-//! members of teams. Answers are kept for `REPO_AUTHZ_CACHE_TTL_SECONDS`, here and nowhere else.
+//! What is asked follows from the request ([`Question`]). Who is asked, in this order: Gitea as the person (it knows
+//! every unit and team exactly), Gitea by `Sudo` where the operator gave an administrator's token for that, and at last
+//! the probe for collaborators, which says less than is true for members of teams. Answers are kept for
+//! `REPO_AUTHZ_CACHE_TTL_SECONDS`, here and nowhere else, each for the credential that got it alone.
 
 use std::num::NonZeroUsize;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use aegis_custody::egress::{PROBE, Question, probe};
+use aegis_custody::oauth::registry::Application;
 use http::{HeaderValue, StatusCode};
 use lru::LruCache;
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 
-use super::authority::{Whose, sudo};
+use super::authority::{Authority, Whose, sudo};
 use super::kept_out;
 use super::{Gitea, Wire};
 use crate::component::bindings::aegis::gateway::gitea::Failure;
-use crate::ports::identity::Principal;
+use crate::ports::identity::{Access, Principal};
 use crate::shared::Shared;
 use crate::ticket::Record;
 
@@ -25,15 +29,8 @@ const KEPT: NonZeroUsize = match NonZeroUsize::new(16_384) {
     Some(count) => count,
     None => NonZeroUsize::MIN,
 };
-/// Most bytes of an answer about a repository.
-const MOST: usize = 256 << 10;
-
-/// What is about to be done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Need {
-    Read,
-    Write,
-}
+/// Most bytes of what the probe answers.
+const MOST: usize = 64 << 10;
 
 /// How the service account may do it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,42 +41,124 @@ pub(super) enum Permitted {
     AsUser,
 }
 
-/// What somebody who was asked knows.
+/// What one credential was told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Told {
-    Yes(Permitted),
+    Yes,
     No,
-    /// They cannot tell, so the next one is asked.
+    /// It cannot tell, so the next one is asked.
     Nothing,
+}
+
+/// The credential that Gitea was asked with. Another one is another answer: a token may be narrower than the one
+/// before it, and a grant newer.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum By {
+    /// The person's grant to this application, in this state of it.
+    Grant(Application, u64),
+    /// A token that the person presented, by its digest.
+    Presented([u8; 32]),
+    /// The service account's, for this login.
+    Sudo(String),
+    /// The service account's, about this login.
+    Probe(String),
+}
+
+impl By {
+    /// Of somebody's own authority. None of no person's.
+    fn own(principal: &Principal, authority: &Authority) -> Option<Self> {
+        match (&principal.access, authority.whose) {
+            (Access::User { application, .. }, Whose::Grant(revision)) => {
+                Some(Self::Grant(*application, revision))
+            }
+            (Access::Presented(token), Whose::Presented) => {
+                Some(Self::Presented(Sha256::digest(token.expose()).into()))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// What an answer is an answer to.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Key {
+    subject: String,
+    /// In lower case, as Gitea takes names.
+    repository: String,
+    question: Question,
+    by: By,
 }
 
 /// Answers of a short time ago.
 pub(super) struct Answers {
     life: Duration,
-    entries: Mutex<LruCache<Key, (Instant, Option<Permitted>)>>,
+    entries: Mutex<LruCache<Key, (Instant, Told)>>,
 }
-
-type Key = (String, String, Need);
 
 impl Answers {
     pub(super) fn new(life: Duration) -> Self {
         Self { life, entries: Mutex::new(LruCache::new(KEPT)) }
     }
 
-    fn find(&self, key: &Key, now: Instant) -> Option<Option<Permitted>> {
+    fn find(&self, key: &Key) -> Option<Told> {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        let (at, answer) = *entries.get(key)?;
-        (now.saturating_duration_since(at) < self.life).then_some(answer)
+        let (at, told) = *entries.get(key)?;
+        (Instant::now().saturating_duration_since(at) < self.life).then_some(told)
     }
 
-    fn keep(&self, key: Key, answer: Option<Permitted>, now: Instant) {
+    /// Keep an answer to something that was asked at a time: it is no younger than that.
+    fn keep(&self, key: Key, told: Told, asked: Instant) {
         if !self.life.is_zero() {
-            self.entries.lock().unwrap_or_else(PoisonError::into_inner).put(key, (now, answer));
+            self.entries.lock().unwrap_or_else(PoisonError::into_inner).put(key, (asked, told));
         }
     }
 }
 
+/// One question about one person and one repository.
+#[derive(Clone, Copy)]
+struct Case<'a> {
+    record: &'a Record,
+    principal: &'a Principal,
+    repository: &'a (String, String),
+    question: &'a Question,
+}
+
+impl Case<'_> {
+    fn name(&self) -> String {
+        format!("{}/{}", self.repository.0, self.repository.1)
+    }
+
+    fn key(&self, question: &Question, by: By) -> Key {
+        Key {
+            subject: self.principal.subject.clone(),
+            repository: self.name().to_ascii_lowercase(),
+            question: question.clone(),
+            by,
+        }
+    }
+
+    /// The denial, on record.
+    fn denied(&self, why: Failure) -> Failure {
+        let (cause, why) = match why {
+            Failure::SignedOut => ("signed_out_in_gitea", Failure::SignedOut),
+            Failure::NotPermitted(why) | Failure::Refused(why) => ("no_right", Failure::NotPermitted(why)),
+            Failure::TicketClosed
+            | Failure::Unreachable(_)
+            | Failure::TimedOut
+            | Failure::TooLarge
+            | Failure::Broken(_) => {
+                ("not_made_sure", Failure::NotPermitted("it could not be made sure".to_owned()))
+            }
+        };
+        let name = self.name();
+        let detail = [("repository", name.as_str()), ("asked", self.question.word()), ("cause", cause)];
+        self.record.deny("repository_permission_denied", &detail);
+        why
+    }
+}
+
 impl Gitea {
-    /// Whether the service account may act for this person.
+    /// Whether the service account may act for this person: whether each of these questions is answered yes.
     ///
     /// # Errors
     /// It may not, or that cannot be made sure; the denial is on record.
@@ -89,178 +168,144 @@ impl Gitea {
         record: &Record,
         principal: &Principal,
         repository: &(String, String),
-        need: Need,
+        questions: &[Question],
     ) -> Result<Permitted, Failure> {
-        let name = format!("{}/{}", repository.0, repository.1);
-        let key = (principal.subject.clone(), name.to_ascii_lowercase(), need);
-        let now = Instant::now();
-        let answer = match self.answers.find(&key, now) {
-            Some(known) => known,
-            None => {
-                let found =
-                    self.find_out(shared, record, principal, repository, need).await.map_err(|why| {
-                        deny(record, &name, &why);
-                        if matches!(why, Failure::SignedOut) {
-                            why
-                        } else {
-                            Failure::NotPermitted(doubt(&why))
-                        }
-                    })?;
-                self.answers.keep(key, found, now);
-                found
+        let mut how = Permitted::Itself;
+        for question in questions {
+            let case = Case { record, principal, repository, question };
+            match self.find_out(shared, case).await.map_err(|why| case.denied(why))? {
+                Some(Permitted::Itself) => {}
+                // Gitea then decides the whole call by itself, so this is the stricter of the two.
+                Some(Permitted::AsUser) => how = Permitted::AsUser,
+                None => {
+                    let why = "Gitea does not give you this right there".to_owned();
+                    return Err(case.denied(Failure::NotPermitted(why)));
+                }
             }
-        };
-        answer.ok_or_else(|| {
-            let why = Failure::NotPermitted("Gitea does not give you this right there".to_owned());
-            deny(record, &name, &why);
-            why
-        })
+        }
+        Ok(how)
     }
 
-    async fn find_out(
-        &self,
-        shared: &Shared,
-        record: &Record,
-        principal: &Principal,
-        repository: &(String, String),
-        need: Need,
-    ) -> Result<Option<Permitted>, Failure> {
-        // One after the other: whoever is asked later is not asked at all where an earlier one knows.
-        match self.as_the_person(shared, record, principal, repository, need).await? {
-            Told::Yes(how) => return Ok(Some(how)),
+    /// One after the other: whoever is asked later is not asked at all where an earlier one knows.
+    async fn find_out(&self, shared: &Shared, case: Case<'_>) -> Result<Option<Permitted>, Failure> {
+        match self.as_the_person(shared, case).await? {
+            Told::Yes => return Ok(Some(Permitted::Itself)),
             Told::No => return Ok(None),
             Told::Nothing => {}
         }
-        match self.by_sudo(record, principal, repository, need).await? {
-            Told::Yes(how) => Ok(Some(how)),
-            Told::No => Ok(None),
-            Told::Nothing => self.by_probe(record, principal, repository, need).await,
+        match self.by_sudo(case).await? {
+            Told::Yes => return Ok(Some(Permitted::AsUser)),
+            Told::No => return Ok(None),
+            Told::Nothing => {}
+        }
+        match self.by_probe(case).await? {
+            Told::Yes => Ok(Some(Permitted::Itself)),
+            Told::No | Told::Nothing => Ok(None),
         }
     }
 
-    async fn as_the_person(
-        &self,
-        shared: &Shared,
-        record: &Record,
-        principal: &Principal,
-        repository: &(String, String),
-        need: Need,
-    ) -> Result<Told, Failure> {
+    async fn as_the_person(&self, shared: &Shared, case: Case<'_>) -> Result<Told, Failure> {
+        let principal = case.principal;
         let mut own = self.own(shared, principal, None).await?;
-        let mut answer = self.about(record, repository, own.header.clone(), None).await?;
+        let key = |own: &Authority| By::own(principal, own).map(|by| case.key(case.question, by));
+        if let Some(told) = key(&own).and_then(|key| self.answers.find(&key)) {
+            return Ok(told);
+        }
+        let mut asked = Instant::now();
+        let mut answer = self.about(case, own.header.clone(), None).await?;
         if let (StatusCode::UNAUTHORIZED, Whose::Grant(refused)) = (answer.0, own.whose) {
             own = self.own(shared, principal, Some(refused)).await?;
-            answer = self.about(record, repository, own.header, None).await?;
+            asked = Instant::now();
+            answer = self.about(case, own.header.clone(), None).await?;
         }
         if answer.0 == StatusCode::UNAUTHORIZED || kept_out::says(answer.0, &answer.1) {
             shared.sign_out(principal, own.whose.revision()).await;
             return Err(Failure::SignedOut);
         }
-        match answer {
-            (StatusCode::OK, body) => Ok(rights(&body, need, Permitted::Itself)),
-            (StatusCode::NOT_FOUND, _) => Ok(Told::No),
+        let told = match answer {
+            (StatusCode::OK, body) if case.question.is_yes(&body) => Told::Yes,
+            (StatusCode::OK | StatusCode::NOT_FOUND, _) => Told::No,
             // The token does not reach so far; that says nothing of the person.
-            (StatusCode::FORBIDDEN, body) if lacks_scope(&body) => Ok(Told::Nothing),
-            (StatusCode::FORBIDDEN, _) => Ok(Told::No),
-            (status, _) => {
-                Err(Failure::Broken(format!("Gitea answered {status} when asked for the permission")))
-            }
+            (StatusCode::FORBIDDEN, body) if lacks_scope(&body) => Told::Nothing,
+            (StatusCode::FORBIDDEN, _) => Told::No,
+            (status, _) => return Err(unclear(status)),
+        };
+        if let Some(key) = key(&own) {
+            self.answers.keep(key, told, asked);
         }
+        Ok(told)
     }
 
-    async fn by_sudo(
-        &self,
-        record: &Record,
-        principal: &Principal,
-        repository: &(String, String),
-        need: Need,
-    ) -> Result<Told, Failure> {
+    async fn by_sudo(&self, case: Case<'_>) -> Result<Told, Failure> {
         let Some(service) = self.service().filter(|_| self.sudo) else { return Ok(Told::Nothing) };
-        match self.about(record, repository, service, Some(sudo(principal)?)).await? {
-            (StatusCode::OK, body) => Ok(rights(&body, need, Permitted::AsUser)),
-            (StatusCode::NOT_FOUND, _) => Ok(Told::No),
+        let login = sudo(case.principal)?;
+        let key = case.key(case.question, By::Sudo(login.to_str().unwrap_or_default().to_owned()));
+        if let Some(told) = self.answers.find(&key) {
+            return Ok(told);
+        }
+        let asked = Instant::now();
+        let told = match self.about(case, service, Some(login)).await? {
+            (StatusCode::OK, body) if case.question.is_yes(&body) => Told::Yes,
+            (StatusCode::OK | StatusCode::NOT_FOUND, _) => Told::No,
             // Not an administrator's token: the operator sees it, and the probe is asked.
             (StatusCode::FORBIDDEN, _) => {
                 tracing::warn!(event = "sudo_refused", setting = "GITEA_TOKEN_SUDO");
-                Ok(Told::Nothing)
+                Told::Nothing
             }
-            (status, _) => {
-                Err(Failure::Broken(format!("Gitea answered {status} when asked for the permission")))
-            }
-        }
+            (status, _) => return Err(unclear(status)),
+        };
+        self.answers.keep(key, told, asked);
+        Ok(told)
     }
 
-    async fn by_probe(
-        &self,
-        record: &Record,
-        principal: &Principal,
-        (owner, repo): &(String, String),
-        need: Need,
-    ) -> Result<Option<Permitted>, Failure> {
-        const PROBE: &str = "/repos/{owner}/{repo}/collaborators/{login}/permission";
-        let Some(service) = self.service() else { return Ok(None) };
-        let login = sudo(principal)?;
+    /// The probe knows the mode of the repository as a whole and nothing of units. Its yes is good for each unit all
+    /// the same: the mode that it tells comes from owning the repository, from being an administrator, from being a
+    /// collaborator, or from the repository's being public, and teams that divide units count for nothing in it
+    /// (`GetUserRepoPermission` in Gitea's `models/perm/access`, where the mode of a collaborator is put on every
+    /// unit). So "read" of a private repository is every unit, and what a team adds can only make it more. Of a public
+    /// repository it is what every account may see; a team may show one of its own members less than that, who then
+    /// reads here what everybody else reads in Gitea. The other way round, a right that comes from a team is a no.
+    async fn by_probe(&self, case: Case<'_>) -> Result<Told, Failure> {
+        let Some(service) = self.service() else { return Ok(Told::No) };
+        let login = sudo(case.principal)?;
         let login = login.to_str().unwrap_or_default();
-        let wire = Wire::get(PROBE, &[owner, repo, login])?;
-        let (status, body) = self.ask(record, &wire, service, None, MOST).await?;
-        if status != StatusCode::OK {
-            return Ok(None);
-        }
-        let permission = body.get("permission").and_then(Value::as_str).unwrap_or("none");
-        let enough: &[&str] = match need {
-            Need::Read => &["read", "write", "admin", "owner"],
-            Need::Write => &["write", "admin", "owner"],
+        let (question, enough): (_, &[&str]) = match case.question {
+            Question::Write => (Question::Write, &["write", "admin", "owner"]),
+            Question::Read | Question::Issues | Question::Pulls | Question::Issue(_) => {
+                (Question::Read, &["read", "write", "admin", "owner"])
+            }
         };
-        Ok(enough.contains(&permission).then_some(Permitted::Itself))
+        let key = case.key(&question, By::Probe(login.to_owned()));
+        if let Some(told) = self.answers.find(&key) {
+            return Ok(told);
+        }
+        let (owner, repo) = case.repository;
+        let wire = Wire::ours(PROBE, probe(owner, repo, login))?;
+        let asked = Instant::now();
+        let (status, body) = self.ask(case.record, &wire, service, None, MOST).await?;
+        let permission = body.get("permission").and_then(Value::as_str).unwrap_or("none");
+        let may = status == StatusCode::OK && enough.contains(&permission);
+        let told = if may { Told::Yes } else { Told::No };
+        self.answers.keep(key, told, asked);
+        Ok(told)
     }
 
     async fn about(
         &self,
-        record: &Record,
-        (owner, repo): &(String, String),
+        case: Case<'_>,
         authorization: HeaderValue,
         sudo: Option<HeaderValue>,
     ) -> Result<(StatusCode, Value), Failure> {
-        let wire = Wire::get("/repos/{owner}/{repo}", &[owner, repo])?;
-        self.ask(record, &wire, authorization, sudo, MOST).await
+        let (owner, repo) = case.repository;
+        let wire = Wire::ours(case.question.template(), case.question.target(owner, repo))?;
+        self.ask(case.record, &wire, authorization, sudo, case.question.most()).await
     }
 }
 
-fn rights(body: &Value, need: Need, how: Permitted) -> Told {
-    let right =
-        |name: &str| body.pointer(&format!("/permissions/{name}")).and_then(Value::as_bool) == Some(true);
-    let may = match need {
-        Need::Read => right("pull"),
-        Need::Write => right("push"),
-    };
-    if may { Told::Yes(how) } else { Told::No }
+fn unclear(status: StatusCode) -> Failure {
+    Failure::Broken(format!("Gitea answered {status} when asked for the permission"))
 }
 
 fn lacks_scope(body: &Value) -> bool {
     body.get("message").and_then(Value::as_str).is_some_and(|said| said.contains("required scope"))
-}
-
-fn doubt(failure: &Failure) -> String {
-    match failure {
-        Failure::NotPermitted(why) | Failure::Refused(why) => why.clone(),
-        Failure::TicketClosed
-        | Failure::Unreachable(_)
-        | Failure::TimedOut
-        | Failure::TooLarge
-        | Failure::Broken(_)
-        | Failure::SignedOut => "it could not be made sure".to_owned(),
-    }
-}
-
-fn deny(record: &Record, repository: &str, why: &Failure) {
-    let cause = match why {
-        Failure::NotPermitted(_) | Failure::Refused(_) => "no_right",
-        Failure::SignedOut => "signed_out_in_gitea",
-        Failure::TicketClosed
-        | Failure::Unreachable(_)
-        | Failure::TimedOut
-        | Failure::TooLarge
-        | Failure::Broken(_) => "not_made_sure",
-    };
-    record.deny("repository_permission_denied", &[("repository", repository), ("cause", cause)]);
 }

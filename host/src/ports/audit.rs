@@ -47,6 +47,13 @@ impl State {
         members.insert("policy".into(), cut(&self.shared.policy_digest, 16).into());
         members
     }
+
+    /// Whether a line of this reason is written now, or counted as part of a flood from this request's network.
+    pub(crate) fn admitted(&self, denial: bool, reason: &str) -> bool {
+        let network = Some(network_of(self.bound.address));
+        let kind = crate::floods::Kind { denial, reason: reason.to_owned(), network };
+        self.shared.floods.admit(kind, Instant::now())
+    }
 }
 
 impl Host for State {
@@ -110,12 +117,7 @@ impl Host for State {
             tracing::warn!(event = "remark_dropped", request_id = %self.bound.request_id);
             return Ok(());
         }
-        let flood = crate::floods::Kind {
-            denial: remark.kind == Kind::AccessDenied,
-            reason: cut(&remark.reason, 128).to_owned(),
-            network: Some(network_of(self.bound.address)),
-        };
-        if !self.shared.floods.admit(flood, Instant::now()) {
+        if !self.admitted(remark.kind == Kind::AccessDenied, cut(&remark.reason, 128)) {
             return Ok(());
         }
         let mut members = self.common_members(self.bound.principal.as_deref());

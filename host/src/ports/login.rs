@@ -56,13 +56,8 @@ pub struct Session {
 impl State {
     /// A line about signing in. `detail` holds names and fingerprints, never a token.
     fn on_record(&self, event: Event, reason: &str, detail: &[(&str, String)]) {
-        let flood = crate::floods::Kind {
-            denial: event == Event::AccessDenied,
-            reason: reason.to_owned(),
-            network: Some(network_of(self.bound.address)),
-        };
         // What somebody did who was proved is written each time; refusals of strangers may come in floods.
-        if event == Event::AccessDenied && !self.shared.floods.admit(flood, Instant::now()) {
+        if event == Event::AccessDenied && !self.admitted(true, reason) {
             return;
         }
         let mut members = self.common_members(self.bound.principal.as_deref());
@@ -123,6 +118,7 @@ impl State {
                 Err(match denied {
                     tokens::Denied::InvalidClient => Denied::InvalidClient,
                     tokens::Denied::InvalidGrant(_) => Denied::InvalidGrant,
+                    tokens::Denied::EndedGrant(_) => Denied::EndedGrant,
                     tokens::Denied::InvalidScope => Denied::InvalidScope,
                     tokens::Denied::Unavailable => Denied::Unavailable,
                 })

@@ -1,10 +1,12 @@
-//! `aegis:gateway/seal`: values that come back unchanged or not at all, bound to the caller where one was proved.
+//! `aegis:gateway/seal`: values that come back unchanged or not at all, bound to the caller where one was proved. The
+//! request behind an approval page opens once.
 
 use std::time::Duration;
 
 use aegis_custody::oauth::seal::{OpenError, Purpose as Kind, Seal};
 
 use crate::component::bindings::aegis::gateway::seal::{Broken, Host, Purpose};
+use crate::counters::network_of;
 use crate::instance::State;
 use crate::shared::SystemRandom;
 
@@ -43,7 +45,14 @@ impl Host for State {
         let binding = self.seal_binding();
         let opened =
             Seal::new(kind(purpose), &binding).open_text(&sign_in.keyring(), &sealed, crate::sign_in::now());
+        let network = network_of(self.bound.address);
         Ok(match opened {
+            Ok(opened)
+                if purpose == Purpose::Consent && !sign_in.press(&sealed, opened.expires_at, network) =>
+            {
+                tracing::info!(event = "consent_used", request_id = %self.bound.request_id);
+                Err(Broken::Expired)
+            }
             Ok(opened) => Ok(opened.content.to_vec()),
             Err(OpenError::Expired) => Err(Broken::Expired),
             Err(OpenError::Malformed | OpenError::UnknownKey | OpenError::Forged) => Err(Broken::Forged),

@@ -8,9 +8,50 @@ const MAX_EVENT: usize = 64;
 const MAX_VALUE: usize = 512;
 const MAX_FIELDS: usize = 32;
 
+/// Most log lines of one request. An honest guest writes a handful.
+const MAX_LINES: u32 = 64;
+
 /// Names whose values are never written.
 const SENSITIVE: &[&str] =
     &["authorization", "cookie", "credential", "key", "password", "secret", "token", "verifier"];
+
+/// How many log lines a request has written, and how many were kept back. What was kept back is told in one line when
+/// the request ends, however it ends.
+pub(crate) struct Lines {
+    request_id: String,
+    written: u32,
+    dropped: u64,
+}
+
+impl Lines {
+    /// Those of this request: none yet.
+    pub(crate) fn new(request_id: &str) -> Self {
+        Self { request_id: request_id.to_owned(), written: 0, dropped: 0 }
+    }
+
+    /// Whether one more is written; if not, it is counted.
+    fn admit(&mut self) -> bool {
+        if self.written < MAX_LINES {
+            self.written = self.written.saturating_add(1);
+            return true;
+        }
+        self.dropped = self.dropped.saturating_add(1);
+        false
+    }
+}
+
+impl Drop for Lines {
+    fn drop(&mut self) {
+        if self.dropped > 0 {
+            tracing::warn!(
+                event = "log_lines_dropped",
+                request_id = %self.request_id,
+                written = self.written,
+                dropped = self.dropped,
+            );
+        }
+    }
+}
 
 impl Host for State {
     fn tool_call(
@@ -36,6 +77,9 @@ impl Host for State {
     }
 
     fn log(&mut self, level: Level, event: String, fields: Vec<(String, String)>) -> wasmtime::Result<()> {
+        if !self.lines.admit() {
+            return Ok(());
+        }
         let context: serde_json::Map<String, serde_json::Value> =
             fields.into_iter().take(MAX_FIELDS).map(|(name, value)| masked(&name, &value)).collect();
         let context = serde_json::Value::Object(context).to_string();
@@ -78,6 +122,13 @@ mod tests {
     fn values_of_sensitive_names_are_masked() {
         assert_eq!(masked("Access_Token", "abc").1, "***");
         assert_eq!(masked("tool", "get_issue").1, "get_issue");
+    }
+
+    #[test]
+    fn a_request_has_so_many_log_lines_and_the_rest_are_counted() {
+        let mut lines = Lines::new("id");
+        assert_eq!((0..100).filter(|_| lines.admit()).count(), 64);
+        assert_eq!((lines.written, lines.dropped), (64, 36));
     }
 
     #[test]

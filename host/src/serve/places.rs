@@ -13,13 +13,14 @@ use crate::counters::network_of;
 const EACH: usize = 64;
 
 /// Paths of sign-in. Public metadata waits for nobody and is not among them.
-const PATHS: [&str; 7] = [
+const PATHS: [&str; 8] = [
     "/authorize",
     "/oauth/authorize",
     "/oauth/callback",
     "/oauth/register",
     "/oauth/revoke",
     "/oauth/token",
+    "/register",
     "/token",
 ];
 

@@ -1,5 +1,6 @@
 //! The settings as operators write them, and the texts made from the table.
 
+mod env_file;
 mod sign_in;
 
 use super::*;
@@ -64,10 +65,6 @@ fn problem(given: &[(&str, &str)]) -> String {
     problems[0].clone()
 }
 
-fn in_file(text: &str) -> Result<Settings, Vec<String>> {
-    Fake::with(&[]).file(ENV_FILE, text).load()
-}
-
 #[test]
 fn three_settings_are_enough_and_the_rest_has_its_default() {
     let settings = load(&[]).unwrap();
@@ -125,58 +122,6 @@ fn the_environment_wins_over_the_file_and_an_empty_value_counts_as_unset() {
     assert_eq!(source("MCP_PORT"), "environment");
     assert_eq!(source("LOG_LEVEL"), "env-file");
     assert_eq!(source("MAX_CONNECTIONS"), "default");
-}
-
-#[test]
-fn the_env_file_knows_comments_and_quotes_and_expands_nothing() {
-    let text = "\u{feff}# top\r\n\
-                export MCP_PORT = 9000 # the port\r\n\
-                POLICY_FILE_PATH='/a #b/$HOME'\n\
-                GUEST_PATH=\"/q\\\"uo\\\\te\" # yes\n\
-                AUDIT_LOG_PATH=/x#y/$(id)\n";
-    let settings = in_file(text).unwrap();
-    assert_eq!(settings.mcp_port(), 9000);
-    assert_eq!(settings.policy_file_path(), Some(Path::new("/a #b/$HOME")));
-    assert_eq!(settings.guest_path(), Some(Path::new("/q\"uo\\te")));
-    assert_eq!(settings.audit_log_path(), Path::new("/x#y/$(id)"));
-}
-
-#[test]
-fn a_wrong_line_of_the_env_file_is_told_by_number_and_never_repeated() {
-    let text = format!(
-        "{TOKEN}\n\nlower={TOKEN}\nMCP_PORT='{TOKEN}\nMCP_HOST=\"a\" {TOKEN}\nLOG_LEVEL=\"\\x{TOKEN}\"\n"
-    );
-    let problems = in_file(&text).unwrap_err();
-    let expected = [
-        "some/.env line 1 must be NAME=value",
-        "some/.env line 3 must have a name of capital letters, digits and _ before the `=`",
-        "some/.env line 4 has a quote that is not closed",
-        "some/.env line 5 has text after the closing quote",
-        "some/.env line 6 has an unknown escape; `\\n`, `\\\"`, `\\\\` and `\\$` are known",
-    ];
-    assert_eq!(problems, expected);
-}
-
-#[test]
-fn a_name_in_the_env_file_that_is_no_setting_is_refused_with_the_nearest_one() {
-    let text = "MCP_PROT=1\nGITEA_TOKEN_FLE=x\nAUTOMATION_ENABLED=true\nQQQ=1\nMCP_PORT=1\nMCP_PORT=2\n";
-    let expected = [
-        "some/.env line 6 sets MCP_PORT again, after line 5",
-        "MCP_PROT (some/.env line 1) is not a setting; did you mean MCP_PORT?",
-        "GITEA_TOKEN_FLE (some/.env line 2) is not a setting; did you mean GITEA_TOKEN_FILE?",
-        "AUTOMATION_ENABLED (some/.env line 3) is not in this version; take the line out",
-        "QQQ (some/.env line 4) is not a setting; docs/configuration.md lists them all",
-    ];
-    assert_eq!(in_file(text).unwrap_err(), expected);
-    assert!(in_file("MCP_PORT_FILE=x").is_err(), "only secrets come from files");
-}
-
-#[test]
-fn an_env_file_that_cannot_be_read_is_a_problem() {
-    let missing = Settings::load(&Fake::with(&[]), Some(Path::new(ENV_FILE))).unwrap_err();
-    assert!(missing[0].to_string().starts_with("some/.env cannot be read: "));
-    let binary = Fake::with(&[]).file(ENV_FILE, vec![b'A', 0xff]).load().unwrap_err();
-    assert_eq!(binary, ["some/.env cannot be read: it is not UTF-8 text"]);
 }
 
 #[test]

@@ -1,6 +1,10 @@
 //! Who is calling: somebody with an access token of ours or, where the operator wants it, with one of Gitea's.
 
+use aegis_custody::Timestamp;
 use aegis_custody::oauth::access_token;
+use aegis_custody::oauth::registry::UserId;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::tokens::NotHeld;
 use super::{READ, SignIn, WRITE, words};
@@ -81,6 +85,7 @@ impl SignIn {
             tracing::warn!(event = "gitea_token_refused", reason = "not_allowed", login = %found.login, request_id);
             return Err(Refusal::Unknown);
         }
+        self.note_presenter(&found.subject, &found.login, token, request_id)?;
         let observed = found.words.join(" ");
         let effective = effective(&found.words, self.writes);
         let token_type = if token.expose().split('.').count() == 3 { "jwt" } else { "opaque" };
@@ -123,6 +128,26 @@ impl SignIn {
 }
 
 impl SignIn {
+    /// Refuse a token of somebody who was revoked after it was issued, whatever Gitea says or said of it; otherwise note
+    /// who presents it, so that an operator finds them by name.
+    fn note_presenter(
+        &self,
+        subject: &str,
+        login: &str,
+        token: &Secret,
+        request_id: &str,
+    ) -> Result<(), Refusal> {
+        // Introspection gives a number; a user without one could not be revoked.
+        let user: UserId = subject.parse().map_err(|_| Refusal::Unknown)?;
+        let revoked_at = self.records.read(|registry, _| registry.user_revoked_at(user));
+        if !revoked_at.is_none_or(|revoked_at| is_issued_after(token.expose(), revoked_at)) {
+            tracing::warn!(event = "gitea_token_refused", reason = "user_revoked", login, request_id);
+            return Err(Refusal::Unknown);
+        }
+        self.records.change(|registry, now| ((), registry.saw_user(user, login, now).unwrap_or_default()));
+        Ok(())
+    }
+
     /// `SIGNIN_ALLOW` for a token of Gitea: its groups are asked for where they can decide.
     async fn admits_token(&self, token: &Secret, login: &str) -> Result<bool, Refusal> {
         if self.allowed.admits(login, &[]) || !self.allowed.names_groups() {
@@ -148,6 +173,18 @@ fn effective(words: &[String], writes: bool) -> Vec<String> {
     scopes
 }
 
+/// Whether a token of Gitea whose signature was checked says that it was issued after a point in time. One that does
+/// not say when does not. Gitea writes whole seconds by its own clock.
+fn is_issued_after(token: &str, then: Timestamp) -> bool {
+    let issued = || {
+        let [_, claims, _]: [&str; 3] = token.split('.').collect::<Vec<_>>().try_into().ok()?;
+        let claims = URL_SAFE_NO_PAD.decode(claims).ok()?;
+        let claims: serde_json::Value = serde_json::from_slice(&claims).ok()?;
+        claims.get("iat")?.as_i64()?.checked_mul(1_000)
+    };
+    issued().is_some_and(|issued| issued > then.unix_millis())
+}
+
 fn tell(summary: &Summary<'_>, request_id: &str) {
     let Summary { token_type, observed, effective, api_probe, login } = summary;
     tracing::info!(
@@ -167,6 +204,30 @@ mod tests {
 
     fn scopes(text: &str, writes: bool) -> Vec<String> {
         effective(&text.split(' ').map(str::to_owned).collect::<Vec<_>>(), writes)
+    }
+
+    #[test]
+    fn only_a_token_that_says_so_was_issued_after_a_point_in_time() {
+        let then = Timestamp::from_unix_millis(1_780_000_000_500);
+        let after = |claims: &str| {
+            let token = format!("e30.{}.c2ln", URL_SAFE_NO_PAD.encode(claims));
+            is_issued_after(&token, then)
+        };
+        assert!(after("{\"iat\":1780000001}"));
+        for claims in [
+            "{\"iat\":1780000000}",
+            "{\"iat\":1780000001.5}",
+            "{\"iat\":\"1780000001\"}",
+            "{\"iat\":9223372036854775807}",
+            "{}",
+            "[]",
+            "",
+        ] {
+            assert!(!after(claims), "{claims}");
+        }
+        for token in ["", "gto_opaque", "a.b", "e30.eyJpYXQiOjE3OTAwMDAwMDB9", "a.b.c.d"] {
+            assert!(!is_issued_after(token, then), "{token}");
+        }
     }
 
     #[test]

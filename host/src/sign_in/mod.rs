@@ -24,7 +24,7 @@ use std::time::Duration;
 use aegis_custody::Clock as _;
 use aegis_custody::oauth::keyring_file;
 use aegis_custody::oauth::keys::{Keyring, Root};
-use aegis_custody::oauth::registry::{Application as Which, Bounds, Row, UserId};
+use aegis_custody::oauth::registry::{Application as Which, Bounds, UserId};
 
 pub(crate) use access::NoAccess;
 use allow::Allowed;
@@ -35,7 +35,6 @@ use timeline::Timeline;
 use crate::documents::{Documents, Rules};
 use crate::settings::{Secret, Settings};
 use crate::shared::{SystemClock, SystemRandom};
-use crate::store::Store;
 use crate::upstream::{Application, Upstream, UpstreamSettings};
 
 /// `read:repository`.
@@ -70,6 +69,7 @@ pub(crate) struct SignIn {
     boot: [u8; 16],
     refreshing: Mutex<HashMap<(UserId, Which), Turn>>,
     pub(crate) timeline: Timeline,
+    presses: flow::Presses,
 }
 
 /// Where root keys come from, so that they can be read again.
@@ -101,8 +101,7 @@ impl SignIn {
     pub(crate) fn new(
         settings: &Settings,
         origin: &str,
-        store: Store,
-        rows: Vec<Row>,
+        opened: crate::store::Opened,
     ) -> Result<Self, Unusable> {
         let (Some(id), Some(secret), Some(state_secret)) = (
             settings.gitea_oauth_client_id(),
@@ -141,13 +140,14 @@ impl SignIn {
             unusable("GITEA_URL", format!("is https and the system's certificates cannot be read: {e}"))
         })?;
         let documents = documents(settings)?;
+        redirects(&settings.guest_values())?;
         let bounds = bounds(settings);
         let mut boot = [0; 16];
         aegis_custody::Random::fill(&SystemRandom, &mut boot);
         Ok(Self {
             keyring: RwLock::new(Arc::new(keyring)),
             keyring_source,
-            records: Records::new(store, rows, bounds.clone()),
+            records: Records::new(opened.store, opened.rows, &opened.revoked, bounds.clone()),
             upstream,
             read: application("read", id, secret),
             write: second.map(|(id, secret)| application("write", id, secret)),
@@ -166,6 +166,7 @@ impl SignIn {
             boot,
             refreshing: Mutex::default(),
             timeline: Timeline::default(),
+            presses: flow::Presses::default(),
         })
     }
 
@@ -268,6 +269,27 @@ fn documents(settings: &Settings) -> Result<Documents, Unusable> {
     })
 }
 
+/// No redirect URI is listed that would be refused all the same: plain http to another computer carries a code for
+/// everybody on the way to read.
+fn redirects(guest: &[(String, String)]) -> Result<(), Unusable> {
+    const NAME: &str = "OAUTH_REDIRECT_ALLOWLIST";
+    let listed = guest.iter().find(|(name, _)| name == NAME).map_or("", |(_, text)| text.as_str());
+    for uri in listed.split(',').map(str::trim) {
+        let rest = uri.split_at_checked(7).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("http://"));
+        let Some((_, rest)) = rest.filter(|_| !aegis_custody::oauth::redirect::is_loopback(uri)) else {
+            continue;
+        };
+        return Err(unusable(
+            NAME,
+            format!(
+                "lists {uri}, which no client may use: plain http is accepted only for 127.0.0.1, [::1] and localhost; \
+                 write https://{rest}, or take it out"
+            ),
+        ));
+    }
+    Ok(())
+}
+
 impl KeyringSource {
     fn read(&self) -> Result<Keyring, Unusable> {
         const FILE: &str = "OAUTH_KEYRING_FILE";
@@ -304,4 +326,37 @@ pub(crate) fn words(scopes: aegis_custody::oauth::registry::Scopes) -> Vec<Strin
         words.push(WRITE.to_owned());
     }
     words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::redirects;
+
+    fn told(listed: &str) -> Option<String> {
+        let guest = [("OAUTH_REDIRECT_ALLOWLIST".to_owned(), listed.to_owned())];
+        redirects(&guest).err().map(|unusable| unusable.to_string())
+    }
+
+    #[test]
+    fn a_listed_redirect_of_plain_http_to_another_computer_is_told_with_what_to_write() {
+        for (listed, instead) in [
+            ("http://intranet/cb", "https://intranet/cb"),
+            ("https://a.example/cb, HTTP://192.168.1.5:8080/cb", "https://192.168.1.5:8080/cb"),
+            ("http://localhost.example/cb", "https://localhost.example/cb"),
+            ("http://127.0.0.1@evil.example/cb", "https://127.0.0.1@evil.example/cb"),
+            ("http://0.0.0.0/cb", "https://0.0.0.0/cb"),
+        ] {
+            let told = told(listed).expect(listed);
+            assert!(told.starts_with("OAUTH_REDIRECT_ALLOWLIST lists ") && told.contains(instead), "{told}");
+        }
+        for good in [
+            "",
+            "https://a.example/cb",
+            "http://localhost/cb,http://127.0.0.1:33418/cb?x=1,http://[::1]:1/",
+            "cursor://anysphere.cursor-mcp/oauth/callback",
+            "httpx://app/cb",
+        ] {
+            assert_eq!(told(good), None, "{good}");
+        }
+    }
 }

@@ -4,10 +4,11 @@
 //! the file while the state is locked, and whoever needs to know waits for them after that. Without a volume that can
 //! be written nothing waits and nothing fails.
 
+use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use aegis_custody::oauth::registry::{Bounds, Change, Registry};
+use aegis_custody::oauth::registry::{Bounds, Change, Registry, Row, Unreadable};
 use aegis_custody::{Clock as _, Timestamp};
 
 use crate::shared::SystemClock;
@@ -24,18 +25,28 @@ pub(crate) struct Records {
 }
 
 impl Records {
-    /// From what was on the volume. Rows that cannot be read are told, and are gone.
-    pub(crate) fn new(store: Store, rows: Vec<aegis_custody::oauth::registry::Row>, bounds: Bounds) -> Self {
-        let (registry, unreadable) = Registry::load(rows, bounds);
+    /// From what was on the volume, and what was revoked as kept beside it. Rows that cannot be read are told, and are
+    /// gone.
+    pub(crate) fn new(store: Store, rows: Vec<Row>, revoked: &[Row], bounds: Bounds) -> Self {
+        let (mut registry, mut unreadable) = Registry::load(rows, bounds);
+        let mut changes: Vec<Change> = unreadable.iter().map(Unreadable::deletion).collect();
+        let (unknown, more) = registry.remember(revoked.iter().cloned(), SystemClock.now());
+        unreadable.extend(unknown);
+        changes.extend(more);
+        // Both must say the same from now on, whichever of the two knew less.
+        let kept: BTreeMap<&[u8], &[u8]> =
+            revoked.iter().map(|row| (row.key.as_slice(), row.value.as_slice())).collect();
+        let is_kept = |row: &Row| kept.get(row.key.as_slice()) == Some(&row.value.as_slice());
+        let lacking = registry.revocations().filter(|row| !is_kept(row));
+        changes.extend(lacking.map(|Row { table, key, value }| Change { table, key, value: Some(value) }));
         for row in &unreadable {
             tracing::warn!(event = "registry_row_unreadable", table = row.table.name());
         }
         let state = Arc::new(Mutex::new(registry));
-        let drop_them = unreadable.iter().map(aegis_custody::oauth::registry::Unreadable::deletion).collect();
         let whole = state.clone();
         store.tell_whole(move || whole.lock().unwrap_or_else(PoisonError::into_inner).export());
         let records = Self { state, store };
-        drop(records.store.commit(drop_them));
+        drop(records.store.commit(changes));
         records
     }
 

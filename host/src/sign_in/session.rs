@@ -19,6 +19,8 @@ use crate::upstream::{Application, Fault, Introspection, Judgement, Remedy, Toke
 const CODE_LIFE: Duration = Duration::from_secs(60);
 /// How long a browser remembers an approval.
 const REMEMBERED: Duration = Duration::from_secs(90 * 86_400);
+/// How long somebody who comes back waits for those before them at Gitea: no longer than a person looks at an empty page.
+const TURN: Duration = Duration::from_secs(10);
 
 /// A person who has signed in, for one flow.
 pub(crate) struct Session {
@@ -95,7 +97,7 @@ impl SignIn {
     async fn prove(&self, flow: &Flow, code: &str) -> Result<(UserId, String, Scopes), NotSignedIn> {
         let application = self.application(flow.which);
         let (code, verifier) = (Secret::new(code.to_owned()), Secret::new(flow.verifier.to_string()));
-        let _until_kept = self.upstream.exchanging.read().await;
+        let _until_kept = self.upstream.turn(TURN).await.map_err(refused)?;
         let tokens = self.upstream.exchange(application, &code, &verifier).await.map_err(refused)?;
         let identity = match self.upstream.identify(application, &tokens, &flow.nonce).await {
             Ok(identity) => identity,

@@ -40,6 +40,8 @@ pub(crate) enum Denied {
     InvalidClient,
     /// With the finer name for the record.
     InvalidGrant(&'static str),
+    /// The same for a genuine refresh token of this client: it was good once, so nobody has guessed.
+    EndedGrant(&'static str),
     InvalidScope,
     Unavailable,
 }
@@ -49,7 +51,7 @@ impl Denied {
     pub(crate) fn reason(self) -> &'static str {
         match self {
             Self::InvalidClient => "invalid_client",
-            Self::InvalidGrant(why) => why,
+            Self::InvalidGrant(why) | Self::EndedGrant(why) => why,
             Self::InvalidScope => "invalid_scope",
             Self::Unavailable => "gitea_unavailable",
         }
@@ -128,10 +130,24 @@ impl SignIn {
         if !self.proves(&proof.client, proof.secret.as_deref().map(String::as_str), proof.shown) {
             return Err(Denied::InvalidClient);
         }
-        let keyring = self.keyring();
-        let presented = refresh_token::verify(token, &keyring, &proof.client)
+        let presented = refresh_token::verify(token, &self.keyring(), &proof.client)
             .map_err(|_| Denied::InvalidGrant("refresh_token_unknown"))?;
-        let newest = keyring.newest_kid();
+        self.rotated(proof, presented, narrowed).await.map_err(|denied| match denied {
+            Denied::InvalidGrant(why) => Denied::EndedGrant(why),
+            Denied::EndedGrant(_) | Denied::InvalidClient | Denied::InvalidScope | Denied::Unavailable => {
+                denied
+            }
+        })
+    }
+
+    /// The same for a token that was found to be genuine and of this client.
+    async fn rotated(
+        self: &Arc<Self>,
+        proof: &Proof,
+        presented: refresh_token::Presented,
+        narrowed: Option<Scopes>,
+    ) -> Result<Tokens, Denied> {
+        let newest = self.keyring().newest_kid();
         let rotating = PresentedRefresh {
             family: presented.family,
             generation: presented.generation,

@@ -7,6 +7,7 @@
 mod copy;
 mod file;
 mod open;
+mod revocations;
 mod row;
 #[cfg(test)]
 mod tests;
@@ -30,6 +31,7 @@ use row::Table;
 pub(crate) use row::{Change, Row};
 
 use open::{Footing, Found, Place, find};
+use revocations::Revocations;
 use volume::{RealVolume, Volume};
 use writer::{Message, Writer};
 
@@ -51,6 +53,10 @@ pub(crate) enum Name {
     Locked,
     /// A registry that could not be read before was set aside.
     Unread,
+    /// What was revoked is kept a second time, and part of that cannot be read.
+    RevocationsUnreadable,
+    /// What is revoked cannot be kept a second time.
+    RevocationsVolatile,
     /// A file of the original product is there and is left alone.
     Original,
 }
@@ -65,6 +71,8 @@ impl Name {
             Self::Corrupt => "registry_corrupt",
             Self::Locked => "registry_locked",
             Self::Unread => "registry_unread",
+            Self::RevocationsUnreadable => "revocations_unreadable",
+            Self::RevocationsVolatile => "revocations_volatile",
             Self::Original => "registry_original",
         }
     }
@@ -146,6 +154,8 @@ pub(crate) struct Store {
 pub(crate) struct Opened {
     pub(crate) store: Store,
     pub(crate) rows: Vec<Row>,
+    /// What was revoked, as kept beside the registry: where the two part, both count.
+    pub(crate) revoked: Vec<Row>,
     pub(crate) notes: Vec<Note>,
 }
 
@@ -173,6 +183,11 @@ impl Store {
             Footing::Locked => (None, Some("another process has the registry open".to_owned())),
         };
         let barred = notes.iter().any(|note| note.name == Name::Locked);
+        let (revocations, revoked) = if barred {
+            (Revocations::none(&place), Vec::new())
+        } else {
+            Revocations::find(volume.as_ref(), &place, clock.now(), known, &mut notes)
+        };
         let health =
             Health { durable: registry.is_some(), last_error: reason.clone(), reason, commits: 0, bytes };
         let shared = Arc::new(Shared {
@@ -184,13 +199,25 @@ impl Store {
         let failed = registry.is_none().then(|| (1, clock.now()));
         let (queue, receiver) = channel();
         let store = Self { queue, shared: Arc::clone(&shared) };
-        let writer =
-            Writer { volume, place, clock, shared, queue: receiver, registry, lock, known, barred, failed };
+        let writer = Writer {
+            volume,
+            place,
+            clock,
+            shared,
+            queue: receiver,
+            registry,
+            lock,
+            known,
+            barred,
+            failed,
+            revocations,
+            is_told: false,
+        };
         if let Err(error) = std::thread::Builder::new().name("registry".to_owned()).spawn(|| writer.run()) {
             let text = format!("the registry cannot be written, there is no thread for it: {error}");
             notes.push(Note::new(Name::Volatile, text));
         }
-        Opened { store, rows, notes }
+        Opened { store, rows, revoked, notes }
     }
 
     /// Say how the whole state is told when the file has to be written anew; the first call counts. It is

@@ -128,7 +128,7 @@ fn set_aside_and_create(
     found: &mut Found,
 ) -> Footing {
     let file = place.file.display();
-    match set_aside(volume, place, "corrupt", now) {
+    match set_aside(volume, place, &place.file, "corrupt", now) {
         Ok(to) => {
             found.notes.push(Note::new(
                 Name::Corrupt,
@@ -182,17 +182,19 @@ fn make(volume: &dyn Volume, place: &Place) -> Result<Registry, Broken> {
     Registry::open(backend).map(|(registry, _)| registry)
 }
 
-/// Rename the registry to `registry.redb.<kind>-<unix seconds>`, over nothing, and keep only a few such files.
+/// Rename a file of the registry's to `<its name>.<kind>-<unix seconds>`, over nothing, and keep only a few such files.
 ///
 /// # Errors
 /// The volume cannot be written.
 pub(super) fn set_aside(
     volume: &dyn Volume,
     place: &Place,
+    file: &Path,
     kind: &str,
     now: Timestamp,
 ) -> std::io::Result<PathBuf> {
-    let prefix = format!("registry.redb.{kind}-");
+    let named = file.file_name().unwrap_or_default().to_string_lossy();
+    let prefix = format!("{named}.{kind}-");
     let seconds = |name: &String| name.strip_prefix(&prefix)?.parse::<i64>().ok();
     let mut older: Vec<i64> = volume
         .list(&place.directory)?
@@ -205,7 +207,7 @@ pub(super) fn set_aside(
     let next = older.first().map_or(0, |newest| newest.saturating_add(1));
     let second = next.max(now.unix_millis() / 1_000);
     let to = place.directory.join(format!("{prefix}{second}"));
-    volume.rename(&place.file, &to)?;
+    volume.rename(file, &to)?;
     volume.sync_dir(&place.directory)?;
     for second in older.into_iter().skip(KEPT - 1) {
         // One too many is no harm.

@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 use super::copy::{self, BackupError};
 use super::file::{Broken, Registry};
 use super::open::{Footing, Place, find, set_aside, volatile};
+use super::revocations::{self, Revocations};
 use super::row::Change;
 use super::volume::Volume;
 use super::{Committed, Name, Note, Shared};
@@ -45,6 +46,10 @@ pub(super) struct Writer {
     pub(super) barred: bool,
     /// How often in a row opening failed, and when it did last.
     pub(super) failed: Option<(u32, Timestamp)>,
+    /// What was revoked, a second time.
+    pub(super) revocations: Revocations,
+    /// Whether it was told that this cannot be written.
+    pub(super) is_told: bool,
 }
 
 impl Writer {
@@ -111,9 +116,32 @@ impl Writer {
 
     /// Write changes: to the open file, or to one that can be opened again now, after the whole state.
     fn write(&mut self, batch: &[Vec<Change>]) -> Committed {
-        let Some(registry) = &self.registry else { return self.recover(batch) };
+        self.revocations.note(batch.iter().flatten());
+        self.keep_revocations();
+        let Some(registry) = &self.registry else {
+            let committed = self.recover(batch);
+            // What could not be kept before may go with the volume that is back.
+            self.keep_revocations();
+            return committed;
+        };
         let done = registry.apply(None, batch.iter().flatten());
         self.settle(done)
+    }
+
+    /// Before the registry, so that nothing that is revoked there is missing here. Only whoever holds the lock writes.
+    fn keep_revocations(&mut self) {
+        if self.lock.is_none() || !self.revocations.is_behind() {
+            return;
+        }
+        match self.revocations.keep(self.volume.as_ref()) {
+            Ok(()) => self.is_told = false,
+            Err(error) => {
+                if !std::mem::replace(&mut self.is_told, true) {
+                    tracing::error!(%error, "what is revoked cannot be kept beside the registry");
+                    self.shared.remark(revocations::volatile(&self.place.directory, &error.to_string()));
+                }
+            }
+        }
     }
 
     /// Take note of what became of a transaction. A file that failed is let go of and opened again by the next
@@ -199,7 +227,8 @@ impl Writer {
             .volume
             .lock(self.place.lock_file())
             .map_err(|_| "another process may have the registry open".to_owned())?;
-        let to = set_aside(self.volume.as_ref(), &self.place, "unread", now).map_err(|e| e.to_string())?;
+        let to = set_aside(self.volume.as_ref(), &self.place, &self.place.file, "unread", now)
+            .map_err(|e| e.to_string())?;
         self.shared.remark(Note::new(
             Name::Unread,
             format!(

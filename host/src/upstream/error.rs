@@ -15,6 +15,11 @@ pub(crate) enum UpstreamError {
     /// No whole answer in time.
     #[error("Gitea did not answer in time; try again, and look at Gitea's load if it lasts")]
     TimedOut,
+    /// Codes of others have been in exchange for so long that this one had no turn. Nothing was sent for it.
+    #[error(
+        "Gitea is slow with the sign-ins before this one; try again, and look at Gitea's load if it lasts"
+    )]
+    Busy,
     /// An answer beyond its cap.
     #[error(
         "Gitea's answer from {0} is larger than anything it should send; check what answers at GITEA_URL"
@@ -128,6 +133,7 @@ impl UpstreamError {
         match self {
             Self::Unreachable(_) => "gitea_unreachable",
             Self::TimedOut => "gitea_timed_out",
+            Self::Busy => "gitea_busy",
             Self::TooLarge(_) => "gitea_answer_too_large",
             Self::Redirected(_) => "gitea_redirected",
             Self::Failed(..) => "gitea_failed",
@@ -153,7 +159,7 @@ impl UpstreamError {
     /// Who acts next.
     pub(crate) fn remedy(&self) -> Remedy {
         match self {
-            Self::Unreachable(_) | Self::TimedOut | Self::Failed(..) => Remedy::Retry,
+            Self::Unreachable(_) | Self::TimedOut | Self::Busy | Self::Failed(..) => Remedy::Retry,
             Self::TooLarge(_)
             | Self::Redirected(_)
             | Self::Unreadable(..)
@@ -186,6 +192,7 @@ mod tests {
         let all = [
             (UpstreamError::Unreachable("refused".to_owned()), "gitea_unreachable", Remedy::Retry),
             (UpstreamError::TimedOut, "gitea_timed_out", Remedy::Retry),
+            (UpstreamError::Busy, "gitea_busy", Remedy::Retry),
             (UpstreamError::TooLarge(at), "gitea_answer_too_large", Remedy::Operator),
             (UpstreamError::Redirected(at), "gitea_redirected", Remedy::Operator),
             (UpstreamError::Failed(at, 500), "gitea_failed", Remedy::Retry),

@@ -94,7 +94,8 @@ pub(crate) struct Upstream {
     good: bearer::Good,
     /// Held for reading while a code is exchanged and until its tokens are kept. Under `INVALIDATE_REFRESH_TOKENS` the
     /// exchange kills the refresh token that is still on record: whoever is refused for that waits here, and looks
-    /// again at what is on record, before a grant is given up.
+    /// again at what is on record, before a grant is given up. Who the person is shows only after an exchange, so this
+    /// one is for all; codes that come while somebody waits have a [`turn`](Self::turn) after that, or none.
     pub(crate) exchanging: tokio::sync::RwLock<()>,
 }
 
@@ -147,6 +148,18 @@ impl Upstream {
             ])
             .finish();
         format!("{}/login/oauth/authorize?{query}", self.public)
+    }
+
+    /// A turn to exchange a code, to be held until its tokens are kept. It is waited for at most so long: one exchange
+    /// that Gitea leaves hanging must not keep everybody waiting who signs in after it.
+    ///
+    /// # Errors
+    /// [`UpstreamError::Busy`].
+    pub(crate) async fn turn(
+        &self,
+        most: Duration,
+    ) -> Result<tokio::sync::RwLockReadGuard<'_, ()>, UpstreamError> {
+        tokio::time::timeout(most, self.exchanging.read()).await.map_err(|_| UpstreamError::Busy)
     }
 
     /// Exchanges an authorization code (RFC 6749 section 4.1.3). Gitea takes a code once.

@@ -27,7 +27,7 @@ use bindings::aegis::gateway::audit::{self, Event, Outcome, Status, Ticket};
 use bindings::aegis::gateway::gitea::{self, Failure, Media, Method, Request};
 use bindings::aegis::gateway::identity::{self, Caller};
 use bindings::aegis::gateway::types::{Class, Problem};
-use bindings::aegis::gateway::{limits, settings};
+use bindings::aegis::gateway::{limits, settings, telemetry};
 use wasip2::http::types::{Fields, IncomingRequest, OutgoingBody, OutgoingResponse, ResponseOutparam};
 
 struct Hostile;
@@ -62,6 +62,14 @@ impl bindings::exports::wasi::http::incoming_handler::Guest for Hostile {
             "/recurse" => say(out, &recurse(1).to_string()),
             "/trap" => panic!("on purpose"),
             "/silent" => {}
+            "/chatter" => {
+                chatter();
+                say(out, "said");
+            }
+            "/chatter-then-trap" => {
+                chatter();
+                panic!("on purpose")
+            }
             "/headers" => headers(out),
             "/giant" => giant(out),
             "/endless" => endless(out),
@@ -85,6 +93,10 @@ impl bindings::exports::wasi::http::incoming_handler::Guest for Hostile {
             "/unlisted-write" => {
                 say(out, &call(&presented, post("/repos/{owner}/{repo}/forks", &["alice", "demo"])))
             }
+            "/unlisted-read" => {
+                say(out, &call(&presented, get("/repos/{owner}/{repo}/hooks", &["alice", "demo"])))
+            }
+            "/unlisted-person" => say(out, &call(&presented, get("/user/emails", &[]))),
             "/admin" => say(out, &call(&presented, post("/admin/users", &[]))),
             "/absolute" => say(out, &call(&presented, get("http://127.0.0.1:1/steal", &[]))),
             "/double-slash" => say(out, &call(&presented, get("//127.0.0.1:1/steal", &[]))),
@@ -113,6 +125,14 @@ impl bindings::exports::wasi::http::incoming_handler::Guest for Hostile {
                 say(out, tried.as_deref().unwrap_or("what?"));
             }
         }
+    }
+}
+
+/// More log lines than anybody reads.
+fn chatter() {
+    for number in 0..1_000 {
+        let fields = [("number".to_owned(), number.to_string())];
+        telemetry::log(telemetry::Level::Warning, "chatter", &fields);
     }
 }
 

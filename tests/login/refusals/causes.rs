@@ -58,7 +58,7 @@ impl Desk {
     }
 
     /// Come back with this ID token.
-    async fn flaw(&mut self, flaw: IdTokenFlaw, cause: &str) {
+    pub async fn flaw(&mut self, flaw: IdTokenFlaw, cause: &str) {
         let expected =
             Spoiled { status: 502, line: (SECURITY, "identity_invalid"), cause, upstream: AT_TOKEN };
         self.spoiled(|desk| desk.scene.forge.spoil_id_token(flaw), &expected).await;

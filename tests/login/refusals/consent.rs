@@ -1,8 +1,8 @@
 //! Refused at the consent page: approvals that are not this person's on this page, and the person's own no.
 
-use aegis_tests::browser::Browser;
+use aegis_tests::browser::{Arrived, Browser};
 use aegis_tests::http::{Answer, send};
-use aegis_tests::sign_in::form;
+use aegis_tests::sign_in::{form, parameter};
 
 use super::Desk;
 
@@ -107,5 +107,79 @@ async fn a_person_who_says_no_sends_the_client_away_and_gitea_hears_nothing() {
     let said = browser.submit(&consent.form("decision"), &[("decision", "deny")]).await;
     desk.told(&said, "access_denied", &[(DENIED, "consent_denied")], &[]).await;
     assert_eq!(browser.cookies(&desk.server.url), [] as [String; 0]);
+    desk.end().await;
+}
+
+#[tokio::test]
+async fn a_button_that_is_pressed_twice_signs_in_by_whichever_answer_the_browser_follows() {
+    let mut desk = Desk::new().await;
+    let own = desk.server.url.clone();
+    for first in [true, false] {
+        let mut browser = Browser::new();
+        let consent = browser.get(&desk.client.authorize_url(&[])).await;
+        desk.is_logged(&consent.answer);
+        let button = consent.form("decision");
+        let request = button.value("request").expect("the sealed request").to_owned();
+        let body = form(&[("request", &request), ("decision", "approve")]);
+        // The press whose answer the browser gives up comes before or after the one that it follows.
+        if first {
+            assert_eq!(post(&desk, &[("origin", &own)], &body).await.status, 303);
+        }
+        let sent = browser.submit(&button, &[("decision", "approve")]).await;
+        assert_eq!(sent.status(), 303, "{}", sent.text());
+        if !first {
+            let other = post(&desk, &[("origin", &own)], &body).await;
+            assert_eq!(other.status, 303);
+            let state = |to: Option<&str>| to.and_then(|to| parameter(to, "state"));
+            assert_ne!(state(other.header("location")), state(sent.answer.header("location")));
+            assert_ne!(
+                other.header("set-cookie"),
+                sent.answer.header("set-cookie"),
+                "no secret is told twice"
+            );
+        }
+        let arrived = browser.sign_in_at_gitea("alice", &crate::scene::password("alice")).await;
+        assert!(matches!(arrived, Arrived::Stopped(_)), "{arrived:?}");
+        let came = browser.follow().await.expect("our callback");
+        assert!(came.redirect().is_some_and(|to| parameter(&to, "code").is_some()), "{}", came.text());
+    }
+    desk.end().await;
+}
+
+#[tokio::test]
+async fn a_page_that_was_answered_is_used_up_and_the_next_one_is_fresh() {
+    let mut desk = Desk::with(|setup| setup.set("TRUSTED_PROXIES", "127.0.0.1")).await;
+    let own = desk.server.url.clone();
+    for decision in ["approve", "deny"] {
+        let sealed = sealed(&desk).await;
+        let body = form(&[("request", &sealed), ("decision", decision)]);
+        let first = [("origin", own.as_str()), ("x-forwarded-for", "192.0.2.1")];
+        assert_eq!(post(&desk, &first, &body).await.status, 303);
+        // From another network nobody presses twice.
+        let other = [("origin", own.as_str()), ("x-forwarded-for", "192.0.2.2")];
+        let answer = post(&desk, &other, &form(&[("request", &sealed), ("decision", "approve")])).await;
+        assert_eq!(answer.status, 400, "{}", answer.text());
+        let page = shown(&desk, answer);
+        assert!(page.text().contains("This page is no longer good"), "{}", page.text());
+        assert!(page.text().contains("<code>consent_expired</code>"));
+        assert_eq!(page.answer.header("set-cookie"), None);
+        desk.is_logged(&page.answer);
+        // Nor does anybody more than three times.
+        for _ in 0..2 {
+            assert_eq!(post(&desk, &first, &body).await.status, 303);
+        }
+        let answer = post(&desk, &first, &body).await;
+        assert_eq!(answer.status, 400, "{}", answer.text());
+        desk.is_logged(&answer);
+    }
+    assert!(desk.scene.forge.requests().is_empty(), "Gitea hears nothing of it");
+    let trail = desk
+        .server
+        .audit_when(|lines| lines.iter().filter(|line| line["reason"] == "consent_expired").count() == 4);
+    assert!(trail.await.iter().all(|line| line["reason"] != "consent_expired" || line["event"] == DENIED));
+    // The same person presses once more, on a page of their own.
+    desk.tokens("alice", false).await;
+    let log = desk.server.log();
+    assert_eq!(log.lines().filter(|line| line.contains("consent_used")).count(), 4, "{log}");
     desk.end().await;
 }

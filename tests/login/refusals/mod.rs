@@ -4,6 +4,7 @@
 mod authorize;
 mod callback;
 mod causes;
+mod claims;
 mod clients;
 mod consent;
 mod held;
@@ -34,6 +35,8 @@ pub struct Desk {
     pub client: Client,
     heard: Vec<String>,
     secrets: Vec<String>,
+    /// Ids of the requests whose answer was a page, each of which is in the log at the end.
+    pages: Vec<String>,
 }
 
 impl Desk {
@@ -46,19 +49,19 @@ impl Desk {
         let scene = Scene::with(Options::default()).await;
         let server = change(scene.setup()).start().await;
         let client = Client::register(&server.url).await;
-        let desk = Self { scene, server, client, heard: Vec::new(), secrets: Vec::new() };
+        let desk = Self { scene, server, client, heard: Vec::new(), secrets: Vec::new(), pages: Vec::new() };
         desk.scene.forge.forget();
         desk.keeping(&[STATE_SECRET, VERIFIER, &password("alice")])
     }
 
     /// Stopped and started again over the same files, with further settings.
     pub async fn restarted(self, change: impl FnOnce(Setup) -> Setup) -> Self {
-        let Self { scene, server, client, heard, secrets } = self;
+        let Self { scene, server, client, heard, secrets, .. } = self;
         let stopped = server.stop().await;
         assert_eq!(stopped.code, 0, "{}", stopped.log);
         let server = change(scene.setup()).start().await;
         scene.forge.forget();
-        Self { scene, server, client, heard, secrets }
+        Self { scene, server, client, heard, secrets, pages: Vec::new() }
     }
 
     fn keeping(mut self, secrets: &[&str]) -> Self {
@@ -112,9 +115,17 @@ impl Desk {
         assert!(answer.text().contains(&format!("<code>{reason}</code>")), "{reason}: {}", answer.text());
         assert_eq!(answer.header("location"), None, "{reason}");
         page_headers(answer);
+        self.is_logged(answer);
         let set: Vec<&str> = cookies(answer);
         assert!(set.iter().all(|cookie| cookie.contains("Max-Age=0")), "{reason} keeps nothing: {set:?}");
         self.recorded(answer, lines, upstream).await;
+    }
+
+    /// A page shows its id, which the log must hold when all is over.
+    pub fn is_logged(&mut self, answer: &Answer) {
+        let id = answer.header("x-request-id").expect("every answer bears an id").to_owned();
+        assert!(answer.text().contains(&format!("<code>{id}</code>")), "{}", answer.text());
+        self.pages.push(id);
     }
 
     /// Refused to the client by redirect, with its state and the issuer and without a code.
@@ -204,6 +215,10 @@ impl Desk {
         assert_eq!(stopped.code, 0, "{}", stopped.log);
         let trail = std::fs::read_to_string(&stopped.audit_path).expect("the audit log can be read");
         assert!(!trail.is_empty());
+        for id in &self.pages {
+            let line = |line: &&str| line.contains("page_shown") && line.contains(id.as_str());
+            assert_eq!(stopped.log.lines().filter(line).count(), 1, "the log lacks the page {id}");
+        }
         let kept = files(self.scene.folder());
         assert!(kept.iter().any(|(name, _)| name.contains("registry")), "no registry was written");
         for secret in &self.secrets {

@@ -1,5 +1,5 @@
 //! Kills in the middle of renewals: whatever was answered is good afterwards, and the registry can always be read.
-//! Few by default; `AEGIS_TEST_SAVES=1000` is the long form.
+//! Few by default; `AEGIS_TEST_SAVES=1000` is the long form (`make long-tests`).
 
 use aegis_tests::http::{Answer, send};
 use aegis_tests::server::Server;
@@ -72,6 +72,7 @@ async fn kills_in_the_middle_of_renewals_lose_nothing_that_was_answered() {
         let wanted = 1 + (rounds * 7) % (2 * BETWEEN);
         people = round(server, &client, people, wanted).await;
         (done, rounds) = (done + wanted, rounds + 1);
+        println!("kill {rounds}: {done} of {} renewals answered so far", saves());
         server = scene.start().await;
         for tokens in &people {
             assert_eq!(works(&server, tokens).await.status, 200, "after kill {rounds}");

@@ -221,6 +221,7 @@ fn denied(denied: login::Denied) -> core::Denied {
     match denied {
         login::Denied::InvalidClient => core::Denied::InvalidClient,
         login::Denied::InvalidGrant => core::Denied::InvalidGrant,
+        login::Denied::EndedGrant => core::Denied::EndedGrant,
         login::Denied::InvalidScope => core::Denied::InvalidScope,
         login::Denied::Unavailable => core::Denied::Unavailable,
     }

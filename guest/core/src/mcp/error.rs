@@ -40,6 +40,7 @@ impl Fault {
             Self::Parse(Invalid::Syntax) => "invalid_json",
             Self::Parse(Invalid::DuplicateKey) => "duplicate_key",
             Self::Parse(Invalid::TooDeep) => "nested_too_deep",
+            Self::Parse(Invalid::TooMany) => "too_many_values",
             Self::InvalidRequest(_) => "invalid_request",
             Self::InvalidParams(_) => "invalid_params",
             Self::HeaderMismatch(..) => "header_mismatch",

@@ -1,4 +1,5 @@
-//! Strict JSON: one document, every object key once, nesting bounded (RFC 8259 sections 4 and 9).
+//! Strict JSON: one document, every object key once, nesting and number of values bounded (RFC 8259 sections 4
+//! and 9).
 //!
 //! Two parsers that disagree about a repeated key are how a check is fooled: one reads the `owner` that is
 //! allowed, the other the `owner` that is used. So a repeated key is refused, whatever its values. This module
@@ -13,6 +14,10 @@ use serde_json::{Map, Value};
 /// How many arrays and objects may stand inside each other; the outermost counts as one.
 pub const MAX_DEPTH: u8 = 32;
 
+/// How many values a document may hold: texts, numbers, flags, arrays and objects together. A message of the
+/// protocol holds some dozens; a document of many thousands costs time and is meant to.
+pub const MAX_VALUES: u32 = 4096;
+
 /// Why bytes are not accepted as JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Invalid {
@@ -22,6 +27,8 @@ pub enum Invalid {
     DuplicateKey,
     /// More than [`MAX_DEPTH`] levels.
     TooDeep,
+    /// More than [`MAX_VALUES`] values.
+    TooMany,
 }
 
 impl Invalid {
@@ -32,6 +39,7 @@ impl Invalid {
             Self::Syntax => "The body is not one valid JSON document in UTF-8.",
             Self::DuplicateKey => "An object in the body names the same key twice. Send each key once.",
             Self::TooDeep => "The body nests more than 32 levels deep. Send a flatter document.",
+            Self::TooMany => "The body holds more than 4096 values. Send less at once.",
         }
     }
 }
@@ -39,12 +47,14 @@ impl Invalid {
 /// Reads one JSON document.
 ///
 /// # Errors
-/// Anything that is not exactly one document with unique keys and at most [`MAX_DEPTH`] levels.
+/// Anything that is not exactly one document with unique keys, at most [`MAX_DEPTH`] levels and at most
+/// [`MAX_VALUES`] values.
 pub fn parse(bytes: &[u8]) -> Result<Value, Invalid> {
     // Visitors can answer only with a text, so the reason travels beside it.
     let reason = Cell::new(Invalid::Syntax);
     let mut document = serde_json::Deserializer::from_slice(bytes);
-    let value = Strict { reason: &reason, room: MAX_DEPTH }.deserialize(&mut document);
+    let value = Strict { reason: &reason, values: &Cell::new(MAX_VALUES), room: MAX_DEPTH }
+        .deserialize(&mut document);
     let value = value.map_err(|_| reason.get())?;
     document.end().map_err(|_| Invalid::Syntax)?;
     Ok(value)
@@ -53,6 +63,8 @@ pub fn parse(bytes: &[u8]) -> Result<Value, Invalid> {
 #[derive(Clone, Copy)]
 struct Strict<'a> {
     reason: &'a Cell<Invalid>,
+    /// Values that may still come.
+    values: &'a Cell<u32>,
     room: u8,
 }
 
@@ -74,6 +86,10 @@ impl<'de> DeserializeSeed<'de> for Strict<'_> {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, document: D) -> Result<Value, D::Error> {
+        match self.values.get().checked_sub(1) {
+            Some(left) => self.values.set(left),
+            None => return Err(self.refuse(Invalid::TooMany)),
+        }
         document.deserialize_any(self)
     }
 }

@@ -136,7 +136,14 @@ fn narrowed(visit: &Visit<'_>, to: &str) -> Page {
             ))
             .put(saying("p", "Reason: ").put(saying("code", "write_not_granted"))),
     ];
-    Page { title: title.to_owned(), status: StatusCode::OK, trouble: false, content, form_action: None }
+    Page {
+        name: "write_not_granted".to_owned(),
+        title: title.to_owned(),
+        status: StatusCode::OK,
+        trouble: false,
+        content,
+        form_action: None,
+    }
 }
 
 #[cfg(test)]

@@ -97,6 +97,7 @@ impl Question<'_> {
         content.extend(self.warning());
         content.push(self.form(visit));
         visit.page(&Page {
+            name: "consent".to_owned(),
             title,
             status: StatusCode::OK,
             trouble: false,

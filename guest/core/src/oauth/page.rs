@@ -1,7 +1,8 @@
 //! The frame of every page and the headers of every answer that a browser gets while somebody signs in.
 //!
-//! There is no script, no image and no request to anywhere: one inline stylesheet, allowed by its hash. What is
-//! said on a page is not decided here.
+//! There is no script, no image and no request to anywhere: one inline stylesheet, allowed by its hash. Every page
+//! bears the id of its request, and none is sent without a line in the log under that id. What is said on a page is
+//! not decided here.
 
 #[cfg(test)]
 pub(super) mod fake;
@@ -18,7 +19,7 @@ use http::header::{
 use http::{Response, StatusCode};
 use sha2::{Digest, Sha256};
 
-use crate::ports::Ports;
+use crate::ports::{Level, Ports};
 use crate::settings::Config;
 use html::{Element, classed, el, saying};
 
@@ -42,6 +43,8 @@ pub(super) struct Visit<'a> {
 
 /// A page before it is put in its frame.
 pub(super) struct Page {
+    /// What it is called in the log: the refusal's name, where it tells of one.
+    pub(super) name: String,
     /// The title, which is its heading too.
     pub(super) title: String,
     pub(super) status: StatusCode,
@@ -60,6 +63,8 @@ pub(super) struct Unsendable;
 impl Visit<'_> {
     /// The page in its frame, ready to be sent.
     pub(super) fn page(&self, page: &Page) -> Result<Response<Vec<u8>>, Unsendable> {
+        let status = page.status.as_u16().to_string();
+        self.ports.telemetry.log(Level::Info, "page_shown", &[("page", &page.name), ("status", &status)]);
         let policy = policy(page.form_action.as_deref());
         // A form sent from a page without a referrer says `Origin: null`, which says nothing.
         let referrer = if page.form_action.is_some() { "same-origin" } else { "no-referrer" };

@@ -49,7 +49,7 @@ pub(super) enum Refusal {
     ConsentMalformed,
     /// The request in it was not sealed here.
     ConsentForged,
-    /// The page was open for too long.
+    /// The page was open for too long, or its answer was sent before.
     ConsentExpired,
     /// Writes were approved and are off.
     ConsentWritesOff,
@@ -235,7 +235,9 @@ impl Failed {
         };
         let content = self.refusal.content(visit, line.reason, &words);
         let title = words.title.to_owned();
-        let mut response = visit.page(&Page { title, status, trouble: true, content, form_action: None })?;
+        let name = line.reason.to_owned();
+        let page = Page { name, title, status, trouble: true, content, form_action: None };
+        let mut response = visit.page(&page)?;
         bake(&mut response, &self.rest.cookies)?;
         if let Refusal::TooMany(seconds) = self.refusal {
             // RFC 9110 section 10.2.3; zero would invite the next request at once.

@@ -41,6 +41,8 @@ pub enum Refused {
     InvalidGrant {
         /// Fingerprint of the client's id.
         client: String,
+        /// Whether it may have been made up: whoever comes with what was good once has guessed nothing.
+        guess: bool,
     },
     /// Neither a code nor a refresh token is offered.
     UnsupportedGrantType,
@@ -116,7 +118,7 @@ impl Refused {
     #[must_use]
     pub fn is_guess(&self) -> bool {
         match self {
-            Self::InvalidGrant { .. } => true,
+            Self::InvalidGrant { guess, .. } => *guess,
             Self::Client { why, .. } => *why != BadClient::Unnamed,
             Self::TooLarge(_)
             | Self::MalformedForm
@@ -168,7 +170,7 @@ impl Refused {
             Self::MalformedRegistration(why) => Some(("why", (*why).to_owned())),
             Self::RedirectNotAllowed(bad) => Some(("why", bad.why().to_owned())),
             Self::Client { client, .. } => client.clone().map(|client| ("client", client)),
-            Self::InvalidGrant { client } => Some(("client", client.clone())),
+            Self::InvalidGrant { client, .. } => Some(("client", client.clone())),
             Self::TooLarge(_)
             | Self::MalformedForm
             | Self::RepeatedParameter

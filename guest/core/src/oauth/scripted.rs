@@ -4,8 +4,8 @@ use std::cell::{Cell, RefCell};
 
 use crate::mcp::fake::World;
 use crate::ports::{
-    Client, Clients, Denied, Flow, Login, NotOpened, NotRegistered, Ports, Presented, Proof, Registered,
-    Registration, Tokens, UnknownClient,
+    Client, Clients, Denied, Flow, Login, NoSignIn, NotOpened, NotRegistered, Ports, Presented, Proof,
+    Registered, Registration, Tokens, UnknownClient,
 };
 
 /// One host.
@@ -56,8 +56,9 @@ impl Clients for Scripted {
             issued_at: 1_900_000_000,
         })
     }
-    fn lookup(&self, _client_id: &str) -> Result<Box<dyn Client>, UnknownClient> {
-        Err(UnknownClient::NotFound)
+
+    fn lookup(&self, client_id: &str) -> Result<Box<dyn Client>, UnknownClient> {
+        NoSignIn.lookup(client_id)
     }
 }
 
@@ -65,6 +66,7 @@ impl Login for Scripted {
     fn open(&self, _state: &str, _cookies: &[(String, String)]) -> Result<Box<dyn Flow>, NotOpened> {
         Err(NotOpened::OtherBrowser)
     }
+
     fn redeem(
         &self,
         client: &Proof,

@@ -52,6 +52,8 @@ pub fn revoke(ports: &Ports<'_>, headers: &HeaderMap, body: &[u8]) -> Result<Res
 }
 
 fn redeem(ports: &Ports<'_>, config: &Config, proof: &Proof, form: &Form) -> Result<Tokens, Refused> {
+    // Before the code is shown to anybody: all our tokens are for this server, so another resource is a mistake of
+    // the client (RFC 8707 section 2) and no sign that somebody else holds the code. It burns nothing.
     resource::check(config, form.one("resource")?)?;
     let code = required(form, "code")?;
     // Whether there has to be a verifier or a redirect URI, and which, stands in the code.
@@ -69,7 +71,8 @@ fn refresh(ports: &Ports<'_>, config: &Config, proof: &Proof, form: &Form) -> Re
 fn refused(denied: Denied, proof: &Proof) -> Refused {
     match denied {
         Denied::InvalidClient => wrong(proof),
-        Denied::InvalidGrant => Refused::InvalidGrant { client: fingerprint(&proof.client_id) },
+        Denied::InvalidGrant => Refused::InvalidGrant { client: fingerprint(&proof.client_id), guess: true },
+        Denied::EndedGrant => Refused::InvalidGrant { client: fingerprint(&proof.client_id), guess: false },
         Denied::InvalidScope => Refused::InvalidScope,
         Denied::Unavailable => Refused::Unavailable,
     }

@@ -307,6 +307,8 @@ pub enum Denied {
     InvalidClient,
     /// The code or token is unknown, used, over, revoked, another client's, or fails PKCE.
     InvalidGrant,
+    /// A genuine refresh token of this client that is good no more: replaced, expired or revoked. No guess.
+    EndedGrant,
     /// More than was granted.
     InvalidScope,
     /// It cannot be checked now.

@@ -1,14 +1,17 @@
-use super::{FORBIDDEN_QUERY, MAX_TARGET, Method, Refused, WRITE_ROWS, parse, target};
+use super::{
+    FORBIDDEN_QUERY, MAX_TARGET, Method, READ_ROWS, Refused, Touches, WRITE_ROWS, build, parse, target,
+};
 
 const CONTENTS: &str = "/repos/{owner}/{repo}/contents-ext/{path...}";
 const NO_QUERY: &[(&str, &str)] = &[];
 
+/// Spelling alone, whatever the list says.
 fn get(template: &str, segments: &[&str]) -> Result<String, Refused> {
-    target(Method::Get, template, segments, NO_QUERY, false)
+    build(template, segments, NO_QUERY)
 }
 
 fn query(pairs: &[(&str, &str)]) -> Result<String, Refused> {
-    target(Method::Get, "/repos/search", &[] as &[&str], pairs, false)
+    build("/repos/search", &[] as &[&str], pairs)
 }
 
 fn path(value: &str) -> Result<String, Refused> {
@@ -197,7 +200,7 @@ fn whatever_is_accepted_parses_back_to_what_was_meant_and_holds_only_plain_chara
                 .collect()
         };
         let (rest, name, value) = (word(8), "q", word(8));
-        let built = target(Method::Get, CONTENTS, &["alice", "demo", &rest], &[(name, &value)], false);
+        let built = build(CONTENTS, &["alice", "demo", &rest], &[(name, &value)]);
         let Ok(built) = built else { continue };
         accepted += 1;
         let plain = |c: char| c.is_ascii_alphanumeric() || "-._~%/?=&".contains(c);
@@ -307,7 +310,7 @@ fn refuses_a_target_that_proxies_would_cut() {
 
 #[test]
 fn a_listed_change_is_built_only_while_writes_are_on() {
-    for &(method, template) in WRITE_ROWS {
+    for &(method, template, _) in WRITE_ROWS {
         let values = ["alice", "demo", "3"];
         let values = &values[..template.matches('{').count()];
         assert_eq!(target(method, template, values, NO_QUERY, false), Err(Refused::WritesOff));
@@ -339,8 +342,63 @@ fn refuses_every_change_that_is_not_listed_to_the_letter() {
 }
 
 #[test]
+fn a_listed_read_is_built_in_every_mode() {
+    for &(template, _) in READ_ROWS {
+        let values = ["alice", "demo", "3"];
+        let values = &values[..template.matches('{').count()];
+        for writes in [false, true] {
+            assert!(target(Method::Get, template, values, NO_QUERY, writes).is_ok(), "{template}");
+        }
+    }
+}
+
+#[test]
+fn refuses_every_read_that_is_not_listed_to_the_letter() {
+    for template in [
+        "/user",
+        "/user/tokens",
+        "/user/repos/",
+        "/users/{username}",
+        "/repos/search",
+        "/repos/{o}/{r}",
+        "/repos/alice/demo",
+        "/repos/{owner}/{rest...}",
+        "/REPOS/{owner}/{repo}",
+        "/repos/{owner}/{repo}/issues/{index}/comments",
+        "/repos/{owner}/{repo}/collaborators/{login}/permission",
+        "/repos/{owner}/{repo}/hooks",
+        "/repos/{owner}/{repo}/actions/secrets",
+        "/admin/users",
+        "//evil.example/x",
+        "http://evil.example/",
+        "",
+    ] {
+        let values = vec!["1"; template.matches('{').count()];
+        for writes in [false, true] {
+            let refused = target(Method::Get, template, &values, NO_QUERY, writes);
+            let listed = Refused::NotListed { method: "GET", template: template.to_owned() };
+            assert_eq!(refused, Err(listed), "{template}");
+        }
+    }
+}
+
+#[test]
+fn what_stands_below_a_repository_touches_it_and_nothing_else_does() {
+    let reads = READ_ROWS.iter().map(|(template, touches)| (*template, *touches));
+    let writes = WRITE_ROWS.iter().map(|(_, template, touches)| (*template, *touches));
+    for (template, touches) in reads.chain(writes) {
+        let below = template == "/repos/{owner}/{repo}" || template.starts_with("/repos/{owner}/{repo}/");
+        assert_eq!(below, touches != Touches::Person, "{template}");
+        let issues = template.contains("/issues");
+        assert_eq!(issues, !matches!(touches, Touches::Person | Touches::Code), "{template}");
+        let one = template.starts_with("/repos/{owner}/{repo}/issues/{index}");
+        assert_eq!(one, touches == Touches::Issue, "{template}");
+    }
+}
+
+#[test]
 fn the_list_holds_no_deletion_merge_or_administration() {
-    for (method, template) in WRITE_ROWS {
+    for (method, template, _) in WRITE_ROWS {
         assert_ne!(*method, Method::Delete);
         assert!(template.starts_with("/repos/{owner}/{repo}/issues"), "{template}");
     }
@@ -360,10 +418,9 @@ fn a_refusal_names_the_rule_and_never_repeats_a_value() {
 fn refuses_a_slash_where_the_room_of_the_api_is_named() {
     let none: [(&str, &str); 0] = [];
     for (template, segments) in [("/{x}", vec!["admin/users"]), ("/{x}/{y}", vec!["user", "repos/x"])] {
-        let refused = target(Method::Get, template, &segments, &none, false);
+        let refused = build(template, &segments, &none);
         assert!(matches!(refused, Err(Refused::Template(_))), "{template}: {refused:?}");
     }
-    let branch =
-        target(Method::Get, "/repos/{o}/{r}/branches/{b}", &["alice", "demo", "feature/x"], &none, false);
+    let branch = build("/repos/{o}/{r}/branches/{b}", &["alice", "demo", "feature/x"], &none);
     assert_eq!(branch.as_deref(), Ok("/repos/alice/demo/branches/feature%2Fx"));
 }

@@ -18,6 +18,7 @@ mod codes;
 mod families;
 mod grants;
 mod redeem;
+mod revocations;
 mod rows;
 mod sessions;
 mod terms;
@@ -34,6 +35,7 @@ pub use codes::{BadCode, CODE_LIFE, Code, CodeHash, PresentedCode, REPLAY_WATCH}
 pub use families::Dead;
 pub use grants::{Grant, GrantState, NewGrant};
 pub use redeem::{ForCode, NotRedeemed};
+pub use revocations::is_revocation;
 pub use rows::{Change, Row, Table, Unreadable};
 pub use sessions::{FamilyView, GRACE, NewFamily, PresentedRefresh, Rotation};
 pub use terms::{Application, End, FamilyId, KeyId, Refused, Scopes, UserId};
@@ -44,6 +46,7 @@ use claims::Claims;
 use clients::{Client, RefusedClient};
 use codes::Codes;
 use families::Families;
+use revocations::RevokedUser;
 use rows::Shelf;
 use users::Users;
 
@@ -56,6 +59,7 @@ pub struct Registry {
     approvals: Shelf<Approval>,
     clients: Shelf<Client>,
     refused: Shelf<RefusedClient>,
+    revoked_users: Shelf<RevokedUser>,
     users: Users,
     codes: Codes,
     claims: Claims,
@@ -72,6 +76,7 @@ impl Registry {
             approvals: Shelf::default(),
             clients: Shelf::default(),
             refused: Shelf::default(),
+            revoked_users: Shelf::default(),
             users: Users::default(),
             codes: Codes::default(),
             claims: Claims::default(),
@@ -101,13 +106,17 @@ impl Registry {
             Table::Approvals => self.approvals.load(row),
             Table::Clients => self.clients.load(row),
             Table::Users => self.users.load(row),
-            Table::Meta => match RefusedClient::from_row(row) {
-                None => true,
-                Some(None) => false,
-                Some(Some(refused)) => {
+            Table::Meta => match (RefusedClient::from_row(row), RevokedUser::from_row(row)) {
+                (Some(Some(refused)), _) => {
                     self.refused.insert(refused);
                     true
                 }
+                (_, Some(Some(revoked))) => {
+                    self.revoked_users.insert(revoked);
+                    true
+                }
+                (None, None) => true,
+                _ => false,
             },
         }
     }

@@ -7,6 +7,7 @@ mod keys;
 mod redirect;
 mod seal;
 mod tokens;
+mod vectors;
 
 use std::sync::atomic::{AtomicU8, Ordering};
 

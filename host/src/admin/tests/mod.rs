@@ -8,7 +8,8 @@ use aegis_custody::{Clock as _, Timestamp};
 
 use super::ask::ask_within;
 use super::desk::Desk;
-use super::door::{Attending, Clerk, open};
+use super::door::{Clerk, Door, open};
+use super::places::{Places, registry_beside, socket_beside};
 use super::*;
 use crate::shared::SystemClock;
 use crate::sign_in::records::Records;
@@ -17,6 +18,7 @@ use crate::store::Store;
 mod alone;
 mod asked;
 mod doors;
+mod places;
 
 const READ: Scopes = Scopes { read: true, write: false };
 
@@ -53,7 +55,7 @@ impl Room {
         Plain { records: self.records.clone(), strangers: self.strangers.clone() }
     }
 
-    fn open(&self) -> Attending {
+    fn open(&self) -> Door {
         open(&self.socket(), self.clerk(), |_| true).unwrap()
     }
 
@@ -67,7 +69,7 @@ impl Room {
 fn records(storage: &Path) -> Records {
     let opened = Store::open(storage, Arc::new(SystemClock));
     assert!(!opened.is_locked());
-    Records::new(opened.store, opened.rows, Bounds::default())
+    Records::new(opened.store, opened.rows, &opened.revoked, Bounds::default())
 }
 
 /// What a finished sign-in leaves.
@@ -104,6 +106,7 @@ fn is_alive(records: &Records, family: u8) -> bool {
 }
 
 /// A clerk without a server around.
+#[derive(Clone)]
 struct Plain {
     records: Records,
     strangers: Arc<Mutex<Vec<u32>>>,

@@ -4,6 +4,7 @@
 use std::convert::Infallible;
 use std::io::{BufRead as _, IsTerminal as _};
 use std::net::Ipv4Addr;
+use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
@@ -72,8 +73,9 @@ async fn serve(listener: &TcpListener, state: &str, sender: mpsc::Sender<Arrived
         let Ok((stream, _)) = listener.accept().await else { continue };
         let (state, sender) = (Zeroizing::new(state.to_owned()), sender.clone());
         tokio::spawn(async move {
+            let found = Mutex::new(None);
             let service = service_fn(|request: Request<Incoming>| {
-                let response = answer(&request, &state, &sender);
+                let response = answer(&request, &state, &found);
                 async move { Ok::<_, Infallible>(response) }
             });
             // A connection that breaks is no answer, and there may be a better one.
@@ -82,18 +84,22 @@ async fn serve(listener: &TcpListener, state: &str, sender: mpsc::Sender<Arrived
                 .keep_alive(false)
                 .serve_connection(TokioIo::new(stream), service)
                 .await;
+            // Told only now: the doctor may end as soon as it knows, and the person's browser has its page by then.
+            if let Some(arrived) = found.into_inner().unwrap_or_else(PoisonError::into_inner) {
+                // Of two answers the first counts.
+                let _ = sender.try_send(arrived);
+            }
         });
     }
 }
 
-fn answer(request: &Request<Incoming>, state: &str, sender: &mpsc::Sender<Arrived>) -> Response<Full<Bytes>> {
-    let found = (request.uri().path() == PATH)
+fn answer(request: &Request<Incoming>, state: &str, found: &Mutex<Option<Arrived>>) -> Response<Full<Bytes>> {
+    let arrived = (request.uri().path() == PATH)
         .then(|| request.uri().query().and_then(|query| read(query, state)))
         .flatten();
-    let (status, text) = match found {
+    let (status, text) = match arrived {
         Some(arrived) => {
-            // Of two answers the first counts.
-            let _ = sender.try_send(arrived);
+            *found.lock().unwrap_or_else(PoisonError::into_inner) = Some(arrived);
             (StatusCode::OK, "The doctor has what it needs. Close this window and look at the terminal.\n")
         }
         None => (StatusCode::BAD_REQUEST, "This is not the answer that the doctor waits for.\n"),

@@ -6,6 +6,7 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::super::in_force;
 use super::report::{Finding, fail, pass, warn};
 use crate::audit::{Opening, Trail};
 use crate::budget::Budget;
@@ -19,8 +20,6 @@ use crate::ports::identity::Keys;
 use crate::settings::Settings;
 use crate::shared::{Pending, Shared, SystemClock, SystemRandom};
 
-/// The policy in force where none is named. The same file is built into the guest.
-const DEFAULT_POLICY: &[u8] = include_bytes!("../../../../policy/default.yaml");
 /// One instance runs, and slots are cheap.
 const SLOTS: u32 = 8;
 /// What one instance may use, in bytes.
@@ -67,19 +66,12 @@ pub(super) async fn look(settings: &Settings, whole: bool) -> Vec<Finding> {
     };
     let digest: String = linked.guest.digest.chars().take(12).collect();
     let mut findings = vec![pass("guest", format!("{} loads (sha256 {digest}...)", path.display()))];
-    let (name, bytes) = match settings.policy_file_path() {
-        None => ("the built-in policy".to_owned(), DEFAULT_POLICY.to_vec()),
-        Some(path) => match std::fs::read(path) {
-            Ok(bytes) => (path.display().to_string(), bytes),
-            Err(error) => {
-                let shown = path.display();
-                let says = format!(
-                    "POLICY_FILE_PATH {shown} cannot be read: {error}; name a file, or leave it empty"
-                );
-                findings.push(fail("policy", says));
-                return findings;
-            }
-        },
+    let (name, bytes) = match in_force::policy(settings) {
+        Ok(found) => found,
+        Err(error) => {
+            findings.push(fail("policy", error.to_string()));
+            return findings;
+        }
     };
     findings.extend(preflight(settings, &linked, &name, &bytes, whole).await);
     findings
@@ -93,7 +85,8 @@ async fn preflight(
     whole: bool,
 ) -> Vec<Finding> {
     const CHECK: &str = "policy";
-    let values: Vec<_> = guest_values(settings);
+    // With a stand-in for an origin that `serve` would take from its socket.
+    let values = in_force::guest_values(settings, &super::origin(settings));
     let scratch = match Scratch::new(settings.audit_log_path()) {
         Ok(scratch) => scratch,
         Err(error) => {
@@ -123,16 +116,6 @@ async fn preflight(
     });
     let said: Vec<_> = said.collect();
     if said.is_empty() { vec![pass(CHECK, format!("{name} is good"))] } else { said }
-}
-
-/// As `serve` hands them out, with a stand-in for an origin that it would take from its socket.
-fn guest_values(settings: &Settings) -> Vec<(String, String)> {
-    let mut values: Vec<_> =
-        settings.guest_values().into_iter().filter(|(_, value)| !value.is_empty()).collect();
-    if settings.oauth_mode() && settings.public_base_url().is_none() {
-        values.push(("PUBLIC_BASE_URL".to_owned(), super::origin(settings)));
-    }
-    values
 }
 
 fn shared(

@@ -137,3 +137,88 @@ async fn a_hundred_documents_are_kept_and_failures_push_none_of_them_out() {
     scene.fetch("/0").await.unwrap();
     assert_eq!(scene.requests(), before + 1);
 }
+
+/// What it is called, and how it is done.
+type Absence = (&'static str, fn(&Scene));
+
+/// Ways for a host to have nothing to give that say nothing about the document.
+fn absences() -> Vec<Absence> {
+    vec![
+        ("no name", |scene| scene.wire.addresses.lock().unwrap().clear()),
+        ("an address inside", |scene| {
+            *scene.wire.addresses.lock().unwrap() = vec!["10.0.0.1".parse().unwrap()]
+        }),
+        ("cut off", |scene| scene.raw("/a", "HTTP/1.1 200 x\r\ncontent-le")),
+        ("down", |scene| scene.page("/a", 503, "text/html", "")),
+        ("no time", |scene| scene.page("/a", 429, "text/html", "")),
+        ("a portal", |scene| scene.page("/a", 200, "text/html", "<title>Sign in</title>")),
+        ("elsewhere", |scene| scene.page("/a", 302, "text/html", "")),
+        ("nonsense", |scene| scene.page("/a", 200, "application/json", "{}")),
+    ]
+}
+
+#[tokio::test]
+async fn what_was_fetched_before_goes_on_while_the_host_has_nothing_to_give_and_for_a_day_at_most() {
+    for (what, spoil) in absences() {
+        let scene = Scene::new().await;
+        scene.good("/a");
+        let before = scene.fetch("/a").await.unwrap();
+        let good = scene.wire.addresses.lock().unwrap().clone();
+        spoil(&scene);
+        scene.forward(300);
+        assert_eq!(scene.fetch("/a").await.unwrap(), before, "{what}");
+        let tried = scene.wire.connected.lock().unwrap().len();
+        scene.forward(29);
+        assert_eq!(scene.fetch("/a").await.unwrap(), before, "{what}");
+        assert_eq!(scene.wire.connected.lock().unwrap().len(), tried, "{what}: it is not asked each time");
+        scene.forward(86_400 - 300 - 29 - 1);
+        assert_eq!(scene.fetch("/a").await.unwrap(), before, "{what}");
+        scene.forward(1);
+        assert!(scene.fetch("/a").await.is_err(), "{what}: a day is over");
+        // And it is as if nothing had been when the host is back.
+        *scene.wire.addresses.lock().unwrap() = good;
+        scene.good("/a");
+        scene.forward(30);
+        assert_eq!(scene.fetch("/a").await.unwrap(), before, "{what}");
+    }
+}
+
+#[tokio::test]
+async fn only_the_hosts_own_word_replaces_what_was_fetched_before() {
+    let scene = Scene::new().await;
+    scene.good("/a");
+    let before = scene.fetch("/a").await.unwrap();
+    scene.forward(300);
+    scene.page("/a", 200, "application/json", &good("/a").replace("one.test", "two.test"));
+    let after = scene.fetch("/a").await.unwrap();
+    assert_ne!(after, before);
+    assert_eq!(after.redirect_uris, ["https://two.test/cb"]);
+    for status in [400, 403, 404, 410, 451] {
+        scene.forward(300);
+        scene.good("/a");
+        scene.fetch("/a").await.unwrap();
+        scene.forward(300);
+        scene.page("/a", status, "text/html", "");
+        assert_eq!(scene.failure("/a").await, Failure::Status(status));
+        // It stays gone, also when the host falls silent afterwards.
+        scene.forward(30);
+        scene.page("/a", 503, "text/html", "");
+        assert_eq!(scene.failure("/a").await, Failure::Status(503));
+    }
+}
+
+#[tokio::test]
+async fn where_too_many_fetches_run_what_was_fetched_before_is_taken() {
+    let scene = Scene::new().await;
+    scene.good("/a");
+    let before = scene.fetch("/a").await.unwrap();
+    scene.forward(300);
+    let whole = u32::try_from(super::super::FETCHES).unwrap();
+    let full = scene.documents.permits.acquire_many(whole).await.unwrap();
+    assert_eq!(scene.fetch("/a").await.unwrap(), before);
+    assert_eq!(scene.failure("/b").await, Failure::Busy);
+    let claude = "https://claude.ai/oauth/mcp-oauth-client-metadata";
+    assert!(scene.documents.fetch(claude).await.unwrap().is_built_in);
+    drop(full);
+    assert_eq!(scene.requests(), 1, "nothing else was asked");
+}

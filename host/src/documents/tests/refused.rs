@@ -74,7 +74,7 @@ async fn claude(scene: &Scene) -> Result<Arc<Document>, Failure> {
 }
 
 #[tokio::test]
-async fn a_built_in_copy_stands_in_for_a_challenge_and_for_nothing_else() {
+async fn a_built_in_copy_stands_in_for_a_challenge_or_an_absent_host_and_for_nothing_else() {
     for (status, kind) in [(403, "text/html"), (200, "text/html"), (503, "application/json")] {
         let scene = Scene::new().await;
         scene.page(CLAUDE, status, kind, "<title>Just a moment...</title>");
@@ -101,6 +101,16 @@ async fn a_built_in_copy_stands_in_for_a_challenge_and_for_nothing_else() {
     let rules = Rules { hosts: vec![HOST.to_owned()], allow_private: false, limit: Duration::from_secs(60) };
     let scene = Scene::with(rules).await;
     assert_eq!(claude(&scene).await.unwrap_err(), Failure::Host("claude.ai".to_owned()));
+
+    for status in [404, 410] {
+        let scene = Scene::new().await;
+        scene.page(CLAUDE, status, "text/html", "");
+        assert_eq!(claude(&scene).await.unwrap_err(), Failure::Status(status), "its publisher took it away");
+    }
+
+    let scene = Scene::new().await;
+    scene.wire.addresses.lock().unwrap().clear();
+    assert!(claude(&scene).await.unwrap().is_built_in, "no name, no host");
 
     let scene = Scene::new().await;
     scene.page("/unknown", 403, "text/html", "");

@@ -17,6 +17,7 @@ mod faults;
 mod kill;
 mod open;
 mod outage;
+mod revocations;
 
 /// A clock that tests set, in milliseconds.
 struct Hand(AtomicI64);

@@ -1,5 +1,8 @@
 //! From the authorize URL to a person, and refreshes.
 
+use std::future::Future as _;
+use std::time::Duration;
+
 use aegis_custody::Timestamp;
 use serde_json::{Value, json};
 
@@ -376,4 +379,26 @@ async fn introspection_is_read_as_gitea_really_answers() {
     let found = gitea.upstream.introspect(&app("read"), &secret("t")).await.unwrap();
     let Introspection::Active(Active { words, .. }) = found else { panic!("it is active") };
     assert_eq!(judge(words.iter().map(String::as_str)), Judgement::TooWide(Vec::new()));
+}
+
+#[tokio::test]
+async fn who_gets_no_turn_at_gitea_in_time_is_told_so_and_nothing_is_sent_for_them() {
+    let gitea = Gitea::new("ES256").await;
+    let upstream = &gitea.upstream;
+    // One exchange hangs: the next one goes on beside it.
+    let hanging = upstream.turn(Duration::ZERO).await.unwrap();
+    assert!(upstream.turn(Duration::ZERO).await.is_ok());
+    // A renewal that Gitea refused waits for it, and exchanges after that wait for the renewal: so long and no longer.
+    let mut renewal = std::pin::pin!(upstream.exchanging.write());
+    assert!(
+        std::future::poll_fn(|context| std::task::Poll::Ready(renewal.as_mut().poll(context)))
+            .await
+            .is_pending()
+    );
+    let told = upstream.turn(Duration::ZERO).await.unwrap_err();
+    assert_eq!((&told, told.remedy()), (&UpstreamError::Busy, Remedy::Retry));
+    assert_eq!(gitea.asked(), [] as [&str; 0]);
+    drop(hanging);
+    drop(renewal.await);
+    assert!(upstream.turn(Duration::ZERO).await.is_ok(), "it is over as soon as Gitea answers");
 }

@@ -7,6 +7,7 @@ mod id_token;
 mod login;
 mod probe;
 mod signer;
+mod vectors;
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;

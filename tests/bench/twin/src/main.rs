@@ -1,7 +1,8 @@
 //! `aegis-bench`: measures the built server against what it would be without a sandbox.
 //!
-//! One program in three roles, so that all that is compared is built alike: `run` starts and measures, `twin`
-//! is the product's core behind native ports, `fixed` answers one file to everybody. It is no part of the
+//! One program in four roles, so that all that is compared is built alike: `run` starts and measures, `times` measures
+//! the timed clauses of the attacks alone, `twin` is the product's core behind native ports, `fixed` answers one file to
+//! everybody. It is no part of the
 //! product and may link `aegis-core`, which no other test may.
 
 mod fixed;
@@ -11,6 +12,7 @@ mod report;
 mod rounds;
 mod run;
 mod start;
+mod times;
 mod twin;
 
 use std::path::PathBuf;
@@ -24,13 +26,15 @@ type Result<T> = std::result::Result<T, Error>;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-const USAGE: &str = "usage: aegis-bench run DIST OUTPUT.json | twin | fixed FILE THREADS";
+const USAGE: &str =
+    "usage: aegis-bench run DIST OUTPUT.json | times DIST OUTPUT.json | twin | fixed FILE THREADS";
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let done = match words.as_slice() {
         ["run", dist, output] => run::run(&PathBuf::from(dist), &PathBuf::from(output)),
+        ["times", dist, output] => run::times_alone(&PathBuf::from(dist), &PathBuf::from(output)),
         ["twin"] => twin::serve(),
         ["fixed", file, threads] => fixed::serve(&PathBuf::from(file), threads),
         _ => Err(USAGE.into()),

@@ -152,6 +152,12 @@ fn cpu(stat: &str) -> Option<(f64, f64)> {
     Some((ticks(11)? / TICKS, ticks(12)? / TICKS))
 }
 
+/// The most bytes that a process has had resident so far; none once it is gone.
+pub fn high_water(process: &Path) -> Option<u64> {
+    let status = std::fs::read_to_string(process.join("status")).ok()?;
+    field(&status, "VmHWM:").map(|kilobytes| kilobytes << 10)
+}
+
 fn field(status: &str, name: &str) -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix(name))?;
     line.split_whitespace().next()?.parse().ok()

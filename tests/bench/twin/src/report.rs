@@ -60,16 +60,31 @@ pub struct Report {
     pub load_after: String,
 }
 
-struct Aim {
+/// A figure and its bound.
+pub struct Aim {
     name: &'static str,
     unit: &'static str,
     aim: f64,
     found: f64,
-    met: bool,
+    /// Whether it is within its bound; what was not measured is not.
+    pub met: bool,
 }
 
 impl Aim {
-    fn most(name: &'static str, unit: &'static str, aim: f64, found: f64) -> Self {
+    /// For `bench.json`.
+    pub fn json(&self) -> Value {
+        json!({"name": self.name, "unit": self.unit, "aim": self.aim, "found": self.found, "met": self.met})
+    }
+
+    /// A line for people.
+    pub fn text(&self) -> String {
+        let Self { name, unit, aim, found, met } = self;
+        let word = if *met { "met " } else { "MISS" };
+        format!("  {word} {name}: {found:.2} {unit} (aim {aim} {unit})")
+    }
+
+    /// Met up to the bound.
+    pub fn most(name: &'static str, unit: &'static str, aim: f64, found: f64) -> Self {
         Self { name, unit, aim, found, met: found <= aim }
     }
 
@@ -136,9 +151,7 @@ impl Report {
             let rounds: Vec<Value> = seen.rounds.iter().map(usage).collect();
             (seen.name.to_owned(), Value::from(rounds))
         });
-        let aims = self.aims().into_iter().map(|aim| {
-            json!({"name": aim.name, "unit": aim.unit, "aim": aim.aim, "found": aim.found, "met": aim.met})
-        });
+        let aims = self.aims();
         let ratios = ["memory", "disk"].map(|volume| {
             json!({
                 "volume": volume,
@@ -151,7 +164,7 @@ impl Report {
             "connections": {"one": 1, "many": MANY},
             "cores": std::thread::available_parallelism().map_or(0, usize::from),
             "load_average": {"before": self.load_before, "after": self.load_after},
-            "aims": aims.collect::<Vec<_>>(),
+            "aims": aims.iter().map(Aim::json).collect::<Vec<_>>(),
             "ratios": ratios.to_vec(),
             "rounds": Value::Object(subjects.collect()),
             "start_cached": self.warm.iter().map(Start::json).collect::<Vec<_>>(),
@@ -177,9 +190,8 @@ impl Report {
             );
         }
         let _ = writeln!(out, "\naims");
-        for Aim { name, unit, aim, found, met } in self.aims() {
-            let word = if met { "met " } else { "MISS" };
-            let _ = writeln!(out, "  {word} {name}: {found:.2} {unit} (aim {aim} {unit})");
+        for aim in self.aims() {
+            let _ = writeln!(out, "{}", aim.text());
         }
         let _ = writeln!(out, "\nload average {} before, {} after", self.load_before, self.load_after);
         out

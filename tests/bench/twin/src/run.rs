@@ -13,6 +13,7 @@ use crate::process::{Launch, Running};
 use crate::report::{Report, Seen};
 use crate::rounds::{MANY, Round, Subject, round};
 use crate::start::{COLD_STARTS, Start, WARM_STARTS, start};
+use crate::times::{self, Times};
 
 /// How often the subjects take turns.
 const ROUNDS: usize = 3;
@@ -28,9 +29,36 @@ const MARKER: &str = "alice/demo";
 pub fn run(dist: &Path, output: &Path) -> Result<()> {
     // One thread: the generator must leave the machine to what it measures.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let report = runtime.block_on(measure(dist, output))?;
-    std::fs::write(output, format!("{:#}\n", report.json()))?;
+    let (report, times) = runtime.block_on(async {
+        let report = measure(dist, output).await?;
+        Ok::<_, crate::Error>((report, timed(dist, output).await?))
+    })?;
+    let mut all = report.json();
+    all["times"] = times.json();
     print!("{}", report.text());
+    written(output, &all, &times)
+}
+
+/// Measure the timed clauses of the attacks alone.
+///
+/// # Errors
+/// As [`run`].
+pub fn times_alone(dist: &Path, output: &Path) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let times = runtime.block_on(timed(dist, output))?;
+    written(output, &json!({"times": times.json()}), &times)
+}
+
+async fn timed(dist: &Path, output: &Path) -> Result<Times> {
+    let scratch = Scratch::new(output.parent().unwrap_or(Path::new(".")))?;
+    times::measure(dist, &scratch.0).await
+}
+
+/// Write everything down, and print the times with their bounds.
+fn written(output: &Path, all: &serde_json::Value, times: &Times) -> Result<()> {
+    std::fs::write(output, format!("{all:#}\n"))?;
+    println!("{}", times.text());
+    times.aims().iter().for_each(|aim| println!("{}", aim.text()));
     println!("\nwritten to {}", output.display());
     Ok(())
 }

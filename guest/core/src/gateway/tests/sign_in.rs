@@ -370,7 +370,7 @@ fn every_refusal_of_a_client_has_a_name_and_a_description_of_its_own() {
         client(BadClient::Unreadable),
         client(BadClient::UnknownMethod),
         client(BadClient::Wrong),
-        Refused::InvalidGrant { client: "x".to_owned() },
+        Refused::InvalidGrant { client: "x".to_owned(), guess: true },
         Refused::UnsupportedGrantType,
         Refused::InvalidScope,
         Refused::InvalidTarget,

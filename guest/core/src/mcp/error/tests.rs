@@ -98,6 +98,7 @@ fn gives_every_protocol_error_its_code_status_and_line() {
         (Fault::Parse(Invalid::Syntax), -32700, 400, 400, "invalid_json"),
         (Fault::Parse(Invalid::DuplicateKey), -32700, 400, 400, "duplicate_key"),
         (Fault::Parse(Invalid::TooDeep), -32700, 400, 400, "nested_too_deep"),
+        (Fault::Parse(Invalid::TooMany), -32700, 400, 400, "too_many_values"),
         (Fault::InvalidRequest("why"), -32600, 400, 400, "invalid_request"),
         (Fault::InvalidParams(text()), -32602, 200, 400, "invalid_params"),
         (Fault::HeaderMismatch("mcp-name", "is missing"), -32020, 400, 400, "header_mismatch"),

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Invalid, MAX_DEPTH, parse};
+use super::{Invalid, MAX_DEPTH, MAX_VALUES, parse};
 use crate::mcp::fake::dice::Dice;
 
 /// (why, body, refusal). RFC 8259 unless another source is named.
@@ -103,5 +103,19 @@ fn never_accepts_damaged_bytes_that_the_ordinary_parser_refuses() {
             (Err(Invalid::Syntax), Ok(_)) => panic!("seed {seed}: refused good JSON as a syntax error"),
             (Err(_), _) => {}
         }
+    }
+}
+
+#[test]
+fn counts_values_of_every_kind_and_stops_at_the_bound() {
+    let most = usize::try_from(MAX_VALUES).unwrap();
+    let list = |count: usize| format!("[{}0]", "0,".repeat(count - 1));
+    assert!(parse(list(most - 1).as_bytes()).is_ok());
+    let members =
+        |count: usize| (0..count).map(|nth| format!("\"k{nth}\":{{}}")).collect::<Vec<_>>().join(",");
+    for document in
+        [list(most), format!("{{{}}}", members(most)), format!("[{}]", vec!["[]"; most].join(","))]
+    {
+        assert_eq!(parse(document.as_bytes()), Err(Invalid::TooMany));
     }
 }

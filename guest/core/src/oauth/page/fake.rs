@@ -9,9 +9,9 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response};
 use crate::mcp::fake::World;
 use crate::oauth::{authorize, callback};
 use crate::ports::{
-    Approved, Authentication, Broken, Client, ClientKind, Clients, Denied, Flow, Login, NotBegun, NotOpened,
-    NotRegistered, Person, Ports, Profile, Proof, Purpose, Registered, Registration, Seal, SignInRefused,
-    SignedIn, Tokens, UnknownClient,
+    Approved, Authentication, Broken, Client, ClientKind, Clients, Denied, Flow, Login, NoSignIn, NotBegun,
+    NotOpened, NotRegistered, Person, Ports, Profile, Proof, Purpose, Registered, Registration, Seal,
+    SignInRefused, SignedIn, Tokens, UnknownClient,
 };
 use crate::settings::Config;
 
@@ -226,8 +226,8 @@ pub(in crate::oauth) fn elements(page: &str) -> Vec<String> {
 }
 
 impl Clients for Stage {
-    fn register(&self, _registration: &Registration) -> Result<Registered, NotRegistered> {
-        Err(NotRegistered::Disabled)
+    fn register(&self, registration: &Registration) -> Result<Registered, NotRegistered> {
+        NoSignIn.register(registration)
     }
 
     fn lookup(&self, client_id: &str) -> Result<Box<dyn Client>, UnknownClient> {
@@ -236,7 +236,7 @@ impl Clients for Stage {
             None if client_id == self.script.profile.borrow().id => {
                 Ok(Box::new(Known(Rc::clone(&self.script))))
             }
-            None => Err(UnknownClient::NotFound),
+            None => NoSignIn.lookup(client_id),
         }
     }
 }
@@ -252,20 +252,20 @@ impl Login for Stage {
 
     fn redeem(
         &self,
-        _client: &Proof,
-        _code: &str,
-        _verifier: Option<&str>,
-        _redirect_uri: Option<&str>,
+        client: &Proof,
+        code: &str,
+        verifier: Option<&str>,
+        redirect_uri: Option<&str>,
     ) -> Result<Tokens, Denied> {
-        Err(Denied::InvalidClient)
+        NoSignIn.redeem(client, code, verifier, redirect_uri)
     }
 
-    fn refresh(&self, _client: &Proof, _token: &str, _scopes: Option<&[String]>) -> Result<Tokens, Denied> {
-        Err(Denied::InvalidClient)
+    fn refresh(&self, client: &Proof, token: &str, scopes: Option<&[String]>) -> Result<Tokens, Denied> {
+        NoSignIn.refresh(client, token, scopes)
     }
 
-    fn revoke(&self, _client: &Proof, _token: &str) -> Result<(), Denied> {
-        Err(Denied::InvalidClient)
+    fn revoke(&self, client: &Proof, token: &str) -> Result<(), Denied> {
+        NoSignIn.revoke(client, token)
     }
 }
 

@@ -185,11 +185,13 @@ pub(super) const CONSENT_FORGED: Words = words(
 );
 
 pub(super) const CONSENT_EXPIRED: Words = words(
-    "This page was open for too long",
-    "An approval is good for 10 minutes. Nothing was approved.",
-    RECONNECT,
-    "The sealed request is more than 10 minutes old.",
-);
+    "This page is no longer good",
+    "An approval page is good once, and for 10 minutes. This one is older, or its answer was sent before. Nothing was \
+     approved just now.",
+    &["If your assistant says that it is connected, all is well: close this page.", "Otherwise go back to it and connect again."],
+    "The sealed request is more than 10 minutes old, or was answered before; then the log says consent_used.",
+)
+.either();
 
 pub(super) const WRITES_OFF: Words = words(
     "Changes are switched off here",
@@ -269,7 +271,7 @@ pub(super) const APPLICATION_REFUSED: Words = words(
 
 pub(super) const GITEA_UNAVAILABLE: Words = words(
     "Gitea cannot be reached",
-    "This server could not ask Gitea who you are. You are not signed in.",
+    "This server could not ask Gitea who you are, or had no answer in time. You are not signed in.",
     &["Wait a few minutes, then connect again from your assistant."],
     "Gitea did not answer in time or not in a form that can be read. `aegis-mcp doctor` tries every step.",
 );

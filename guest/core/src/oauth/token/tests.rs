@@ -82,6 +82,7 @@ fn says_each_denial_of_the_host_in_the_words_of_rfc_6749() {
     for (denied, status, code, guess) in [
         (Denied::InvalidClient, 401, "invalid_client", true),
         (Denied::InvalidGrant, 400, "invalid_grant", true),
+        (Denied::EndedGrant, 400, "invalid_grant", false),
         (Denied::InvalidScope, 400, "invalid_scope", false),
         (Denied::Unavailable, 503, "temporarily_unavailable", false),
     ] {

@@ -111,12 +111,24 @@ impl Registry {
         };
         let mut changes = Vec::new();
         let room = usize::from(self.approvals.get(&approval.key()).is_none());
+        self.make_room_for_approval(&approval.key(), &mut changes);
         while self.approvals.len().saturating_add(room) > self.bounds.approvals.max(1) {
             let Some(oldest) = self.approvals.oldest() else { break };
             self.approvals.remove(&oldest, &mut changes);
         }
         self.approvals.put(approval, &mut changes);
         Ok(changes)
+    }
+
+    /// One person who lets in client after client must not push out what others remember.
+    fn make_room_for_approval(&mut self, (user, client): &(UserId, String), changes: &mut Vec<Change>) {
+        let others = self.approvals_of_user(*user).filter(|approval| approval.client != *client);
+        let mut others: Vec<_> = others.map(|approval| (approval.last_used, approval.key())).collect();
+        let surplus = (others.len() + 1).saturating_sub(self.bounds.approvals_per_user.max(1));
+        others.sort_unstable();
+        for (_, key) in others.iter().take(surplus) {
+            self.approvals.remove(key, changes);
+        }
     }
 
     /// The consent of a user to a client, if there is one that was not left unused for too long. The caller

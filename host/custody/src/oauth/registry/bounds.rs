@@ -24,6 +24,8 @@ pub struct Bounds {
     pub families: usize,
     /// Most remembered consents. The least recently used makes room.
     pub approvals: usize,
+    /// Most remembered consents of one user. The least recently used makes room.
+    pub approvals_per_user: usize,
     /// A consent not used for so long is asked for again.
     pub approval_idle: Duration,
     /// Most rows in the index of clients. The least recently used makes room; its id stays valid.
@@ -34,6 +36,8 @@ pub struct Bounds {
     pub users: usize,
     /// Most refused clients. They are never forgotten to make room.
     pub refused_clients: usize,
+    /// Most users of whom it is noted that they were revoked. They are never forgotten to make room.
+    pub revoked_users: usize,
     /// Most authorization codes, used ones that are still watched for replays included.
     pub codes: usize,
     /// Most unused codes of one user. The one that expires first makes room.
@@ -50,11 +54,13 @@ impl Default for Bounds {
             families_per_user: 64,
             families: 65_536,
             approvals: 10_000,
+            approvals_per_user: 64,
             approval_idle: DAY * 90,
             clients: 10_000,
             client_idle: DAY * 90,
             users: 65_536,
             refused_clients: 10_000,
+            revoked_users: 10_000,
             codes: 4_096,
             codes_per_user: 16,
             claims_per_kind: 16_384,

@@ -95,7 +95,7 @@ impl Record for Client {
 }
 
 /// What a refusal's key begins with.
-const REFUSED: &[u8] = b"refused/";
+pub(super) const REFUSED: &[u8] = b"refused/";
 
 /// A client that an operator refused.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -27,7 +27,7 @@ pub enum Table {
     Clients,
     /// Users who signed in.
     Users,
-    /// Everything else; the registry keeps its refused clients here.
+    /// Everything else; the registry keeps what was revoked here.
     Meta,
 }
 

@@ -4,6 +4,7 @@ mod codes;
 mod families;
 mod model;
 mod others;
+mod revocations;
 mod rows;
 mod sequences;
 mod upkeep;

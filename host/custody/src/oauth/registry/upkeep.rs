@@ -63,7 +63,7 @@ impl Registry {
         rows.extend(self.approvals.export());
         rows.extend(self.clients.export());
         rows.extend(self.users.export());
-        rows.extend(self.refused.export());
+        rows.extend(self.revocations());
         rows
     }
 
@@ -137,7 +137,7 @@ impl Registry {
     /// the store follow.
     ///
     /// A backup is older than what is here, and being older must not make anything good again that ended
-    /// since: refused clients stay refused and ended families stay ended, a family that was rotated since
+    /// since: refused clients and revoked users stay so and ended families stay ended, a family that was rotated since
     /// keeps its newer generation, a grant that changed since its newer state, and what was claimed or
     /// redeemed stays so. Codes that are not redeemed yet are forgotten. Of the backup's consents those stay that
     /// are here too, since one that is missing here may have been revoked; into a registry that knows nobody all come.
@@ -147,6 +147,11 @@ impl Registry {
         let mut unused = Vec::new();
         for refused in self.refused.iter() {
             next.refused.put(refused.clone(), &mut unused);
+        }
+        for revoked in self.revoked_users.iter() {
+            if next.user_revoked_at(revoked.user).is_none_or(|then| then < revoked.at) {
+                next.revoked_users.put(revoked.clone(), &mut unused);
+            }
         }
         for family in self.families.iter() {
             let older =

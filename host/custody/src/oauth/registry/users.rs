@@ -143,6 +143,9 @@ pub struct UserRevoked {
     pub grants: usize,
     /// Authorization codes that nobody had redeemed yet.
     pub codes: usize,
+    /// Users of whom it could not be noted that they were revoked, since the list is full: tokens that Gitea issued
+    /// to them and that are presented directly go on.
+    pub unnoted: usize,
 }
 
 /// A user, for lists.
@@ -164,6 +167,8 @@ pub struct UserView {
     pub approvals: usize,
     /// The state of each grant.
     pub grants: Vec<(Application, GrantState)>,
+    /// Since when tokens of Gitea that were issued up to then are refused.
+    pub revoked_at: Option<Timestamp>,
 }
 
 impl Registry {
@@ -208,7 +213,7 @@ impl Registry {
     }
 
     /// End everything of a user: tokens are dead at the next call, codes are burnt, consents forgotten, grants
-    /// dropped. The user may sign in again.
+    /// dropped, and what Gitea issued up to now is refused. The user may sign in again.
     pub fn revoke_user(&mut self, who: Who<'_>, now: Timestamp) -> (UserRevoked, Vec<Change>) {
         let mut revoked = UserRevoked { users: self.known_as(who), ..UserRevoked::default() };
         let mut changes = Vec::new();
@@ -225,13 +230,14 @@ impl Registry {
                 revoked.grants += usize::from(self.bury_grant(user, application, why, now, &mut changes));
             }
             revoked.codes += self.burn_codes_of_user(user, now);
+            revoked.unnoted += usize::from(!self.note_revoked(user, now, &mut changes));
         }
         (revoked, changes)
     }
 
     /// The ids behind a name. Where a login changed hands both are meant: revoking one user too many costs a
     /// login, one too few is a hole.
-    fn known_as(&self, who: Who<'_>) -> Vec<UserId> {
+    pub(super) fn known_as(&self, who: Who<'_>) -> Vec<UserId> {
         let login = match who {
             Who::Id(user) => return vec![user],
             Who::Login(login) => login.to_lowercase(),
@@ -242,6 +248,8 @@ impl Registry {
         // Families whose user's row was lost are found by the login they were opened with.
         let orphans = self.families.iter().filter(|family| self.users.get(family.user).is_none());
         ids.extend(orphans.filter(|f| f.login.to_lowercase() == login).map(|f| f.user));
+        let noted = self.revoked_users.iter().filter(|revoked| self.users.get(revoked.user).is_none());
+        ids.extend(noted.filter(|r| r.login.to_lowercase() == login).map(|r| r.user));
         ids.into_iter().collect()
     }
 
@@ -271,6 +279,13 @@ impl Registry {
         for grant in self.grants.iter() {
             view(&mut views, grant.user).grants.push((grant.application, grant.state.clone()));
         }
+        for revoked in self.revoked_users.iter() {
+            let view = view(&mut views, revoked.user);
+            view.revoked_at = Some(revoked.at);
+            if view.login.is_empty() {
+                view.login.clone_from(&revoked.login);
+            }
+        }
         let mut views: Vec<UserView> = views.into_values().collect();
         for view in &mut views {
             view.clients.sort_unstable();
@@ -290,5 +305,6 @@ fn view(views: &mut BTreeMap<UserId, UserView>, user: UserId) -> &mut UserView {
         clients: Vec::new(),
         approvals: 0,
         grants: Vec::new(),
+        revoked_at: None,
     })
 }

@@ -10,6 +10,7 @@ pub(super) const FAMILIES: usize = 6;
 pub(super) const CODES: usize = 6;
 pub(super) const CODES_PER_USER: usize = 2;
 pub(super) const APPROVALS: usize = 4;
+pub(super) const APPROVALS_PER_USER: usize = 2;
 pub(super) const AGE: Duration = Duration::from_secs(20 * 86_400);
 pub(super) const IDLE: Duration = Duration::from_secs(4 * 86_400);
 pub(super) const CLIENTS: [&str; 3] = ["client", "other", "third"];
@@ -21,6 +22,7 @@ pub(super) fn bounds() -> Bounds {
         families_per_user: PER_USER,
         families: FAMILIES,
         approvals: APPROVALS,
+        approvals_per_user: APPROVALS_PER_USER,
         approval_idle: IDLE,
         clients: 2,
         users: 3,
@@ -222,6 +224,11 @@ impl Model {
             return false;
         }
         self.consents.retain(|consent| (consent.user, consent.client) != (user, client));
+        let theirs = || self.consents.iter().filter(|consent| consent.user == user);
+        if theirs().count() >= APPROVALS_PER_USER {
+            let oldest = theirs().min_by_key(|c| (c.used, CLIENTS[c.client])).unwrap().client;
+            self.consents.retain(|consent| (consent.user, consent.client) != (user, oldest));
+        }
         while self.consents.len() >= APPROVALS {
             let oldest = self.consents.iter().min_by_key(|c| (c.used, c.user, CLIENTS[c.client])).unwrap();
             let oldest = (oldest.user, oldest.client);

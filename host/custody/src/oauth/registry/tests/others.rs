@@ -135,6 +135,50 @@ fn the_least_recently_used_consent_makes_room() {
 }
 
 #[test]
+fn nobody_has_more_than_64_consents_and_the_least_recently_used_makes_room() {
+    let mut desk = Desk::new(Bounds::default());
+    let approve = |desk: &mut Desk, user: UserId, client: &str| {
+        desk.later(seconds(3_600));
+        let changes = desk.registry.approve(client, user, REDIRECT, READ, desk.now).unwrap();
+        desk.commit(changes);
+    };
+    approve(&mut desk, 6, "client 0");
+    for client in 0..64 {
+        approve(&mut desk, 5, &format!("client {client}"));
+    }
+    desk.later(seconds(3_600));
+    let changes = desk.registry.touch_approval("client 0", 5, desk.now);
+    desk.commit(changes);
+    approve(&mut desk, 5, "client 63");
+    assert_eq!(desk.registry.stats().approvals, 65, "approving anew costs no other");
+    approve(&mut desk, 5, "client 64");
+    let known = |client: &str, user| desk.registry.approval(client, user, desk.now).is_some();
+    assert!(known("client 0", 5) && known("client 2", 5) && known("client 64", 5));
+    assert!(!known("client 1", 5), "it was not used for the longest time");
+    assert!(known("client 0", 6), "another's is older and stays");
+    assert_eq!(desk.registry.stats().approvals, 65);
+}
+
+#[test]
+fn a_smaller_bound_counts_for_consents_that_are_there() {
+    let mut desk = Desk::new(Bounds::default());
+    for client in ["a", "b", "c", "d"] {
+        desk.later(seconds(3_600));
+        let changes = desk.registry.approve(client, 5, REDIRECT, READ, desk.now).unwrap();
+        desk.commit(changes);
+    }
+    desk.registry.bounds.approvals_per_user = 2;
+    desk.later(seconds(3_600));
+    let changes = desk.registry.approve("a", 5, REDIRECT, READ, desk.now).unwrap();
+    desk.commit(changes);
+    let left: Vec<&str> = ["a", "b", "c", "d"]
+        .into_iter()
+        .filter(|client| desk.registry.approval(client, 5, desk.now).is_some())
+        .collect();
+    assert_eq!(left, ["a", "d"]);
+}
+
+#[test]
 fn a_revoked_client_loses_everything_and_is_refused_from_then_on() {
     let mut desk = Desk::new(Bounds::default());
     for user in [5, 6] {
@@ -239,7 +283,7 @@ fn a_revoked_user_loses_everything_and_may_sign_in_again() {
     desk.put_code(1, 5).unwrap();
     let (revoked, changes) = desk.registry.revoke_user(Who::Login("ALICE"), desk.now);
     desk.commit(changes);
-    let expected = UserRevoked { users: vec![5], families: 2, approvals: 1, grants: 1, codes: 1 };
+    let expected = UserRevoked { users: vec![5], families: 2, approvals: 1, grants: 1, codes: 1, unnoted: 0 };
     assert_eq!(revoked, expected);
     assert_eq!(desk.alive(1, 5), Err(Dead::Ended(End::UserRevoked)));
     assert_eq!(desk.take(1, &RIGHT), Err(BadCode::Burnt));
