@@ -78,6 +78,7 @@ pub(crate) mod bindings {
         },
         exports: { default: async },
         with: {
+            "aegis:gateway/limits.slot": crate::long_work::Slot,
             "aegis:gateway/identity.caller": crate::ports::identity::Caller,
             "aegis:gateway/audit.ticket": crate::ticket::Ticket,
             "aegis:gateway/gitea.exchange": crate::egress::Exchange,

@@ -30,6 +30,8 @@ use crate::ticket::Tickets;
 
 /// Computing time of one instance.
 const CPU_BUDGET: Duration = Duration::from_millis(250);
+/// Computing time that comes to it with room for long work.
+const LONG_CPU_BUDGET: Duration = Duration::from_secs(20);
 /// Longest that one slice counts: the epoch clock ends a slice after 1 ms, and what goes beyond it is the kernel
 /// giving the thread to somebody else.
 const SLICE: Duration = Duration::from_millis(1);
@@ -73,6 +75,24 @@ pub(crate) struct State {
     pub(crate) lines: Lines,
     /// Nanoseconds in which the instance computed; [`metered`] adds to them.
     pub(crate) used: Arc<AtomicU64>,
+    /// How long it may compute in all.
+    may_use: Duration,
+}
+
+impl State {
+    /// There is room for long work.
+    pub(crate) fn compute_longer(&mut self) {
+        self.may_use = self.used_so_far().saturating_add(LONG_CPU_BUDGET);
+    }
+
+    /// The long work is done; what follows has the time of any request.
+    pub(crate) fn compute_as_usual(&mut self) {
+        self.may_use = self.used_so_far().saturating_add(CPU_BUDGET);
+    }
+
+    fn used_so_far(&self) -> Duration {
+        Duration::from_nanos(self.used.load(Ordering::Relaxed))
+    }
 }
 
 impl WasiView for State {
@@ -144,6 +164,7 @@ pub(crate) fn store(engine: &Engine, shared: &Arc<Shared>, bound: Bound) -> Stor
         hooks: NoOutgoing,
         limiter,
         used: Arc::default(),
+        may_use: CPU_BUDGET,
     };
     let mut store = Store::new(engine, state);
     store.limiter(|state| &mut state.limiter);
@@ -151,7 +172,8 @@ pub(crate) fn store(engine: &Engine, shared: &Arc<Shared>, bound: Bound) -> Stor
     store.set_max_component_handles(MAX_HANDLES);
     store.set_epoch_deadline(1);
     store.epoch_deadline_callback(|mut context| {
-        if Duration::from_nanos(context.data_mut().used.load(Ordering::Relaxed)) > CPU_BUDGET {
+        let state = context.data_mut();
+        if state.used_so_far() > state.may_use {
             return Ok(UpdateDeadline::Interrupt);
         }
         // tokio's yield lets the worker poll its sockets between slices; plain Yield starves everybody else.

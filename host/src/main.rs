@@ -16,6 +16,7 @@ mod floods;
 mod guest;
 mod https;
 mod instance;
+mod long_work;
 mod metrics;
 mod ports;
 mod serve;

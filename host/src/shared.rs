@@ -12,6 +12,7 @@ use crate::budget::Budget;
 use crate::counters::Counters;
 use crate::egress::Gitea;
 use crate::floods::Floods;
+use crate::long_work::LongWork;
 use crate::metrics::Metrics;
 use crate::ports::cache::SharedCache;
 use crate::ports::identity::{Access, Keys, Principal};
@@ -35,6 +36,8 @@ pub(crate) struct Shared {
     pub(crate) sign_in: Option<Arc<SignIn>>,
     /// Rate counters.
     pub(crate) counters: Counters,
+    /// Room for work that takes long.
+    pub(crate) long_work: LongWork,
     /// Remarks that come in floods.
     pub(crate) floods: Floods,
     /// The cache across requests.

@@ -177,7 +177,16 @@ impl core::Limits for Imported {
     fn exhausted(&self, bucket: core::Bucket, limit: u32, window_seconds: u32) -> Option<u32> {
         limits::exhausted(of(bucket), limit, window_seconds)
     }
+
+    fn long_work(&self) -> Result<Box<dyn core::Slot>, u32> {
+        limits::long_work().map(|slot| -> Box<dyn core::Slot> { Box::new(Room(slot)) })
+    }
 }
+
+/// Room for long work, given back when it is dropped.
+struct Room(#[expect(dead_code, reason = "held, never looked at")] limits::Slot);
+
+impl core::Slot for Room {}
 
 fn of(bucket: core::Bucket) -> limits::Bucket {
     match bucket {

@@ -105,7 +105,16 @@ pub trait Limits {
     fn admit(&self, bucket: Bucket, limit: u32, window_seconds: u32) -> Admission;
     /// Seconds to wait if the bucket is full; counts nothing.
     fn exhausted(&self, bucket: Bucket, limit: u32, window_seconds: u32) -> Option<u32>;
+    /// Room for work that takes long.
+    ///
+    /// # Errors
+    /// There is none now; seconds to wait.
+    fn long_work(&self) -> Result<Box<dyn Slot>, u32>;
 }
+
+/// Room for work that takes long: while it is held the request may compute for longer. Dropping it gives the
+/// room back.
+pub trait Slot {}
 
 /// `aegis:gateway/cache`.
 pub trait Cache {

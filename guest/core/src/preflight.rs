@@ -99,7 +99,6 @@ const LATER: &[&str] = &[
     "list_repo_topics",
     "list_tags",
     "remove_labels",
-    "search_code",
     "update_issue",
     "update_label",
 ];

@@ -8,8 +8,11 @@ use crate::ports;
 use aegis_redaction::Mode;
 
 mod rule;
+mod search;
 #[cfg(test)]
 mod tests;
+
+pub use search::Search;
 
 include!(concat!(env!("OUT_DIR"), "/settings.rs"));
 
@@ -42,6 +45,8 @@ pub struct Config {
     pub max_tool_response_items: u32,
     /// `MAX_TOOL_RESPONSE_CHARS`: most characters in one text.
     pub max_tool_response_chars: u32,
+    /// The bounds of `search_code`.
+    pub search: Search,
     /// `SECRET_DETECTION_MODE`.
     pub secret_detection_mode: Mode,
     /// `WRITE_MODE`.
@@ -128,6 +133,7 @@ impl Config {
         let (failures, window) = (max_auth_failures(from), auth_failure_window(from));
         let file_bytes = max_file_size_bytes(from);
         let (items, chars) = (max_tool_response_items(from), max_tool_response_chars(from));
+        let search = Search::read(from);
         let secrets = secret_detection_mode(from);
         let (writes, repositories) = (write_mode(from), write_repository_whitelist(from));
         let everywhere = write_allow_all_token_repos(from);
@@ -152,6 +158,7 @@ impl Config {
             max_file_size_bytes: file_bytes?,
             max_tool_response_items: items?,
             max_tool_response_chars: chars?,
+            search: search?,
             secret_detection_mode: match secrets? {
                 SecretDetectionMode::Off => Mode::Off,
                 SecretDetectionMode::Mask => Mode::Mask,

@@ -2,10 +2,10 @@
 //! many requests and are void where each request gets a fresh one; `docs/edge.md` says so. The source address is
 //! unknown to a component, so the two address counters are each one counter for everybody.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 
-use crate::bindings::exports::aegis::gateway::limits::{Admission, Bucket, Guest};
+use crate::bindings::exports::aegis::gateway::limits::{Admission, Bucket, Guest, GuestSlot, Slot};
 use crate::{Adapter, environment, identity};
 
 /// Windows kept at the same time; older ones are dropped first.
@@ -54,6 +54,7 @@ fn left(ends: u64, now: u64) -> u32 {
 
 thread_local! {
     static COUNTERS: RefCell<Counters> = RefCell::default();
+    static WORKING: Cell<bool> = const { Cell::new(false) };
 }
 
 /// The counter's name; none for a principal that was not proved.
@@ -70,7 +71,30 @@ fn name(bucket: Bucket) -> Option<String> {
     }
 }
 
+/// Room for long work: once in each instance. Runtimes bound computing time themselves, where they do.
+pub struct Room;
+
+impl GuestSlot for Room {}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        WORKING.set(false);
+    }
+}
+
+/// Seconds after which asking again makes sense.
+const WAIT_SECONDS: u32 = 5;
+
 impl Guest for Adapter {
+    type Slot = Room;
+
+    fn long_work() -> Result<Slot, u32> {
+        if identity::current().is_none() || WORKING.replace(true) {
+            return Err(WAIT_SECONDS);
+        }
+        Ok(Slot::new(Room))
+    }
+
     fn admit(bucket: Bucket, limit: u32, window_seconds: u32) -> Admission {
         let Some(name) = name(bucket) else { return Admission::Refused(1) };
         let now = environment::ticks() / NANOSECONDS;

@@ -19,6 +19,7 @@ use crate::counters::Counters;
 use crate::egress::Gitea;
 use crate::floods::Floods;
 use crate::guest::{Linked, default_path};
+use crate::long_work::LongWork;
 use crate::metrics::Metrics;
 use crate::ports::cache::SharedCache;
 use crate::ports::identity::Keys;
@@ -208,6 +209,7 @@ fn share(
         keys: Keys::new(keys, !settings.auth_enabled() && !settings.oauth_mode()),
         sign_in,
         counters: Counters::default(),
+        long_work: LongWork::default(),
         floods: Floods::default(),
         cache: SharedCache::new(),
         gitea,

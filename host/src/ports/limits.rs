@@ -2,9 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use crate::component::bindings::aegis::gateway::limits::{Admission, Bucket, Host};
+use wasmtime::component::Resource;
+
+use crate::component::bindings::aegis::gateway::limits::{Admission, Bucket, Host, HostSlot};
 use crate::counters::{Subject, network_of};
 use crate::instance::State;
+use crate::long_work::Slot;
 
 impl State {
     fn subject(&self, bucket: Bucket) -> Option<Subject> {
@@ -44,5 +47,24 @@ impl Host for State {
             return Ok(Some(window_seconds));
         };
         Ok(self.shared.counters.exhausted(&subject, limit, Instant::now()))
+    }
+
+    fn long_work(&mut self) -> wasmtime::Result<Result<Resource<Slot>, u32>> {
+        let Some(principal) = self.bound.principal.clone() else { return Ok(Err(1)) };
+        match self.shared.long_work.enter(&principal.subject) {
+            Ok(slot) => {
+                self.compute_longer();
+                Ok(Ok(self.table.push(slot)?))
+            }
+            Err(wait) => Ok(Err(wait)),
+        }
+    }
+}
+
+impl HostSlot for State {
+    fn drop(&mut self, slot: Resource<Slot>) -> wasmtime::Result<()> {
+        self.compute_as_usual();
+        self.table.delete(slot)?;
+        Ok(())
     }
 }

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::{Permit, lists};
 use crate::gitea::{self, Answer, Call, Error, Started, Write};
-use crate::ports::{Cache, Class, Settings, Ticket};
+use crate::ports::{Cache, Class, Clock, Limits, Settings, Slot, Ticket};
 use crate::settings::Config;
 
 /// What a door needs besides the ticket.
@@ -15,6 +15,10 @@ pub struct Ground<'a> {
     pub settings: &'a dyn Settings,
     /// The caller's small cache.
     pub cache: &'a dyn Cache,
+    /// Where room for long work comes from.
+    pub limits: &'a dyn Limits,
+    /// Time.
+    pub clock: &'a dyn Clock,
     /// The settings in force.
     pub config: &'a Config,
 }
@@ -96,6 +100,26 @@ impl Reader<'_> {
     #[must_use]
     pub fn config(&self) -> &Config {
         self.ground.config
+    }
+
+    /// SHA-256 of the policy document in force, in hex.
+    #[must_use]
+    pub fn policy_digest(&self) -> String {
+        self.ground.settings.policy_digest()
+    }
+
+    /// Room for work that takes long.
+    ///
+    /// # Errors
+    /// There is none now; seconds to wait.
+    pub fn long_work(&self) -> Result<Box<dyn Slot>, u32> {
+        self.ground.limits.long_work()
+    }
+
+    /// Microseconds on a clock that only moves forward.
+    #[must_use]
+    pub fn microseconds(&self) -> u64 {
+        self.ground.clock.monotonic_microseconds()
     }
 
     /// A value that this caller was told a moment ago.

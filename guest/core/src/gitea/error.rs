@@ -55,7 +55,10 @@ pub enum Error {
         said: String,
     },
     /// 429, or 503: too many requests.
-    Busy,
+    Busy {
+        /// Seconds to wait, where it says so.
+        seconds: Option<u32>,
+    },
     /// 301 to another repository.
     Renamed {
         /// New owner.
@@ -126,8 +129,8 @@ impl Error {
             413 => Self::RequestTooLarge { said },
             422 => Self::Invalid { said },
             423 => Self::Locked { said },
-            429 => Self::Busy,
-            503 => Self::Busy.after(writes),
+            429 => Self::Busy { seconds: wait(head) },
+            503 => Self::Busy { seconds: wait(head) }.after(writes),
             status @ 500..=599 => Self::Failed { status }.after(writes),
             // An odd success is still a success: something may have changed.
             status @ 200..=299 => Self::Unexpected { status }.after(writes),
@@ -177,7 +180,7 @@ impl Error {
             Self::RequestTooLarge { .. } => "gitea_request_too_large",
             Self::Invalid { .. } => "unprocessable",
             Self::Locked { .. } => "repository_locked",
-            Self::Busy => "gitea_busy",
+            Self::Busy { .. } => "gitea_busy",
             Self::Renamed { .. } => "repository_renamed",
             Self::Redirected { .. } => "gitea_redirected",
             Self::Failed { .. } => "gitea_failed",
@@ -225,7 +228,10 @@ impl Error {
             Self::Locked { said } => {
                 with("The repository is archived or a mirror, so it cannot be changed.", said)
             }
-            Self::Busy => "Gitea asks for fewer requests. Try again later.".to_owned(),
+            Self::Busy { seconds: Some(seconds) } => {
+                format!("Gitea asks for fewer requests. Try again in {seconds} seconds.")
+            }
+            Self::Busy { seconds: None } => "Gitea asks for fewer requests. Try again later.".to_owned(),
             Self::Renamed { told: false, .. } => {
                 "The repository was renamed. Ask again with its new owner and name.".to_owned()
             }
@@ -260,6 +266,11 @@ impl Error {
             ),
         }
     }
+}
+
+/// `Retry-After` in seconds (RFC 9110 section 10.2.3); a date is not read, and nobody is sent away for long.
+fn wait(head: &Head) -> Option<u32> {
+    head.header("retry-after")?.trim().parse().ok().map(|seconds: u32| seconds.clamp(1, 3600))
 }
 
 fn with(sentence: &str, said: &str) -> String {

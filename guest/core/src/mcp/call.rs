@@ -150,8 +150,13 @@ fn run(
     ticket: &dyn Ticket,
 ) -> Result<Finished, CallError> {
     let screen = Screen::new(session.config);
-    let ground =
-        Ground { settings: session.ports.settings, cache: session.ports.cache, config: session.config };
+    let ground = Ground {
+        settings: session.ports.settings,
+        cache: session.ports.cache,
+        limits: session.ports.limits,
+        clock: session.ports.clock,
+        config: session.config,
+    };
     match prepared.run(permit.open(ticket, ground)) {
         Ok(reply) => Ok(screen.finish(reply)),
         Err(error) => Err(CallError::failed(&error, &screen)),

@@ -160,7 +160,7 @@ pub(super) fn on_mcp(error: &CallError, era: Era, correlation_id: &str) -> Wire 
         | CallError::Unprocessable { .. }
         | CallError::UpstreamUnauthorized { .. }
         | CallError::Upstream { .. }
-        | CallError::UpstreamBusy { .. }
+        | CallError::Busy { .. }
         | CallError::UpstreamTimeout { .. }
         | CallError::WriteOutcomeUnknown { .. } => {
             return Wire::result(methods::tool_error(error.reason(), &error.message(), correlation_id));
@@ -186,7 +186,7 @@ pub fn status(error: &CallError) -> StatusCode {
         }
         CallError::Conflict { .. } => StatusCode::CONFLICT,
         CallError::Unprocessable { .. } => StatusCode::UNPROCESSABLE_ENTITY,
-        CallError::UpstreamBusy { .. } => StatusCode::TOO_MANY_REQUESTS,
+        CallError::Busy { .. } => StatusCode::TOO_MANY_REQUESTS,
         // The caller's credential is good; it is ours toward Gitea that is not.
         CallError::UpstreamUnauthorized { .. } | CallError::Upstream { .. } => StatusCode::BAD_GATEWAY,
         CallError::UpstreamTimeout { .. } | CallError::WriteOutcomeUnknown { .. } => {
@@ -204,6 +204,7 @@ pub fn retry_after(error: &CallError) -> Option<u32> {
         CallError::AuditUnavailable | CallError::OutcomeNotRecorded { class: Class::Read, .. } => {
             Some(AUDIT_RETRY_SECONDS)
         }
+        CallError::Busy { seconds, .. } => *seconds,
         CallError::OutcomeNotRecorded { class: Class::Write, .. }
         | CallError::UnknownTool { .. }
         | CallError::InvalidArguments { .. }
@@ -215,7 +216,6 @@ pub fn retry_after(error: &CallError) -> Option<u32> {
         | CallError::Unprocessable { .. }
         | CallError::UpstreamUnauthorized { .. }
         | CallError::Upstream { .. }
-        | CallError::UpstreamBusy { .. }
         | CallError::UpstreamTimeout { .. }
         | CallError::SignedOut { .. }
         | CallError::WriteOutcomeUnknown { .. } => None,
@@ -240,7 +240,7 @@ pub fn challenge(error: &CallError) -> Option<String> {
         | CallError::Unprocessable { .. }
         | CallError::UpstreamUnauthorized { .. }
         | CallError::Upstream { .. }
-        | CallError::UpstreamBusy { .. }
+        | CallError::Busy { .. }
         | CallError::UpstreamTimeout { .. }
         | CallError::WriteOutcomeUnknown { .. }
         | CallError::AuditUnavailable

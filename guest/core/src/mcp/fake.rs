@@ -14,7 +14,7 @@ use super::stream::{Gone, Outgoing};
 use crate::ports;
 use crate::ports::{
     Admission, Audit, Bucket, Cache, Caller, Claims, Clock, Event, Exchange, Failure, Identity, Level,
-    Limits, NoSignIn, Outcome, Ports, Refusal, Remark, Settings, Telemetry, Ticket, Unavailable,
+    Limits, NoSignIn, Outcome, Ports, Refusal, Remark, Settings, Slot, Telemetry, Ticket, Unavailable,
 };
 
 /// The credential that [`World`] knows.
@@ -124,6 +124,10 @@ impl Limits for World {
     }
     fn exhausted(&self, bucket: Bucket, limit: u32, window_seconds: u32) -> Option<u32> {
         (self.counted(bucket) >= limit).then_some(window_seconds / 2)
+    }
+
+    fn long_work(&self) -> Result<Box<dyn Slot>, u32> {
+        Err(1)
     }
 }
 

@@ -22,4 +22,4 @@ pub const SHARED: &[(&str, &str)] = &[
 pub(super) use choices::{Flag, IssueState, Labels, Logins, MilestoneChoice};
 pub(super) use names::{Ref, Repo, RepoPath};
 pub(super) use numbers::{EntryPage, IssueNumber, Line, Page, Paging};
-pub(super) use texts::{Comment, FreeText, Title};
+pub(super) use texts::{Comment, FreeText, Query, Title};

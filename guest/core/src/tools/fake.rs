@@ -44,7 +44,10 @@ pub(crate) struct State {
     pub(crate) order: Vec<&'static str>,
     pub(crate) no_intents: bool,
     pub(crate) no_outcomes: bool,
+    pub(crate) no_room: bool,
     pub(crate) clock: u64,
+    /// Microseconds by which the clock moves when it is read; 1,000 where nothing is said.
+    pub(crate) tick: u64,
 }
 
 /// How a call ended before it could be told to anybody.
@@ -107,7 +110,7 @@ impl World {
         let claims = claims(&["read:repository", "write:repository"]);
         let asked = Asked { tool, class: entry.class(), target: &target };
         let permit = access::decide(self, &config, &claims, &asked).map_err(Stopped::Refused)?;
-        let ground = Ground { settings: self, cache: self, config: &config };
+        let ground = Ground { settings: self, cache: self, limits: self, clock: self, config: &config };
         let before = self.state.borrow().requests.len();
         let reply = prepared.run(permit.open(self, ground));
         for request in self.state.borrow().requests.iter().skip(before) {

@@ -65,7 +65,7 @@ fn one(out: &mut String, tool: &dyn Entry) {
         text(&definition, "description")
     ));
     endpoints(out, tool);
-    arguments(out, tool.name(), &definition["inputSchema"]);
+    arguments(out, tool.name(), definition.get("inputSchema").unwrap_or(&Value::Null));
     out.push_str("\n| Result | Type | Meaning |\n|---|---|---|\n");
     for field in tool.answer().explained() {
         out.push_str(&format!("| `{}` | {} | {} |\n", field.name, field.kind, field.meaning));

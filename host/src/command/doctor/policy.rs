@@ -14,6 +14,7 @@ use crate::counters::Counters;
 use crate::egress::Gitea;
 use crate::floods::Floods;
 use crate::guest::{Linked, default_path};
+use crate::long_work::LongWork;
 use crate::metrics::Metrics;
 use crate::ports::cache::SharedCache;
 use crate::ports::identity::Keys;
@@ -141,6 +142,7 @@ fn shared(
         keys: Keys::new(Vec::new(), false),
         sign_in: None,
         counters: Counters::default(),
+        long_work: LongWork::default(),
         floods: Floods::default(),
         cache: SharedCache::new(),
         gitea: Gitea::new(url, settings).map_err(|error| error.to_string())?,

@@ -77,9 +77,13 @@ pub enum CallError {
         message: String,
     },
     /// Gitea asks for fewer requests.
-    UpstreamBusy {
-        /// What to do.
+    Busy {
+        /// `gitea_busy`, `searches_busy`.
+        reason: &'static str,
+        /// When to try again.
         message: String,
+        /// Seconds to wait, where they are known.
+        seconds: Option<u32>,
     },
     /// Gitea did not answer in time. Nothing was changed.
     UpstreamTimeout {
@@ -112,13 +116,13 @@ impl CallError {
             Self::InsufficientScope { .. } => "insufficient_scope",
             Self::Denied { reason, .. }
             | Self::Conflict { reason, .. }
+            | Self::Busy { reason, .. }
             | Self::Unprocessable { reason, .. }
             | Self::Upstream { reason, .. } => reason,
             Self::NotFound { .. } => "not_found",
             Self::Renamed { .. } => "repository_renamed",
             Self::UpstreamUnauthorized { .. } => "gitea_unauthorized",
             Self::SignedOut { .. } => "signed_out_in_gitea",
-            Self::UpstreamBusy { .. } => "gitea_busy",
             Self::UpstreamTimeout { .. } => "gitea_timeout",
             Self::WriteOutcomeUnknown { .. } => "write_outcome_unknown",
             Self::AuditUnavailable => "audit_unavailable",
@@ -142,7 +146,7 @@ impl CallError {
             | Self::UpstreamUnauthorized { message }
             | Self::SignedOut { message }
             | Self::Upstream { message, .. }
-            | Self::UpstreamBusy { message }
+            | Self::Busy { message, .. }
             | Self::UpstreamTimeout { message }
             | Self::WriteOutcomeUnknown { message } => message.clone(),
             Self::InsufficientScope { needed } => format!(
@@ -179,7 +183,7 @@ impl CallError {
             | Self::Unprocessable { .. }
             | Self::UpstreamUnauthorized { .. }
             | Self::Upstream { .. }
-            | Self::UpstreamBusy { .. }
+            | Self::Busy { .. }
             | Self::UpstreamTimeout { .. }
             | Self::WriteOutcomeUnknown { .. }
             | Self::AuditUnavailable
@@ -207,6 +211,9 @@ impl CallError {
             kit::Error::NotFound { .. } => Self::NotFound { message },
             kit::Error::Conflict { reason, .. } => Self::Conflict { reason, message },
             kit::Error::Unprocessable { reason, .. } => Self::Unprocessable { reason, message },
+            kit::Error::Busy { reason, seconds, .. } => {
+                Self::Busy { reason, message, seconds: Some(*seconds) }
+            }
             kit::Error::Gitea(error) => Self::of_gitea(error, message),
         }
     }
@@ -227,7 +234,7 @@ impl CallError {
             | gitea::Error::Invalid { .. }
             | gitea::Error::RequestTooLarge { .. } => Self::Unprocessable { reason, message },
             gitea::Error::Unauthorized => Self::UpstreamUnauthorized { message },
-            gitea::Error::Busy => Self::UpstreamBusy { message },
+            gitea::Error::Busy { seconds } => Self::Busy { reason, message, seconds: *seconds },
             gitea::Error::TimedOut => Self::UpstreamTimeout { message },
             gitea::Error::OutcomeUnknown { .. } => Self::WriteOutcomeUnknown { message },
             gitea::Error::Redirected { .. }

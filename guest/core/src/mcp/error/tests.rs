@@ -26,7 +26,7 @@ fn table() -> Vec<(CallError, u16, u16, u16, i64)> {
         (CallError::Unprocessable { reason: "unknown_label", message: message() }, 422, 200, 200, 0),
         (CallError::UpstreamUnauthorized { message: message() }, 502, 200, 200, 0),
         (CallError::Upstream { reason: "gitea_unreachable", message: message() }, 502, 200, 200, 0),
-        (CallError::UpstreamBusy { message: message() }, 429, 200, 200, 0),
+        (CallError::Busy { reason: "gitea_busy", message: message(), seconds: Some(7) }, 429, 200, 200, 0),
         (CallError::UpstreamTimeout { message: message() }, 504, 200, 200, 0),
         (CallError::WriteOutcomeUnknown { message: message() }, 504, 200, 200, 0),
         (CallError::AuditUnavailable, 503, 503, 503, -32603),
@@ -69,7 +69,10 @@ fn invites_to_try_again_only_where_that_cannot_write_twice() {
     for (error, ..) in table() {
         let safe = matches!(
             error,
-            CallError::AuditUnavailable | CallError::OutcomeNotRecorded { class: Class::Read, .. }
+            CallError::AuditUnavailable
+                | CallError::OutcomeNotRecorded { class: Class::Read, .. }
+                // A write that Gitea had no room for did not happen.
+                | CallError::Busy { .. }
         );
         assert_eq!(retry_after(&error).is_some(), safe, "{error:?}");
     }

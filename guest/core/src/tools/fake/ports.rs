@@ -3,7 +3,8 @@
 use super::{World, forge};
 use crate::ports::{
     Admission, Audit, Bucket, Cache, Caller, Claims, Clock, Event, Exchange, Failure, Identity, Level,
-    Limits, NoSignIn, Outcome, Ports, Refusal, Remark, Request, Settings, Telemetry, Ticket, Unavailable,
+    Limits, NoSignIn, Outcome, Ports, Refusal, Remark, Request, Settings, Slot, Telemetry, Ticket,
+    Unavailable,
 };
 
 /// The id of every ticket.
@@ -93,6 +94,10 @@ impl Limits for World {
     fn exhausted(&self, _bucket: Bucket, _limit: u32, _window_seconds: u32) -> Option<u32> {
         None
     }
+
+    fn long_work(&self) -> Result<Box<dyn Slot>, u32> {
+        if self.state.borrow().no_room { Err(5) } else { Ok(Box::new(Room)) }
+    }
 }
 
 impl Cache for World {
@@ -126,7 +131,7 @@ impl Telemetry for World {
 impl Clock for World {
     fn monotonic_microseconds(&self) -> u64 {
         let mut state = self.state.borrow_mut();
-        state.clock += 1000;
+        state.clock += if state.tick == 0 { 1000 } else { state.tick };
         state.clock
     }
 
@@ -134,3 +139,7 @@ impl Clock for World {
         1_790_000_000
     }
 }
+
+struct Room;
+
+impl Slot for Room {}

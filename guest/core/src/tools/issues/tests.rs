@@ -246,7 +246,9 @@ fn nothing_is_written_when_a_check_fails() {
         }
         let error = outcome.expect_err(name).failed();
         let reason = match &error {
-            Error::Conflict { reason, .. } | Error::Unprocessable { reason, .. } => reason,
+            Error::Conflict { reason, .. }
+            | Error::Busy { reason, .. }
+            | Error::Unprocessable { reason, .. } => reason,
             Error::NotFound { .. } => "",
             Error::Gitea(error) => error.reason(),
         };

@@ -116,7 +116,7 @@ impl<T: ReadTool + 'static> Entry for Reads<T> {
     }
 
     fn definition(&self) -> Value {
-        definition::<T>(T::ANSWER, json!({ "readOnlyHint": true }))
+        definition::<T>(T::ANSWER, &json!({ "readOnlyHint": true }))
     }
 
     fn parse(&self, arguments: Map<String, Value>) -> Result<Box<dyn Prepared>, ArgumentError> {
@@ -150,7 +150,7 @@ impl<T: WriteTool + 'static> Entry for Writes<T> {
     }
 
     fn definition(&self) -> Value {
-        definition::<T>(T::ANSWER, T::HINTS.told())
+        definition::<T>(T::ANSWER, &T::HINTS.told())
     }
 
     fn parse(&self, arguments: Map<String, Value>) -> Result<Box<dyn Prepared>, ArgumentError> {
@@ -200,7 +200,7 @@ fn wrong_door() -> Error {
     }
 }
 
-fn definition<T: Tool>(answer: &Shape, annotations: Value) -> Value {
+fn definition<T: Tool>(answer: &Shape, annotations: &Value) -> Value {
     json!({
         "name": T::NAME,
         "title": T::TITLE,

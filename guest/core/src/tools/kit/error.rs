@@ -20,6 +20,15 @@ pub enum Error {
         /// What stands in the way.
         message: String,
     },
+    /// There is no room for it now.
+    Busy {
+        /// One name for it.
+        reason: &'static str,
+        /// What takes the room.
+        message: String,
+        /// Seconds to wait.
+        seconds: u32,
+    },
     /// Understood, but not possible with these values.
     Unprocessable {
         /// One name for it.
@@ -43,6 +52,7 @@ impl Error {
             Self::Gitea(error) => error.message(),
             Self::NotFound { message }
             | Self::Conflict { message, .. }
+            | Self::Busy { message, .. }
             | Self::Unprocessable { message, .. } => message.clone(),
         }
     }

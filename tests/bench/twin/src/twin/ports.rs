@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use aegis_core::ports::{
     Admission, Audit, Bucket, Cache, Caller, Claims, Clock, Event, Exchange, Failure, Identity, Kind, Level,
-    Limits, NoSignIn, Outcome, Ports, Recorded, Refusal, Remark, Request, Settings, Status, Telemetry,
+    Limits, NoSignIn, Outcome, Ports, Recorded, Refusal, Remark, Request, Settings, Slot, Status, Telemetry,
     Ticket, Unavailable,
 };
 use aegis_custody::audit::Event as AuditEvent;
@@ -213,7 +213,16 @@ impl Limits for Visit {
         let (start, count) = counters.get(&self.bucket(bucket))?;
         (start.elapsed() < length && *count >= limit).then_some(window_seconds)
     }
+
+    fn long_work(&self) -> Result<Box<dyn Slot>, u32> {
+        Ok(Box::new(Room))
+    }
 }
+
+/// The twin has no sandbox and so no bound on computing.
+struct Room;
+
+impl Slot for Room {}
 
 impl Cache for Visit {
     fn get(&self, space: &str, key: &str) -> Option<Vec<u8>> {

@@ -1,0 +1,132 @@
+//! The files of a commit asked for by name, some at a time: slower than the archive and only for a small
+//! repository, or for a part of a larger one.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+use super::hunt::{Hunt, Next};
+use super::{BATCH, TREE};
+use crate::access::Reader;
+use crate::tools::args::Repo;
+use crate::tools::kit::Error;
+use crate::tools::lookup;
+
+/// Most files that are read this way.
+const FILES: usize = 500;
+/// Most bytes of them together.
+const BYTES: u64 = 16 * 1024 * 1024;
+/// Files that Gitea gives at once.
+const AT_ONCE: usize = 30;
+/// Bytes of paths in one request: they stand in its URL, encoded.
+const PATHS_BYTES: usize = 1800;
+/// Bytes of file contents in one request.
+const BATCH_BYTES: u64 = 4 * 1024 * 1024;
+/// Entries of the tree for each request.
+const TREE_PAGE: u32 = 1000;
+/// Requests for the tree.
+const TREE_PAGES: u32 = 20;
+
+struct Wanted {
+    path: String,
+    bytes: u64,
+}
+
+pub(super) fn read(
+    reader: &Reader<'_>,
+    repo: &Repo,
+    commit: &str,
+    hunt: &mut Hunt<'_>,
+    why: &str,
+) -> Result<(), Error> {
+    let wanted = files(reader, repo, commit, hunt)?;
+    let mut rest = wanted.as_slice();
+    let mut read = 0_u64;
+    while !rest.is_empty() {
+        let size = batch(rest);
+        let (now, later) = rest.split_at(size.min(rest.len()));
+        let bytes: u64 = now.iter().map(|file| file.bytes).sum();
+        read = read.saturating_add(bytes);
+        if read > BYTES {
+            hunt.stop(format!("{why}, and files asked for one by one are read up to {BYTES} bytes in all"));
+            return Ok(());
+        }
+        if contents(reader, repo, commit, now, bytes, hunt)? == Next::Enough {
+            return Ok(());
+        }
+        rest = later;
+    }
+    Ok(())
+}
+
+/// The files worth reading, in the order of their paths.
+fn files(reader: &Reader<'_>, repo: &Repo, commit: &str, hunt: &mut Hunt<'_>) -> Result<Vec<Wanted>, Error> {
+    let mut wanted: Vec<Wanted> = Vec::new();
+    for page in 1..=TREE_PAGES {
+        let request = lookup::call(repo, TREE)
+            .segment(commit)
+            .query("recursive", true)
+            .query("page", page)
+            .query("per_page", TREE_PAGE);
+        let answer = reader.get(request)?;
+        let rows = answer.body.get("tree").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        wanted.extend(rows.iter().filter_map(|row| file(row, hunt)));
+        let more = answer.body.get("truncated").and_then(Value::as_bool).unwrap_or(false);
+        if wanted.len() > FILES || (more && page == TREE_PAGES) {
+            wanted.truncate(FILES);
+            hunt.stop(format!("without an archive only {FILES} files are searched"));
+            break;
+        }
+        if !more {
+            break;
+        }
+    }
+    Ok(wanted)
+}
+
+fn file(row: &Value, hunt: &mut Hunt<'_>) -> Option<Wanted> {
+    let text = |name: &str| row.get(name).and_then(Value::as_str);
+    let (path, bytes) = (text("path")?, row.get("size")?.as_u64()?);
+    let regular = text("type") == Some("blob") && text("mode") != Some("120000");
+    (regular && hunt.wants(path, bytes)).then(|| Wanted { path: path.to_owned(), bytes })
+}
+
+/// How many of the next files go into one request; at least one.
+fn batch(files: &[Wanted]) -> usize {
+    let (mut paths, mut bytes, mut count) = (0_usize, 0_u64, 0_usize);
+    for file in files.iter().take(AT_ONCE) {
+        paths = paths.saturating_add(file.path.len()).saturating_add(3);
+        bytes = bytes.saturating_add(file.bytes);
+        if count > 0 && (paths > PATHS_BYTES || bytes > BATCH_BYTES) {
+            break;
+        }
+        count = count.saturating_add(1);
+    }
+    count.max(1)
+}
+
+fn contents(
+    reader: &Reader<'_>,
+    repo: &Repo,
+    commit: &str,
+    files: &[Wanted],
+    bytes: u64,
+    hunt: &mut Hunt<'_>,
+) -> Result<Next, Error> {
+    let paths: Vec<&str> = files.iter().map(|file| file.path.as_str()).collect();
+    let request = lookup::call(repo, BATCH)
+        .query("ref", commit)
+        .query("body", json!({ "files": paths }))
+        .at_most(bytes.div_ceil(3).saturating_mul(4).saturating_add(256 * 1024));
+    let answer = reader.get(request)?;
+    let rows = answer.body.as_array().map(Vec::as_slice).unwrap_or_default();
+    for (file, row) in files.iter().zip(rows) {
+        // A row without content is a link, a submodule, or a file that Gitea finds too large.
+        let Some(content) = row.get("content").and_then(Value::as_str) else { continue };
+        let Ok(content) = STANDARD.decode(content) else { continue };
+        if hunt.file(&file.path, &content) == Next::Enough {
+            return Ok(Next::Enough);
+        }
+    }
+    Ok(hunt.time())
+}
