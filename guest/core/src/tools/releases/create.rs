@@ -58,7 +58,7 @@ pub(super) fn create(wanted: &CreateRelease, gitea: &Writer<'_>) -> Result<Reply
     let way = vec![repo.owner.clone(), repo.repo.clone()];
     let made = match gitea.send(CREATE_RELEASE, way, &request) {
         Ok(answer) => answer.body,
-        // A draft with this tag is not found by its tag.
+        // Made in the meantime, or a draft that Gitea does not show by its tag.
         Err(GiteaError::Conflict { .. }) => return Err(exists(repo, tag, None)),
         Err(error) => return Err(error.into()),
     };
