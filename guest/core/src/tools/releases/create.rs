@@ -26,10 +26,14 @@ pub(super) fn create(wanted: &CreateRelease, gitea: &Writer<'_>) -> Result<Reply
     let repository = reader.start(lookup::call(repo, lookup::REPOSITORY))?;
     let release = reader.start(lookup::call(repo, RELEASE_BY_TAG).segment(tag))?;
     let tagged = start_ref(reader, repo, &format!("refs/tags/{tag}"))?;
+    let spelled = other_cases(reader, repo, tag)?;
     releasable(repository, repo)?;
     none_yet(release, repo, tag)?;
     let place = wanted.target.as_ref().map(|target| resolve(reader, repo, target)).transpose()?;
     let tagged = commit_of(tagged)?;
+    if tagged.is_none() {
+        in_no_other_case(spelled, repo, tag)?;
+    }
     if let (Some(tagged), Some(place)) = (&tagged, &place)
         && *tagged != place.commit
     {
@@ -74,6 +78,33 @@ pub(super) fn create(wanted: &CreateRelease, gitea: &Writer<'_>) -> Result<Reply
         not_applied.push(missing("target", &place.told, "Gitea kept another target"));
     }
     Ok(Reply::new().with("release", WRITTEN.of(&made)).with("not_applied", not_applied))
+}
+
+/// Gitea looks a tag up in any case, and would release another one of the same letters.
+fn other_cases(reader: &Reader<'_>, repo: &Repo, tag: &str) -> Result<Vec<(String, Started)>, Error> {
+    let spelled = [tag.to_lowercase(), tag.to_uppercase()].into_iter().filter(|other| other != tag);
+    spelled
+        .map(|other| {
+            let started = start_ref(reader, repo, &format!("refs/tags/{other}"))?;
+            Ok((other, started))
+        })
+        .collect()
+}
+
+fn in_no_other_case(spelled: Vec<(String, Started)>, repo: &Repo, tag: &str) -> Result<(), Error> {
+    for (other, started) in spelled {
+        if commit_of(started)?.is_some() {
+            return Err(Error::Conflict {
+                reason: "tag_exists",
+                message: format!(
+                    "{} has the tag `{other}`, which Gitea would take for `{tag}`. Give it as it is spelled, or \
+                     take another tag.",
+                    name(repo)
+                ),
+            });
+        }
+    }
+    Ok(())
 }
 
 fn none_yet(release: Started, repo: &Repo, tag: &str) -> Result<(), Error> {

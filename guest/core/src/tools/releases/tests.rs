@@ -186,6 +186,7 @@ fn what_gitea_fails_at_or_ignores_is_refused_before_anything_is_written() {
         (repository(json!({ "empty": true })), json!({ "tag_name": "v2" }), "repository_empty", "no commit"),
         (taken(), json!({ "tag_name": "old" }), "release_exists", "with the id 4"),
         (repository(json!({})), json!({ "tag_name": "old", "target": "main" }), "tag_exists", OLD),
+        (repository(json!({})), json!({ "tag_name": "OLD" }), "tag_exists", "has the tag `old`"),
         (repository(json!({})), json!({ "tag_name": "v2", "target": "gone" }), "unknown_target", "`gone`"),
         (repository(json!({})), json!({ "tag_name": "v2", "target": "both" }), "ambiguous_target", MAIN),
     ] {
