@@ -32,7 +32,8 @@ fn page(call: &Call, base: &str, mut labels: Vec<&Label>) -> Answer {
     counted(Answer::json(200, &json!(shown)), labels.len())
 }
 
-fn render(call: &Call, base: &str, label: &Label) -> Value {
+/// A label as Gitea shows it; `base` is the path of the list that it is in.
+pub(super) fn render(call: &Call, base: &str, label: &Label) -> Value {
     json!({
         "id": label.id,
         "name": label.name,

@@ -13,8 +13,8 @@ use super::seeding::Seeding;
 use super::time::rfc3339;
 use super::world::{
     ALICE_TOKEN, Account, BOB_TOKEN, CAROL_TOKEN, Comment, Issue, Label, MALLORY_TOKEN, Milestone, Mode,
-    NO_ORGANISATION_TOKEN, READONLY_TOKEN, REPOSITORY_ONLY_TOKEN, RITA_TOKEN, ROOT_TOKEN, Repo, SVC_TOKEN,
-    Team, Token, World, password,
+    NO_ORGANISATION_TOKEN, READONLY_TOKEN, REPOSITORY_ONLY_TOKEN, RITA_TOKEN, ROOT_TOKEN, Release, Repo,
+    SVC_TOKEN, Team, Token, World, password,
 };
 
 /// 2026-11-01T12:00:00Z, when the world began.
@@ -135,6 +135,7 @@ impl Planter {
             issues: Vec::new(),
             labels: Vec::new(),
             milestones: Vec::new(),
+            releases: Vec::new(),
             collaborators: vec![(SVC, Mode::Admin)],
         });
         self.world.repos.len() - 1
@@ -177,6 +178,16 @@ impl Planter {
         };
         self.world.repos[at].milestones.push(milestone);
         id
+    }
+
+    /// Add a release of a tag, or where it is a draft, of one that is yet to come. The clock stands still: who came
+    /// later must not move the times of what was here before.
+    fn add_release(&mut self, at: usize, tag: &str, title: &str, draft: bool) {
+        let id = self.world.repos.iter().map(|repo| repo.releases.len() as u64).sum::<u64>() + 1;
+        let (tag, title, author) = (tag.to_owned(), title.to_owned(), self.world.repos[at].owner);
+        let (target, notes, created) = ("main".to_owned(), format!("Notes of {title}\n"), self.world.clock);
+        let release = Release { id, tag, target, title, notes, draft, prerelease: false, author, created };
+        self.world.repos[at].releases.push(release);
     }
 
     /// Open an issue; gives its place in the repository.

@@ -156,7 +156,7 @@ pub(super) fn render(call: &Call, world: &World, repo: &Repo) -> Value {
         "branch_count": repo.git.branches.len(),
         "open_issues_count": open(false),
         "open_pr_counter": open(true),
-        "release_counter": 0,
+        "release_counter": repo.releases.iter().filter(|release| !release.draft).count(),
         "default_branch": repo.git.default_branch(),
         "archived": repo.archived,
         "created_at": rfc3339(repo.created),

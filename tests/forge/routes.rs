@@ -7,7 +7,7 @@ use super::auth::{Category, refused_scope};
 use super::call::{Answer, Call};
 use super::oauth::{self, apps};
 use super::world::{Mode, Repo, Unit, World};
-use super::{commits, contents, issues, labels, people, repos, trees};
+use super::{commits, contents, issues, label_writes, labels, people, releases, repos, trees};
 
 use Category::{Issue, Organization, Repository, User};
 
@@ -47,6 +47,15 @@ enum Part<'a> {
     Labels,
     Milestones,
     Milestone(&'a str),
+    MakeLabel,
+    EditLabel(&'a str),
+    MakeMilestone,
+    Releases,
+    LatestRelease,
+    ReleaseByTag(&'a str),
+    Release(&'a str),
+    MakeRelease,
+    EditRelease(&'a str),
 }
 
 /// Answer a request; none where no route is built for it.
@@ -101,6 +110,16 @@ fn part<'a>(method: &Method, rest: &[&'a str]) -> Option<Part<'a>> {
             ["issues"] => Some(Part::OpenIssue),
             ["issues", number, "comments"] => Some(Part::Comment(number)),
             ["issues", number, "labels"] => Some(Part::AddLabels(number)),
+            ["labels"] => Some(Part::MakeLabel),
+            ["milestones"] => Some(Part::MakeMilestone),
+            ["releases"] => Some(Part::MakeRelease),
+            _ => None,
+        };
+    }
+    if method == Method::PATCH {
+        return match rest {
+            ["labels", id] => Some(Part::EditLabel(id)),
+            ["releases", id] => Some(Part::EditRelease(id)),
             _ => None,
         };
     }
@@ -124,6 +143,10 @@ fn part<'a>(method: &Method, rest: &[&'a str]) -> Option<Part<'a>> {
         ["labels"] => Part::Labels,
         ["milestones"] => Part::Milestones,
         ["milestones", id] => Part::Milestone(id),
+        ["releases"] => Part::Releases,
+        ["releases", "latest"] => Part::LatestRelease,
+        ["releases", "tags", tag] => Part::ReleaseByTag(tag),
+        ["releases", id] => Part::Release(id),
         _ => return None,
     })
 }
@@ -144,7 +167,10 @@ fn scopes(route: &Route<'_>) -> &'static [Category] {
             | Part::AddLabels(_)
             | Part::Labels
             | Part::Milestones
-            | Part::Milestone(_) => &[Issue],
+            | Part::Milestone(_)
+            | Part::MakeLabel
+            | Part::EditLabel(_)
+            | Part::MakeMilestone => &[Issue],
             Part::Itself
             | Part::Commits
             | Part::Tree(_)
@@ -153,7 +179,13 @@ fn scopes(route: &Route<'_>) -> &'static [Category] {
             | Part::Assignees
             | Part::Permission(_)
             | Part::Branches
-            | Part::Branch(_) => &[Repository],
+            | Part::Branch(_)
+            | Part::Releases
+            | Part::LatestRelease
+            | Part::ReleaseByTag(_)
+            | Part::Release(_)
+            | Part::MakeRelease
+            | Part::EditRelease(_) => &[Repository],
         },
     }
 }
@@ -219,6 +251,11 @@ fn in_repo(call: &Call, world: &mut World, at: usize, part: &Part<'_>) -> Answer
         Part::OpenIssue => return issues::open(call, world, at),
         Part::Comment(number) => return issues::comment(call, world, at, number),
         Part::AddLabels(number) => return labels::add(call, world, at, number),
+        Part::MakeLabel => return label_writes::create_label(call, world, at),
+        Part::EditLabel(id) => return label_writes::edit_label(call, world, at, id),
+        Part::MakeMilestone => return label_writes::create_milestone(call, world, at),
+        Part::MakeRelease => return releases::create(call, world, at),
+        Part::EditRelease(id) => return releases::edit(call, world, at, id),
         _ => {}
     }
     let repo: &Repo = &world.repos[at];
@@ -237,8 +274,18 @@ fn in_repo(call: &Call, world: &mut World, at: usize, part: &Part<'_>) -> Answer
         Part::Labels => labels::list(call, world, repo),
         Part::Milestones => labels::milestones(call, repo),
         Part::Milestone(id) => labels::one_milestone(call, repo, id),
-        Part::Itself | Part::OpenIssue | Part::Comment(_) | Part::AddLabels(_) => {
-            repos::one(call, world, repo)
-        }
+        Part::Releases => releases::list(call, world, repo),
+        Part::LatestRelease => releases::latest(call, world, repo),
+        Part::ReleaseByTag(tag) => releases::by_tag(call, world, repo, tag),
+        Part::Release(id) => releases::one(call, world, repo, id),
+        Part::Itself
+        | Part::OpenIssue
+        | Part::Comment(_)
+        | Part::AddLabels(_)
+        | Part::MakeLabel
+        | Part::EditLabel(_)
+        | Part::MakeMilestone
+        | Part::MakeRelease
+        | Part::EditRelease(_) => repos::one(call, world, repo),
     }
 }

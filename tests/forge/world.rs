@@ -161,6 +161,29 @@ pub struct Milestone {
     pub due: Option<i64>,
 }
 
+/// A release, or the draft of one.
+#[derive(Debug, Clone)]
+pub struct Release {
+    /// Id, unique over all releases.
+    pub id: u64,
+    /// Its tag, which a draft does not make.
+    pub tag: String,
+    /// Branch or commit that the tag is put on.
+    pub target: String,
+    /// Free text.
+    pub title: String,
+    /// Free text.
+    pub notes: String,
+    /// Whether it is not published.
+    pub draft: bool,
+    /// Whether it is not for everyday use.
+    pub prerelease: bool,
+    /// Who made it.
+    pub author: u64,
+    /// When it was made.
+    pub created: i64,
+}
+
 /// A comment on an issue.
 #[derive(Debug, Clone)]
 pub struct Comment {
@@ -249,6 +272,8 @@ pub struct Repo {
     pub labels: Vec<Label>,
     /// Milestones.
     pub milestones: Vec<Milestone>,
+    /// Releases and drafts.
+    pub releases: Vec<Release>,
     /// People with rights of their own.
     pub collaborators: Vec<(u64, Mode)>,
 }

@@ -33,6 +33,15 @@ const LEAST_IN_ALL: usize = 20_000;
 pub struct Reply {
     body: Map<String, Value>,
     window: Option<Window>,
+    preview: Option<Preview>,
+}
+
+/// A text of list entries of which only the beginning is shown.
+#[derive(Clone, Copy, Debug)]
+struct Preview {
+    field: &'static str,
+    cut: &'static str,
+    characters: usize,
 }
 
 impl Reply {
@@ -62,6 +71,14 @@ impl Reply {
     #[must_use]
     pub fn and(mut self, fields: Map<String, Value>) -> Self {
         self.body.extend(fields);
+        self
+    }
+
+    /// In entries of lists, show only so many characters of `field`; where that is not all, the flag `cut` says so.
+    /// It is cut here and not by the tool, so that a secret across the cut is still recognised.
+    #[must_use]
+    pub fn preview(mut self, field: &'static str, characters: usize, cut: &'static str) -> Self {
+        self.preview = Some(Preview { field, cut, characters });
         self
     }
 
@@ -120,7 +137,7 @@ impl Screen {
     #[must_use]
     pub fn finish(&self, reply: Reply) -> Finished {
         let in_all = self.characters.saturating_mul(TEXTS_IN_ALL).max(LEAST_IN_ALL);
-        let mut walk = Walk::new(&self.redactor, self.items, self.characters, in_all);
+        let mut walk = Walk::new(&self.redactor, self.items, self.characters, in_all).with(reply.preview);
         let window = reply.window.as_ref().map(|window| walk.window(window)).unwrap_or_default();
         let mut body = walk.object(reply.body);
         body.extend(window);

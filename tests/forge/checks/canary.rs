@@ -52,6 +52,7 @@ fn free(key: &str, around: &Value) -> bool {
         "name" => {
             (has("email") && !has("visibility"))
                 || matches!(around["type"].as_str(), Some("file" | "symlink"))
+                || has("tag_name")
         }
         "path" => matches!(around["type"].as_str(), Some("file" | "symlink" | "blob")),
         _ => FREE_TEXT.contains(&key),
@@ -77,6 +78,7 @@ async fn seeds_every_free_text_and_no_identifier() {
         "/repos/alice/demo/issues/2/comments",
         "/repos/alice/demo/labels",
         "/repos/alice/demo/milestones",
+        "/repos/alice/demo/releases",
         "/repos/alice/demo/assignees",
         "/repos/alice/demo/collaborators/bob/permission",
     ] {

@@ -5,6 +5,7 @@ mod canary;
 mod issues;
 mod oauth;
 mod oversight;
+mod releases;
 mod replay;
 mod traps;
 

@@ -28,6 +28,9 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
     // Recorded on an issue made a moment before.
     ("create_comment", "/issues/44/", "/issues/40/"),
     ("add_labels", "/issues/44/", "/issues/40/"),
+    ("edit_release", "/releases/3", "/releases/2"),
+    ("update_label", "/labels/7", "/labels/1"),
+    ("update_label", "/labels/6", "/labels/1"),
 ];
 
 fn folder(version: Version) -> PathBuf {

@@ -23,6 +23,8 @@ pub(super) fn plant(planter: &mut Planter, empty_milestone: bool) {
     if empty_milestone {
         planter.add_milestone(at, "", None, false);
     }
+    planter.add_release(at, "v1.0", "One", false);
+    planter.add_release(at, "v1.1.0", "draft", true);
     for number in 1..=35 {
         let poster = if number % 3 == 0 { BOB } else { ALICE };
         planter.add_issue(at, poster, &format!("Issue number {number}"), &format!("Body of {number}\n"));

@@ -3,6 +3,7 @@
 use aegis_redaction::Redactor;
 use serde_json::{Map, Value};
 
+use super::Preview;
 use super::window::Window;
 
 /// Most characters of an object key.
@@ -21,6 +22,7 @@ pub(super) struct Walk<'a> {
     hostile: u32,
     path: Vec<String>,
     cuts: Vec<String>,
+    preview: Option<Preview>,
 }
 
 impl<'a> Walk<'a> {
@@ -34,7 +36,12 @@ impl<'a> Walk<'a> {
             hostile: 0,
             path: Vec::new(),
             cuts: Vec::new(),
+            preview: None,
         }
+    }
+
+    pub(super) fn with(self, preview: Option<Preview>) -> Self {
+        Self { preview, ..self }
     }
 
     pub(super) fn masked(&self) -> u32 {
@@ -60,9 +67,14 @@ impl<'a> Walk<'a> {
             let key = aegis_redaction::bound(&key, KEY_CHARACTERS).unwrap_or(&key).to_owned();
             self.left = self.left.saturating_sub(SMALL.max(key.len()));
             self.path.push(key.clone());
+            let (value, cut) = self.previewed(&key, value);
             let value = self.value(value);
             self.path.pop();
             out.insert(key, value);
+            if let Some(cut) = cut {
+                out.insert(cut.to_owned(), true.into());
+                self.left = self.left.saturating_sub(SMALL.max(cut.len()));
+            }
         }
         out
     }
@@ -76,6 +88,19 @@ impl<'a> Walk<'a> {
                 self.left = self.left.saturating_sub(SMALL);
                 value
             }
+        }
+    }
+
+    /// The beginning of a text of which no more is shown in a list, and the flag that says so.
+    fn previewed(&mut self, key: &str, value: Value) -> (Value, Option<&'static str>) {
+        let wanted = self.preview.filter(|preview| preview.field == key && self.path.len() > 1);
+        let (Some(preview), Some(text)) = (wanted, value.as_str()) else {
+            return (value, None);
+        };
+        let cleaned = self.cleaned(text);
+        match aegis_redaction::bound(&cleaned, preview.characters) {
+            Some(shorter) => (shorter.into(), Some(preview.cut)),
+            None => (cleaned.into(), None),
         }
     }
 

@@ -35,6 +35,17 @@ pub(super) fn writable(repository: Started, repo: &Repo) -> Result<Value, Error>
     Ok(found)
 }
 
+/// Refuse a change that changes nothing. `fields` are the arguments of which one is needed.
+pub(super) fn some_change(given: &[bool], fields: &str) -> Result<(), Error> {
+    if given.iter().any(|given| *given) {
+        return Ok(());
+    }
+    Err(Error::Unprocessable {
+        reason: "nothing_to_change",
+        message: format!("Nothing to change: give at least one of {fields}."),
+    })
+}
+
 /// One row of `not_applied`.
 pub(super) fn missing(field: &str, wanted: &str, reason: &str) -> Value {
     json!({ "field": field, "wanted": wanted, "reason": reason })
@@ -46,6 +57,13 @@ pub(super) fn same_text(answer: &Value, field: &str, wanted: &str, not_applied: 
     let found = answer.get(field).and_then(Value::as_str).unwrap_or_default();
     if plain(found) != plain(wanted) {
         not_applied.push(missing(field, "the text as given", "Gitea kept another text"));
+    }
+}
+
+/// Say so where a flag is not as it was sent.
+pub(super) fn same_flag(answer: &Value, field: &str, wanted: bool, not_applied: &mut Vec<Value>) {
+    if answer.get(field).and_then(Value::as_bool) != Some(wanted) {
+        not_applied.push(missing(field, if wanted { "true" } else { "false" }, NO_RIGHT));
     }
 }
 

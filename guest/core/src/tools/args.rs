@@ -2,8 +2,11 @@
 //! record in one place; see `kit::Arg`.
 
 mod choices;
+mod dates;
+mod labels;
 mod names;
 mod numbers;
+mod releases;
 mod texts;
 
 #[cfg(test)]
@@ -20,6 +23,9 @@ pub const SHARED: &[(&str, &str)] = &[
 ];
 
 pub(super) use choices::{Flag, IssueState, Labels, Logins, MilestoneChoice};
+pub(super) use dates::{DueDate, instant};
+pub(super) use labels::{Color, LabelName, ShortText};
 pub(super) use names::{Ref, Repo, RepoPath};
 pub(super) use numbers::{EntryPage, IssueNumber, Line, Page, Paging};
+pub(super) use releases::{ReleaseId, TagName, TagTarget};
 pub(super) use texts::{Comment, FreeText, Query, Title};

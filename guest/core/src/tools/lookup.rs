@@ -1,5 +1,6 @@
 //! Things that callers name and Gitea wants otherwise: refs as commits, labels and milestones by name.
 
+mod known;
 mod labels;
 mod milestones;
 mod near;
@@ -7,8 +8,9 @@ mod near;
 #[cfg(test)]
 mod tests;
 
+pub(super) use known::{Known, no_labels};
 pub(super) use labels::{Label, LabelSearch, ORGANISATION_LABELS, REPOSITORY_LABELS, Resolved};
-pub(super) use milestones::{MILESTONE, MILESTONES, milestone};
+pub(super) use milestones::{MILESTONE, MILESTONES, milestone, same_title};
 
 use super::args::{Ref, Repo};
 use super::kit::Error;
@@ -43,11 +45,7 @@ pub(super) fn commit(reader: &Reader<'_>, repo: &Repo, reference: Option<&Ref>) 
     if let Some(id) = reader.recalled(REF_SPACE, &key).filter(|id| is_full_id(id)) {
         return Ok(id);
     }
-    let mut newest = call(repo, COMMITS)
-        .query("limit", 1)
-        .query("stat", false)
-        .query("verification", false)
-        .query("files", false);
+    let mut newest = newest(repo);
     if let Some(reference) = reference {
         newest = newest.query("sha", &reference.0);
     }
@@ -56,6 +54,15 @@ pub(super) fn commit(reader: &Reader<'_>, repo: &Repo, reference: Option<&Ref>) 
     let id = id.ok_or(gitea::Error::NotJson)?.to_owned();
     reader.remember(REF_SPACE, &key, &id, if id == name { ID_SECONDS } else { REF_SECONDS });
     Ok(id)
+}
+
+/// The newest commit of a repository; with `sha`, the one that this names.
+pub(super) fn newest(repo: &Repo) -> Call {
+    call(repo, COMMITS)
+        .query("limit", 1)
+        .query("stat", false)
+        .query("verification", false)
+        .query("files", false)
 }
 
 fn no_commit(error: gitea::Error, repo: &Repo, reference: Option<&Ref>) -> Error {
@@ -83,6 +90,6 @@ pub(super) fn unseen(repo: &Repo) -> String {
 }
 
 /// A full object id: 40 hex digits (SHA-1) or 64 (SHA-256), in lower case.
-fn is_full_id(text: &str) -> bool {
+pub(super) fn is_full_id(text: &str) -> bool {
     matches!(text.len(), 40 | 64) && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }

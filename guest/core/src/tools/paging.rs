@@ -24,7 +24,7 @@ pub(super) const HIDDEN: Key =
 pub(super) const SETTINGS: &str = "/settings/api";
 
 /// Entries that every Gitea gives at once unless its operator lowered it.
-const GITEA_PAGE: u32 = 50;
+pub(super) const GITEA_PAGE: u32 = 50;
 /// Seconds for which Gitea's own limit is remembered.
 const SETTINGS_SECONDS: u32 = 3600;
 /// Gitea's pages that are asked for at the same time.
@@ -113,6 +113,16 @@ impl Rows {
     /// The same without a total, where Gitea counts what this user may not see.
     pub(super) fn without_total(self) -> Self {
         Self { total: None, ..self }
+    }
+
+    /// Entries on all pages, where Gitea says so.
+    pub(super) fn total(&self) -> Option<u64> {
+        self.total
+    }
+
+    /// Whether another page follows.
+    pub(super) fn has_next(&self) -> bool {
+        self.has_next
     }
 
     /// What the list says about itself.

@@ -168,7 +168,8 @@ fn list(
     Ok(out)
 }
 
-fn short_text(name: &str, text: String) -> Result<String, ArgumentError> {
+/// One line of at most 255 characters that is not blank.
+pub(super) fn short_text(name: &str, text: String) -> Result<String, ArgumentError> {
     let good = !text.trim().is_empty()
         && aegis_redaction::bound(&text, TITLE_CHARACTERS).is_none()
         && !text.chars().any(char::is_control);

@@ -7,7 +7,7 @@ use crate::ports::Recorded;
 use crate::tools::kit::{Arg, ArgumentError, Arguments, Field, paragraph};
 
 /// The largest integer that every JSON reader keeps exactly.
-const LARGEST: u64 = 9_007_199_254_740_991;
+pub(super) const LARGEST: u64 = 9_007_199_254_740_991;
 /// Lines are counted this far.
 const LAST_LINE: u64 = 100_000_000;
 /// Pages are counted this far.
@@ -95,6 +95,6 @@ pub(super) fn integer(name: &str, value: &Value, most: u64) -> Result<u64, Argum
 }
 
 /// The upper bounds are refused by name when somebody reaches them; a model has no use for them beforehand.
-fn counted() -> Value {
+pub(super) fn counted() -> Value {
     json!({ "type": "integer", "minimum": 1 })
 }

@@ -26,6 +26,8 @@ pub(in crate::tools) struct Label {
     pub(in crate::tools) organisation: bool,
     /// Gitea accepts several labels of one name.
     pub(in crate::tools) ambiguous: bool,
+    /// Retired. Gitea brings it back with a change that does not say so again.
+    pub(in crate::tools) archived: bool,
 }
 
 /// What the wanted names are.
@@ -44,7 +46,8 @@ pub(in crate::tools) struct LabelSearch<'s> {
 }
 
 /// What is known of the organisation's labels.
-enum Organisation {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Organisation {
     Read,
     None,
     Unreadable,
@@ -132,7 +135,7 @@ fn unknown(repo: &Repo, name: &str, known: &[Label]) -> Error {
     }
 }
 
-fn organisation_labels(
+pub(super) fn organisation_labels(
     reader: &Reader<'_>,
     repo: &Repo,
     known: &mut Vec<Label>,
@@ -152,11 +155,11 @@ fn organisation_labels(
     }
 }
 
-fn repository_page(repo: &Repo, page: u32) -> Call {
+pub(super) fn repository_page(repo: &Repo, page: u32) -> Call {
     call(repo, REPOSITORY_LABELS).query("page", page).query("limit", PER_PAGE)
 }
 
-fn all_pages(
+pub(super) fn all_pages(
     reader: &Reader<'_>,
     first: Answer,
     organisation: bool,
@@ -182,5 +185,6 @@ fn all_pages(
 fn label(row: &Value, organisation: bool) -> Option<Label> {
     let id = row.get("id")?.as_u64()?;
     let name = row.get("name")?.as_str()?.to_owned();
-    Some(Label { id, name, organisation, ambiguous: false })
+    let archived = row.get("is_archived").and_then(Value::as_bool).unwrap_or(false);
+    Some(Label { id, name, organisation, ambiguous: false, archived })
 }

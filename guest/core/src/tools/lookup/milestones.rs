@@ -60,6 +60,20 @@ fn by_title(reader: &Reader<'_>, repo: &Repo, wanted: &str) -> Result<u64, Error
     }
 }
 
+/// Milestones of this title but for case and blanks around it, open and closed: Gitea takes another of the same.
+pub(in crate::tools) fn same_title(
+    reader: &Reader<'_>,
+    repo: &Repo,
+    title: &str,
+) -> Result<Vec<(u64, String)>, Error> {
+    let lower = title.trim().to_lowercase();
+    // Not every database knows the other case of a letter outside ASCII, so then all titles are compared here.
+    let narrowed = if title.is_ascii() { title.trim() } else { "" };
+    let mut found = search(reader, repo, narrowed)?;
+    found.retain(|(_, known)| known.trim().to_lowercase() == lower);
+    Ok(found)
+}
+
 /// Milestones whose title holds `title`; all of them where it is empty.
 fn search(reader: &Reader<'_>, repo: &Repo, title: &str) -> Result<Vec<(u64, String)>, Error> {
     let mut found = Vec::new();
