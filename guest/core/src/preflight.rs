@@ -67,8 +67,6 @@ fn unknown_tools(document: &Document, catalogue: &Catalogue) -> Vec<Problem> {
 
 /// Names of the manual whose tools are not in this version: a policy written for them stays valid.
 const LATER: &[&str] = &[
-    "add_labels",
-    "assign_issue",
     "compare_refs",
     "create_branch",
     "create_label",
@@ -76,7 +74,6 @@ const LATER: &[&str] = &[
     "create_pr_comment",
     "create_pull_request",
     "create_release",
-    "edit_issue_comment",
     "edit_release",
     "get_branch",
     "get_commit_diff",
@@ -87,7 +84,6 @@ const LATER: &[&str] = &[
     "get_repo_languages",
     "list_branches",
     "list_commits",
-    "list_issue_comments",
     "list_labels",
     "list_milestones",
     "list_org_repositories",
@@ -98,9 +94,7 @@ const LATER: &[&str] = &[
     "list_releases",
     "list_repo_topics",
     "list_tags",
-    "remove_labels",
     "search_code",
-    "update_issue",
     "update_label",
 ];
 

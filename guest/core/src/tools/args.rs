@@ -2,6 +2,7 @@
 //! record in one place; see `kit::Arg`.
 
 mod choices;
+mod edits;
 mod names;
 mod numbers;
 mod texts;
@@ -20,6 +21,7 @@ pub const SHARED: &[(&str, &str)] = &[
 ];
 
 pub(super) use choices::{Flag, IssueState, Labels, Logins, MilestoneChoice};
+pub(super) use edits::{CommentId, NewMilestone, NewState};
 pub(super) use names::{Ref, Repo, RepoPath};
 pub(super) use numbers::{EntryPage, IssueNumber, Line, Page, Paging};
 pub(super) use texts::{Comment, FreeText, Title};

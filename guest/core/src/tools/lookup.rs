@@ -9,6 +9,7 @@ mod tests;
 
 pub(super) use labels::{Label, LabelSearch, ORGANISATION_LABELS, REPOSITORY_LABELS, Resolved};
 pub(super) use milestones::{MILESTONE, MILESTONES, milestone};
+pub(super) use near::hint;
 
 use super::args::{Ref, Repo};
 use super::kit::Error;
