@@ -7,7 +7,7 @@ use super::auth::{Category, refused_scope};
 use super::call::{Answer, Call};
 use super::oauth::{self, apps};
 use super::world::{Mode, Repo, World};
-use super::{commits, contents, issues, labels, people, repos, trees};
+use super::{changes, commits, contents, issues, labels, people, repos, trees};
 
 use Category::{Issue, Organization, Repository, User};
 
@@ -44,6 +44,12 @@ enum Part<'a> {
     Comments(&'a str),
     Comment(&'a str),
     AddLabels(&'a str),
+    EditIssue(&'a str),
+    Assign(&'a str),
+    IssueLabels(&'a str),
+    RemoveLabel(&'a str, &'a str),
+    OneComment(&'a str),
+    EditComment(&'a str),
     Labels,
     Milestones,
     Milestone(&'a str),
@@ -101,6 +107,20 @@ fn part<'a>(method: &Method, rest: &[&'a str]) -> Option<Part<'a>> {
             ["issues"] => Some(Part::OpenIssue),
             ["issues", number, "comments"] => Some(Part::Comment(number)),
             ["issues", number, "labels"] => Some(Part::AddLabels(number)),
+            ["issues", number, "assignees"] => Some(Part::Assign(number)),
+            _ => None,
+        };
+    }
+    if method == Method::PATCH {
+        return match rest {
+            ["issues", "comments", id] => Some(Part::EditComment(id)),
+            ["issues", number] => Some(Part::EditIssue(number)),
+            _ => None,
+        };
+    }
+    if method == Method::DELETE {
+        return match rest {
+            ["issues", number, "labels", id] => Some(Part::RemoveLabel(number, id)),
             _ => None,
         };
     }
@@ -120,7 +140,9 @@ fn part<'a>(method: &Method, rest: &[&'a str]) -> Option<Part<'a>> {
         ["issues"] => Part::Issues,
         // `pinned` is a route of its own in Gitea.
         ["issues", number] if *number != "pinned" => Part::Issue(number),
+        ["issues", "comments", id] => Part::OneComment(id),
         ["issues", number, "comments"] => Part::Comments(number),
+        ["issues", number, "labels"] => Part::IssueLabels(number),
         ["labels"] => Part::Labels,
         ["milestones"] => Part::Milestones,
         ["milestones", id] => Part::Milestone(id),
@@ -142,6 +164,12 @@ fn scopes(route: &Route<'_>) -> &'static [Category] {
             | Part::Comments(_)
             | Part::Comment(_)
             | Part::AddLabels(_)
+            | Part::EditIssue(_)
+            | Part::Assign(_)
+            | Part::IssueLabels(_)
+            | Part::RemoveLabel(..)
+            | Part::OneComment(_)
+            | Part::EditComment(_)
             | Part::Labels
             | Part::Milestones
             | Part::Milestone(_) => &[Issue],
@@ -188,6 +216,10 @@ fn in_repo(call: &Call, world: &mut World, at: usize, part: &Part<'_>) -> Answer
         Part::OpenIssue => return issues::open(call, world, at),
         Part::Comment(number) => return issues::comment(call, world, at, number),
         Part::AddLabels(number) => return labels::add(call, world, at, number),
+        Part::EditIssue(number) => return changes::edit(call, world, at, number),
+        Part::Assign(number) => return changes::assign(call, world, at, number),
+        Part::RemoveLabel(number, id) => return labels::remove(call, world, at, number, id),
+        Part::EditComment(id) => return changes::edit_comment(call, world, at, id),
         _ => {}
     }
     let repo: &Repo = &world.repos[at];
@@ -203,11 +235,18 @@ fn in_repo(call: &Call, world: &mut World, at: usize, part: &Part<'_>) -> Answer
         Part::Issues => issues::list(call, world, repo),
         Part::Issue(number) => issues::one(call, world, repo, number),
         Part::Comments(number) => issues::comments(call, world, repo, number),
+        Part::IssueLabels(number) => labels::borne(call, world, repo, number),
+        Part::OneComment(id) => changes::one_comment(call, world, repo, id),
         Part::Labels => labels::list(call, world, repo),
         Part::Milestones => labels::milestones(call, repo),
         Part::Milestone(id) => labels::one_milestone(call, repo, id),
-        Part::Itself | Part::OpenIssue | Part::Comment(_) | Part::AddLabels(_) => {
-            repos::one(call, world, repo)
-        }
+        Part::Itself
+        | Part::OpenIssue
+        | Part::Comment(_)
+        | Part::AddLabels(_)
+        | Part::EditIssue(_)
+        | Part::Assign(_)
+        | Part::RemoveLabel(..)
+        | Part::EditComment(_) => repos::one(call, world, repo),
     }
 }
