@@ -19,6 +19,9 @@ pub(super) const REMOVE_LABELS: &dyn Entry = write::<RemoveLabels>();
 /// The labels that an issue or pull request bears.
 const BORNE: &str = "/repos/{owner}/{repo}/issues/{index}/labels";
 
+/// Most labels that are taken off in one call: each is a request, and a call may send only so many.
+const MOST_REMOVED: usize = 20;
+
 /// Why a name that could not be looked up is not on the issue afterwards.
 pub(super) const NO_SUCH_LABEL: &str =
     "Gitea knows no such label, neither in the repository nor in its organisation";
@@ -141,6 +144,9 @@ impl WriteTool for RemoveLabels {
         let unknown = || no_issue(&self.repo, self.issue_number);
         let borne = borne.finish().map_err(|error| Error::or_not_found(error, unknown))?.body;
         let chosen = Chosen::of(&self.labels, &borne)?;
+        if chosen.labels.len() > MOST_REMOVED {
+            return Err(too_many(chosen.labels.len()));
+        }
         let mut not_applied = self.remove(writer, &chosen.labels)?;
         let after = self.labels_after(reader, &chosen, &mut not_applied);
         Ok(Reply::new()
@@ -239,6 +245,16 @@ fn ambiguous(name: &str, several: &[&String]) -> Error {
         message: format!(
             "Several of its labels are called `{name}` but for case: {}. Use the exact spelling.",
             spelled.join(", ")
+        ),
+    }
+}
+
+fn too_many(labels: usize) -> Error {
+    Error::Unprocessable {
+        reason: "too_many_labels",
+        message: format!(
+            "That are {labels} labels of this issue; at most {MOST_REMOVED} are taken off in one call. None was: send \
+             them in several calls."
         ),
     }
 }

@@ -137,6 +137,20 @@ fn nothing_is_sent_where_none_was_on() {
 }
 
 #[test]
+fn more_labels_than_a_call_may_send_requests_for_are_refused_before_the_first() {
+    let all: Vec<(u64, String)> = (1..=21).map(|id| (id, format!("label-{id}"))).collect();
+    let rows: Vec<(u64, &str)> = all.iter().map(|(id, name)| (*id, name.as_str())).collect();
+    let names: Vec<&str> = rows.iter().map(|(_, name)| *name).collect();
+    let world = bearing(&rows, &[]);
+    let error = world.failure("remove_labels", asked(&names));
+    assert_eq!((reason(&error), world.written().len()), ("too_many_labels", 0));
+    let world = all.iter().fold(bearing(&rows, &rows[20..]), |world, (id, _)| world.route(off(*id)));
+    let answer = world.answer("remove_labels", asked(&names[..20]));
+    assert_eq!((&answer["not_applied"], world.written().len()), (&json!([]), 20));
+    assert!(world.asked().len() < 32, "what the host lets one call send");
+}
+
+#[test]
 fn a_yes_of_gitea_is_not_believed() {
     let world = bearing(&[(1, "bug")], &[(1, "bug")]).route(off(1));
     let answer = world.answer("remove_labels", asked(&["bug"]));
