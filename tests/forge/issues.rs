@@ -19,7 +19,7 @@ pub(super) fn one(call: &Call, world: &World, repo: &Repo, number: &str) -> Answ
 }
 
 /// What does not parse as a number becomes 0, which no issue bears.
-fn numbered<'a>(repo: &'a Repo, number: &str) -> Option<&'a Issue> {
+pub(super) fn numbered<'a>(repo: &'a Repo, number: &str) -> Option<&'a Issue> {
     let number: u64 = number.parse().unwrap_or(0);
     repo.issues.iter().find(|issue| issue.number == number)
 }
@@ -188,7 +188,7 @@ pub(super) fn render(call: &Call, world: &World, repo: &Repo, issue: &Issue) -> 
             "full_name": full_name,
         },
         "pin_order": 0,
-        "content_version": 0,
+        "content_version": issue.content_version,
     });
     if call.version == Version::V1_27 {
         shown["projects"] = Value::Null;
@@ -214,7 +214,13 @@ pub(super) fn comments(call: &Call, world: &World, repo: &Repo, number: &str) ->
     counted(Answer::json(200, &json!(shown)), total)
 }
 
-fn render_comment(call: &Call, world: &World, repo: &Repo, issue: &Issue, comment: &Comment) -> Value {
+pub(super) fn render_comment(
+    call: &Call,
+    world: &World,
+    repo: &Repo,
+    issue: &Issue,
+    comment: &Comment,
+) -> Value {
     let kind = if issue.pull.is_some() { "pulls" } else { "issues" };
     let url = format!("{}/{}/{kind}/{}", call.root, world.full_name(repo), issue.number);
     json!({
@@ -228,12 +234,12 @@ fn render_comment(call: &Call, world: &World, repo: &Repo, issue: &Issue, commen
         "body": call.seeding.text(&comment.body),
         "assets": [],
         "created_at": rfc3339(comment.created),
-        "updated_at": rfc3339(comment.created),
+        "updated_at": rfc3339(comment.updated),
     })
 }
 
-/// The fields of a JSON body, or Gitea's refusal. `required` names the field that must not be empty.
-fn fields(call: &Call, required: &str) -> Result<Value, Answer> {
+/// The fields of a JSON body, or Gitea's refusal. `required` names the field that must not be empty, if any.
+pub(super) fn fields(call: &Call, required: Option<&str>) -> Result<Value, Answer> {
     if !call.body_is_json {
         return Err(call.refuse(422, "[]: Unsupported Content-Type"));
     }
@@ -245,7 +251,7 @@ fn fields(call: &Call, required: &str) -> Result<Value, Answer> {
         return Err(call
             .refuse(422, &format!("[]: json: cannot unmarshal into Go struct field {name} of type string")));
     }
-    if body[required].as_str().is_none_or(str::is_empty) {
+    if let Some(required) = required.filter(|name| body[*name].as_str().is_none_or(str::is_empty)) {
         let name: String =
             required.chars().take(1).flat_map(char::to_uppercase).chain(required.chars().skip(1)).collect();
         return Err(call.refuse(422, &format!("[{name}]: Required")));
@@ -269,7 +275,7 @@ pub(super) fn open(call: &Call, world: &mut World, at: usize) -> Answer {
     if world.repos[at].archived {
         return call.refuse(423, &format!("{full_name} is archived"));
     }
-    let body = match fields(call, "title") {
+    let body = match fields(call, Some("title")) {
         Ok(body) => body,
         Err(refusal) => return refusal,
     };
@@ -328,6 +334,9 @@ pub(super) fn open(call: &Call, world: &mut World, at: usize) -> Answer {
         updated: now,
         due: due.filter(|_| writes),
         comments: Vec::new(),
+        content_version: 0,
+        blocked_by: Vec::new(),
+        events: Vec::new(),
     };
     world.repos[at].issues.push(issue.clone());
     Answer::json(201, &render(call, world, &world.repos[at], &issue))
@@ -340,7 +349,7 @@ pub(super) fn comment(call: &Call, world: &mut World, at: usize, number: &str) -
         let full_name = world.full_name(&world.repos[at]);
         return call.refuse(423, &format!("{full_name} is archived"));
     }
-    let body = match fields(call, "body") {
+    let body = match fields(call, Some("body")) {
         Ok(body) => body,
         Err(refusal) => return refusal,
     };
@@ -349,11 +358,11 @@ pub(super) fn comment(call: &Call, world: &mut World, at: usize, number: &str) -
     if issue.locked && world.rights(&world.repos[at], Some(viewer)) < Mode::Write {
         return call.refuse(403, "issue is locked");
     }
-    let comments = world.repos.iter().flat_map(|repo| &repo.issues).flat_map(|issue| &issue.comments);
-    let id = comments.map(|comment| comment.id).max().unwrap_or(0) + 1;
+    let issues = world.repos.iter().flat_map(|repo| &repo.issues);
+    let id = issues.flat_map(Issue::comment_ids).max().unwrap_or(0) + 1;
     let created = world.tick();
     let text = body["body"].as_str().unwrap_or_default().to_owned();
-    let comment = Comment { id, poster: viewer, body: text, created };
+    let comment = Comment { id, poster: viewer, body: text, created, updated: created };
     if let Some(issue) = world.repos[at].issues.iter_mut().find(|issue| issue.number == number) {
         issue.comments.push(comment.clone());
         issue.updated = created;

@@ -59,8 +59,9 @@ pub(super) fn of(call: &Call, world: &World, repo: &Repo, ids: &[u64]) -> Value 
     found.into_iter().map(|label| render(call, &base(label), label)).collect()
 }
 
-/// `POST /repos/{owner}/{repo}/issues/{index}/labels` by name: the organisation's labels too, in exactly this case;
-/// unknown names are dropped without a word.
+/// `POST /repos/{owner}/{repo}/issues/{index}/labels`, all by id or all by name: the organisation's labels too, names
+/// in exactly this case and every label of a name; unknown ones are dropped without a word. A label that is exclusive
+/// in its scope takes the exclusive others of that scope off.
 pub(super) fn add(call: &Call, world: &mut World, at: usize, number: &str) -> Answer {
     let repo = &world.repos[at];
     let Some(place) = repo.issues.iter().position(|issue| issue.number.to_string() == number) else {
@@ -70,18 +71,56 @@ pub(super) fn add(call: &Call, world: &mut World, at: usize, number: &str) -> An
         return call.refuse(403, "write permission is required");
     }
     let body: Value = serde_json::from_slice(&call.body).unwrap_or_default();
-    let names: Vec<&str> =
-        body["labels"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let wanted: Vec<&Value> = body["labels"].as_array().into_iter().flatten().collect();
+    let names: Vec<&str> = wanted.iter().filter_map(|label| label.as_str()).collect();
+    let numbers: Vec<u64> = wanted.iter().filter_map(|label| label.as_u64()).collect();
+    if names.len() + numbers.len() < wanted.len() || (!names.is_empty() && !numbers.is_empty()) {
+        return call.refuse(400, "labels should be an array of strings or integers");
+    }
     let ours = world.org_labels.iter().filter(|(owner, _)| *owner == repo.owner).map(|(_, label)| label);
-    let known = repo.labels.iter().chain(ours).filter(|label| names.contains(&label.name.as_str()));
+    let all = repo.labels.iter().chain(ours);
+    let known = all.filter(|label| names.contains(&label.name.as_str()) || numbers.contains(&label.id));
     let mut ids: Vec<u64> = repo.issues[place].labels.clone();
     for label in known {
         if !ids.contains(&label.id) {
+            let scope = exclusive_scope(label);
+            ids.retain(|id| scope.is_none() || world.label(repo, *id).and_then(exclusive_scope) != scope);
             ids.push(label.id);
         }
     }
     world.repos[at].issues[place].labels.clone_from(&ids);
     Answer::json(200, &of(call, world, &world.repos[at], &ids))
+}
+
+/// What stands before the last slash of a label that is exclusive.
+fn exclusive_scope(label: &Label) -> Option<&str> {
+    label.name.rsplit_once('/').filter(|_| label.exclusive).map(|(scope, _)| scope)
+}
+
+/// `GET /repos/{owner}/{repo}/issues/{index}/labels`: all at once.
+pub(super) fn borne(call: &Call, world: &World, repo: &Repo, number: &str) -> Answer {
+    match repo.issues.iter().find(|issue| issue.number.to_string() == number) {
+        Some(issue) => Answer::json(200, &of(call, world, repo, &issue.labels)),
+        None => call.not_found(),
+    }
+}
+
+/// `DELETE /repos/{owner}/{repo}/issues/{index}/labels/{id}`: 204 also where the issue never bore it, and in an
+/// archived repository.
+pub(super) fn remove(call: &Call, world: &mut World, at: usize, number: &str, id: &str) -> Answer {
+    let repo = &world.repos[at];
+    let Some(place) = repo.issues.iter().position(|issue| issue.number.to_string() == number) else {
+        return call.not_found();
+    };
+    if world.rights(repo, call.viewer) < Mode::Write {
+        return Answer::empty(403);
+    }
+    let id: u64 = id.parse().unwrap_or(0);
+    if world.label(repo, id).is_none() {
+        return call.refuse(422, &format!("label does not exist [label_id: {id}]"));
+    }
+    world.repos[at].issues[place].labels.retain(|borne| *borne != id);
+    Answer::empty(204)
 }
 
 /// `GET /repos/{owner}/{repo}/milestones`.

@@ -5,6 +5,7 @@
 
 mod auth;
 mod call;
+mod changes;
 mod commits;
 mod contents;
 mod git;

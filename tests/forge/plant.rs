@@ -211,6 +211,9 @@ impl Planter {
             updated: now,
             due: None,
             comments: Vec::new(),
+            content_version: 0,
+            blocked_by: Vec::new(),
+            events: Vec::new(),
         });
         self.world.repos[at].issues.len() - 1
     }
@@ -220,7 +223,7 @@ impl Planter {
         let id = issues.map(|issue| issue.comments.len() as u64).sum::<u64>() + 1;
         let created = self.world.tick();
         let issue = &mut self.world.repos[at].issues[issue];
-        issue.comments.push(Comment { id, poster, body: body.to_owned(), created });
+        issue.comments.push(Comment { id, poster, body: body.to_owned(), created, updated: created });
         issue.updated = created;
     }
 

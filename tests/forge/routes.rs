@@ -7,7 +7,9 @@ use super::auth::{Category, refused_scope};
 use super::call::{Answer, Call};
 use super::oauth::{self, apps};
 use super::world::{Mode, Repo, Unit, World};
-use super::{commits, contents, issues, label_writes, labels, people, releases, repos, trees};
+use super::{
+    changes, commits, contents, issues, label_writes, labels, people, releases, repos, trees,
+};
 
 use Category::{Issue, Organization, Repository, User};
 
@@ -44,6 +46,12 @@ enum Part<'a> {
     Comments(&'a str),
     Comment(&'a str),
     AddLabels(&'a str),
+    EditIssue(&'a str),
+    Assign(&'a str),
+    IssueLabels(&'a str),
+    RemoveLabel(&'a str, &'a str),
+    OneComment(&'a str),
+    EditComment(&'a str),
     Labels,
     Milestones,
     Milestone(&'a str),
@@ -113,6 +121,7 @@ fn part<'a>(method: &Method, rest: &[&'a str]) -> Option<Part<'a>> {
             ["labels"] => Some(Part::MakeLabel),
             ["milestones"] => Some(Part::MakeMilestone),
             ["releases"] => Some(Part::MakeRelease),
+            ["issues", number, "assignees"] => Some(Part::Assign(number)),
             _ => None,
         };
     }
@@ -120,6 +129,14 @@ fn part<'a>(method: &Method, rest: &[&'a str]) -> Option<Part<'a>> {
         return match rest {
             ["labels", id] => Some(Part::EditLabel(id)),
             ["releases", id] => Some(Part::EditRelease(id)),
+            ["issues", "comments", id] => Some(Part::EditComment(id)),
+            ["issues", number] => Some(Part::EditIssue(number)),
+            _ => None,
+        };
+    }
+    if method == Method::DELETE {
+        return match rest {
+            ["issues", number, "labels", id] => Some(Part::RemoveLabel(number, id)),
             _ => None,
         };
     }
@@ -139,7 +156,9 @@ fn part<'a>(method: &Method, rest: &[&'a str]) -> Option<Part<'a>> {
         ["issues"] => Part::Issues,
         // `pinned` is a route of its own in Gitea.
         ["issues", number] if *number != "pinned" => Part::Issue(number),
+        ["issues", "comments", id] => Part::OneComment(id),
         ["issues", number, "comments"] => Part::Comments(number),
+        ["issues", number, "labels"] => Part::IssueLabels(number),
         ["labels"] => Part::Labels,
         ["milestones"] => Part::Milestones,
         ["milestones", id] => Part::Milestone(id),
@@ -165,6 +184,12 @@ fn scopes(route: &Route<'_>) -> &'static [Category] {
             | Part::Comments(_)
             | Part::Comment(_)
             | Part::AddLabels(_)
+            | Part::EditIssue(_)
+            | Part::Assign(_)
+            | Part::IssueLabels(_)
+            | Part::RemoveLabel(..)
+            | Part::OneComment(_)
+            | Part::EditComment(_)
             | Part::Labels
             | Part::Milestones
             | Part::Milestone(_)
@@ -256,6 +281,10 @@ fn in_repo(call: &Call, world: &mut World, at: usize, part: &Part<'_>) -> Answer
         Part::MakeMilestone => return label_writes::create_milestone(call, world, at),
         Part::MakeRelease => return releases::create(call, world, at),
         Part::EditRelease(id) => return releases::edit(call, world, at, id),
+        Part::EditIssue(number) => return changes::edit(call, world, at, number),
+        Part::Assign(number) => return changes::assign(call, world, at, number),
+        Part::RemoveLabel(number, id) => return labels::remove(call, world, at, number, id),
+        Part::EditComment(id) => return changes::edit_comment(call, world, at, id),
         _ => {}
     }
     let repo: &Repo = &world.repos[at];
@@ -271,6 +300,8 @@ fn in_repo(call: &Call, world: &mut World, at: usize, part: &Part<'_>) -> Answer
         Part::Issues => issues::list(call, world, repo),
         Part::Issue(number) => issues::one(call, world, repo, number),
         Part::Comments(number) => issues::comments(call, world, repo, number),
+        Part::IssueLabels(number) => labels::borne(call, world, repo, number),
+        Part::OneComment(id) => changes::one_comment(call, world, repo, id),
         Part::Labels => labels::list(call, world, repo),
         Part::Milestones => labels::milestones(call, repo),
         Part::Milestone(id) => labels::one_milestone(call, repo, id),
@@ -286,6 +317,10 @@ fn in_repo(call: &Call, world: &mut World, at: usize, part: &Part<'_>) -> Answer
         | Part::EditLabel(_)
         | Part::MakeMilestone
         | Part::MakeRelease
-        | Part::EditRelease(_) => repos::one(call, world, repo),
+        | Part::EditRelease(_)
+        | Part::EditIssue(_)
+        | Part::Assign(_)
+        | Part::RemoveLabel(..)
+        | Part::EditComment(_) => repos::one(call, world, repo),
     }
 }

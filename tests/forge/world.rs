@@ -195,6 +195,8 @@ pub struct Comment {
     pub body: String,
     /// When.
     pub created: i64,
+    /// When it last changed.
+    pub updated: i64,
 }
 
 /// What makes an issue a pull request.
@@ -241,6 +243,19 @@ pub struct Issue {
     pub due: Option<i64>,
     /// Comments, oldest first.
     pub comments: Vec<Comment>,
+    /// How often the body was changed.
+    pub content_version: u64,
+    /// Numbers of the issues that must be closed before this one.
+    pub blocked_by: Vec<u64>,
+    /// Ids of events, such as a label: they count with the comments and have no text.
+    pub events: Vec<u64>,
+}
+
+impl Issue {
+    /// The ids of comments and events.
+    pub fn comment_ids(&self) -> impl Iterator<Item = u64> {
+        self.comments.iter().map(|comment| comment.id).chain(self.events.iter().copied())
+    }
 }
 
 /// A repository.

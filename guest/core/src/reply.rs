@@ -36,12 +36,13 @@ pub struct Reply {
     preview: Option<Preview>,
 }
 
-/// A text of list entries of which only the beginning is shown.
+/// A field whose texts are only shown as far as their beginning.
 #[derive(Clone, Copy, Debug)]
 struct Preview {
     field: &'static str,
-    cut: &'static str,
     characters: usize,
+    /// How to read one whole.
+    how: &'static str,
 }
 
 impl Reply {
@@ -74,11 +75,11 @@ impl Reply {
         self
     }
 
-    /// In entries of lists, show only so many characters of `field`; where that is not all, the flag `cut` says so.
-    /// It is cut here and not by the tool, so that a secret across the cut is still recognised.
+    /// Show only the beginning of every text that is called `field`, with a flag `<field>_truncated` beside it. Cut
+    /// here and not by a tool, since a secret that was cut is not recognised. `how` says how to read one whole.
     #[must_use]
-    pub fn preview(mut self, field: &'static str, characters: usize, cut: &'static str) -> Self {
-        self.preview = Some(Preview { field, cut, characters });
+    pub fn preview(mut self, field: &'static str, characters: usize, how: &'static str) -> Self {
+        self.preview = Some(Preview { field, characters, how });
         self
     }
 
@@ -137,7 +138,8 @@ impl Screen {
     #[must_use]
     pub fn finish(&self, reply: Reply) -> Finished {
         let in_all = self.characters.saturating_mul(TEXTS_IN_ALL).max(LEAST_IN_ALL);
-        let mut walk = Walk::new(&self.redactor, self.items, self.characters, in_all).with(reply.preview);
+        let mut walk = Walk::new(&self.redactor, self.items, self.characters, in_all);
+        walk.show_previews(reply.preview);
         let window = reply.window.as_ref().map(|window| walk.window(window)).unwrap_or_default();
         let mut body = walk.object(reply.body);
         body.extend(window);

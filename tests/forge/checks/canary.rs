@@ -76,6 +76,8 @@ async fn seeds_every_free_text_and_no_identifier() {
         "/repos/alice/demo/contents",
         "/repos/alice/demo/issues?state=all&limit=50",
         "/repos/alice/demo/issues/2/comments",
+        "/repos/alice/demo/issues/2/labels",
+        "/repos/alice/demo/issues/comments/4",
         "/repos/alice/demo/labels",
         "/repos/alice/demo/milestones",
         "/repos/alice/demo/releases",

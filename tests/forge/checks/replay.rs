@@ -31,6 +31,18 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
     ("edit_release", "/releases/3", "/releases/2"),
     ("update_label", "/labels/7", "/labels/1"),
     ("update_label", "/labels/6", "/labels/1"),
+    ("assign", "/issues/44/", "/issues/40/"),
+    ("remove_label", "/issues/44/", "/issues/40/"),
+    ("update_issue", "/issues/44", "/issues/40"),
+    ("write_unknown_milestone", "/issues/44", "/issues/40"),
+];
+
+/// What was done to the issue before the recorded request.
+const BEFORE: &[(&str, &str, &str)] = &[
+    ("update_issue", "PATCH /issues/40", r#"{"milestone":1,"assignees":["bob"]}"#),
+    ("update_issue", "POST /issues/40/labels", r#"{"labels":["bug"]}"#),
+    ("assign", "PATCH /issues/40", r#"{"milestone":1,"assignees":["bob"],"state":"closed"}"#),
+    ("assign", "POST /issues/40/labels", r#"{"labels":["bug"]}"#),
 ];
 
 fn folder(version: Version) -> PathBuf {
@@ -84,6 +96,12 @@ async fn replay(forge: &Forge, name: &str, exchange: &Value) -> Answer {
     let mut headers = vec![("authorization", bearer.as_str())];
     if !body.is_empty() {
         headers.push(("content-type", "application/json"));
+    }
+    for (_, line, body) in BEFORE.iter().filter(|(file, ..)| *file == name) {
+        let (method, path) = line.split_once(' ').expect("method and path");
+        let target = format!("/api/v1/repos/alice/demo{path}");
+        let done = send(&forge.url(), method, &target, &headers, body.as_bytes()).await.expect("an answer");
+        assert!(done.status < 300, "{name}: {line} answers {}", done.status);
     }
     send(&forge.url(), &method, &target, &headers, body.as_bytes()).await.expect("an answer")
 }

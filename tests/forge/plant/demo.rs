@@ -57,6 +57,9 @@ pub(super) fn plant(planter: &mut Planter, empty_milestone: bool) {
         planter.add_comment(at, 2, BOB, &format!("round {number}"));
     }
     planter.add_comment(at, 35, BOB, "Looks good.");
+    let issues = &mut planter.world.repos[at].issues;
+    issues[4].events = vec![issues.iter().flat_map(|issue| &issue.comments).count() as u64 + 1];
+    issues[33].blocked_by = vec![33];
 }
 
 fn pulls(planter: &mut Planter, at: usize) {

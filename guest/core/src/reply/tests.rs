@@ -170,3 +170,27 @@ fn a_message_is_bounded_and_cleaned() {
     assert!(message.chars().count() <= MESSAGE_CHARACTERS + 1);
     assert!(!message.contains('\u{1b}') && !message.contains(&own_token()), "{message}");
 }
+
+#[test]
+fn shows_previews_of_one_field_and_says_how_to_read_on() {
+    let row = |body: String| json!({ "body": body, "other": "y".repeat(20) });
+    let rows = json!([row("x".repeat(10)), row("x".repeat(11)), row(own_token())]);
+    let finished = masking().finish(Reply::new().with("rows", rows).preview("body", 10, "ask for one"));
+    assert_eq!(field(&finished, "/rows/0"), &row("x".repeat(10)), "what fits is whole");
+    assert_eq!(field(&finished, "/rows/1/body"), &json!("x".repeat(10)));
+    assert_eq!(field(&finished, "/rows/1/body_truncated"), &json!(true));
+    assert_eq!(field(&finished, "/rows/1/other"), &json!("y".repeat(20)), "other fields are whole");
+    assert!(!finished.text.contains("aegis_at_") && finished.masked == 1, "{}", finished.text);
+    assert_eq!(field(&finished, "/truncated"), true);
+    let how = "2 body texts hold their first 10 characters; ask for one";
+    assert_eq!(field(&finished, "/truncated_how"), how);
+}
+
+#[test]
+fn previews_of_entries_that_are_left_out_are_not_counted() {
+    let rows: Vec<Value> = (0..3).map(|_| json!({ "body": "x".repeat(20) })).collect();
+    let screen = screen(aegis_redaction::Mode::Mask, 1, 20_000);
+    let finished = screen.finish(Reply::new().with("rows", rows).preview("body", 10, "ask for one"));
+    let how = field(&finished, "/truncated_how").as_str().unwrap_or_default();
+    assert!(how.starts_with("1 body text") && how.contains("1 of 3 entries"), "{how}");
+}

@@ -23,6 +23,7 @@ pub(super) struct Walk<'a> {
     path: Vec<String>,
     cuts: Vec<String>,
     preview: Option<Preview>,
+    previews: usize,
 }
 
 impl<'a> Walk<'a> {
@@ -37,11 +38,12 @@ impl<'a> Walk<'a> {
             path: Vec::new(),
             cuts: Vec::new(),
             preview: None,
+            previews: 0,
         }
     }
 
-    pub(super) fn with(self, preview: Option<Preview>) -> Self {
-        Self { preview, ..self }
+    pub(super) fn show_previews(&mut self, preview: Option<Preview>) {
+        self.preview = preview;
     }
 
     pub(super) fn masked(&self) -> u32 {
@@ -66,17 +68,32 @@ impl<'a> Walk<'a> {
             let key = self.cleaned(&key);
             let key = aegis_redaction::bound(&key, KEY_CHARACTERS).unwrap_or(&key).to_owned();
             self.left = self.left.saturating_sub(SMALL.max(key.len()));
+            let value = match self.beginning(&key, &value) {
+                Some(beginning) => {
+                    self.previews = self.previews.saturating_add(1);
+                    out.insert(format!("{key}_truncated"), true.into());
+                    beginning.into()
+                }
+                None => value,
+            };
             self.path.push(key.clone());
-            let (value, cut) = self.previewed(&key, value);
             let value = self.value(value);
             self.path.pop();
             out.insert(key, value);
-            if let Some(cut) = cut {
-                out.insert(cut.to_owned(), true.into());
-                self.left = self.left.saturating_sub(SMALL.max(cut.len()));
-            }
         }
         out
+    }
+
+    /// The beginning of a text that is shown as a preview, if it is longer. It is clean, so that the secrets in
+    /// it are counted when it is, and not again on its way out.
+    fn beginning(&mut self, key: &str, value: &Value) -> Option<String> {
+        let preview = self.preview.filter(|preview| preview.field == key)?;
+        let text = value.as_str()?;
+        let cleaned = self.redactor.clean(text);
+        let shorter = aegis_redaction::bound(&cleaned.text, preview.characters)?;
+        self.masked = self.masked.saturating_add(cleaned.secrets);
+        self.hostile = self.hostile.saturating_add(cleaned.hostile);
+        Some(shorter.to_owned())
     }
 
     fn value(&mut self, value: Value) -> Value {
@@ -88,19 +105,6 @@ impl<'a> Walk<'a> {
                 self.left = self.left.saturating_sub(SMALL);
                 value
             }
-        }
-    }
-
-    /// The beginning of a text of which no more is shown in a list, and the flag that says so.
-    fn previewed(&mut self, key: &str, value: Value) -> (Value, Option<&'static str>) {
-        let wanted = self.preview.filter(|preview| preview.field == key && self.path.len() > 1);
-        let (Some(preview), Some(text)) = (wanted, value.as_str()) else {
-            return (value, None);
-        };
-        let cleaned = self.cleaned(text);
-        match aegis_redaction::bound(&cleaned, preview.characters) {
-            Some(shorter) => (shorter.into(), Some(preview.cut)),
-            None => (cleaned.into(), None),
         }
     }
 
@@ -126,12 +130,13 @@ impl<'a> Walk<'a> {
         let mut out: Vec<Value> = Vec::new();
         for (at, item) in items.into_iter().take(self.items).enumerate() {
             let (cuts, masked, hostile) = (self.cuts.len(), self.masked, self.hostile);
+            let previews = self.previews;
             self.path.push(at.to_string());
             let value = self.value(item);
             self.path.pop();
             if self.left == 0 && !out.is_empty() {
                 self.cuts.truncate(cuts);
-                (self.masked, self.hostile) = (masked, hostile);
+                (self.masked, self.hostile, self.previews) = (masked, hostile, previews);
                 break;
             }
             out.push(value);
@@ -155,7 +160,12 @@ impl<'a> Walk<'a> {
     }
 
     /// Say what was cut, beside what the tool itself said.
-    pub(super) fn tell_cuts(self, body: &mut Map<String, Value>) {
+    pub(super) fn tell_cuts(mut self, body: &mut Map<String, Value>) {
+        if let Some(Preview { field, characters, how }) = self.preview.filter(|_| self.previews > 0) {
+            let told =
+                format!("{} {field} texts hold their first {characters} characters; {how}", self.previews);
+            self.cuts.insert(0, told);
+        }
         if self.cuts.is_empty() {
             return;
         }

@@ -4,6 +4,7 @@
 mod choices;
 mod dates;
 mod labels;
+mod edits;
 mod names;
 mod numbers;
 mod releases;
@@ -25,6 +26,7 @@ pub const SHARED: &[(&str, &str)] = &[
 pub(super) use choices::{Flag, IssueState, Labels, Logins, MilestoneChoice};
 pub(super) use dates::{DueDate, instant};
 pub(super) use labels::{Color, LabelName, ShortText};
+pub(super) use edits::{CommentId, NewMilestone, NewState};
 pub(super) use names::{Ref, Repo, RepoPath};
 pub(super) use numbers::{EntryPage, IssueNumber, Line, Page, Paging};
 pub(super) use releases::{ReleaseId, TagName, TagTarget};

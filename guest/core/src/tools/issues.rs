@@ -1,6 +1,10 @@
-//! Issues: list, read, open, comment.
+//! Issues: list, read, open, comment; and in their own files change, label, assign, and what was said about them.
 
+mod assign;
+mod comments;
 mod create;
+mod labels;
+mod update;
 
 #[cfg(test)]
 mod tests;
@@ -15,11 +19,21 @@ use super::kit::{Entry, Error, Hints, Key, Kind, ReadTool, Shape, WriteTool, rea
 use super::lookup::{self, Label, LabelSearch};
 use super::paging::{self, HAS_NEXT, LIMIT, PAGE, TOTAL};
 use crate::access::{Reader, Writer};
-use crate::gitea::{self, Write};
+use crate::gitea::{self, Started, Write};
 use crate::reply::Reply;
 
-pub(super) const TOOLS: &[&dyn Entry] =
-    &[read::<ListIssues>(), read::<GetIssue>(), write::<CreateIssue>(), write::<CreateIssueComment>()];
+pub(super) const TOOLS: &[&dyn Entry] = &[
+    read::<ListIssues>(),
+    read::<GetIssue>(),
+    comments::LIST_ISSUE_COMMENTS,
+    write::<CreateIssue>(),
+    update::UPDATE_ISSUE,
+    write::<CreateIssueComment>(),
+    comments::EDIT_ISSUE_COMMENT,
+    labels::ADD_LABELS,
+    labels::REMOVE_LABELS,
+    assign::ASSIGN_ISSUE,
+];
 
 const ISSUES: &str = "/repos/{owner}/{repo}/issues";
 /// One issue or pull request.
@@ -90,10 +104,8 @@ impl ReadTool for GetIssue {
     const READS: &'static [&'static str] = &[ONE_ISSUE];
 
     fn call(self, gitea: &Reader<'_>) -> Result<Reply, Error> {
-        let request = lookup::call(&self.repo, ONE_ISSUE).segment(self.issue_number.0);
-        let missing = || no_issue(&self.repo, self.issue_number);
-        let answer = gitea.get(request).map_err(|error| Error::or_not_found(error, missing))?;
-        Ok(Reply::new().with("issue", ISSUE.of(&answer.body)))
+        let issue = issue(gitea, &self.repo, self.issue_number)?;
+        Ok(Reply::new().with("issue", ISSUE.of(&found(issue, &self.repo, self.issue_number)?)))
     }
 }
 
@@ -154,26 +166,45 @@ impl WriteTool for CreateIssueComment {
     fn call(self, writer: &Writer<'_>) -> Result<Reply, Error> {
         let reader = writer.reader();
         let repository = reader.start(lookup::call(&self.repo, lookup::REPOSITORY))?;
-        let issue = reader.start(lookup::call(&self.repo, ONE_ISSUE).segment(self.issue_number.0))?;
+        let issue = issue(reader, &self.repo, self.issue_number)?;
         applied::writable(repository, &self.repo)?;
         // Gitea fails with a 500 on an unknown number, and takes the number of a pull request.
-        let missing = || no_issue(&self.repo, self.issue_number);
-        let issue = issue.finish().map_err(|error| Error::or_not_found(error, missing))?;
-        if issue.body.get("pull_request").is_some_and(|pull| !pull.is_null()) {
-            return Err(Error::Unprocessable {
-                reason: "is_a_pull_request",
-                message: format!(
-                    "Number {} of {}/{} is a pull request; this tool comments on issues only.",
-                    self.issue_number.0, self.repo.owner, self.repo.repo
-                ),
-            });
-        }
-        let place = vec![self.repo.owner, self.repo.repo, self.issue_number.0.to_string()];
+        let issue = found(issue, &self.repo, self.issue_number)?;
+        no_pull(&issue, &self.repo, "this tool comments on issues only")?;
+        let place = place(&self.repo, self.issue_number);
         let answer = writer.send(gitea::CREATE_COMMENT, place, &json!({ "body": self.body.0 }))?;
         let mut not_applied = Vec::new();
         applied::same_text(&answer.body, "body", &self.body.0, &mut not_applied);
         Ok(Reply::new().with("comment", COMMENT.of(&answer.body)).with("not_applied", not_applied))
     }
+}
+
+/// One issue or pull request as it is now.
+fn issue(reader: &Reader<'_>, repo: &Repo, number: IssueNumber) -> Result<Started, Error> {
+    Ok(reader.start(lookup::call(repo, ONE_ISSUE).segment(number.0))?)
+}
+
+/// The same once it came.
+fn found(issue: Started, repo: &Repo, number: IssueNumber) -> Result<Value, Error> {
+    let missing = || no_issue(repo, number);
+    Ok(issue.finish().map_err(|error| Error::or_not_found(error, missing))?.body)
+}
+
+/// Refuse a pull request: Gitea's routes of issues take its number too.
+fn no_pull(issue: &Value, repo: &Repo, instead: &str) -> Result<(), Error> {
+    if issue.get("pull_request").is_none_or(Value::is_null) {
+        return Ok(());
+    }
+    let number = issue.get("number").and_then(Value::as_u64).unwrap_or_default();
+    Err(Error::Unprocessable {
+        reason: "is_a_pull_request",
+        message: format!("Number {number} of {}/{} is a pull request; {instead}.", repo.owner, repo.repo),
+    })
+}
+
+/// The values of a write's placeholders for one issue.
+fn place(repo: &Repo, number: IssueNumber) -> Vec<String> {
+    vec![repo.owner.clone(), repo.repo.clone(), number.0.to_string()]
 }
 
 /// A milestone with an empty title (Gitea accepts one) filters every list that names no milestone. So one is

@@ -11,6 +11,7 @@ mod tests;
 pub(super) use known::{Known, no_labels};
 pub(super) use labels::{Label, LabelSearch, ORGANISATION_LABELS, REPOSITORY_LABELS, Resolved};
 pub(super) use milestones::{MILESTONE, MILESTONES, milestone, same_title};
+pub(super) use near::hint;
 
 use super::args::{Ref, Repo};
 use super::kit::Error;

@@ -45,7 +45,7 @@ impl ReadTool for ListMilestones {
         let found = paging::rows(gitea, self.page, || request.clone())
             .map_err(|error| Error::or_not_found(error, || no_milestones(&self.repo)))?;
         let reply = Reply::new().with("milestones", MILESTONE_LINE.each(&found.rows));
-        Ok(found.told(reply.preview("description", PREVIEW_CHARACTERS, "description_cut")))
+        Ok(found.told(reply.preview("description", PREVIEW_CHARACTERS, "Gitea shows the rest")))
     }
 }
 
@@ -125,7 +125,7 @@ const MILESTONE_LINE: Shape = Shape(&[
         Kind::Text,
         "What it is about; its beginning where it is long.",
     ),
-    Key::own("description_cut", Kind::Flag, "Present and true when the description goes on in Gitea."),
+    Key::own("description_truncated", Kind::Flag, "Present and true when the description goes on in Gitea."),
     Key::pluck("open_issues", "/open_issues", Kind::Number, "Open issues and pull requests in it."),
     Key::pluck("closed_issues", "/closed_issues", Kind::Number, "Closed ones."),
     Key::pluck("due_on", "/due_on", Kind::Time, "When it is due."),

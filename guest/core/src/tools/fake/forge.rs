@@ -1,6 +1,7 @@
 //! The Gitea of the test world.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
 
 use serde_json::{Value, json};
 
@@ -15,6 +16,8 @@ pub(crate) struct Route {
     path: String,
     query: Vec<(String, String)>,
     answer: Given,
+    /// How often it answers still; any number of times if none.
+    left: Option<Rc<Cell<u32>>>,
 }
 
 impl Route {
@@ -25,7 +28,19 @@ impl Route {
             path: path.to_owned(),
             query: pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
             answer: Ok((status, Vec::new(), body.to_string().into_bytes())),
+            left: None,
         }
+    }
+
+    /// An answer without a body.
+    pub(crate) fn empty(line: &str, status: u16) -> Self {
+        Self { answer: Ok((status, Vec::new(), Vec::new())), ..Self::new(line, status, Value::Null) }
+    }
+
+    /// The first request gets this, later ones what follows.
+    pub(crate) fn once(mut self) -> Self {
+        self.left = Some(Rc::new(Cell::new(1)));
+        self
     }
 
     /// An answer that is not JSON.
@@ -49,7 +64,15 @@ impl Route {
         let asked = |(name, value): &(String, String)| {
             request.query.iter().any(|(key, given)| key == name && given == value)
         };
-        self.path == path(request) && self.query.iter().all(asked)
+        let left = self.left.as_ref().is_none_or(|left| left.get() > 0);
+        left && self.path == path(request) && self.query.iter().all(asked)
+    }
+
+    fn given(&self) -> Given {
+        if let Some(left) = &self.left {
+            left.set(left.get().saturating_sub(1));
+        }
+        self.answer.clone()
     }
 }
 
@@ -84,7 +107,7 @@ fn path(request: &Request) -> String {
 pub(super) fn exchange(routes: &[Route], request: &Request) -> Box<dyn Exchange> {
     let answer = routes.iter().find(|route| route.fits(request)).map_or_else(
         || Ok((404, Vec::new(), json!({ "message": "not found" }).to_string().into_bytes())),
-        |route| route.answer.clone(),
+        Route::given,
     );
     let most = usize::try_from(request.max_bytes).unwrap_or(usize::MAX);
     Box::new(Answering { answer: RefCell::new(answer), most })

@@ -5,6 +5,7 @@
 
 use serde_json::{Value, json};
 
+use super::labels::NO_SUCH_LABEL;
 use super::{CreateIssue, ISSUE};
 use crate::access::Writer;
 use crate::gitea::{ADD_LABELS, CREATE_ISSUE};
@@ -75,7 +76,7 @@ fn add_by_name(
             if let Some(object) = issue.as_object_mut() {
                 object.insert("labels".to_owned(), answer.body);
             }
-            "Gitea knows no such label, neither in the repository nor in its organisation".to_owned()
+            NO_SUCH_LABEL.to_owned()
         }
         Err(error) => error.message(),
     };

@@ -2,6 +2,11 @@
 
 #![expect(clippy::needless_pass_by_value, reason = "JSON literals are handed over as they are written")]
 
+mod assign;
+mod comments;
+mod labels;
+mod update;
+
 use serde_json::{Value, json};
 
 use crate::gitea::Error as GiteaError;
@@ -29,6 +34,21 @@ fn issue(number: u64, labels: &[&str]) -> Value {
         "updated_at": "2026-11-22T00:28:04Z", "closed_at": null, "due_date": null, "ref": "",
         "pull_request": null, "html_url": "https://git.example.test/acme/site/issues/1",
     })
+}
+
+/// The name of an error.
+fn reason(error: &Error) -> &'static str {
+    match error {
+        Error::Conflict { reason, .. } | Error::Unprocessable { reason, .. } => reason,
+        Error::NotFound { .. } => "not_found",
+        Error::Gitea(error) => error.reason(),
+    }
+}
+
+/// What was sent as the body of a write.
+fn sent(world: &World, nth: usize) -> Value {
+    let written = world.written();
+    serde_json::from_slice(written[nth].body.as_deref().unwrap_or_default()).expect("JSON")
 }
 
 fn repository(more: Value) -> Value {

@@ -45,7 +45,7 @@ fn distance(left: &str, right: &str) -> usize {
 }
 
 /// "Did you mean ...?", or the first names there are.
-pub(super) fn hint<'n>(wanted: &str, names: impl Iterator<Item = &'n str> + Clone) -> String {
+pub(in crate::tools) fn hint<'n>(wanted: &str, names: impl Iterator<Item = &'n str> + Clone) -> String {
     let quoted =
         |names: Vec<&str>| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     let close = near(wanted, names.clone());

@@ -72,10 +72,10 @@ fn a_long_description_is_a_preview_and_hides_no_secret_at_its_cut() {
     let finished = world.call("list_milestones", site(json!({}))).expect("a list");
     let rows = &finished.structured["milestones"];
     let shown = rows[0]["description"].as_str().unwrap_or_default();
-    assert_eq!((shown.chars().count(), &rows[0]["description_cut"]), (500, &json!(true)));
+    assert_eq!((shown.chars().count(), &rows[0]["description_truncated"]), (500, &json!(true)));
     assert!(!shown.contains("aegis_key_Zm9v"), "{shown}");
     assert_eq!(finished.masked, 1);
-    assert!(rows[1].get("description_cut").is_none() && rows[1]["description"] == "about");
+    assert!(rows[1].get("description_truncated").is_none() && rows[1]["description"] == "about");
     assert!(finished.structured.get("truncated").is_none(), "a preview is no accident");
 }
 

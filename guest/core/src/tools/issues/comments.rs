@@ -1,0 +1,170 @@
+//! What was said about an issue or pull request: list it, and change a comment. Gitea gives all comments of an
+//! issue at once, whatever page is asked for, and fails on an unknown number.
+
+use serde_json::{Value, json};
+
+use super::{ONE_ISSUE, found, issue};
+use crate::access::{Reader, Writer};
+use crate::gitea::{self, EDIT_COMMENT, Write};
+use crate::reply::Reply;
+use crate::tools::applied::{self, NOT_APPLIED, same_text};
+use crate::tools::args::{Comment, CommentId, IssueNumber, Page, Repo};
+use crate::tools::kit::{Entry, Error, Hints, Key, Kind, ReadTool, Shape, WriteTool, read, tool, write};
+use crate::tools::lookup;
+use crate::tools::paging::{self, HAS_NEXT, LIMIT, PAGE, TOTAL};
+
+pub(super) const LIST_ISSUE_COMMENTS: &dyn Entry = read::<ListIssueComments>();
+pub(super) const EDIT_ISSUE_COMMENT: &dyn Entry = write::<EditIssueComment>();
+
+const COMMENTS: &str = "/repos/{owner}/{repo}/issues/{index}/comments";
+const ONE_COMMENT: &str = "/repos/{owner}/{repo}/issues/comments/{id}";
+
+/// Most bytes read of all comments of one issue: some eight thousand short ones.
+const ALL_BYTES: u64 = 8 * 1024 * 1024;
+/// So many characters of bodies on one page are given whole ...
+const WHOLE_CHARACTERS: usize = 12_000;
+/// ... and of longer pages each body is cut to so many.
+const PREVIEW_CHARACTERS: usize = 500;
+/// How to read the rest of a preview.
+const READ_ON: &str = "limit=1 with page=N reads comment N whole";
+
+tool! {
+    /// List the comments of an issue or pull request, oldest first, without reviews. Long pages hold previews
+    /// (body_truncated): limit=1 with page=N reads comment N whole.
+    "list_issue_comments" ("List comments") => struct ListIssueComments {
+        repo: Repo,
+        /// Its number.
+        issue_number: IssueNumber,
+        page: Page,
+    }
+}
+
+impl ReadTool for ListIssueComments {
+    const ANSWER: &'static Shape = &Shape(&[
+        Key::own("comments", Kind::Each(&COMMENT_LINE), "The comments of this page."),
+        PAGE,
+        LIMIT,
+        HAS_NEXT,
+        TOTAL,
+    ]);
+    const READS: &'static [&'static str] = &[ONE_ISSUE, COMMENTS];
+
+    fn call(self, gitea: &Reader<'_>) -> Result<Reply, Error> {
+        // One after the other: an unknown number makes Gitea fail, and a failure counts against it.
+        found(issue(gitea, &self.repo, self.issue_number)?, &self.repo, self.issue_number)?;
+        let request = lookup::call(&self.repo, COMMENTS).segment(self.issue_number.0).at_most(ALL_BYTES);
+        let answer = gitea.get(request).map_err(|error| self.unreadable(error))?;
+        let all = if let Value::Array(all) = answer.body { all } else { Vec::new() };
+        let found = paging::rows_of_all(gitea, self.page, all);
+        let mut reply = Reply::new().with("comments", COMMENT_LINE.each(&found.rows));
+        let bodies = found.rows.iter().filter_map(|row| row.get("body")?.as_str());
+        let characters: usize = bodies.map(|body| body.chars().count()).sum();
+        if found.rows.len() > 1 && characters > WHOLE_CHARACTERS {
+            reply = reply.preview("body", PREVIEW_CHARACTERS, READ_ON);
+        }
+        Ok(found.told(reply))
+    }
+}
+
+impl ListIssueComments {
+    fn unreadable(&self, error: gitea::Error) -> Error {
+        if error != gitea::Error::TooLarge {
+            return error.into();
+        }
+        Error::Unprocessable {
+            reason: "comments_too_large",
+            message: format!(
+                "Gitea gives the comments of number {} of {}/{} only all at once, and they are more than the {} \
+                 MiB that are read here. A smaller page does not help; they are on the issue's page in Gitea.",
+                self.issue_number.0,
+                self.repo.owner,
+                self.repo.repo,
+                ALL_BYTES >> 20
+            ),
+        }
+    }
+}
+
+tool! {
+    /// Replace the whole text of a comment on an issue or pull request.
+    "edit_issue_comment" ("Edit comment") => struct EditIssueComment {
+        repo: Repo,
+        /// Its id, from list_issue_comments.
+        comment_id: CommentId,
+        /// New text, in Markdown.
+        body: Comment,
+    }
+}
+
+impl WriteTool for EditIssueComment {
+    const ANSWER: &'static Shape = &Shape(&[
+        Key::own("comment", Kind::Object(&EDITED), "The comment after the change."),
+        Key::own("issue_number", Kind::Number, "Number of the issue or pull request that it is on."),
+        NOT_APPLIED,
+    ]);
+    const READS: &'static [&'static str] = &[lookup::REPOSITORY, ONE_COMMENT];
+    const WRITES: &'static [&'static Write] = &[EDIT_COMMENT];
+    const HINTS: Hints = Hints::REPLACES;
+
+    fn call(self, writer: &Writer<'_>) -> Result<Reply, Error> {
+        let reader = writer.reader();
+        let repository = reader.start(lookup::call(&self.repo, lookup::REPOSITORY))?;
+        let comment = reader.start(lookup::call(&self.repo, ONE_COMMENT).segment(self.comment_id.0))?;
+        applied::writable(repository, &self.repo)?;
+        let missing = || self.no_comment();
+        let comment = comment.finish().map_err(|error| Error::or_not_found(error, missing))?.body;
+        // Gitea answers with nothing where the id is that of an event.
+        if comment.is_null() {
+            return Err(Error::Unprocessable {
+                reason: "not_a_comment",
+                message: format!(
+                    "{} is the id of an event, such as a label or a reference, and has no text. \
+                     list_issue_comments shows the comments and their ids.",
+                    self.comment_id.0
+                ),
+            });
+        }
+        let place = vec![self.repo.owner.clone(), self.repo.repo.clone(), self.comment_id.0.to_string()];
+        let edited = writer.send(EDIT_COMMENT, place, &json!({ "body": self.body.0 }))?.body;
+        let mut not_applied = Vec::new();
+        same_text(&edited, "body", &self.body.0, &mut not_applied);
+        Ok(Reply::new()
+            .with("comment", EDITED.of(&edited))
+            .with_some("issue_number", number_of(&comment))
+            .with("not_applied", not_applied))
+    }
+}
+
+impl EditIssueComment {
+    fn no_comment(&self) -> String {
+        format!(
+            "{}/{} has no comment {}, or Gitea does not show it to this user. Ids count over all repositories; \
+             list_issue_comments tells them.",
+            self.repo.owner, self.repo.repo, self.comment_id.0
+        )
+    }
+}
+
+/// The number at the end of the URL of what a comment is on.
+fn number_of(comment: &Value) -> Option<u64> {
+    let urls = ["issue_url", "pull_request_url"];
+    let urls = urls.iter().filter_map(|name| comment.get(*name)?.as_str());
+    urls.filter_map(|url| url.rsplit('/').next()?.parse().ok()).next()
+}
+
+const COMMENT_LINE: Shape = Shape(&[
+    Key::pluck("id", "/id", Kind::Number, "Gitea's id, for edit_issue_comment."),
+    Key::pluck("author", "/user/login", Kind::Text, "Who wrote it."),
+    Key::pluck("body", "/body", Kind::Text, "Text, in Markdown; its beginning where the page is long."),
+    Key::own("body_truncated", Kind::Flag, "Present and true where the body is only its beginning."),
+    Key::pluck("created_at", "/created_at", Kind::Time, "When it was written."),
+    Key::pluck("updated_at", "/updated_at", Kind::Time, "Last change."),
+    Key::pluck("html_url", "/html_url", Kind::Text, "Its place in Gitea."),
+]);
+
+const EDITED: Shape = Shape(&[
+    Key::pluck("id", "/id", Kind::Number, "Gitea's id."),
+    Key::pluck("author", "/user/login", Kind::Text, "Who wrote it first."),
+    Key::pluck("updated_at", "/updated_at", Kind::Time, "Last change."),
+    Key::pluck("html_url", "/html_url", Kind::Text, "Its place in Gitea."),
+]);
