@@ -7,7 +7,7 @@ use super::auth::{Category, refused_scope};
 use super::call::{Answer, Call};
 use super::oauth::{self, apps};
 use super::world::{Mode, Repo, World};
-use super::{commits, contents, issues, labels, people, repos, trees};
+use super::{commits, contents, issues, labels, orgs, people, pulls, repos, trees};
 
 use Category::{Issue, Organization, Repository, User};
 
@@ -24,6 +24,8 @@ enum Route<'a> {
     Applications(Option<&'a str>),
     NewToken(&'a str),
     OrganisationLabels(&'a str),
+    MyOrganisations,
+    OrganisationRepos(&'a str),
     InRepo { owner: &'a str, name: &'a str, part: Part<'a> },
 }
 
@@ -47,6 +49,13 @@ enum Part<'a> {
     Labels,
     Milestones,
     Milestone(&'a str),
+    Pulls,
+    OpenPull,
+    Pull(&'a str),
+    PullFiles(&'a str),
+    PullCommits(&'a str),
+    Languages,
+    Topics,
 }
 
 /// Answer a request; none where no route is built for it.
@@ -67,6 +76,8 @@ pub(super) fn answer(call: &Call, world: &mut World, state: &mut oauth::State) -
         Route::Account(login) => people::account(call, world, login),
         Route::Organisation(name) => people::organisation(call, world, name),
         Route::OrganisationLabels(name) => labels::of_organisation(call, world, name),
+        Route::MyOrganisations => orgs::mine(call, world),
+        Route::OrganisationRepos(name) => orgs::repos(call, world, name),
         Route::InRepo { owner, name, part } => match place(call, world, owner, name) {
             Ok(at) => in_repo(call, world, at, &part),
             Err(refusal) => refusal,
@@ -90,6 +101,8 @@ fn parse(call: &Call) -> Option<Route<'_>> {
         ["users", login] if read => Route::Account(login),
         ["orgs", name] if read => Route::Organisation(name),
         ["orgs", name, "labels"] if read => Route::OrganisationLabels(name),
+        ["user", "orgs"] if read => Route::MyOrganisations,
+        ["orgs", name, "repos"] if read => Route::OrganisationRepos(name),
         ["repos", owner, name, rest @ ..] => Route::InRepo { owner, name, part: part(&call.method, rest)? },
         _ => return None,
     })
@@ -99,6 +112,7 @@ fn part<'a>(method: &Method, rest: &[&'a str]) -> Option<Part<'a>> {
     if method == Method::POST {
         return match rest {
             ["issues"] => Some(Part::OpenIssue),
+            ["pulls"] => Some(Part::OpenPull),
             ["issues", number, "comments"] => Some(Part::Comment(number)),
             ["issues", number, "labels"] => Some(Part::AddLabels(number)),
             _ => None,
@@ -124,6 +138,12 @@ fn part<'a>(method: &Method, rest: &[&'a str]) -> Option<Part<'a>> {
         ["labels"] => Part::Labels,
         ["milestones"] => Part::Milestones,
         ["milestones", id] => Part::Milestone(id),
+        ["pulls"] => Part::Pulls,
+        ["pulls", number] if number.bytes().all(|byte| byte.is_ascii_digit()) => Part::Pull(number),
+        ["pulls", number, "files"] => Part::PullFiles(number),
+        ["pulls", number, "commits"] => Part::PullCommits(number),
+        ["languages"] => Part::Languages,
+        ["topics"] => Part::Topics,
         _ => return None,
     })
 }
@@ -134,7 +154,10 @@ fn scopes(route: &Route<'_>) -> &'static [Category] {
         Route::Myself | Route::Account(_) | Route::Applications(_) | Route::NewToken(_) => &[User],
         Route::MyRepos => &[User, Repository],
         Route::Search => &[Repository],
-        Route::Organisation(_) | Route::OrganisationLabels(_) => &[Organization],
+        Route::Organisation(_) | Route::OrganisationLabels(_) | Route::OrganisationRepos(_) => {
+            &[Organization]
+        }
+        Route::MyOrganisations => &[User, Organization],
         Route::InRepo { part, .. } => match part {
             Part::Issues
             | Part::OpenIssue
@@ -153,7 +176,14 @@ fn scopes(route: &Route<'_>) -> &'static [Category] {
             | Part::Assignees
             | Part::Permission(_)
             | Part::Branches
-            | Part::Branch(_) => &[Repository],
+            | Part::Branch(_)
+            | Part::Pulls
+            | Part::OpenPull
+            | Part::Pull(_)
+            | Part::PullFiles(_)
+            | Part::PullCommits(_)
+            | Part::Languages
+            | Part::Topics => &[Repository],
         },
     }
 }
@@ -188,6 +218,7 @@ fn in_repo(call: &Call, world: &mut World, at: usize, part: &Part<'_>) -> Answer
         Part::OpenIssue => return issues::open(call, world, at),
         Part::Comment(number) => return issues::comment(call, world, at, number),
         Part::AddLabels(number) => return labels::add(call, world, at, number),
+        Part::OpenPull => return pulls::open(call, world, at),
         _ => {}
     }
     let repo: &Repo = &world.repos[at];
@@ -206,7 +237,13 @@ fn in_repo(call: &Call, world: &mut World, at: usize, part: &Part<'_>) -> Answer
         Part::Labels => labels::list(call, world, repo),
         Part::Milestones => labels::milestones(call, repo),
         Part::Milestone(id) => labels::one_milestone(call, repo, id),
-        Part::Itself | Part::OpenIssue | Part::Comment(_) | Part::AddLabels(_) => {
+        Part::Pulls => pulls::list(call, world, repo),
+        Part::Pull(number) => pulls::one(call, world, repo, number),
+        Part::PullFiles(number) => pulls::files(call, world, repo, number),
+        Part::PullCommits(number) => pulls::commits(call, world, repo, number),
+        Part::Languages => repos::languages(repo),
+        Part::Topics => repos::topics(call, repo),
+        Part::Itself | Part::OpenIssue | Part::Comment(_) | Part::AddLabels(_) | Part::OpenPull => {
             repos::one(call, world, repo)
         }
     }

@@ -5,6 +5,7 @@ mod canary;
 mod issues;
 mod oauth;
 mod oversight;
+mod pulls;
 mod replay;
 mod traps;
 

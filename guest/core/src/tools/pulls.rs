@@ -1,6 +1,7 @@
 //! Pull requests: list, read, open, comment. Merging does not exist.
 //!
-//! A pull request may come from a fork. What that is called leaves only where the policy lists it.
+//! A pull request may come from a fork, which is another repository than the one that the call is about: see
+//! `hide_fork`.
 
 mod comment;
 mod create;
@@ -104,13 +105,15 @@ fn is_from_elsewhere(pull: &Value) -> bool {
     id("/head/repo_id").is_none() || id("/head/repo_id") != id("/base/repo_id")
 }
 
-/// A fork is a repository like any other: where the policy does not list it, nothing says what it is called.
+/// A fork is a repository like any other, and nobody asked whether this user may know of it: what it is called is
+/// told only where the policy lists it and everybody may see it.
 fn hide_fork(gitea: &Reader<'_>, pull: &Value, shown: &mut Map<String, Value>, fields: &[&str]) {
     let name = |end: &str| pull.pointer(end).and_then(Value::as_str);
     let listed = name("/head/repo/owner/login")
         .zip(name("/head/repo/name"))
         .is_some_and(|(owner, repo)| gitea.repository_listed(owner, repo));
-    if is_from_elsewhere(pull) && !listed {
+    let public = pull.pointer("/head/repo/private").and_then(Value::as_bool) == Some(false);
+    if is_from_elsewhere(pull) && !(listed && public) {
         for field in fields {
             shown.remove(*field);
         }
@@ -146,7 +149,7 @@ const PULL_LINE: Shape = Shape(&[
         "head_repository",
         "/head/repo/full_name",
         Kind::Text,
-        "Where the head is, if in a fork that is visible here.",
+        "Where the head is, if in a public fork that the policy lists.",
     ),
     Key::pluck("labels", "/labels", Kind::Texts("/name"), "Names of its labels."),
     Key::pluck("assignees", "/assignees", Kind::Texts("/login"), "Who is assigned."),
@@ -213,7 +216,7 @@ const HEAD: Shape = Shape(&[
         "repository",
         "/repo/full_name",
         Kind::Text,
-        "The repository. Absent where the fork is gone or not visible here.",
+        "The repository. Absent where it is a fork that is gone, private or not listed by the policy.",
     ),
 ]);
 
