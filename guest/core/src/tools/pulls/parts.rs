@@ -52,7 +52,7 @@ impl ReadTool for ListPullRequestFiles {
 
 /// Both names of a file that was renamed count: either would tell what the policy hides.
 fn is_visible(gitea: &Reader<'_>, row: &Value) -> bool {
-    let path = |name: &str| row.get(name).and_then(Value::as_str).filter(|path| !path.is_empty());
+    let path = |name: &str| row.get(name).and_then(Value::as_str);
     let before = path("previous_filename");
     path("filename").is_some_and(|path| gitea.path_visible(path, false))
         && before.is_none_or(|path| gitea.path_visible(path, false))
