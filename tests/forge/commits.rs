@@ -64,7 +64,8 @@ fn unknown(call: &Call, name: &str) -> Answer {
     }
 }
 
-fn render(call: &Call, world: &World, repo: &Repo, commit: &Commit) -> Value {
+/// A commit as lists show it.
+pub(super) fn render(call: &Call, world: &World, repo: &Repo, commit: &Commit) -> Value {
     let full_name = world.full_name(repo);
     let url = call.api(&format!("/repos/{full_name}/git/commits/{}", commit.sha));
     let time = rfc3339(commit.time);
@@ -108,7 +109,8 @@ fn render(call: &Call, world: &World, repo: &Repo, commit: &Commit) -> Value {
     })
 }
 
-type Change = (String, Option<Node>, Option<Node>);
+/// A file before and after.
+pub(super) type Change = (String, Option<Node>, Option<Node>);
 
 fn files(call: &Call, changes: &[Change]) -> Value {
     let shown = changes.iter().map(|(path, before, after)| {
@@ -123,7 +125,7 @@ fn files(call: &Call, changes: &[Change]) -> Value {
 }
 
 /// Lines added and removed: what differs between the common beginning and the common end of each file.
-fn stats(changes: &[Change]) -> Value {
+pub(super) fn stats(changes: &[Change]) -> Value {
     let (mut additions, mut deletions) = (0, 0);
     for (_, before, after) in changes {
         let text = |node: &Option<Node>| {

@@ -8,7 +8,7 @@ use super::labels;
 use super::paging::{Page, counted, linked};
 use super::people::{unknown_user, user, user_unseen};
 use super::time::{parse, rfc3339};
-use super::world::{Comment, Issue, Mode, Repo, Unit, World};
+use super::world::{Comment, Issue, Mode, Pull, Repo, Unit, World};
 
 /// `GET /repos/{owner}/{repo}/issues/{index}`.
 pub(super) fn one(call: &Call, world: &World, repo: &Repo, number: &str) -> Answer {
@@ -340,6 +340,39 @@ pub(super) fn open(call: &Call, world: &mut World, at: usize) -> Answer {
     };
     world.repos[at].issues.push(issue.clone());
     Answer::json(201, &render(call, world, &world.repos[at], &issue))
+}
+
+/// A new issue, or a pull request where one is given, with nothing but its texts.
+pub(super) fn add(
+    world: &mut World,
+    at: usize,
+    poster: u64,
+    title: String,
+    body: String,
+    pull: Option<Pull>,
+) -> Issue {
+    let number = world.repos[at].issues.iter().map(|issue| issue.number).max().unwrap_or(0) + 1;
+    let id = world.repos.iter().flat_map(|repo| &repo.issues).map(|issue| issue.id).max().unwrap_or(0) + 1;
+    let now = world.tick();
+    let issue = Issue {
+        id,
+        number,
+        poster,
+        title,
+        body,
+        pull,
+        labels: Vec::new(),
+        milestone: None,
+        assignees: Vec::new(),
+        closed: None,
+        locked: false,
+        created: now,
+        updated: now,
+        due: None,
+        comments: Vec::new(),
+    };
+    world.repos[at].issues.push(issue.clone());
+    issue
 }
 
 /// `POST /repos/{owner}/{repo}/issues/{index}/comments`: an unknown number is a server error, as in Gitea.

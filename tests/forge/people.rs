@@ -82,22 +82,24 @@ pub(super) fn organisation(call: &Call, world: &World, name: &str) -> Answer {
     let Some(org) = world.account(name).filter(|account| account.organisation) else {
         return call.not_found();
     };
-    Answer::json(
-        200,
-        &json!({
-            "id": org.id,
-            "name": org.login,
-            "full_name": call.seeding.text(&org.full_name),
-            "email": org.email,
-            "avatar_url": avatar(call, org),
-            "description": call.seeding.text(""),
-            "website": "",
-            "location": call.seeding.text(""),
-            "visibility": "public",
-            "repo_admin_change_team_access": false,
-            "username": org.login,
-        }),
-    )
+    Answer::json(200, &render_organisation(call, org))
+}
+
+/// An organisation, alone or in a list.
+pub(super) fn render_organisation(call: &Call, org: &Account) -> Value {
+    json!({
+        "id": org.id,
+        "name": org.login,
+        "full_name": call.seeding.text(&org.full_name),
+        "email": org.email,
+        "avatar_url": avatar(call, org),
+        "description": call.seeding.text(""),
+        "website": "",
+        "location": call.seeding.text(""),
+        "visibility": "public",
+        "repo_admin_change_team_access": false,
+        "username": org.login,
+    })
 }
 
 /// A user as shown to the one who asks: what is private is filled in for the user alone.

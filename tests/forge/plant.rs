@@ -2,6 +2,7 @@
 //! time. What is in `alice/demo` stands in `plant/demo.rs`.
 
 mod demo;
+mod notes;
 
 use std::collections::BTreeMap;
 
@@ -49,6 +50,7 @@ pub(super) fn world(seeding: Seeding, empty_milestone: bool) -> World {
     planter.small_repos();
     planter.acme();
     planter.carol();
+    notes::plant(&mut planter);
     planter.world
 }
 
@@ -131,6 +133,7 @@ impl Planter {
             created,
             updated: created,
             language: "",
+            topics: Vec::new(),
             git: Git::default(),
             issues: Vec::new(),
             labels: Vec::new(),
@@ -279,6 +282,7 @@ impl Planter {
         self.commit(vault, "main", &files, ALICE, "Initial commit");
         self.add_issue(vault, BOB, "Rotate the keys", "Before the audit.");
         let site = self.repo(ACME, "site", false);
+        self.world.repos[site].topics = vec!["docs", "website"];
         let mut files = Files::new();
         for page in 1..=65 {
             files.insert(

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::Version;
 use super::call::{Answer, Call};
-use super::paging::{Page, linked};
+use super::paging::{Page, counted, linked};
 use super::people::{unknown_user, user};
 use super::time::{NEVER, rfc3339};
 use super::world::{Mode, Repo, Unit, World};
@@ -97,6 +97,25 @@ fn belongs(world: &World, repo: &Repo, person: u64, owned_only: bool) -> bool {
     repo.owner == person || (!owned_only && shared())
 }
 
+/// `GET /repos/{owner}/{repo}/languages`: bytes by language, nothing until somebody has counted.
+pub(super) fn languages(repo: &Repo) -> Answer {
+    let head = repo.git.resolve("HEAD").filter(|_| !repo.language.is_empty());
+    let files = head.map(|head| head.tree.walk()).unwrap_or_default();
+    let code = files.iter().filter(|(path, _)| path.ends_with(".rs")).filter_map(|(_, node)| node.blob());
+    let bytes: usize = code.map(|blob| blob.bytes.len()).sum();
+    let mut counted = json!({});
+    if bytes > 0 {
+        counted[repo.language] = json!(bytes);
+    }
+    Answer::json(200, &counted)
+}
+
+/// `GET /repos/{owner}/{repo}/topics`: counted, not linked.
+pub(super) fn topics(call: &Call, repo: &Repo) -> Answer {
+    let shown = Page::of(call).cut(&repo.topics);
+    counted(Answer::json(200, &json!({ "topics": shown })), repo.topics.len())
+}
+
 /// `GET /repos/{owner}/{repo}/assignees`.
 pub(super) fn assignees(call: &Call, world: &World, repo: &Repo) -> Answer {
     if call.viewer.is_none() {
@@ -167,6 +186,7 @@ pub(super) fn render(call: &Call, world: &World, repo: &Repo) -> Value {
         },
     });
     merge(&mut shown, units(call.version));
+    shown["topics"] = json!(repo.topics);
     shown
 }
 

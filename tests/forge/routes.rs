@@ -7,9 +7,7 @@ use super::auth::{Category, refused_scope};
 use super::call::{Answer, Call};
 use super::oauth::{self, apps};
 use super::world::{Mode, Repo, Unit, World};
-use super::{
-    changes, commits, contents, issues, label_writes, labels, people, releases, repos, trees,
-};
+use super::{changes, commits, contents, issues, label_writes, labels, orgs, people, pulls, releases, repos, trees};
 
 use Category::{Issue, Organization, Repository, User};
 
@@ -26,6 +24,8 @@ enum Route<'a> {
     Applications(Option<&'a str>),
     NewToken(&'a str),
     OrganisationLabels(&'a str),
+    MyOrganisations,
+    OrganisationRepos(&'a str),
     InRepo { owner: &'a str, name: &'a str, part: Part<'a> },
 }
 
@@ -64,6 +64,13 @@ enum Part<'a> {
     Release(&'a str),
     MakeRelease,
     EditRelease(&'a str),
+    Pulls,
+    OpenPull,
+    Pull(&'a str),
+    PullFiles(&'a str),
+    PullCommits(&'a str),
+    Languages,
+    Topics,
 }
 
 /// Answer a request; none where no route is built for it.
@@ -84,6 +91,8 @@ pub(super) fn answer(call: &Call, world: &mut World, state: &mut oauth::State) -
         Route::Account(login) => people::account(call, world, login),
         Route::Organisation(name) => people::organisation(call, world, name),
         Route::OrganisationLabels(name) => labels::of_organisation(call, world, name),
+        Route::MyOrganisations => orgs::mine(call, world),
+        Route::OrganisationRepos(name) => orgs::repos(call, world, name),
         Route::InRepo { owner, name, part } => match place(call, world, owner, name) {
             Ok(at) => in_repo(call, world, at, &part),
             Err(refusal) => refusal,
@@ -107,6 +116,8 @@ fn parse(call: &Call) -> Option<Route<'_>> {
         ["users", login] if read => Route::Account(login),
         ["orgs", name] if read => Route::Organisation(name),
         ["orgs", name, "labels"] if read => Route::OrganisationLabels(name),
+        ["user", "orgs"] if read => Route::MyOrganisations,
+        ["orgs", name, "repos"] if read => Route::OrganisationRepos(name),
         ["repos", owner, name, rest @ ..] => Route::InRepo { owner, name, part: part(&call.method, rest)? },
         _ => return None,
     })
@@ -116,6 +127,7 @@ fn part<'a>(method: &Method, rest: &[&'a str]) -> Option<Part<'a>> {
     if method == Method::POST {
         return match rest {
             ["issues"] => Some(Part::OpenIssue),
+            ["pulls"] => Some(Part::OpenPull),
             ["issues", number, "comments"] => Some(Part::Comment(number)),
             ["issues", number, "labels"] => Some(Part::AddLabels(number)),
             ["labels"] => Some(Part::MakeLabel),
@@ -166,6 +178,12 @@ fn part<'a>(method: &Method, rest: &[&'a str]) -> Option<Part<'a>> {
         ["releases", "latest"] => Part::LatestRelease,
         ["releases", "tags", tag] => Part::ReleaseByTag(tag),
         ["releases", id] => Part::Release(id),
+        ["pulls"] => Part::Pulls,
+        ["pulls", number] if number.bytes().all(|byte| byte.is_ascii_digit()) => Part::Pull(number),
+        ["pulls", number, "files"] => Part::PullFiles(number),
+        ["pulls", number, "commits"] => Part::PullCommits(number),
+        ["languages"] => Part::Languages,
+        ["topics"] => Part::Topics,
         _ => return None,
     })
 }
@@ -176,7 +194,10 @@ fn scopes(route: &Route<'_>) -> &'static [Category] {
         Route::Myself | Route::Account(_) | Route::Applications(_) | Route::NewToken(_) => &[User],
         Route::MyRepos => &[User, Repository],
         Route::Search => &[Repository],
-        Route::Organisation(_) | Route::OrganisationLabels(_) => &[Organization],
+        Route::Organisation(_) | Route::OrganisationLabels(_) | Route::OrganisationRepos(_) => {
+            &[Organization]
+        }
+        Route::MyOrganisations => &[User, Organization],
         Route::InRepo { part, .. } => match part {
             Part::Issues
             | Part::OpenIssue
@@ -211,6 +232,13 @@ fn scopes(route: &Route<'_>) -> &'static [Category] {
             | Part::Release(_)
             | Part::MakeRelease
             | Part::EditRelease(_) => &[Repository],
+            | Part::Pulls
+            | Part::OpenPull
+            | Part::Pull(_)
+            | Part::PullFiles(_)
+            | Part::PullCommits(_)
+            | Part::Languages
+            | Part::Topics => &[Repository],
         },
     }
 }
@@ -285,6 +313,7 @@ fn in_repo(call: &Call, world: &mut World, at: usize, part: &Part<'_>) -> Answer
         Part::Assign(number) => return changes::assign(call, world, at, number),
         Part::RemoveLabel(number, id) => return labels::remove(call, world, at, number, id),
         Part::EditComment(id) => return changes::edit_comment(call, world, at, id),
+        Part::OpenPull => return pulls::open(call, world, at),
         _ => {}
     }
     let repo: &Repo = &world.repos[at];
@@ -321,6 +350,13 @@ fn in_repo(call: &Call, world: &mut World, at: usize, part: &Part<'_>) -> Answer
         | Part::EditIssue(_)
         | Part::Assign(_)
         | Part::RemoveLabel(..)
-        | Part::EditComment(_) => repos::one(call, world, repo),
+        | Part::EditComment(_)
+        | Part::OpenPull => repos::one(call, world, repo),
+        Part::Pulls => pulls::list(call, world, repo),
+        Part::Pull(number) => pulls::one(call, world, repo, number),
+        Part::PullFiles(number) => pulls::files(call, world, repo, number),
+        Part::PullCommits(number) => pulls::commits(call, world, repo, number),
+        Part::Languages => repos::languages(repo),
+        Part::Topics => repos::topics(call, repo),
     }
 }

@@ -199,6 +199,17 @@ pub struct Comment {
     pub updated: i64,
 }
 
+/// Where the head of a pull request is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// In the repository itself.
+    Here,
+    /// In the repository with this id.
+    Fork(u64),
+    /// In a fork that was deleted.
+    Gone,
+}
+
 /// What makes an issue a pull request.
 #[derive(Debug, Clone)]
 pub struct Pull {
@@ -206,6 +217,10 @@ pub struct Pull {
     pub merged: Option<i64>,
     /// Branch to merge.
     pub head: String,
+    /// Where that branch is.
+    pub source: Source,
+    /// Its newest commit that is known here: what is left of it once the branch is gone.
+    pub tip: String,
     /// Branch to merge into.
     pub base: String,
 }
@@ -279,6 +294,8 @@ pub struct Repo {
     pub updated: i64,
     /// Main language; empty for none.
     pub language: &'static str,
+    /// Topics.
+    pub topics: Vec<&'static str>,
     /// Objects and refs.
     pub git: Git,
     /// Issues and pull requests, by number.

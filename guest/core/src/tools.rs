@@ -17,6 +17,7 @@ mod issues;
 mod labels;
 mod lookup;
 mod milestones;
+mod organizations;
 mod paging;
 mod pulls;
 mod releases;
@@ -53,6 +54,7 @@ pub static CATALOGUE: Catalogue = Catalogue { domains: DOMAINS, instructions: IN
 
 const DOMAINS: &[&[&dyn Entry]] = &[
     repositories::TOOLS,
+    organizations::TOOLS,
     files::TOOLS,
     search::TOOLS,
     commits::TOOLS,

@@ -19,6 +19,7 @@ const FREE_TEXT: &[&str] = &[
     "message",
     "name",
     "path",
+    "previous_filename",
     "target",
     "title",
 ];
@@ -83,6 +84,14 @@ async fn seeds_every_free_text_and_no_identifier() {
         "/repos/alice/demo/releases",
         "/repos/alice/demo/assignees",
         "/repos/alice/demo/collaborators/bob/permission",
+        "/repos/alice/demo/pulls?state=all",
+        "/repos/alice/demo/pulls/36",
+        "/repos/alice/demo/pulls/36/commits",
+        "/repos/mallory/notes/pulls/4/files",
+        "/repos/alice/demo/languages",
+        "/repos/acme/site/topics",
+        "/orgs/acme/repos",
+        "/user/orgs",
     ] {
         let answer = get(&forge, ALICE_TOKEN, path).await;
         assert_eq!(answer.status, 200, "{path}");

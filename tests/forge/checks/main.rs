@@ -7,6 +7,7 @@ mod issues;
 mod oauth;
 mod oversight;
 mod releases;
+mod pulls;
 mod replay;
 mod traps;
 

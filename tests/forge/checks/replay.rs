@@ -43,6 +43,10 @@ const BEFORE: &[(&str, &str, &str)] = &[
     ("update_issue", "POST /issues/40/labels", r#"{"labels":["bug"]}"#),
     ("assign", "PATCH /issues/40", r#"{"milestone":1,"assignees":["bob"],"state":"closed"}"#),
     ("assign", "POST /issues/40/labels", r#"{"labels":["bug"]}"#),
+    // Recorded with two open pull requests, and with a branch made a moment before.
+    ("pulls", "/repos/alice/demo/", "/repos/mallory/notes/"),
+    ("create_pull", "rec-311846", "b1"),
+    ("create_pull", "rec-311848", "b1"),
 ];
 
 fn folder(version: Version) -> PathBuf {
@@ -71,10 +75,11 @@ fn request(forge: &Forge, name: &str, exchange: &Value) -> (String, String, Stri
     let line = exchange["request"].as_str().expect("a request line");
     let (method, rest) = line.split_once(' ').expect("method and target");
     let (target, body) = rest.split_once(' ').unwrap_or((rest, ""));
-    let mut target = target.to_owned();
+    let (mut target, mut body) = (target.to_owned(), body.to_owned());
     for (file, from, to) in ELSEWHERE {
         if *file == name {
             target = target.replace(from, to);
+            body = body.replace(from, to);
         }
     }
     let head = forge.commit("alice/demo", "main").expect("a commit");
@@ -86,7 +91,7 @@ fn request(forge: &Forge, name: &str, exchange: &Value) -> (String, String, Stri
     for sha in shas {
         target = target.replace(&sha, &head);
     }
-    (method.to_owned(), target, body.to_owned())
+    (method.to_owned(), target, body)
 }
 
 async fn replay(forge: &Forge, name: &str, exchange: &Value) -> Answer {

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use super::{ALICE, BEGINNING, BOB, CAROL, Files, Mode, Planter};
 use crate::forge::git::{Blob, Node};
-use crate::forge::world::Pull;
+use crate::forge::world::{Pull, Source};
 
 /// One byte more than Gitea sends as content. Hashed once for all forges of a test run.
 static HUGE: LazyLock<Blob> = LazyLock::new(|| Blob::new(vec![0; crate::forge::contents::LARGEST_BLOB + 1]));
@@ -65,11 +65,16 @@ pub(super) fn plant(planter: &mut Planter, empty_milestone: bool) {
 fn pulls(planter: &mut Planter, at: usize) {
     let open = planter.add_issue(at, ALICE, "Add feature one", "closes #1");
     let merged = planter.add_issue(at, BOB, "Tidy up", "");
-    let issues = &mut planter.world.repos[at].issues;
+    let repo = &mut planter.world.repos[at];
+    let tip = |branch: &str| repo.git.resolve(branch).map(|commit| commit.sha.clone()).unwrap_or_default();
+    let (one, tagged) = (tip("feature/one"), tip("b1"));
+    let (issues, source) = (&mut repo.issues, Source::Here);
     let (head, base) = ("feature/one".to_owned(), "main".to_owned());
-    issues[open].pull = Some(Pull { merged: None, head, base: base.clone() });
+    issues[open].pull = Some(Pull { merged: None, head, source, tip: one, base: base.clone() });
     let when = issues[merged].created + 1;
-    issues[merged].pull = Some(Pull { merged: Some(when), head: "tidy".to_owned(), base });
+    // Its branch was deleted after the merge.
+    let head = "tidy".to_owned();
+    issues[merged].pull = Some(Pull { merged: Some(when), head, source, tip: tagged, base });
     issues[merged].closed = Some(when);
     issues[merged].updated = when;
 }

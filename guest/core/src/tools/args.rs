@@ -8,6 +8,7 @@ mod edits;
 mod names;
 mod numbers;
 mod releases;
+mod places;
 mod texts;
 
 #[cfg(test)]
@@ -31,3 +32,4 @@ pub(super) use names::{Ref, Repo, RepoPath};
 pub(super) use numbers::{EntryPage, IssueNumber, Line, Page, Paging};
 pub(super) use releases::{ReleaseId, TagName, TagTarget};
 pub(super) use texts::{Comment, FreeText, Query, Title};
+pub(super) use places::{Branch, Organisation};

@@ -1,5 +1,7 @@
 //! Repositories: which there are, and what one of them is.
 
+mod facts;
+
 #[cfg(test)]
 mod tests;
 
@@ -13,7 +15,16 @@ use crate::access::Reader;
 use crate::gitea::Call;
 use crate::reply::Reply;
 
-pub(super) const TOOLS: &[&dyn Entry] = &[read::<ListRepositories>(), read::<GetRepositoryInfo>()];
+pub(super) const TOOLS: &[&dyn Entry] = &[
+    read::<ListRepositories>(),
+    read::<GetRepositoryInfo>(),
+    facts::GET_REPO_LANGUAGES,
+    facts::LIST_REPO_TOPICS,
+];
+
+/// What this user can work with. `/repos/search?uid=` would give the same with one scope less, but wants the id of
+/// the user, and asking for that takes the very scope that it would spare.
+const MINE: &str = "/user/repos";
 
 tool! {
     /// List the repositories that the user can work with: their own, those they collaborate on, and those of
@@ -32,10 +43,10 @@ impl ReadTool for ListRepositories {
         TOTAL,
         HIDDEN,
     ]);
-    const READS: &'static [&'static str] = &["/user/repos", paging::SETTINGS];
+    const READS: &'static [&'static str] = &[MINE, paging::SETTINGS];
 
     fn call(self, gitea: &Reader<'_>) -> Result<Reply, Error> {
-        let mut found = paging::rows(gitea, self.page, || Call::to("/user/repos"))?;
+        let mut found = paging::rows(gitea, self.page, || Call::to(MINE))?;
         found.keep(|row| listed(gitea, row));
         let reply = Reply::new().with("repositories", REPOSITORY_LINE.each(&found.rows));
         Ok(found.told(reply))
@@ -64,13 +75,14 @@ impl ReadTool for GetRepositoryInfo {
 }
 
 /// A row without a readable name is not shown: nobody could say what the policy thinks of it.
-fn listed(gitea: &Reader<'_>, row: &Value) -> bool {
+pub(super) fn listed(gitea: &Reader<'_>, row: &Value) -> bool {
     let owner = row.pointer("/owner/login").and_then(Value::as_str);
     let name = row.get("name").and_then(Value::as_str);
     owner.zip(name).is_some_and(|(owner, name)| gitea.repository_listed(owner, name))
 }
 
-const REPOSITORY_LINE: Shape = Shape(&[
+/// A repository as lists show it.
+pub(super) const REPOSITORY_LINE: Shape = Shape(&[
     Key::pluck("full_name", "/full_name", Kind::Text, "Owner and name."),
     Key::pluck("description", "/description", Kind::Text, "What it is for."),
     Key::pluck("private", "/private", Kind::Flag, "Visible to members only."),

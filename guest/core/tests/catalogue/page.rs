@@ -78,7 +78,7 @@ fn endpoints(out: &mut String, tool: &dyn Entry) {
     let writes = tool.writes().iter().map(|row| (verb(row.method()), row.template()));
     let all: Vec<(&str, &str)> = reads.chain(writes).collect();
     let mut scopes: Vec<String> =
-        all.iter().filter_map(|(verb, template)| gitea_scope(verb, template)).collect();
+        all.iter().flat_map(|(verb, template)| gitea_scopes(verb, template)).collect();
     scopes.sort();
     scopes.dedup();
     let scopes: Vec<String> = scopes.iter().map(|scope| format!("`{scope}`")).collect();
@@ -89,18 +89,21 @@ fn endpoints(out: &mut String, tool: &dyn Entry) {
     out.push('\n');
 }
 
-/// Which scope of Gitea an endpoint needs; none for what everybody may read.
-fn gitea_scope(verb: &str, template: &str) -> Option<String> {
-    let category = match template.strip_prefix("/repos/{owner}/{repo}") {
+/// Which scopes of Gitea an endpoint needs; none for what everybody may read.
+fn gitea_scopes(verb: &str, template: &str) -> Vec<String> {
+    let categories: &[&str] = match template.strip_prefix("/repos/{owner}/{repo}") {
         Some(rest) if ["/issues", "/labels", "/milestones"].iter().any(|part| rest.starts_with(part)) => {
-            "issue"
+            &["issue"]
         }
-        Some(_) => "repository",
-        None if template.starts_with("/orgs") => "organization",
-        None if template.starts_with("/user") => "user",
-        None => return None,
+        Some(_) => &["repository"],
+        None if template == "/user/repos" => &["repository", "user"],
+        None if template == "/user/orgs" => &["organization", "user"],
+        None if template.starts_with("/orgs") => &["organization"],
+        None if template.starts_with("/user") => &["user"],
+        None => &[],
     };
-    Some(format!("{}:{category}", if verb == "GET" { "read" } else { "write" }))
+    let level = if verb == "GET" { "read" } else { "write" };
+    categories.iter().map(|category| format!("{level}:{category}")).collect()
 }
 
 fn verb(method: Method) -> &'static str {

@@ -1,0 +1,128 @@
+//! What a pull request is made of: its files and its commits.
+
+use serde_json::{Map, Value};
+
+use super::no_pull;
+use crate::access::Reader;
+use crate::reply::Reply;
+use crate::tools::args::{IssueNumber, Page, Repo};
+use crate::tools::kit::{Entry, Error, Key, Kind, ReadTool, Shape, read, tool};
+use crate::tools::lookup;
+use crate::tools::paging::{self, HAS_NEXT, HIDDEN, LIMIT, PAGE, TOTAL};
+
+pub(super) const LIST_PULL_REQUEST_FILES: &dyn Entry = read::<ListPullRequestFiles>();
+pub(super) const LIST_PULL_REQUEST_COMMITS: &dyn Entry = read::<ListPullRequestCommits>();
+
+const FILES: &str = "/repos/{owner}/{repo}/pulls/{index}/files";
+const COMMITS: &str = "/repos/{owner}/{repo}/pulls/{index}/commits";
+
+/// Most characters of a commit message in a list.
+const PREVIEW: usize = 500;
+
+tool! {
+    /// List the files that a pull request changes, without their diffs; compare_refs gives those. Files that the
+    /// policy hides are left out and counted.
+    "list_pull_request_files" ("List pull request files") => struct ListPullRequestFiles {
+        repo: Repo,
+        /// Number of the pull request.
+        pull_number: IssueNumber,
+        page: Page,
+    }
+}
+
+impl ReadTool for ListPullRequestFiles {
+    const ANSWER: &'static Shape = &Shape(&[
+        Key::own("files", Kind::Each(&FILE), "The files of this page."),
+        PAGE,
+        LIMIT,
+        HAS_NEXT,
+        TOTAL,
+        HIDDEN,
+    ]);
+    const READS: &'static [&'static str] = &[FILES, paging::SETTINGS];
+
+    fn call(self, gitea: &Reader<'_>) -> Result<Reply, Error> {
+        let mut found =
+            paging::rows(gitea, self.page, || lookup::call(&self.repo, FILES).segment(self.pull_number.0))
+                .map_err(|error| Error::or_not_found(error, || no_pull(&self.repo, self.pull_number)))?;
+        found.keep(|row| is_visible(gitea, row));
+        Ok(found.told(Reply::new().with("files", FILE.each(&found.rows))))
+    }
+}
+
+/// Both names of a file that was renamed count: either would tell what the policy hides.
+fn is_visible(gitea: &Reader<'_>, row: &Value) -> bool {
+    let path = |name: &str| row.get(name).and_then(Value::as_str);
+    let before = path("previous_filename");
+    path("filename").is_some_and(|path| gitea.path_visible(path, false))
+        && before.is_none_or(|path| gitea.path_visible(path, false))
+}
+
+tool! {
+    /// List the commits of a pull request, without the files they change.
+    "list_pull_request_commits" ("List pull request commits") => struct ListPullRequestCommits {
+        repo: Repo,
+        /// Number of the pull request.
+        pull_number: IssueNumber,
+        page: Page,
+    }
+}
+
+impl ReadTool for ListPullRequestCommits {
+    const ANSWER: &'static Shape = &Shape(&[
+        Key::own("commits", Kind::Each(&COMMIT), "The commits of this page, newest first."),
+        PAGE,
+        LIMIT,
+        HAS_NEXT,
+        TOTAL,
+    ]);
+    const READS: &'static [&'static str] = &[COMMITS, paging::SETTINGS];
+
+    fn call(self, gitea: &Reader<'_>) -> Result<Reply, Error> {
+        let missing = || {
+            format!(
+                "{} Gitea gives no commits either where the base branch is gone.",
+                no_pull(&self.repo, self.pull_number)
+            )
+        };
+        let found = paging::rows(gitea, self.page, || {
+            lookup::call(&self.repo, COMMITS)
+                .segment(self.pull_number.0)
+                .query("verification", false)
+                .query("files", false)
+        })
+        .map_err(|error| Error::or_not_found(error, missing))?;
+        let commits: Vec<Value> = found.rows.iter().map(|row| commit(row).into()).collect();
+        Ok(found.told(Reply::new().with("commits", commits)))
+    }
+}
+
+fn commit(row: &Value) -> Map<String, Value> {
+    let mut out = COMMIT.of(row);
+    let message = row.pointer("/commit/message").and_then(Value::as_str).unwrap_or_default().trim_end();
+    let preview = aegis_redaction::bound(message, PREVIEW);
+    if preview.is_some() {
+        out.insert("message_truncated".to_owned(), true.into());
+    }
+    out.insert("message".to_owned(), preview.unwrap_or(message).into());
+    out
+}
+
+const FILE: Shape = Shape(&[
+    Key::pluck("path", "/filename", Kind::Text, "Path from the root of the repository."),
+    Key::pluck("previous_path", "/previous_filename", Kind::Text, "Where a renamed or copied file was."),
+    Key::pluck("status", "/status", Kind::Text, "added, deleted, renamed, copied, changed or unchanged."),
+    Key::pluck("additions", "/additions", Kind::Number, "Lines added."),
+    Key::pluck("deletions", "/deletions", Kind::Number, "Lines removed."),
+]);
+
+const COMMIT: Shape = Shape(&[
+    Key::pluck("sha", "/sha", Kind::Text, "Its id, in full."),
+    Key::own("message", Kind::Text, "Its message, at most 500 characters of it."),
+    Key::own("message_truncated", Kind::Flag, "The message is longer; get_commit_diff has it."),
+    Key::pluck("author", "/commit/author/name", Kind::Text, "Who wrote it, as the commit says."),
+    Key::pluck("login", "/author/login", Kind::Text, "Their login, where Gitea knows the mail address."),
+    Key::pluck("date", "/commit/author/date", Kind::Time, "When it was written."),
+    Key::pluck("additions", "/stats/additions", Kind::Number, "Lines added."),
+    Key::pluck("deletions", "/stats/deletions", Kind::Number, "Lines removed."),
+]);
