@@ -4,6 +4,7 @@
 mod choices;
 mod names;
 mod numbers;
+mod revisions;
 mod texts;
 
 #[cfg(test)]
@@ -22,4 +23,5 @@ pub const SHARED: &[(&str, &str)] = &[
 pub(super) use choices::{Flag, IssueState, Labels, Logins, MilestoneChoice};
 pub(super) use names::{Ref, Repo, RepoPath};
 pub(super) use numbers::{EntryPage, IssueNumber, Line, Page, Paging};
+pub(super) use revisions::{NewBranch, Revision};
 pub(super) use texts::{Comment, FreeText, Title};

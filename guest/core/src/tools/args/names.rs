@@ -10,7 +10,7 @@ const NAME_ALLOWED: &str = "must be 1 to 100 letters, digits, `.`, `_` or `-`, a
 /// Longest path in bytes.
 const PATH_BYTES: usize = 4096;
 /// Longest ref in bytes.
-const REF_BYTES: usize = 255;
+pub(super) const REF_BYTES: usize = 255;
 
 /// A repository: `owner` and `repo` on the wire.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,29 +87,32 @@ impl Arg for Ref {
     }
 
     fn from_args(_name: &'static str, arguments: &mut Arguments) -> Result<Self, ArgumentError> {
-        let reference = arguments.string("ref")?;
-        let refused = |message: &str| Err(ArgumentError::new("ref", message));
-        if reference.is_empty() || reference.len() > REF_BYTES {
-            return refused("must be 1 to 255 bytes");
-        }
-        if reference.starts_with(['-', '/']) || reference.ends_with('/') {
-            return refused("must not start with `-` or `/` or end with `/`");
-        }
-        let forbidden = |character: char| {
-            character.is_control() || character.is_whitespace() || ":^~?*[\\".contains(character)
-        };
-        if reference.chars().any(forbidden) || ["..", "@{", "//"].iter().any(|part| reference.contains(part))
-        {
-            return refused(
-                "must be a branch, tag or commit id: no spaces, `..`, `//`, `@{` or any of : ^ ~ ? * [ \\",
-            );
-        }
-        Ok(Self(reference))
+        reference("ref", arguments.string("ref")?).map(Self)
     }
 
     fn target<'a>(&'a self, target: &mut Target<'a>) {
         target.reference = Some(&self.0);
     }
+}
+
+/// Check a branch, tag or commit.
+pub(super) fn reference(field: &str, reference: String) -> Result<String, ArgumentError> {
+    let refused = |message: &str| Err(ArgumentError::new(field, message));
+    if reference.is_empty() || reference.len() > REF_BYTES {
+        return refused("must be 1 to 255 bytes");
+    }
+    if reference.starts_with(['-', '/']) || reference.ends_with('/') {
+        return refused("must not start with `-` or `/` or end with `/`");
+    }
+    let forbidden = |character: char| {
+        character.is_control() || character.is_whitespace() || ":^~?*[\\".contains(character)
+    };
+    if reference.chars().any(forbidden) || ["..", "@{", "//"].iter().any(|part| reference.contains(part)) {
+        return refused(
+            "must be a branch, tag or commit id: no spaces, `..`, `//`, `@{` or any of : ^ ~ ? * [ \\",
+        );
+    }
+    Ok(reference)
 }
 
 /// Check the name of a user, an organisation or a repository.
