@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::Version;
 use super::call::{Answer, Call};
-use super::git::{Commit, Node};
+use super::git::{Change, Commit, Node};
 use super::paging::{LARGEST_SIZE, Page, linked, links};
 use super::people::user_unseen;
 use super::time::{NEVER, rfc3339};
@@ -64,7 +64,7 @@ fn unknown(call: &Call, name: &str) -> Answer {
     }
 }
 
-fn render(call: &Call, world: &World, repo: &Repo, commit: &Commit) -> Value {
+pub(super) fn render(call: &Call, world: &World, repo: &Repo, commit: &Commit) -> Value {
     let full_name = world.full_name(repo);
     let url = call.api(&format!("/repos/{full_name}/git/commits/{}", commit.sha));
     let time = rfc3339(commit.time);
@@ -107,8 +107,6 @@ fn render(call: &Call, world: &World, repo: &Repo, commit: &Commit) -> Value {
         "stats": if wants("stat") { stats(&changes) } else { Value::Null },
     })
 }
-
-type Change = (String, Option<Node>, Option<Node>);
 
 fn files(call: &Call, changes: &[Change]) -> Value {
     let shown = changes.iter().map(|(path, before, after)| {
@@ -170,7 +168,7 @@ pub(super) fn branch(call: &Call, world: &World, repo: &Repo, name: &str) -> Ans
     }
 }
 
-fn render_branch(call: &Call, world: &World, repo: &Repo, name: &str, head: &str) -> Value {
+pub(super) fn render_branch(call: &Call, world: &World, repo: &Repo, name: &str, head: &str) -> Value {
     let Some(commit) = repo.git.get(head) else { return Value::Null };
     let account = world.accounts.iter().find(|account| account.email == commit.author.1);
     let person = json!({

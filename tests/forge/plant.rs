@@ -49,6 +49,7 @@ pub(super) fn world(seeding: Seeding, empty_milestone: bool) -> World {
     planter.small_repos();
     planter.acme();
     planter.carol();
+    super::statuses::plant(&mut planter.world);
     planter.world
 }
 

@@ -7,7 +7,7 @@ use super::auth::{Category, refused_scope};
 use super::call::{Answer, Call};
 use super::oauth::{self, apps};
 use super::world::{Mode, Repo, World};
-use super::{commits, contents, issues, labels, people, repos, trees};
+use super::{commits, contents, diffs, issues, labels, people, refs, repos, statuses, trees};
 
 use Category::{Issue, Organization, Repository, User};
 
@@ -38,6 +38,12 @@ enum Part<'a> {
     Permission(&'a str),
     Branches,
     Branch(String),
+    MakeBranch,
+    Tags,
+    Tag(String),
+    Commit(&'a str),
+    Compare(String),
+    Status(String),
     Issues,
     OpenIssue,
     Issue(&'a str),
@@ -99,6 +105,7 @@ fn part<'a>(method: &Method, rest: &[&'a str]) -> Option<Part<'a>> {
     if method == Method::POST {
         return match rest {
             ["issues"] => Some(Part::OpenIssue),
+            ["branches"] => Some(Part::MakeBranch),
             ["issues", number, "comments"] => Some(Part::Comment(number)),
             ["issues", number, "labels"] => Some(Part::AddLabels(number)),
             _ => None,
@@ -115,6 +122,11 @@ fn part<'a>(method: &Method, rest: &[&'a str]) -> Option<Part<'a>> {
         ["contents", path @ ..] => Part::Contents(path.join("/")),
         ["assignees"] => Part::Assignees,
         ["collaborators", login, "permission"] => Part::Permission(login),
+        ["git", "commits", sha] => Part::Commit(sha),
+        ["compare", range @ ..] => Part::Compare(range.join("/")),
+        ["commits", name @ .., "status"] => Part::Status(name.join("/")),
+        ["tags"] => Part::Tags,
+        ["tags", name @ ..] => Part::Tag(name.join("/")),
         ["branches"] => Part::Branches,
         ["branches", name @ ..] => Part::Branch(name.join("/")),
         ["issues"] => Part::Issues,
@@ -153,7 +165,13 @@ fn scopes(route: &Route<'_>) -> &'static [Category] {
             | Part::Assignees
             | Part::Permission(_)
             | Part::Branches
-            | Part::Branch(_) => &[Repository],
+            | Part::Branch(_)
+            | Part::MakeBranch
+            | Part::Tags
+            | Part::Tag(_)
+            | Part::Commit(_)
+            | Part::Compare(_)
+            | Part::Status(_) => &[Repository],
         },
     }
 }
@@ -188,6 +206,7 @@ fn in_repo(call: &Call, world: &mut World, at: usize, part: &Part<'_>) -> Answer
         Part::OpenIssue => return issues::open(call, world, at),
         Part::Comment(number) => return issues::comment(call, world, at, number),
         Part::AddLabels(number) => return labels::add(call, world, at, number),
+        Part::MakeBranch => return refs::make_branch(call, world, at),
         _ => {}
     }
     let repo: &Repo = &world.repos[at];
@@ -198,6 +217,11 @@ fn in_repo(call: &Call, world: &mut World, at: usize, part: &Part<'_>) -> Answer
         Part::Contents(path) => contents::plain(call, world, repo, path),
         Part::Assignees => repos::assignees(call, world, repo),
         Part::Permission(login) => repos::permission(call, world, repo, login),
+        Part::Commit(sha) => diffs::commit(call, world, repo, sha),
+        Part::Compare(range) => diffs::compare(call, world, repo, range),
+        Part::Status(name) => statuses::combined(call, world, repo, name),
+        Part::Tags => refs::tags(call, world, repo),
+        Part::Tag(name) => refs::tag(call, world, repo, name),
         Part::Branches => commits::branches(call, world, repo),
         Part::Branch(name) => commits::branch(call, world, repo, name),
         Part::Issues => issues::list(call, world, repo),
@@ -206,7 +230,7 @@ fn in_repo(call: &Call, world: &mut World, at: usize, part: &Part<'_>) -> Answer
         Part::Labels => labels::list(call, world, repo),
         Part::Milestones => labels::milestones(call, repo),
         Part::Milestone(id) => labels::one_milestone(call, repo, id),
-        Part::Itself | Part::OpenIssue | Part::Comment(_) | Part::AddLabels(_) => {
+        Part::Itself | Part::OpenIssue | Part::Comment(_) | Part::AddLabels(_) | Part::MakeBranch => {
             repos::one(call, world, repo)
         }
     }

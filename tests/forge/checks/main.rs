@@ -2,6 +2,7 @@
 
 mod access;
 mod canary;
+mod commits;
 mod issues;
 mod oauth;
 mod oversight;

@@ -47,7 +47,7 @@ impl ReadTool for ListTags {
     fn call(self, gitea: &Reader<'_>) -> Result<Reply, Error> {
         let found = paging::rows(gitea, self.page, || lookup::call(&self.repo, TAGS))
             .map_err(|error| Error::or_not_found(error, || lookup::unseen(&self.repo)))?;
-        Ok(found.told(Reply::new().with("tags", rows(&TAG_LINE, &found.rows))))
+        Ok(found.told(Reply::new().with("tags", tags(&found.rows))))
     }
 }
 
@@ -72,7 +72,7 @@ impl ReadTool for ListBranches {
     fn call(self, gitea: &Reader<'_>) -> Result<Reply, Error> {
         let found = paging::rows(gitea, self.page, || lookup::call(&self.repo, BRANCHES))
             .map_err(|error| Error::or_not_found(error, || lookup::unseen(&self.repo)))?;
-        Ok(found.told(Reply::new().with("branches", rows(&BRANCH_LINE, &found.rows))))
+        Ok(found.told(Reply::new().with("branches", BRANCH_LINE.each(&found.rows))))
     }
 }
 
@@ -131,13 +131,13 @@ impl WriteTool for CreateBranch {
     }
 }
 
-fn rows(shape: &Shape, rows: &[Value]) -> Vec<Value> {
-    let row = |row: &Value| {
-        let mut row = shape.of(row);
-        commits::preview(&mut row, "message");
-        Value::Object(row)
+fn tags(rows: &[Value]) -> Vec<Value> {
+    let tag = |row: &Value| {
+        let mut tag = TAG_LINE.of(row);
+        commits::preview(&mut tag, "message");
+        Value::Object(tag)
     };
-    rows.iter().map(row).collect()
+    rows.iter().map(tag).collect()
 }
 
 const TAG_LINE: Shape = Shape(&[
@@ -152,8 +152,6 @@ const TAG_LINE: Shape = Shape(&[
 const BRANCH_LINE: Shape = Shape(&[
     Key::pluck("name", "/name", Kind::Text, "Name."),
     Key::pluck("commit", "/commit/id", Kind::Text, "Its newest commit."),
-    Key::pluck("message", "/commit/message", Kind::Text, "The commit's message; at most 500 characters."),
-    Key::own("message_truncated", Kind::Flag, "Present and true where the message is a preview."),
     Key::pluck("committed_at", "/commit/timestamp", Kind::Time, "When that was committed."),
     Key::pluck("protected", "/protected", Kind::Flag, "Rules restrict who may change it."),
 ]);

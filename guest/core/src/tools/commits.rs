@@ -113,15 +113,13 @@ fn diff(repo: &Repo, sha: &str) -> Call {
     patches::asked(lookup::call(repo, COMMIT_DIFF).segment(sha))
 }
 
-/// Rows of a log with previews of long messages. Who committed, and when, is told where it is not the author.
+/// Rows of a log with previews of long messages. Who committed is told where it is not the author.
 fn lines(rows: &[Value]) -> Vec<Value> {
     let line = |row: &Value| {
         let mut line = LINE.of(row);
         preview(&mut line, "message");
-        for (committed, written) in [("committer", "author"), ("committed_at", "date")] {
-            if line.get(committed) == line.get(written) {
-                line.remove(committed);
-            }
+        if line.get("committer") == line.get("author") {
+            line.remove("committer");
         }
         Value::Object(line)
     };
@@ -144,41 +142,43 @@ const LINE: Shape = Shape(&[
     Key::pluck("sha", "/sha", Kind::Text, "Its id, in full."),
     Key::pluck("message", "/commit/message", Kind::Text, "Message, or its first 500 characters."),
     Key::own("message_truncated", Kind::Flag, "Present and true where the message is a preview."),
-    Key::pluck("author", "/commit/author/name", Kind::Text, "Who wrote it, as the commit says."),
+    AUTHOR,
+    AUTHOR_LOGIN,
     Key::pluck(
-        "author_email",
-        "/commit/author/email",
-        Kind::Text,
-        "The author's address, as the commit says.",
+        "committer",
+        "/commit/committer",
+        Kind::Object(&PERSON),
+        "Who committed it, where not the author.",
     ),
-    Key::pluck("author_login", "/author/login", Kind::Text, "The user of Gitea with that address, if any."),
-    Key::pluck("date", "/commit/author/date", Kind::Time, "When it was written, as the commit says."),
-    Key::pluck("committer", "/commit/committer/name", Kind::Text, "Who committed it, where not the author."),
-    Key::pluck(
-        "committed_at",
-        "/commit/committer/date",
-        Kind::Time,
-        "When it was committed, where not then.",
-    ),
-    Key::pluck("parents", "/parents", Kind::Texts("/sha"), "Ids of its parents; two or more of a merge."),
-    Key::pluck("html_url", "/html_url", Kind::Text, "Its page in Gitea."),
+    PARENTS,
+    HTML_URL,
 ]);
 
 const ONE: Shape = Shape(&[
     Key::pluck("sha", "/sha", Kind::Text, "Its id, in full."),
     Key::pluck("message", "/commit/message", Kind::Text, "The whole message."),
-    Key::pluck("author", "/commit/author/name", Kind::Text, "Who wrote it, as the commit says."),
-    Key::pluck(
-        "author_email",
-        "/commit/author/email",
-        Kind::Text,
-        "The author's address, as the commit says.",
-    ),
-    Key::pluck("author_login", "/author/login", Kind::Text, "The user of Gitea with that address, if any."),
-    Key::pluck("date", "/commit/author/date", Kind::Time, "When it was written, as the commit says."),
-    Key::pluck("committer", "/commit/committer/name", Kind::Text, "Who committed it."),
-    Key::pluck("committed_at", "/commit/committer/date", Kind::Time, "When it was committed."),
-    Key::pluck("parents", "/parents", Kind::Texts("/sha"), "Ids of its parents; two or more of a merge."),
+    AUTHOR,
+    AUTHOR_LOGIN,
+    Key::pluck("committer", "/commit/committer", Kind::Object(&PERSON), "Who committed it."),
+    PARENTS,
     Key::pluck("verified", "/commit/verification/verified", Kind::Flag, "Gitea trusts its signature."),
-    Key::pluck("html_url", "/html_url", Kind::Text, "Its page in Gitea."),
+    HTML_URL,
+]);
+
+const AUTHOR: Key =
+    Key::pluck("author", "/commit/author", Kind::Object(&PERSON), "Who wrote it, as the commit says.");
+const AUTHOR_LOGIN: Key = Key::pluck(
+    "author_login",
+    "/author/login",
+    Kind::Text,
+    "The user of Gitea with the author's address, if any.",
+);
+const PARENTS: Key =
+    Key::pluck("parents", "/parents", Kind::Texts("/sha"), "Ids of its parents; two or more of a merge.");
+const HTML_URL: Key = Key::pluck("html_url", "/html_url", Kind::Text, "Its page in Gitea.");
+
+const PERSON: Shape = Shape(&[
+    Key::pluck("name", "/name", Kind::Text, "Name."),
+    Key::pluck("email", "/email", Kind::Text, "Address."),
+    Key::pluck("date", "/date", Kind::Time, "When."),
 ]);

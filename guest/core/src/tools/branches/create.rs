@@ -10,7 +10,6 @@ use crate::access::{Reader, Writer};
 use crate::gitea::{self, CREATE_BRANCH, Started};
 use crate::reply::Reply;
 use crate::tools::applied::{missing, writable};
-use crate::tools::commits;
 use crate::tools::kit::Error;
 use crate::tools::lookup;
 
@@ -38,9 +37,7 @@ pub(super) fn create(wanted: &CreateBranch, gitea: &Writer<'_>) -> Result<Reply,
     if found("/commit/id") != Some(commit.as_str()) {
         not_applied.push(missing("old_branch_name", &commit, "the branch is at another commit"));
     }
-    let mut branch = BRANCH_LINE.of(&answer);
-    commits::preview(&mut branch, "message");
-    Ok(Reply::new().with("branch", branch).with("not_applied", not_applied))
+    Ok(Reply::new().with("branch", BRANCH_LINE.of(&answer)).with("not_applied", not_applied))
 }
 
 /// Refuse what no branch can be made in.
@@ -138,15 +135,15 @@ fn there(started: Started) -> Result<Option<Value>, Error> {
 
 /// What Gitea's refusals mean here.
 fn in_the_way(error: gitea::Error, wanted: &CreateBranch) -> Error {
+    if !matches!(error, gitea::Error::Conflict { .. }) {
+        return error.into();
+    }
     let new = &wanted.new_branch_name.0;
-    match error {
-        gitea::Error::Conflict { .. } => Error::Conflict {
-            reason: "branch_name_clashes",
-            message: format!(
-                "Gitea refused `{new}`: a branch or tag of that name was made a moment ago, or there are branches \
-                 below `{new}/`. list_branches shows them; choose another name."
-            ),
-        },
-        error => error.into(),
+    Error::Conflict {
+        reason: "branch_name_clashes",
+        message: format!(
+            "Gitea refused `{new}`: a branch or tag of that name was made a moment ago, or there are branches below \
+             `{new}/`. list_branches shows them; choose another name."
+        ),
     }
 }

@@ -7,7 +7,7 @@
 use serde_json::Value;
 
 use super::patches::{FILES, HIDDEN, Patches, asked};
-use super::{LINE, diff, lines, log};
+use super::{diff, log};
 use crate::access::Reader;
 use crate::gitea;
 use crate::reply::Reply;
@@ -26,13 +26,13 @@ const COMMITS_SHOWN: u32 = 20;
 const AT_ONCE: usize = 4;
 
 tool! {
-    /// Compare two branches, tags or commits: the commits that head has and base lacks, and what they changed
-    /// since both parted, file by file.
+    /// Compare branches, tags or commits: which commits head has and base lacks, and what they changed since both
+    /// parted, file by file.
     "compare_refs" ("Compare refs") => struct CompareRefs {
         repo: Repo,
-        /// Where the comparison starts: branch, tag or commit id.
+        /// Branch, tag or commit id to start from.
         base: Revision,
-        /// What is compared with it.
+        /// What to compare with it.
         head: Revision,
         page: Page,
     }
@@ -43,7 +43,7 @@ impl ReadTool for CompareRefs {
         Key::own("base_commit", Kind::Text, "The commit that base names, in full."),
         Key::own("head_commit", Kind::Text, "The commit that head names, in full."),
         Key::own("total_commits", Kind::Number, "How many commits head has and base lacks."),
-        Key::own("commits", Kind::Each(&LINE), "The newest of them, at most 20; on the first page only."),
+        Key::own("commits", Kind::Each(&BETWEEN), "The newest of them, at most 20; on the first page only."),
         FILES,
         PAGE,
         LIMIT,
@@ -88,7 +88,7 @@ impl ReadTool for CompareRefs {
         let mut reply =
             Reply::new().with("base_commit", base).with("head_commit", head).with("total_commits", total);
         if self.page.page == 1 {
-            reply = reply.with("commits", lines(commits));
+            reply = reply.with("commits", between(commits));
         }
         Ok(patches.told(reply, more))
     }
@@ -141,3 +141,21 @@ impl CompareRefs {
         })
     }
 }
+
+/// Commits as one line each.
+fn between(commits: &[Value]) -> Vec<Value> {
+    let line = |commit: &Value| {
+        let mut line = BETWEEN.of(commit);
+        let message = commit.pointer("/commit/message").and_then(Value::as_str).unwrap_or_default();
+        line.insert("subject".to_owned(), message.lines().next().unwrap_or_default().into());
+        Value::Object(line)
+    };
+    commits.iter().map(line).collect()
+}
+
+const BETWEEN: Shape = Shape(&[
+    Key::pluck("sha", "/sha", Kind::Text, "Its id, in full."),
+    Key::own("subject", Kind::Text, "First line of its message."),
+    Key::pluck("author", "/commit/author/name", Kind::Text, "Who wrote it, as the commit says."),
+    Key::pluck("date", "/commit/author/date", Kind::Time, "When it was written, as the commit says."),
+]);
