@@ -28,9 +28,9 @@ pub(super) fn on_side(rest: &[u8], prefix: &[u8]) -> Option<Option<String>> {
     }
     let name = if rest.first() == Some(&b'"') {
         let (name, rest) = unquoted(rest)?;
-        if rest.is_empty() { name } else { return None }
+        if matches!(rest, b"" | b"\t") { name } else { return None }
     } else {
-        // A tab ends a name with a blank in it. A tab of its own would have got the name quoted.
+        // A tab ends a name with a blank in it, quoted or not. A tab of its own would have got it quoted.
         rest.strip_suffix(b"\t").unwrap_or(rest).to_vec()
     };
     text(name.strip_prefix(prefix)?).map(Some)
@@ -129,6 +129,7 @@ mod tests {
         assert_eq!(side("a/x"), Some(Some("x".to_owned())));
         assert_eq!(side("a/with blank\t"), Some(Some("with blank".to_owned())));
         assert_eq!(side(r#""a/with\ttab""#), Some(Some("with\ttab".to_owned())));
+        assert_eq!(side("\"a/w\\303\\251 th\"\t"), Some(Some("wé th".to_owned())));
         assert_eq!(side("/dev/null"), Some(None));
         assert_eq!(side("a//dev/null"), Some(Some("/dev/null".to_owned())));
         for bad in ["b/x", "x", "a/", r#""a/x""y""#, "\"a/x"] {

@@ -13,6 +13,7 @@ use crate::gitea::{Body, Call, Error};
 use crate::ports::Media;
 use crate::reply::Reply;
 use crate::tools::args::Page;
+use crate::tools::files::link;
 use crate::tools::kit::{Key, Kind, Shape};
 use crate::tools::paging;
 
@@ -42,7 +43,11 @@ pub(super) const FILE: Shape = Shape(&[
     Key::own("mode", Kind::Text, "Git's modes before and after, where they differ: `100644 100755`."),
     Key::own("binary", Kind::Flag, "Present and true where Git shows no lines."),
     Key::own("patch", Kind::Text, "Hunks of a unified diff, without the lines that name the file."),
-    Key::own("truncated", Kind::Flag, "Present and true where the patch is not all of it."),
+    Key::own(
+        "truncated",
+        Kind::Flag,
+        "Present and true where the patch is not all of it, or would name what the policy hides.",
+    ),
     Key::own("commit", Kind::Text, "The commit that made this change, where commits are shown one by one."),
 ]);
 
@@ -147,8 +152,24 @@ impl<'a> Patches<'a> {
         };
         self.seen = self.seen.saturating_add(1);
         if self.seen > self.skip && self.files.len() < self.take {
-            self.files.push(entry(file, path, previous, commit));
+            let mut entry = entry(file, path, previous, commit);
+            if file.link && self.points_to_hidden(path, previous, &file.patch) {
+                entry.insert("patch".to_owned(), "".into());
+                entry.insert("truncated".to_owned(), true.into());
+            }
+            self.files.push(entry.into());
         }
+    }
+
+    /// Where a link points is a name too, and may be one that the policy hides.
+    fn points_to_hidden(&self, path: &str, previous: Option<&str>, patch: &str) -> bool {
+        let hidden =
+            |path: &str| !self.reader.path_visible(path, false) || !self.reader.path_visible(path, true);
+        let mut targets = patch.lines().filter_map(|line| line.strip_prefix(['+', '-', ' ']));
+        targets.any(|target| {
+            let mut places = [Some(path), previous].into_iter().flatten();
+            places.any(|place| link::inside(place, target).is_some_and(|path| hidden(&path)))
+        })
     }
 
     /// What the page says: its files, what is hidden, and what is missing and why.
@@ -185,7 +206,7 @@ impl<'a> Patches<'a> {
     }
 }
 
-fn entry(file: &FileDiff, path: &str, previous: Option<&str>, commit: Option<&str>) -> Value {
+fn entry(file: &FileDiff, path: &str, previous: Option<&str>, commit: Option<&str>) -> Map<String, Value> {
     let mut out = Map::new();
     let mut put = |name: &str, value: Value| {
         out.insert(name.to_owned(), value);
@@ -211,5 +232,5 @@ fn entry(file: &FileDiff, path: &str, previous: Option<&str>, commit: Option<&st
     if file.cut {
         put("truncated", true.into());
     }
-    Value::Object(out)
+    out
 }

@@ -8,6 +8,9 @@ use super::names;
 /// Longest line that is kept. A header line with two quoted names of the longest kind fits.
 const LINE_BYTES: usize = 64 * 1024;
 
+/// Git's mode of a symlink.
+const LINK_MODE: &[u8] = b"120000";
+
 /// What happened to a file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Status {
@@ -44,6 +47,8 @@ pub(super) struct FileDiff {
     pub(super) deletions: u64,
     /// Git's modes before and after, where they differ.
     pub(super) modes: Option<(String, String)>,
+    /// It is or was a symlink: its only line is where it points.
+    pub(super) link: bool,
     /// Git shows no lines of it.
     pub(super) binary: bool,
     /// Hunks, each with its `@@` line. What is not UTF-8 in it is replaced.
@@ -235,6 +240,10 @@ impl Building {
             self.file.binary = true;
             self.stage = Stage::Between;
         }
+        // In an `index` line a blank sets the mode apart from ids, which may end with the same digits.
+        let mode = ["new file mode ", "deleted file mode ", "old mode ", "new mode "].iter();
+        let alone = mode.filter_map(|prefix| after(prefix)).any(|rest| rest == LINK_MODE);
+        self.file.link |= alone || after("index ").is_some_and(|rest| rest.ends_with(b" 120000"));
         self.unreadable |= !named || cut;
     }
 

@@ -178,6 +178,26 @@ fn what_the_policy_hides_is_neither_shown_nor_named_under_its_old_or_its_new_nam
 }
 
 #[test]
+fn a_link_does_not_tell_where_it_points_to_what_the_policy_hides() {
+    let link = |path: &str, target: &str| {
+        format!(
+            "diff --git a/{path} b/{path}\nnew file mode 120000\nindex 0..1\n--- /dev/null\n+++ b/{path}\n\
+             @@ -0,0 +1 @@\n+{target}\n\\ No newline at end of file\n"
+        )
+    };
+    let diff = [link("docs/hidden", "../secrets/plan"), link("shown", "docs/guide.md")].concat();
+    let answer =
+        changed(World::with(HIDING, &[]), &diff).answer("get_commit_diff", at(json!({ "sha": "main" })));
+    assert_eq!(paths(&answer), ["docs/hidden", "shown"]);
+    assert_eq!((&answer["files"][0]["patch"], &answer["files"][0]["truncated"]), (&json!(""), &json!(true)));
+    assert!(
+        answer["files"][1]["patch"].as_str().is_some_and(|patch| patch.contains("+docs/guide.md")),
+        "{answer}"
+    );
+    assert!(!answer.to_string().contains("secrets"), "{answer}");
+}
+
+#[test]
 fn files_come_in_pages() {
     let diff: String = (0..7).map(|nth| change(&format!("f{nth}"))).collect();
     let world = changed(World::open(), &diff);

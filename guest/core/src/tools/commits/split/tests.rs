@@ -219,3 +219,48 @@ fn bytes_that_are_no_text_are_replaced_and_harm_nothing() {
     assert_eq!(all[0].patch, "@@ -1 +1 @@\n-\u{fffd}\u{fffd}\n+ok\n");
     assert_eq!(all[1].names(), Some(("y", None)));
 }
+
+#[test]
+fn what_git_itself_wrote_is_understood() {
+    use Status::{Added, Changed, Deleted, Renamed};
+    let all = files(include_bytes!("git-2.39.diff"), true);
+    let found: Vec<Told<'_>> = all.iter().map(told).collect();
+    let expected: &[Told<'_>] = &[
+        (Some(("back\\slash.txt", None)), Changed, 1, 1),
+        (Some(("bin.dat", None)), Changed, 0, 0),
+        (Some(("crlf.txt", None)), Changed, 1, 1),
+        (Some(("empty-new", Some("empty-gone"))), Renamed, 0, 0),
+        (Some(("gone.txt", None)), Deleted, 0, 1),
+        (Some(("noend.txt", None)), Changed, 1, 1),
+        (Some(("nëw name.txt", Some("old name.txt"))), Renamed, 1, 1),
+        (Some(("plain.txt", None)), Changed, 1, 1),
+        (Some(("quo\"te.txt", None)), Changed, 1, 1),
+        (Some(("run.sh", None)), Changed, 0, 0),
+        (Some(("tab\there.txt", None)), Changed, 1, 1),
+        (Some(("tail space ", None)), Changed, 1, 1),
+        (Some(("tricky", None)), Changed, 1, 1),
+        // A file that turned into a link comes as one that went and one that came.
+        (Some(("turn", None)), Deleted, 0, 1),
+        (Some(("turn", None)), Added, 1, 0),
+        (Some(("x b/x", None)), Changed, 1, 1),
+        (Some(("ünï.txt", None)), Changed, 1, 1),
+    ];
+    assert_eq!(found, expected);
+    assert!(all.iter().all(|file| !file.cut));
+    let links: Vec<_> = all.iter().filter(|file| file.link).map(|file| (file.names(), file.status)).collect();
+    assert_eq!(links, [(Some(("turn", None)), Added)]);
+}
+
+#[test]
+fn a_link_is_known_by_its_mode_wherever_that_stands() {
+    for header in [
+        "new file mode 120000\nindex 0..1\n",
+        "deleted file mode 120000\nindex 1..0\n",
+        "index 1..2 120000\n",
+        "old mode 100644\nnew mode 120000\n",
+        "old mode 120000\nnew mode 100644\n",
+    ] {
+        assert!(one(&format!("diff --git a/x b/x\n{header}")).link, "{header}");
+    }
+    assert!(!one("diff --git a/x b/x\nindex 1200001..2 100644\n").link);
+}
