@@ -32,7 +32,19 @@ pub(super) fn commit(call: &Call, world: &World, repo: &Repo, name: &str) -> Ans
     // A commit without parents is shown as `git show` does: its header comes before the diff.
     let mut text = if commit.parents.is_empty() { header(call.seeding, &commit) } else { String::new() };
     text.push_str(&unified(call.seeding, &repo.git.changes(&commit)));
-    Answer::text(200, "text/plain; charset=utf-8", &text)
+    sniffed(&text)
+}
+
+/// A diff goes out without a type of its own, so Go's server guesses one from the first 512 bytes, and for an empty
+/// body says nothing.
+fn sniffed(text: &str) -> Answer {
+    let odd = |byte: u8| matches!(byte, 0..=8 | 11 | 14..=26 | 28..=31);
+    if text.is_empty() {
+        return Answer::empty(200);
+    }
+    let binary = text.bytes().take(512).any(odd);
+    let kind = if binary { "application/octet-stream" } else { "text/plain; charset=utf-8" };
+    Answer::text(200, kind, text)
 }
 
 fn header(seeding: Seeding, commit: &Commit) -> String {
@@ -66,7 +78,7 @@ pub(super) fn compare(call: &Call, world: &World, repo: &Repo, range: &str) -> A
     let Some(ancestor) = ancestor else { return call.not_found() };
     if call.version == Version::V1_27 && matches!(call.query("output"), Some("diff" | "patch")) {
         let text = unified(call.seeding, &between(Some(&ancestor.tree), &head.tree));
-        return Answer::text(200, "text/plain; charset=utf-8", &text);
+        return sniffed(&text);
     }
     // Older versions do not know `output` and answer as if it were not there.
     let before: Vec<String> = repo.git.history(&base).iter().map(|commit| commit.sha.clone()).collect();

@@ -87,6 +87,9 @@ async fn a_comparison_is_against_the_common_ancestor_and_older_versions_ignore_t
     let answer = get(&older, ALICE_TOKEN, &path).await;
     assert_eq!((answer.status, answer.json()["total_commits"].as_u64()), (200, Some(1)));
 
+    let nothing = get(&newer, ALICE_TOKEN, &format!("{DEMO}/compare/main...main?output=diff")).await;
+    assert_eq!((nothing.status, nothing.header("content-type"), nothing.text().as_str()), (200, None, ""));
+
     // What has a colon reads another repository, by the rights of whoever asks.
     let foreign = format!("{DEMO}/compare/main...mallory/secret:main");
     assert_eq!(get(&newer, CAROL_TOKEN, &foreign).await.status, 404);

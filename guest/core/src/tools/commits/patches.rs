@@ -110,8 +110,9 @@ impl<'a> Patches<'a> {
     /// # Errors
     /// Nothing of it came.
     pub(super) fn read(&mut self, mut body: Body, commit: Option<&str>) -> Result<(), Error> {
-        // Some page in place of a diff would read as one without files.
-        if body.content_type() != "text/plain" {
+        // Gitea names no type of its own for a diff: its server guesses from the first bytes, and for an empty one
+        // says nothing. But a web page or JSON in place of a diff would read as one without files.
+        if matches!(body.content_type(), "text/html" | "application/json") {
             return Err(Error::NotJson);
         }
         let mut splitter = Splitter::new(self.characters);

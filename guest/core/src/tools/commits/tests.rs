@@ -271,13 +271,23 @@ fn of_an_endless_diff_only_so_much_is_read() {
 #[test]
 fn a_page_in_place_of_a_diff_is_an_error_and_not_a_commit_without_changes() {
     let one = format!("GET /repos/acme/site/git/commits/{}", id("9"));
-    let world = named(World::open(), "main", "9").on(&one, commit("9", "m", &["8"])).route(Route::bytes(
-        &format!("{one}.diff"),
-        "text/html",
-        b"<html>sign in</html>",
-    ));
-    let error = world.failure("get_commit_diff", at(json!({ "sha": "main" })));
-    assert!(matches!(error, Error::Gitea(_)), "{error:?}");
+    let answering = |kind: &str, body: &[u8]| {
+        named(World::open(), "main", "9").on(&one, commit("9", "m", &["8"])).route(Route::bytes(
+            &format!("{one}.diff"),
+            kind,
+            body,
+        ))
+    };
+    for kind in ["text/html; charset=utf-8", "application/json;charset=utf-8"] {
+        let error =
+            answering(kind, b"<html>sign in</html>").failure("get_commit_diff", at(json!({ "sha": "main" })));
+        assert!(matches!(error, Error::Gitea(_)), "{kind}: {error:?}");
+    }
+    // What Gitea's server makes of a diff with odd bytes at its beginning, and of one without any.
+    let odd = answering("application/octet-stream", change("odd").as_bytes());
+    assert_eq!(paths(&odd.answer("get_commit_diff", at(json!({ "sha": "main" })))), ["odd"]);
+    let none = answering("", b"").answer("get_commit_diff", at(json!({ "sha": "main" })));
+    assert_eq!((&none["files"], &none["total"]), (&json!([]), &json!(0)));
 }
 
 fn compared(world: World) -> World {
