@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::Version;
 use super::call::{Answer, Call};
-use super::git::{Commit, Node};
+use super::git::{Change, Commit, Node};
 use super::paging::{LARGEST_SIZE, Page, linked, links};
 use super::people::user_unseen;
 use super::time::{NEVER, rfc3339};
@@ -172,7 +172,7 @@ pub(super) fn branch(call: &Call, world: &World, repo: &Repo, name: &str) -> Ans
     }
 }
 
-fn render_branch(call: &Call, world: &World, repo: &Repo, name: &str, head: &str) -> Value {
+pub(super) fn render_branch(call: &Call, world: &World, repo: &Repo, name: &str, head: &str) -> Value {
     let Some(commit) = repo.git.get(head) else { return Value::Null };
     let account = world.accounts.iter().find(|account| account.email == commit.author.1);
     let person = json!({

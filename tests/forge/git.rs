@@ -338,26 +338,38 @@ impl Git {
 
     /// Files that differ from the first parent, by path: before and after.
     #[must_use]
-    pub fn changes(&self, commit: &Commit) -> Vec<(String, Option<Node>, Option<Node>)> {
-        let flat = |tree: &Tree| -> BTreeMap<String, Node> {
-            tree.walk().into_iter().filter(|(_, node)| !matches!(node, Node::Directory(_))).collect()
-        };
-        let mut before = commit
-            .parents
-            .first()
-            .and_then(|sha| self.get(sha))
-            .map(|parent| flat(&parent.tree))
-            .unwrap_or_default();
-        let mut changes = Vec::new();
-        for (path, after) in flat(&commit.tree) {
-            let old = before.remove(&path);
-            if old.as_ref().is_none_or(|old| old.sha() != after.sha() || old.mode() != after.mode()) {
-                changes.push((path, old, Some(after)));
-            }
-        }
-        changes.extend(before.into_iter().map(|(path, old)| (path, Some(old), None)));
-        changes
+    pub fn changes(&self, commit: &Commit) -> Vec<Change> {
+        let parent = commit.parents.first().and_then(|sha| self.get(sha));
+        between(parent.as_ref().map(|parent| parent.tree.as_ref()), &commit.tree)
     }
+
+    /// The newest commit that both have in their history.
+    #[must_use]
+    pub fn merge_base(&self, one: &Commit, other: &Commit) -> Option<Arc<Commit>> {
+        let theirs: HashSet<String> = self.history(other).iter().map(|commit| commit.sha.clone()).collect();
+        self.history(one).into_iter().find(|commit| theirs.contains(&commit.sha))
+    }
+}
+
+/// A file by path: before and after.
+pub type Change = (String, Option<Node>, Option<Node>);
+
+/// Files that differ between two trees.
+#[must_use]
+pub fn between(before: Option<&Tree>, after: &Tree) -> Vec<Change> {
+    let flat = |tree: &Tree| -> BTreeMap<String, Node> {
+        tree.walk().into_iter().filter(|(_, node)| !matches!(node, Node::Directory(_))).collect()
+    };
+    let mut before = before.map(flat).unwrap_or_default();
+    let mut changes = Vec::new();
+    for (path, after) in flat(after) {
+        let old = before.remove(&path);
+        if old.as_ref().is_none_or(|old| old.sha() != after.sha() || old.mode() != after.mode()) {
+            changes.push((path, old, Some(after)));
+        }
+    }
+    changes.extend(before.into_iter().map(|(path, old)| (path, Some(old), None)));
+    changes
 }
 
 fn find_tree(tree: &Arc<Tree>, sha: &str) -> Option<Arc<Tree>> {

@@ -51,6 +51,7 @@ pub(super) fn world(seeding: Seeding, empty_milestone: bool) -> World {
     planter.acme();
     planter.carol();
     notes::plant(&mut planter);
+    super::statuses::plant(&mut planter.world);
     planter.world
 }
 

@@ -7,7 +7,7 @@ use super::auth::{Category, refused_scope};
 use super::call::{Answer, Call};
 use super::oauth::{self, apps};
 use super::world::{Mode, Repo, Unit, World};
-use super::{changes, commits, contents, issues, label_writes, labels, orgs, people, pulls, releases, repos, trees};
+use super::{changes, commits, contents, diffs, issues, label_writes, labels, orgs, people, pulls, refs, releases, repos, statuses, trees};
 
 use Category::{Issue, Organization, Repository, User};
 
@@ -40,6 +40,12 @@ enum Part<'a> {
     Permission(&'a str),
     Branches,
     Branch(String),
+    MakeBranch,
+    Tags,
+    Tag(String),
+    Commit(&'a str),
+    Compare(String),
+    Status(String),
     Issues,
     OpenIssue,
     Issue(&'a str),
@@ -128,6 +134,7 @@ fn part<'a>(method: &Method, rest: &[&'a str]) -> Option<Part<'a>> {
         return match rest {
             ["issues"] => Some(Part::OpenIssue),
             ["pulls"] => Some(Part::OpenPull),
+            ["branches"] => Some(Part::MakeBranch),
             ["issues", number, "comments"] => Some(Part::Comment(number)),
             ["issues", number, "labels"] => Some(Part::AddLabels(number)),
             ["labels"] => Some(Part::MakeLabel),
@@ -163,6 +170,11 @@ fn part<'a>(method: &Method, rest: &[&'a str]) -> Option<Part<'a>> {
         ["contents", path @ ..] => Part::Contents(path.join("/")),
         ["assignees"] => Part::Assignees,
         ["collaborators", login, "permission"] => Part::Permission(login),
+        ["git", "commits", sha] => Part::Commit(sha),
+        ["compare", range @ ..] => Part::Compare(range.join("/")),
+        ["commits", name @ .., "status"] => Part::Status(name.join("/")),
+        ["tags"] => Part::Tags,
+        ["tags", name @ ..] => Part::Tag(name.join("/")),
         ["branches"] => Part::Branches,
         ["branches", name @ ..] => Part::Branch(name.join("/")),
         ["issues"] => Part::Issues,
@@ -231,14 +243,20 @@ fn scopes(route: &Route<'_>) -> &'static [Category] {
             | Part::ReleaseByTag(_)
             | Part::Release(_)
             | Part::MakeRelease
-            | Part::EditRelease(_) => &[Repository],
+            | Part::EditRelease(_)
             | Part::Pulls
             | Part::OpenPull
             | Part::Pull(_)
             | Part::PullFiles(_)
             | Part::PullCommits(_)
             | Part::Languages
-            | Part::Topics => &[Repository],
+            | Part::Topics
+            | Part::MakeBranch
+            | Part::Tags
+            | Part::Tag(_)
+            | Part::Commit(_)
+            | Part::Compare(_)
+            | Part::Status(_) => &[Repository],
         },
     }
 }
@@ -314,6 +332,7 @@ fn in_repo(call: &Call, world: &mut World, at: usize, part: &Part<'_>) -> Answer
         Part::RemoveLabel(number, id) => return labels::remove(call, world, at, number, id),
         Part::EditComment(id) => return changes::edit_comment(call, world, at, id),
         Part::OpenPull => return pulls::open(call, world, at),
+        Part::MakeBranch => return refs::make_branch(call, world, at),
         _ => {}
     }
     let repo: &Repo = &world.repos[at];
@@ -324,6 +343,11 @@ fn in_repo(call: &Call, world: &mut World, at: usize, part: &Part<'_>) -> Answer
         Part::Contents(path) => contents::plain(call, world, repo, path),
         Part::Assignees => repos::assignees(call, world, repo),
         Part::Permission(login) => repos::permission(call, world, repo, login),
+        Part::Commit(sha) => diffs::commit(call, world, repo, sha),
+        Part::Compare(range) => diffs::compare(call, world, repo, range),
+        Part::Status(name) => statuses::combined(call, world, repo, name),
+        Part::Tags => refs::tags(call, world, repo),
+        Part::Tag(name) => refs::tag(call, world, repo, name),
         Part::Branches => commits::branches(call, world, repo),
         Part::Branch(name) => commits::branch(call, world, repo, name),
         Part::Issues => issues::list(call, world, repo),
@@ -351,7 +375,8 @@ fn in_repo(call: &Call, world: &mut World, at: usize, part: &Part<'_>) -> Answer
         | Part::Assign(_)
         | Part::RemoveLabel(..)
         | Part::EditComment(_)
-        | Part::OpenPull => repos::one(call, world, repo),
+        | Part::OpenPull
+        | Part::MakeBranch => repos::one(call, world, repo),
         Part::Pulls => pulls::list(call, world, repo),
         Part::Pull(number) => pulls::one(call, world, repo, number),
         Part::PullFiles(number) => pulls::files(call, world, repo, number),

@@ -325,6 +325,8 @@ pub struct World {
     pub repos: Vec<Repo>,
     /// Old owner and name (lower case) and the id of the repository that bore them.
     pub renames: Vec<(u64, String, u64)>,
+    /// What checks reported about commits.
+    pub statuses: Vec<super::statuses::Report>,
     /// The world's clock, seconds since 1970. Each event moves it by one.
     pub clock: i64,
 }

@@ -54,7 +54,7 @@ fn in_policy(line: u32, column: u32, message: String) -> Problem {
 /// A rule about a tool that does not exist protects nothing, and whoever wrote it believes that it does.
 fn unknown_tools(document: &Document, catalogue: &Catalogue) -> Vec<Problem> {
     let unknown = |name: &str| {
-        !name.starts_with("automation_") && catalogue.find(name).is_none() && !LATER.contains(&name)
+        !name.starts_with("automation_") && catalogue.find(name).is_none()
     };
     document
         .tool_names()
@@ -64,44 +64,6 @@ fn unknown_tools(document: &Document, catalogue: &Catalogue) -> Vec<Problem> {
         })
         .collect()
 }
-
-/// Names of the manual whose tools are not in this version: a policy written for them stays valid.
-const LATER: &[&str] = &[
-    "compare_refs",
-    "create_branch",
-    "create_pr_comment",
-    "create_pull_request",
-    "create_label",
-    "create_milestone",
-    "create_release",
-    "edit_issue_comment",
-    "create_release",
-    "edit_release",
-    "get_branch",
-    "get_commit_diff",
-    "get_commit_status",
-    "get_pull_request",
-    "get_repo_languages",
-    "get_latest_release",
-    "get_release",
-    "list_branches",
-    "list_commits",
-    "list_issue_comments",
-    "list_labels",
-    "list_milestones",
-    "list_org_repositories",
-    "list_organizations",
-    "list_pull_request_commits",
-    "list_pull_request_files",
-    "list_pull_requests",
-    "list_repo_topics",
-    "list_releases",
-    "list_tags",
-    "remove_labels",
-    "update_issue",
-    "search_code",
-    "update_label",
-];
 
 /// Answer one question of the command line. Commands: `{"command":"tools"}`, the catalogue as a client sees it.
 #[must_use]
@@ -139,13 +101,6 @@ mod tests {
         assert_eq!(problems.len(), 1, "{problems:?}");
         assert_eq!((problems[0].line, problems[0].column, problems[0].source.as_str()), (5, 7, "policy"));
         assert!(problems[0].message.contains("get_isue"));
-    }
-
-    #[test]
-    fn every_name_kept_for_later_is_really_missing() {
-        for name in LATER {
-            assert!(CATALOGUE.find(name).is_none(), "{name} exists now: take it out of LATER");
-        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod access;
 mod canary;
 mod changes;
+mod commits;
 mod issues;
 mod oauth;
 mod oversight;

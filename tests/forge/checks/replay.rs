@@ -86,6 +86,8 @@ fn request(forge: &Forge, name: &str, exchange: &Value) -> (String, String, Stri
     let shas: Vec<String> = target
         .split(|c: char| !c.is_ascii_alphanumeric())
         .filter(|word| word.len() == 40 && word.bytes().all(|b| b.is_ascii_hexdigit()))
+        // All zeros are meant: no commit has this id.
+        .filter(|word| word.bytes().any(|b| b != b'0'))
         .map(str::to_owned)
         .collect();
     for sha in shas {
@@ -164,6 +166,26 @@ fn values(text: &str) -> Option<Vec<Value>> {
     text.lines().map(|line| serde_json::from_str(line).ok()).collect()
 }
 
+/// How the lines of a diff begin: their words up to the first that holds a number or a path.
+fn kinds_of_lines(diff: &str) -> BTreeSet<String> {
+    let kind = |line: &str| {
+        let first: String = line.chars().take(1).collect();
+        if "+- \\".contains(&first) && !line.starts_with("+++ ") && !line.starts_with("--- ") {
+            return first;
+        }
+        let plain = |word: &&str| !word.contains(|c: char| c.is_ascii_digit() || "/.".contains(c));
+        line.split(' ').take_while(plain).collect::<Vec<_>>().join(" ")
+    };
+    diff.lines().map(kind).collect()
+}
+
+/// The same of all recorded diffs. They are of other commits than the forge's, so only their form counts.
+fn recorded_kinds_of_lines() -> BTreeSet<String> {
+    let all = [Version::V1_27, Version::V1_26].into_iter().flat_map(recorded);
+    let texts = all.filter_map(|(_, exchange)| Some(exchange.get("text")?.as_str()?.to_owned()));
+    texts.filter(|text| text.starts_with("diff --git ")).flat_map(|text| kinds_of_lines(&text)).collect()
+}
+
 fn differences(exchange: &Value, answer: &Answer) -> Vec<String> {
     let mut found = Vec::new();
     if exchange["status"] != answer.status {
@@ -198,6 +220,11 @@ fn differences(exchange: &Value, answer: &Answer) -> Vec<String> {
                 }
             }
             _ if text == answer.text() => {}
+            _ if text.starts_with("diff --git ") => found.extend(
+                kinds_of_lines(&answer.text())
+                    .difference(&recorded_kinds_of_lines())
+                    .map(|kind| format!("text: no recorded diff holds a line that begins with {kind:?}")),
+            ),
             _ => found.push(format!("text: Gitea sends {text:?}, the forge {:?}", answer.text())),
         },
         (None, None) => found.push("the recorded file holds no body".to_owned()),

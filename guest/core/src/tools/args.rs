@@ -9,6 +9,7 @@ mod names;
 mod numbers;
 mod releases;
 mod places;
+mod revisions;
 mod texts;
 
 #[cfg(test)]
@@ -33,3 +34,4 @@ pub(super) use numbers::{EntryPage, IssueNumber, Line, Page, Paging};
 pub(super) use releases::{ReleaseId, TagName, TagTarget};
 pub(super) use texts::{Comment, FreeText, Query, Title};
 pub(super) use places::{Branch, Organisation};
+pub(super) use revisions::{NewBranch, Revision};

@@ -1,5 +1,184 @@
 //! Commits: the log, what one of them changed, what lies between two, and how checks went.
 
-use super::kit::Entry;
+mod compare;
+mod names;
+mod patches;
+mod split;
+mod status;
 
-pub(super) const TOOLS: &[&dyn Entry] = &[];
+#[cfg(test)]
+mod tests;
+
+use serde_json::{Map, Value};
+
+use super::args::{Page, Ref, Repo, Revision};
+use super::kit::{Entry, Error, Key, Kind, ReadTool, Shape, read, tool};
+use super::lookup;
+use super::paging::{self, HAS_NEXT, LIMIT, PAGE, TOTAL};
+use crate::access::Reader;
+use crate::gitea::Call;
+use crate::reply::Reply;
+use patches::{FILES, HIDDEN, Patches};
+
+pub(super) const TOOLS: &[&dyn Entry] =
+    &[read::<ListCommits>(), read::<GetCommitDiff>(), compare::COMPARE_REFS, status::GET_COMMIT_STATUS];
+
+/// One commit.
+const COMMIT: &str = "/repos/{owner}/{repo}/git/commits/{sha}";
+/// What it changed, as text.
+const COMMIT_DIFF: &str = "/repos/{owner}/{repo}/git/commits/{sha}.diff";
+/// Most characters of a commit message in a list.
+const PREVIEW: usize = 500;
+
+tool! {
+    /// List commits, newest first, up to a branch, tag or commit. Long messages are previews; what a commit
+    /// changed is told by get_commit_diff.
+    "list_commits" ("List commits") => struct ListCommits {
+        repo: Repo,
+        reference: Option<Ref>,
+        page: Page,
+    }
+}
+
+impl ReadTool for ListCommits {
+    const ANSWER: &'static Shape = &Shape(&[
+        Key::own(
+            "commit",
+            Kind::Text,
+            "The newest commit of the list, in full: use it as ref for the next page.",
+        ),
+        Key::own("commits", Kind::Each(&LINE), "The commits of this page."),
+        PAGE,
+        LIMIT,
+        HAS_NEXT,
+        TOTAL,
+    ]);
+    const READS: &'static [&'static str] = &[lookup::COMMITS, paging::SETTINGS];
+
+    fn call(self, gitea: &Reader<'_>) -> Result<Reply, Error> {
+        let commit = lookup::commit(gitea, &self.repo, self.reference.as_ref())?;
+        let found = paging::rows(gitea, self.page, || log(&self.repo, &commit))?;
+        let reply = Reply::new().with("commit", commit).with("commits", lines(&found.rows));
+        Ok(found.told(reply))
+    }
+}
+
+tool! {
+    /// Read one commit and what it changed, file by file. A merge is compared with its first parent.
+    "get_commit_diff" ("Get commit diff") => struct GetCommitDiff {
+        repo: Repo,
+        /// Commit id, branch or tag.
+        sha: Revision,
+        page: Page,
+    }
+}
+
+impl ReadTool for GetCommitDiff {
+    const ANSWER: &'static Shape = &Shape(&[
+        Key::own("commit", Kind::Object(&ONE), "The commit."),
+        FILES,
+        PAGE,
+        LIMIT,
+        HAS_NEXT,
+        TOTAL,
+        HIDDEN,
+    ]);
+    const READS: &'static [&'static str] = &[lookup::COMMITS, COMMIT, COMMIT_DIFF];
+
+    fn call(self, gitea: &Reader<'_>) -> Result<Reply, Error> {
+        let sha = lookup::commit(gitea, &self.repo, Some(&self.sha.0))?;
+        // Gitea's numbers and names of files are not asked for: they would count what the policy hides.
+        let commit =
+            lookup::call(&self.repo, COMMIT).segment(&sha).query("stat", false).query("files", false);
+        let commit = gitea.start(commit)?;
+        let diff = gitea.start(diff(&self.repo, &sha))?;
+        let commit = commit.finish()?.body;
+        let mut patches = Patches::new(gitea, self.page);
+        patches.read(diff.body()?, None)?;
+        let reply = Reply::new().with("commit", ONE.of(&commit));
+        Ok(patches.told(reply, None))
+    }
+}
+
+/// The log up to a commit. Numbers, names of files and signatures cost Gitea much for each row.
+fn log(repo: &Repo, commit: &str) -> Call {
+    lookup::call(repo, lookup::COMMITS)
+        .query("sha", commit)
+        .query("stat", false)
+        .query("verification", false)
+        .query("files", false)
+}
+
+fn diff(repo: &Repo, sha: &str) -> Call {
+    patches::asked(lookup::call(repo, COMMIT_DIFF).segment(sha))
+}
+
+/// Rows of a log with previews of long messages. Who committed is told where it is not the author.
+fn lines(rows: &[Value]) -> Vec<Value> {
+    let line = |row: &Value| {
+        let mut line = LINE.of(row);
+        preview(&mut line, "message");
+        if line.get("committer") == line.get("author") {
+            line.remove("committer");
+        }
+        Value::Object(line)
+    };
+    rows.iter().map(line).collect()
+}
+
+/// Cut a long text to a preview, and say so by `<field>_truncated`.
+pub(super) fn preview(row: &mut Map<String, Value>, field: &str) {
+    let Some(text) = row.get(field).and_then(Value::as_str) else { return };
+    let text = text.trim_end();
+    let cut = aegis_redaction::bound(text, PREVIEW).map(str::to_owned);
+    let (text, long) = (cut.clone().unwrap_or_else(|| text.to_owned()), cut.is_some());
+    row.insert(field.to_owned(), text.into());
+    if long {
+        row.insert(format!("{field}_truncated"), true.into());
+    }
+}
+
+const LINE: Shape = Shape(&[
+    Key::pluck("sha", "/sha", Kind::Text, "Its id, in full."),
+    Key::pluck("message", "/commit/message", Kind::Text, "Message, or its first 500 characters."),
+    Key::own("message_truncated", Kind::Flag, "Present and true where the message is a preview."),
+    AUTHOR,
+    AUTHOR_LOGIN,
+    Key::pluck(
+        "committer",
+        "/commit/committer",
+        Kind::Object(&PERSON),
+        "Who committed it, where not the author.",
+    ),
+    PARENTS,
+    HTML_URL,
+]);
+
+const ONE: Shape = Shape(&[
+    Key::pluck("sha", "/sha", Kind::Text, "Its id, in full."),
+    Key::pluck("message", "/commit/message", Kind::Text, "The whole message."),
+    AUTHOR,
+    AUTHOR_LOGIN,
+    Key::pluck("committer", "/commit/committer", Kind::Object(&PERSON), "Who committed it."),
+    PARENTS,
+    Key::pluck("verified", "/commit/verification/verified", Kind::Flag, "Gitea trusts its signature."),
+    HTML_URL,
+]);
+
+const AUTHOR: Key =
+    Key::pluck("author", "/commit/author", Kind::Object(&PERSON), "Who wrote it, as the commit says.");
+const AUTHOR_LOGIN: Key = Key::pluck(
+    "author_login",
+    "/author/login",
+    Kind::Text,
+    "The user of Gitea with the author's address, if any.",
+);
+const PARENTS: Key =
+    Key::pluck("parents", "/parents", Kind::Texts("/sha"), "Ids of its parents; two or more of a merge.");
+const HTML_URL: Key = Key::pluck("html_url", "/html_url", Kind::Text, "Its page in Gitea.");
+
+const PERSON: Shape = Shape(&[
+    Key::pluck("name", "/name", Kind::Text, "Name."),
+    Key::pluck("email", "/email", Kind::Text, "Address."),
+    Key::pluck("date", "/date", Kind::Time, "When."),
+]);

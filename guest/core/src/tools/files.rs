@@ -1,7 +1,7 @@
 //! Files: which there are at a commit, and what one of them holds.
 
 mod contents;
-mod link;
+pub(super) mod link;
 mod tree;
 
 #[cfg(test)]

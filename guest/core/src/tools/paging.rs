@@ -110,6 +110,11 @@ impl Rows {
             if self.page == 1 && !self.has_next { u64::try_from(self.rows.len()).ok() } else { None };
     }
 
+    /// Whether another page follows.
+    pub(super) fn has_next(&self) -> bool {
+        self.has_next
+    }
+
     /// The same without a total, where Gitea counts what this user may not see.
     pub(super) fn without_total(self) -> Self {
         Self { total: None, ..self }

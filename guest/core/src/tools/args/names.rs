@@ -10,7 +10,7 @@ const NAME_ALLOWED: &str = "must be 1 to 100 letters, digits, `.`, `_` or `-`, a
 /// Longest path in bytes.
 const PATH_BYTES: usize = 4096;
 /// Longest ref in bytes.
-const REF_BYTES: usize = 255;
+pub(super) const REF_BYTES: usize = 255;
 
 /// A repository: `owner` and `repo` on the wire.
 #[derive(Clone, Debug, PartialEq, Eq)]

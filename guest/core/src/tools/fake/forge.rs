@@ -18,6 +18,7 @@ pub(crate) struct Route {
     answer: Given,
     /// How often it answers still; any number of times if none.
     left: Option<Rc<Cell<u32>>>,
+    breaks: bool,
 }
 
 impl Route {
@@ -29,6 +30,7 @@ impl Route {
             query: pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
             answer: Ok((status, Vec::new(), body.to_string().into_bytes())),
             left: None,
+            breaks: false,
         }
     }
 
@@ -51,6 +53,11 @@ impl Route {
 
     pub(crate) fn failing(line: &str, failure: Failure) -> Self {
         Self { answer: Err(failure), ..Self::new(line, 0, Value::Null) }
+    }
+
+    /// The same, but the connection is lost where the body should end.
+    pub(crate) fn broken(self) -> Self {
+        Self { breaks: true, ..self }
     }
 
     pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
@@ -87,7 +94,10 @@ fn path(request: &Request) -> String {
     let mut values = request.segments.iter();
     let segments = request.template.split('/').map(|segment| {
         if segment.starts_with('{') {
-            values.next().unwrap_or_else(|| panic!("no value for {segment} of {}", request.template)).clone()
+            let value =
+                values.next().unwrap_or_else(|| panic!("no value for {segment} of {}", request.template));
+            // A placeholder may carry an ending: `{sha}.diff`.
+            format!("{value}{}", segment.split_once('}').map_or("", |(_, ending)| ending))
         } else {
             segment.to_owned()
         }
@@ -105,17 +115,20 @@ fn path(request: &Request) -> String {
 
 /// The first route that fits answers; unknown ones are 404.
 pub(super) fn exchange(routes: &[Route], request: &Request) -> Box<dyn Exchange> {
-    let answer = routes.iter().find(|route| route.fits(request)).map_or_else(
+    let route = routes.iter().find(|route| route.fits(request));
+    let answer = route.map_or_else(
         || Ok((404, Vec::new(), json!({ "message": "not found" }).to_string().into_bytes())),
         Route::given,
     );
+    let breaks = route.is_some_and(|route| route.breaks);
     let most = usize::try_from(request.max_bytes).unwrap_or(usize::MAX);
-    Box::new(Answering { answer: RefCell::new(answer), most })
+    Box::new(Answering { answer: RefCell::new(answer), most, breaks })
 }
 
 struct Answering {
     answer: RefCell<Given>,
     most: usize,
+    breaks: bool,
 }
 
 impl Exchange for Answering {
@@ -129,6 +142,9 @@ impl Exchange for Answering {
         let (_, _, body) = answer.as_mut().map_err(|failure| failure.clone())?;
         if body.len() > self.most {
             return Err(Failure::TooLarge);
+        }
+        if body.is_empty() && self.breaks {
+            return Err(Failure::Broken("the connection was lost".to_owned()));
         }
         let piece = body.len().min(usize::try_from(max).unwrap_or(usize::MAX)).min(1000);
         Ok(body.drain(..piece).collect())

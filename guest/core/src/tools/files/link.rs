@@ -2,7 +2,7 @@
 
 /// The path that `target` means when the link stands at `path`; nothing if it leads out of the repository or
 /// to its root, which no policy rule can be about.
-pub(super) fn inside(path: &str, target: &str) -> Option<String> {
+pub(in crate::tools) fn inside(path: &str, target: &str) -> Option<String> {
     if target.starts_with('/') {
         return None;
     }
