@@ -7,7 +7,10 @@ use super::auth::{Category, refused_scope};
 use super::call::{Answer, Call};
 use super::oauth::{self, apps};
 use super::world::{Mode, Repo, Unit, World};
-use super::{changes, commits, contents, diffs, issues, label_writes, labels, orgs, people, pulls, refs, releases, repos, statuses, trees};
+use super::{
+    changes, commits, contents, diffs, issues, label_writes, labels, orgs, people, pulls, refs, releases,
+    repos, statuses, trees,
+};
 
 use Category::{Issue, Organization, Repository, User};
 

@@ -53,9 +53,7 @@ fn in_policy(line: u32, column: u32, message: String) -> Problem {
 
 /// A rule about a tool that does not exist protects nothing, and whoever wrote it believes that it does.
 fn unknown_tools(document: &Document, catalogue: &Catalogue) -> Vec<Problem> {
-    let unknown = |name: &str| {
-        !name.starts_with("automation_") && catalogue.find(name).is_none()
-    };
+    let unknown = |name: &str| !name.starts_with("automation_") && catalogue.find(name).is_none();
     document
         .tool_names()
         .filter(|(name, ..)| unknown(name))

@@ -68,6 +68,14 @@ impl Reply {
         }
     }
 
+    /// Say that something was left out, and how to get it.
+    #[must_use]
+    pub fn cut(self, how: &str) -> Self {
+        let before = self.body.get("truncated_how").and_then(Value::as_str);
+        let all = before.map_or_else(|| how.to_owned(), |before| format!("{before}; {how}"));
+        self.with("truncated", true).with("truncated_how", all)
+    }
+
     /// All fields of an object.
     #[must_use]
     pub fn and(mut self, fields: Map<String, Value>) -> Self {

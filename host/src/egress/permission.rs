@@ -271,9 +271,12 @@ impl Gitea {
         let login = login.to_str().unwrap_or_default();
         let (question, enough): (_, &[&str]) = match case.question {
             Question::Write => (Question::Write, &["write", "admin", "owner"]),
-            Question::Read | Question::Issues | Question::Pulls | Question::Issue(_) => {
-                (Question::Read, &["read", "write", "admin", "owner"])
-            }
+            Question::Read
+            | Question::Issues
+            | Question::Pulls
+            | Question::Issue(_)
+            | Question::Comment(_)
+            | Question::Releases => (Question::Read, &["read", "write", "admin", "owner"]),
         };
         let key = case.key(&question, By::Probe(login.to_owned()));
         if let Some(told) = self.answers.find(&key) {

@@ -7,8 +7,8 @@ mod commits;
 mod issues;
 mod oauth;
 mod oversight;
-mod releases;
 mod pulls;
+mod releases;
 mod replay;
 mod traps;
 

@@ -14,7 +14,7 @@ pub(super) const NO_RIGHT: &str =
 
 /// The key of every answer of a write.
 pub(super) const NOT_APPLIED: Key =
-    Key::own("not_applied", Kind::Each(&ROW), "What was asked for and is not so. Usually empty.");
+    Key::own("not_applied", Kind::Notes(&ROW), "What was asked for and is not so. Usually empty.");
 
 const ROW: Shape = Shape(&[
     Key::own("field", Kind::Text, "The argument."),

@@ -3,12 +3,12 @@
 
 mod choices;
 mod dates;
-mod labels;
 mod edits;
+mod labels;
 mod names;
 mod numbers;
-mod releases;
 mod places;
+mod releases;
 mod revisions;
 mod texts;
 
@@ -20,6 +20,8 @@ mod tests;
 pub const SHARED: &[(&str, &str)] = &[
     ("owner", "User or organisation that owns the repository."),
     ("repo", "Name of the repository, without `.git`."),
+    ("issue_number", "Number of the issue or pull request in its repository."),
+    ("pull_number", "Number of the pull request in its repository."),
     ("ref", "Branch, tag or commit id. Without it, the default branch."),
     ("page", "Which page, counted from 1. Without it, the first."),
     ("limit", "Entries per page, at most `MAX_TOOL_RESPONSE_ITEMS`. Without it, 30 (files of a tree: 200)."),
@@ -27,11 +29,11 @@ pub const SHARED: &[(&str, &str)] = &[
 
 pub(super) use choices::{Flag, IssueState, Labels, Logins, MilestoneChoice};
 pub(super) use dates::{DueDate, instant};
-pub(super) use labels::{Color, LabelName, ShortText};
 pub(super) use edits::{CommentId, NewMilestone, NewState};
+pub(super) use labels::{Color, LabelName, ShortText};
 pub(super) use names::{Ref, Repo, RepoPath};
 pub(super) use numbers::{EntryPage, IssueNumber, Line, Page, Paging};
-pub(super) use releases::{ReleaseId, TagName, TagTarget};
-pub(super) use texts::{Comment, FreeText, Query, Title};
 pub(super) use places::{Branch, Organisation};
+pub(super) use releases::{ReleaseId, TagName, TagTarget};
 pub(super) use revisions::{NewBranch, Revision};
+pub(super) use texts::{Comment, FreeText, Query, Title};

@@ -12,7 +12,7 @@ use super::args::{NewBranch, Page, Repo, Revision};
 use super::commits;
 use super::kit::{Entry, Error, Hints, Key, Kind, ReadTool, Shape, WriteTool, read, tool, write};
 use super::lookup;
-use super::paging::{self, HAS_NEXT, LIMIT, PAGE, TOTAL};
+use super::paging::{self, HAS_NEXT, PAGE, TOTAL};
 use crate::access::{Reader, Writer};
 use crate::gitea::{self, Write};
 use crate::reply::Reply;
@@ -35,13 +35,8 @@ tool! {
 }
 
 impl ReadTool for ListTags {
-    const ANSWER: &'static Shape = &Shape(&[
-        Key::own("tags", Kind::Each(&TAG_LINE), "The tags of this page."),
-        PAGE,
-        LIMIT,
-        HAS_NEXT,
-        TOTAL,
-    ]);
+    const ANSWER: &'static Shape =
+        &Shape(&[Key::own("tags", Kind::Each(&TAG_LINE), "The tags of this page."), PAGE, HAS_NEXT, TOTAL]);
     const READS: &'static [&'static str] = &[TAGS, paging::SETTINGS];
 
     fn call(self, gitea: &Reader<'_>) -> Result<Reply, Error> {
@@ -63,7 +58,6 @@ impl ReadTool for ListBranches {
     const ANSWER: &'static Shape = &Shape(&[
         Key::own("branches", Kind::Each(&BRANCH_LINE), "The branches of this page."),
         PAGE,
-        LIMIT,
         HAS_NEXT,
         TOTAL,
     ]);

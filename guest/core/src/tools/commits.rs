@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 use super::args::{Page, Ref, Repo, Revision};
 use super::kit::{Entry, Error, Key, Kind, ReadTool, Shape, read, tool};
 use super::lookup;
-use super::paging::{self, HAS_NEXT, LIMIT, PAGE, TOTAL};
+use super::paging::{self, HAS_NEXT, PAGE, TOTAL};
 use crate::access::Reader;
 use crate::gitea::Call;
 use crate::reply::Reply;
@@ -49,7 +49,6 @@ impl ReadTool for ListCommits {
         ),
         Key::own("commits", Kind::Each(&LINE), "The commits of this page."),
         PAGE,
-        LIMIT,
         HAS_NEXT,
         TOTAL,
     ]);
@@ -78,7 +77,6 @@ impl ReadTool for GetCommitDiff {
         Key::own("commit", Kind::Object(&ONE), "The commit."),
         FILES,
         PAGE,
-        LIMIT,
         HAS_NEXT,
         TOTAL,
         HIDDEN,

@@ -17,7 +17,7 @@ use super::args::{
 };
 use super::kit::{Entry, Error, Hints, Key, Kind, ReadTool, Shape, WriteTool, read, tool, write};
 use super::lookup::{self, Label, LabelSearch};
-use super::paging::{self, HAS_NEXT, LIMIT, PAGE, TOTAL};
+use super::paging::{self, HAS_NEXT, PAGE, TOTAL};
 use crate::access::{Reader, Writer};
 use crate::gitea::{self, Started, Write};
 use crate::reply::Reply;
@@ -40,7 +40,7 @@ const ISSUES: &str = "/repos/{owner}/{repo}/issues";
 const ONE_ISSUE: &str = "/repos/{owner}/{repo}/issues/{index}";
 
 tool! {
-    /// List the issues of a repository, newest first, without their bodies. Pull requests are not issues here.
+    /// List issues without their bodies, newest first. Pull requests are not among them.
     "list_issues" ("List issues") => struct ListIssues {
         repo: Repo,
         /// Only issues in this state. Without it, open ones.
@@ -55,7 +55,6 @@ impl ReadTool for ListIssues {
     const ANSWER: &'static Shape = &Shape(&[
         Key::own("issues", Kind::Each(&ISSUE_LINE), "The issues of this page."),
         PAGE,
-        LIMIT,
         HAS_NEXT,
         TOTAL,
     ]);
@@ -94,7 +93,6 @@ tool! {
     /// Read one issue with its body. A pull request's number answers too; pull_request is set then.
     "get_issue" ("Get issue") => struct GetIssue {
         repo: Repo,
-        /// Number of the issue in its repository.
         issue_number: IssueNumber,
     }
 }
@@ -110,19 +108,18 @@ impl ReadTool for GetIssue {
 }
 
 tool! {
-    /// Open an issue. Labels and milestone are named as people see them and checked before anything is written;
-    /// not_applied tells what Gitea left out. The request is sent once and never repeated.
+    /// Open an issue. Labels and milestone go by name and are checked before anything is written.
     "create_issue" ("Create issue") => struct CreateIssue {
         repo: Repo,
         /// Title, one line.
         title: Title,
         /// Text of the issue, in Markdown.
         body: Option<FreeText>,
-        /// Labels by name, of the repository or of its organisation.
+        /// Names of labels.
         labels: Option<Labels>,
         /// Logins of the users to assign.
         assignees: Option<Logins>,
-        /// Milestone by id or by title; open and closed ones, in any case.
+        /// Its id or title.
         milestone: Option<MilestoneChoice>,
     }
 }
@@ -146,10 +143,9 @@ impl WriteTool for CreateIssue {
 }
 
 tool! {
-    /// Comment on an issue. Not for pull requests. The request is sent once and never repeated.
+    /// Comment on an issue; for pull requests there is create_pr_comment.
     "create_issue_comment" ("Comment on issue") => struct CreateIssueComment {
         repo: Repo,
-        /// Number of the issue in its repository.
         issue_number: IssueNumber,
         /// Text of the comment, in Markdown.
         body: Comment,

@@ -12,7 +12,7 @@ use super::applied::{self, NOT_APPLIED};
 use super::args::{Color, Flag, LabelName, Page, Repo, ShortText};
 use super::kit::{Entry, Error, Hints, Key, Kind, ReadTool, Shape, WriteTool, read, tool, write};
 use super::lookup::{self, Known};
-use super::paging::{self, HAS_NEXT, LIMIT, PAGE, TOTAL};
+use super::paging::{self, HAS_NEXT, PAGE, TOTAL};
 use crate::access::{Reader, Writer};
 use crate::gitea::{self, Write};
 use crate::reply::Reply;
@@ -37,7 +37,6 @@ impl ReadTool for ListLabels {
             "Present and true when the organisation's labels are missing: the token lacks read:organization.",
         ),
         PAGE,
-        LIMIT,
         HAS_NEXT,
         TOTAL,
     ]);

@@ -9,7 +9,7 @@ use super::applied::{self, NOT_APPLIED};
 use super::args::{self, DueDate, FreeText, IssueState, Page, Repo, Title};
 use super::kit::{Entry, Error, Hints, Key, Kind, ReadTool, Shape, WriteTool, read, tool, write};
 use super::lookup;
-use super::paging::{self, HAS_NEXT, LIMIT, PAGE, TOTAL};
+use super::paging::{self, HAS_NEXT, PAGE, TOTAL};
 use crate::access::{Reader, Writer};
 use crate::gitea::{self, Write};
 use crate::reply::Reply;
@@ -33,7 +33,6 @@ impl ReadTool for ListMilestones {
     const ANSWER: &'static Shape = &Shape(&[
         Key::own("milestones", Kind::Each(&MILESTONE_LINE), "The milestones of this page."),
         PAGE,
-        LIMIT,
         HAS_NEXT,
         TOTAL,
     ]);

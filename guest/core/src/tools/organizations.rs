@@ -8,7 +8,7 @@ mod tests;
 
 use super::args::{Organisation, Page};
 use super::kit::{Entry, Error, Key, Kind, ReadTool, Shape, read, tool};
-use super::paging::{self, HAS_NEXT, HIDDEN, LIMIT, PAGE, TOTAL};
+use super::paging::{self, HAS_NEXT, HIDDEN, PAGE, TOTAL};
 use super::repositories::{REPOSITORY_LINE, listed};
 use crate::access::Reader;
 use crate::gitea::Call;
@@ -31,7 +31,6 @@ impl ReadTool for ListOrganizations {
     const ANSWER: &'static Shape = &Shape(&[
         Key::own("organizations", Kind::Each(&ORGANISATION), "The organisations of this page."),
         PAGE,
-        LIMIT,
         HAS_NEXT,
         TOTAL,
     ]);
@@ -58,7 +57,6 @@ impl ReadTool for ListOrgRepositories {
     const ANSWER: &'static Shape = &Shape(&[
         Key::own("repositories", Kind::Each(&REPOSITORY_LINE), "The repositories of this page."),
         PAGE,
-        LIMIT,
         HAS_NEXT,
         HIDDEN,
     ]);

@@ -12,8 +12,6 @@ use crate::gitea::{Answer, Call, Error, Started};
 use crate::reply::Reply;
 
 pub(super) const PAGE: Key = Key::own("page", Kind::Number, "This page, counted from 1.");
-pub(super) const LIMIT: Key =
-    Key::own("limit", Kind::Number, "Entries per page that were asked for; a page may hold fewer.");
 pub(super) const HAS_NEXT: Key = Key::own("has_next", Kind::Flag, "Whether another page follows.");
 pub(super) const TOTAL: Key =
     Key::own("total", Kind::Number, "Entries on all pages. Absent where it is not known exactly.");
@@ -36,7 +34,8 @@ pub(super) struct Rows {
     /// Gitea's entries.
     pub(super) rows: Vec<Value>,
     page: u32,
-    limit: u32,
+    /// The most that a page may hold, where more was asked for.
+    over: Option<u32>,
     has_next: bool,
     total: Option<u64>,
     hidden: usize,
@@ -45,6 +44,13 @@ pub(super) struct Rows {
 /// The limit to ask for: no more than may be answered with.
 pub(super) fn limit<const DEFAULT: u32>(reader: &Reader<'_>, page: Paging<DEFAULT>) -> u32 {
     page.limit.min(reader.config().max_tool_response_items).max(1)
+}
+
+/// The most that a page may hold, where more was asked for.
+pub(super) fn over<const DEFAULT: u32>(reader: &Reader<'_>, page: Paging<DEFAULT>) -> Option<u32> {
+    let most = limit(reader, page);
+    // What nobody asked for is no cut: the default is bounded without a word.
+    if page.limit > most && page.limit != DEFAULT { Some(most) } else { None }
 }
 
 /// Fetch a page of a list that Gitea answers with an array. `call` is the request without `page` and `limit`.
@@ -59,7 +65,7 @@ pub(super) fn rows_at(
     at: &str,
     call: impl Fn() -> Call,
 ) -> Result<Rows, Error> {
-    let (page, limit) = (page.page, limit(reader, page));
+    let (page, limit, over) = (page.page, limit(reader, page), over(reader, page));
     let window = Window::of(page, limit, || server_page(reader));
     let ask = |nth: u32| reader.start(call().query("page", nth).query("limit", window.size));
     let answer = ask(window.first)?.finish()?;
@@ -81,17 +87,17 @@ pub(super) fn rows_at(
     let mut rows: Vec<Value> = found.rows.into_iter().skip(window.skip).collect();
     let has_next = found.follows || rows.len() > window.take;
     rows.truncate(window.take);
-    Ok(Rows { rows, page, limit, has_next, total: found.total, hidden: 0 })
+    Ok(Rows { rows, page, over, has_next, total: found.total, hidden: 0 })
 }
 
 /// A page of a list that Gitea gives whole, whatever was asked for.
 pub(super) fn rows_of_all(reader: &Reader<'_>, page: Page, all: Vec<Value>) -> Rows {
-    let (page, limit) = (page.page, limit(reader, page));
+    let (page, limit, over) = (page.page, limit(reader, page), over(reader, page));
     let (size, total) = (usize::try_from(limit).unwrap_or(usize::MAX), all.len());
     let start = size.saturating_mul(usize::try_from(page.saturating_sub(1)).unwrap_or(usize::MAX));
     let rows: Vec<Value> = all.into_iter().skip(start).take(size).collect();
     let has_next = start.saturating_add(rows.len()) < total && !rows.is_empty();
-    Rows { rows, page, limit, has_next, total: u64::try_from(total).ok(), hidden: 0 }
+    Rows { rows, page, over, has_next, total: u64::try_from(total).ok(), hidden: 0 }
 }
 
 impl Rows {
@@ -108,11 +114,6 @@ impl Rows {
         self.rows.retain(wanted);
         self.total =
             if self.page == 1 && !self.has_next { u64::try_from(self.rows.len()).ok() } else { None };
-    }
-
-    /// Whether another page follows.
-    pub(super) fn has_next(&self) -> bool {
-        self.has_next
     }
 
     /// The same without a total, where Gitea counts what this user may not see.
@@ -132,14 +133,18 @@ impl Rows {
 
     /// What the list says about itself.
     pub(super) fn told(&self, reply: Reply) -> Reply {
-        told(reply, self.page, self.limit, self.has_next, self.total)
+        told(reply, self.page, self.over, self.has_next, self.total)
             .with_some("hidden_by_policy", if self.hidden > 0 { Some(self.hidden) } else { None })
     }
 }
 
-/// What a list says about itself.
-pub(super) fn told(reply: Reply, page: u32, limit: u32, has_next: bool, total: Option<u64>) -> Reply {
-    reply.with("page", page).with("limit", limit).with("has_next", has_next).with_some("total", total)
+/// What a list says about itself. `over` is what [`over`] says.
+pub(super) fn told(reply: Reply, page: u32, over: Option<u32>, has_next: bool, total: Option<u64>) -> Reply {
+    let reply = reply.with("page", page).with("has_next", has_next).with_some("total", total);
+    match over {
+        Some(most) => reply.cut(&format!("a page holds at most {most} entries (MAX_TOOL_RESPONSE_ITEMS)")),
+        None => reply,
+    }
 }
 
 /// The total of a list from which entries were left out here: known only where one page holds everything.
@@ -272,7 +277,7 @@ mod tests {
                 let answer = world.answer("list_issues", at(page));
                 assert_eq!(numbers(&answer), expected.collect::<Vec<u64>>(), "page {page} by {most}");
                 assert_eq!(answer["has_next"], page < 3, "page {page} by {most}");
-                assert_eq!((&answer["total"], &answer["limit"]), (&json!(130), &json!(60)));
+                assert_eq!((&answer["total"], answer.get("truncated")), (&json!(130), None));
             }
             let asked = world.asked();
             assert_eq!(asked.iter().filter(|line| line.contains("/settings/api")).count(), 1, "asked once");
@@ -284,6 +289,7 @@ mod tests {
         let world = issues(130, 50);
         let answer = world.answer("list_issues", json!({ "owner": "acme", "repo": "site", "limit": 10000 }));
         assert_eq!(numbers(&answer).len(), 130);
-        assert_eq!(answer["limit"], 200, "MAX_TOOL_RESPONSE_ITEMS");
+        let how = answer["truncated_how"].as_str().unwrap_or_default();
+        assert!(how.contains("200 entries (MAX_TOOL_RESPONSE_ITEMS)"), "{answer}");
     }
 }

@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 use super::args::{IssueNumber, IssueState, Page, Repo};
 use super::kit::{Entry, Error, Key, Kind, ReadTool, Shape, read, tool};
 use super::lookup;
-use super::paging::{self, HAS_NEXT, LIMIT, PAGE, TOTAL};
+use super::paging::{self, HAS_NEXT, PAGE, TOTAL};
 use crate::access::Reader;
 use crate::reply::Reply;
 
@@ -46,7 +46,6 @@ impl ReadTool for ListPullRequests {
     const ANSWER: &'static Shape = &Shape(&[
         Key::own("pull_requests", Kind::Each(&PULL_LINE), "The pull requests of this page."),
         PAGE,
-        LIMIT,
         HAS_NEXT,
         TOTAL,
     ]);
@@ -67,7 +66,6 @@ tool! {
     /// tools of their own.
     "get_pull_request" ("Get pull request") => struct GetPullRequest {
         repo: Repo,
-        /// Number of the pull request.
         pull_number: IssueNumber,
     }
 }

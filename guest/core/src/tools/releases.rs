@@ -13,7 +13,7 @@ use super::applied::{self, NOT_APPLIED};
 use super::args::{Flag, FreeText, Page, ReleaseId, Repo, ShortText, TagName, TagTarget};
 use super::kit::{Entry, Error, Hints, Key, Kind, ReadTool, Shape, WriteTool, read, tool, write};
 use super::lookup;
-use super::paging::{self, HAS_NEXT, LIMIT, PAGE, TOTAL};
+use super::paging::{self, HAS_NEXT, PAGE, TOTAL};
 use crate::access::{Reader, Writer};
 use crate::gitea::{self, Error as GiteaError, Write};
 use crate::reply::Reply;
@@ -47,7 +47,6 @@ impl ReadTool for ListReleases {
             "The releases of this page; get_release reads the notes.",
         ),
         PAGE,
-        LIMIT,
         HAS_NEXT,
         TOTAL,
     ]);

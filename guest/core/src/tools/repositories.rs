@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::args::{Page, Repo};
 use super::kit::{Entry, Error, Key, Kind, ReadTool, Shape, read, tool};
 use super::lookup;
-use super::paging::{self, HAS_NEXT, HIDDEN, LIMIT, PAGE, TOTAL};
+use super::paging::{self, HAS_NEXT, HIDDEN, PAGE, TOTAL};
 use crate::access::Reader;
 use crate::gitea::Call;
 use crate::reply::Reply;
@@ -38,7 +38,6 @@ impl ReadTool for ListRepositories {
     const ANSWER: &'static Shape = &Shape(&[
         Key::own("repositories", Kind::Each(&REPOSITORY_LINE), "The repositories of this page, by name."),
         PAGE,
-        LIMIT,
         HAS_NEXT,
         TOTAL,
         HIDDEN,

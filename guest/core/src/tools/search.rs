@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::args::{Flag, Page, Query, Ref, Repo};
 use super::kit::{Entry, Error, Key, Kind, ReadTool, Shape, read, tool};
 use super::lookup;
-use super::paging::{self, HAS_NEXT, LIMIT, PAGE, TOTAL};
+use super::paging::{self, HAS_NEXT, PAGE, TOTAL};
 use crate::access::Reader;
 use crate::reply::Reply;
 use hunt::{Bounds, Hunt};
@@ -31,8 +31,8 @@ const TREE: &str = "/repos/{owner}/{repo}/git/trees/{sha}";
 const BATCH: &str = "/repos/{owner}/{repo}/file-contents";
 
 tool! {
-    /// Find lines in the files of a repository, such as a name or a message, in any case. Reads the whole commit:
-    /// dearer than other tools, so ask for what is distinctive. Binary, very large and Git LFS files are skipped.
+    /// Find lines in the files of a repository, in any case. Reads the whole commit, so it is dear: ask for what
+    /// is distinctive. Binary, very large and Git LFS files are skipped.
     "search_code" ("Search code") => struct SearchCode {
         repo: Repo,
         /// Text to find, or with regex an expression.
@@ -49,7 +49,6 @@ impl ReadTool for SearchCode {
         Key::own("commit", Kind::Text, "The commit that was searched, in full."),
         Key::own("matches", Kind::Each(&MATCH), "The matching lines of this page, by path and line."),
         PAGE,
-        LIMIT,
         HAS_NEXT,
         TOTAL,
         Key::own("total_matches", Kind::Number, "Matching lines that were seen, also those not kept."),

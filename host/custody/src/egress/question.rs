@@ -13,6 +13,8 @@ use super::{Method, Refused, build};
 const REPOSITORY: &str = "/repos/{owner}/{repo}";
 const ISSUES: &str = "/repos/{owner}/{repo}/issues";
 const ISSUE: &str = "/repos/{owner}/{repo}/issues/{index}";
+const COMMENT: &str = "/repos/{owner}/{repo}/issues/comments/{id}";
+const RELEASES: &str = "/repos/{owner}/{repo}/releases";
 /// The access mode of a collaborator, asked of a repository's administrator (here: of the service account's token).
 pub const PROBE: &str = "/repos/{owner}/{repo}/collaborators/{login}/permission";
 
@@ -33,6 +35,10 @@ pub enum Question {
     Pulls,
     /// See the issue or pull request of this number.
     Issue(String),
+    /// See the comment of this id.
+    Comment(String),
+    /// See releases.
+    Releases,
 }
 
 impl Question {
@@ -55,13 +61,14 @@ impl Question {
             Touches::Code => Vec::new(),
             Touches::NewIssue => vec![Self::Issues],
             Touches::Issues => kinds(query),
-            Touches::Issue => {
-                let number = segments.get(2).map(AsRef::as_ref).unwrap_or_default();
-                vec![Self::Issue(number.to_owned())]
-            }
+            Touches::Issue => vec![Self::Issue(third(segments))],
+            Touches::Comment => vec![Self::Comment(third(segments))],
+            Touches::Pulls => vec![Self::Pulls],
+            Touches::Releases => vec![Self::Releases],
         };
+        let code = matches!(touches, Touches::Code | Touches::Pulls);
         // Who may write code may read it.
-        let first = match (changes || method != Method::Get, of_unit.is_empty()) {
+        let first = match (changes || method != Method::Get, code) {
             (true, _) => Some(Self::Write),
             (false, true) => Some(Self::Read),
             (false, false) => None,
@@ -76,6 +83,8 @@ impl Question {
             Self::Read | Self::Write => REPOSITORY,
             Self::Issues | Self::Pulls => ISSUES,
             Self::Issue(_) => ISSUE,
+            Self::Comment(_) => COMMENT,
+            Self::Releases => RELEASES,
         }
     }
 
@@ -91,6 +100,8 @@ impl Question {
             Self::Issues => build(ISSUES, &[owner, repo], &list("issues")),
             Self::Pulls => build(ISSUES, &[owner, repo], &list("pulls")),
             Self::Issue(number) => build(ISSUE, &[owner, repo, number], &NO_QUERY),
+            Self::Comment(id) => build(COMMENT, &[owner, repo, id], &NO_QUERY),
+            Self::Releases => build(RELEASES, &[owner, repo], &[("limit", "1")]),
         }
     }
 
@@ -99,7 +110,7 @@ impl Question {
     pub fn most(&self) -> usize {
         match self {
             Self::Read | Self::Write => 256 << 10,
-            Self::Issues | Self::Pulls | Self::Issue(_) => 1 << 20,
+            Self::Issues | Self::Pulls | Self::Issue(_) | Self::Comment(_) | Self::Releases => 1 << 20,
         }
     }
 
@@ -109,10 +120,11 @@ impl Question {
         match self {
             Self::Read => body.pointer("/permissions/pull") == Some(&Value::Bool(true)),
             Self::Write => body.pointer("/permissions/push") == Some(&Value::Bool(true)),
-            Self::Issues | Self::Pulls => body.is_array(),
+            Self::Issues | Self::Pulls | Self::Releases => body.is_array(),
             Self::Issue(number) => {
                 number.parse::<u64>().is_ok_and(|number| body.get("number") == Some(&Value::from(number)))
             }
+            Self::Comment(id) => id.parse::<u64>().is_ok_and(|id| body.get("id") == Some(&Value::from(id))),
         }
     }
 
@@ -125,8 +137,15 @@ impl Question {
             Self::Issues => "issues",
             Self::Pulls => "pulls",
             Self::Issue(_) => "issue",
+            Self::Comment(_) => "comment",
+            Self::Releases => "releases",
         }
     }
+}
+
+/// The number or id in the path: what follows owner and repository.
+fn third(segments: &[impl AsRef<str>]) -> String {
+    segments.get(2).map(|value| value.as_ref().to_owned()).unwrap_or_default()
 }
 
 /// The path of [`PROBE`] below `/api/v1`.

@@ -19,29 +19,74 @@ pub enum Touches {
     NewIssue,
     /// The issue or pull request whose number is the third value.
     Issue,
+    /// The comment whose id is the third value.
+    Comment,
+    /// Pull requests, and the code that they are about.
+    Pulls,
+    /// Releases.
+    Releases,
 }
 
 /// Every read: the templates of the tools and of what they look up first.
 pub const READ_ROWS: &[(&str, Touches)] = &[
-    ("/user/repos", Touches::Person),
     ("/orgs/{org}/labels", Touches::Person),
+    ("/orgs/{org}/repos", Touches::Person),
+    ("/settings/api", Touches::Person),
+    ("/user/orgs", Touches::Person),
+    ("/user/repos", Touches::Person),
     ("/repos/{owner}/{repo}", Touches::Code),
+    ("/repos/{owner}/{repo}/archive/{archive}.tar.gz", Touches::Code),
+    ("/repos/{owner}/{repo}/assignees", Touches::Code),
+    ("/repos/{owner}/{repo}/branches", Touches::Code),
+    ("/repos/{owner}/{repo}/branches/{branch...}", Touches::Code),
     ("/repos/{owner}/{repo}/commits", Touches::Code),
-    ("/repos/{owner}/{repo}/contents/{path...}", Touches::Code),
+    ("/repos/{owner}/{repo}/commits/{sha}/status", Touches::Code),
+    ("/repos/{owner}/{repo}/compare/{range}", Touches::Code),
     ("/repos/{owner}/{repo}/contents-ext/{path...}", Touches::Code),
+    ("/repos/{owner}/{repo}/contents/{path...}", Touches::Code),
+    ("/repos/{owner}/{repo}/file-contents", Touches::Code),
+    ("/repos/{owner}/{repo}/git/commits/{sha}", Touches::Code),
+    ("/repos/{owner}/{repo}/git/commits/{sha}.diff", Touches::Code),
     ("/repos/{owner}/{repo}/git/trees/{sha}", Touches::Code),
+    ("/repos/{owner}/{repo}/issues", Touches::Issues),
+    ("/repos/{owner}/{repo}/issues/comments/{id}", Touches::Comment),
+    ("/repos/{owner}/{repo}/issues/{index}", Touches::Issue),
+    ("/repos/{owner}/{repo}/issues/{index}/comments", Touches::Issue),
+    ("/repos/{owner}/{repo}/issues/{index}/labels", Touches::Issue),
     ("/repos/{owner}/{repo}/labels", Touches::Code),
+    ("/repos/{owner}/{repo}/languages", Touches::Code),
     ("/repos/{owner}/{repo}/milestones", Touches::Code),
     ("/repos/{owner}/{repo}/milestones/{id}", Touches::Code),
-    ("/repos/{owner}/{repo}/issues", Touches::Issues),
-    ("/repos/{owner}/{repo}/issues/{index}", Touches::Issue),
+    ("/repos/{owner}/{repo}/pulls", Touches::Pulls),
+    ("/repos/{owner}/{repo}/pulls/{index}", Touches::Issue),
+    ("/repos/{owner}/{repo}/pulls/{index}/commits", Touches::Issue),
+    ("/repos/{owner}/{repo}/pulls/{index}/files", Touches::Issue),
+    ("/repos/{owner}/{repo}/releases", Touches::Releases),
+    ("/repos/{owner}/{repo}/releases/latest", Touches::Releases),
+    ("/repos/{owner}/{repo}/releases/tags/{tag}", Touches::Releases),
+    ("/repos/{owner}/{repo}/releases/{id}", Touches::Releases),
+    ("/repos/{owner}/{repo}/tags", Touches::Code),
+    ("/repos/{owner}/{repo}/tags/{tag...}", Touches::Code),
+    ("/repos/{owner}/{repo}/topics", Touches::Code),
 ];
 
-/// Every change. Merging, deleting, changing contents and administration are not here and never will be.
+/// Every change. Merging, changing contents and administration are not here and never will be; the only deletion
+/// takes a label off an issue.
 pub const WRITE_ROWS: &[(Method, &str, Touches)] = &[
     (Method::Post, "/repos/{owner}/{repo}/issues", Touches::NewIssue),
+    (Method::Patch, "/repos/{owner}/{repo}/issues/{index}", Touches::Issue),
     (Method::Post, "/repos/{owner}/{repo}/issues/{index}/comments", Touches::Issue),
+    (Method::Patch, "/repos/{owner}/{repo}/issues/comments/{id}", Touches::Comment),
     (Method::Post, "/repos/{owner}/{repo}/issues/{index}/labels", Touches::Issue),
+    (Method::Delete, "/repos/{owner}/{repo}/issues/{index}/labels/{id}", Touches::Issue),
+    (Method::Post, "/repos/{owner}/{repo}/issues/{index}/assignees", Touches::Issue),
+    (Method::Post, "/repos/{owner}/{repo}/labels", Touches::Code),
+    (Method::Patch, "/repos/{owner}/{repo}/labels/{id}", Touches::Code),
+    (Method::Post, "/repos/{owner}/{repo}/milestones", Touches::Code),
+    (Method::Post, "/repos/{owner}/{repo}/pulls", Touches::Pulls),
+    (Method::Post, "/repos/{owner}/{repo}/releases", Touches::Releases),
+    (Method::Patch, "/repos/{owner}/{repo}/releases/{id}", Touches::Releases),
+    (Method::Post, "/repos/{owner}/{repo}/branches", Touches::Code),
 ];
 
 /// What a listed request touches.

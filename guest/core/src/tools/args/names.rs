@@ -29,7 +29,7 @@ pub(in crate::tools) struct Ref(pub(in crate::tools) String);
 
 impl Arg for Repo {
     fn fields(_name: &'static str, _doc: &[&str]) -> Vec<Field> {
-        let schema = name_schema;
+        let schema = || json!({ "type": "string" });
         vec![Field::shared("owner", schema()), Field::shared("repo", schema())]
     }
 
@@ -83,7 +83,7 @@ impl Arg for RepoPath {
 
 impl Arg for Ref {
     fn fields(_name: &'static str, _doc: &[&str]) -> Vec<Field> {
-        vec![Field::shared("ref", json!({ "type": "string", "maxLength": REF_BYTES }))]
+        vec![Field::shared("ref", json!({ "type": "string" }))]
     }
 
     fn from_args(_name: &'static str, arguments: &mut Arguments) -> Result<Self, ArgumentError> {

@@ -14,7 +14,7 @@ use crate::reply::Reply;
 use crate::tools::args::{Page, Repo, Revision};
 use crate::tools::kit::{Entry, Error, Key, Kind, ReadTool, Shape, read, tool};
 use crate::tools::lookup;
-use crate::tools::paging::{HAS_NEXT, LIMIT, PAGE, TOTAL};
+use crate::tools::paging::{HAS_NEXT, PAGE, TOTAL};
 
 pub(super) const COMPARE_REFS: &dyn Entry = read::<CompareRefs>();
 
@@ -46,7 +46,6 @@ impl ReadTool for CompareRefs {
         Key::own("commits", Kind::Each(&BETWEEN), "The newest of them, at most 20; on the first page only."),
         FILES,
         PAGE,
-        LIMIT,
         HAS_NEXT,
         TOTAL,
         HIDDEN,

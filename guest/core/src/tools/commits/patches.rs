@@ -68,7 +68,7 @@ enum Ended {
 pub(super) struct Patches<'a> {
     reader: &'a Reader<'a>,
     page: u32,
-    limit: u32,
+    over: Option<u32>,
     skip: usize,
     take: usize,
     seen: usize,
@@ -82,13 +82,14 @@ pub(super) struct Patches<'a> {
 impl<'a> Patches<'a> {
     /// An empty page.
     pub(super) fn new(reader: &'a Reader<'a>, page: Page) -> Self {
-        let (page, limit) = (page.page, paging::limit(reader, page));
+        let (over, limit) = (paging::over(reader, page), paging::limit(reader, page));
+        let page = page.page;
         let take = usize::try_from(limit).unwrap_or(usize::MAX);
         let before = usize::try_from(page.saturating_sub(1)).unwrap_or(usize::MAX);
         Self {
             reader,
             page,
-            limit,
+            over,
             skip: before.saturating_mul(take),
             take,
             seen: 0,
@@ -199,11 +200,11 @@ impl<'a> Patches<'a> {
         let reply = reply
             .with("files", self.files)
             .with_some("hidden_by_policy", if self.hidden > 0 { Some(self.hidden) } else { None });
-        let reply = paging::told(reply, self.page, self.limit, has_next, total);
+        let reply = paging::told(reply, self.page, self.over, has_next, total);
         if missing.is_empty() {
             return reply;
         }
-        reply.with("truncated", true).with("truncated_how", missing.join("; "))
+        reply.cut(&missing.join("; "))
     }
 }
 

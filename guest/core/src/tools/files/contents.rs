@@ -28,11 +28,11 @@ const ENVELOPE_BYTES: u64 = 64 * 1024;
 const LFS_POINTER: &str = "version https://git-lfs.github.com/spec/v1\n";
 
 tool! {
-    /// Read a text file of a repository at a branch, tag or commit, whole or some of its lines. Binary files,
-    /// Git LFS objects, symlinks, submodules and files that are too large are described instead.
+    /// Read a text file, whole or some of its lines. Binary and large files, Git LFS objects, symlinks and
+    /// submodules are described instead.
     "get_file_contents" ("Get file contents") => struct GetFileContents {
         repo: Repo,
-        /// Path of the file from the root of the repository, such as src/main.rs.
+        /// Its path, such as src/main.rs.
         filepath: RepoPath,
         reference: Option<Ref>,
         /// First line wanted, counted from 1.

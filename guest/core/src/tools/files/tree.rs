@@ -8,7 +8,7 @@ use crate::reply::Reply;
 use crate::tools::args::{EntryPage, Flag, Ref, Repo};
 use crate::tools::kit::{Entry, Error, Key, Kind, ReadTool, Shape, read, tool};
 use crate::tools::lookup;
-use crate::tools::paging::{self, HAS_NEXT, HIDDEN, LIMIT, PAGE, TOTAL};
+use crate::tools::paging::{self, HAS_NEXT, HIDDEN, PAGE, TOTAL};
 
 pub(super) const GET_FILE_TREE: &dyn Entry = read::<GetFileTree>();
 
@@ -17,12 +17,11 @@ const GITEA_PAGE: u32 = 1000;
 const TREE: &str = "/repos/{owner}/{repo}/git/trees/{sha}";
 
 tool! {
-    /// List files and directories of a repository at a branch, tag or commit. Entries that the policy hides are
-    /// left out and counted.
+    /// List files and directories, without what the policy hides.
     "get_file_tree" ("Get file tree") => struct GetFileTree {
         repo: Repo,
         reference: Option<Ref>,
-        /// Also list what is in directories, with full paths. Without it, only the top level.
+        /// Also what is in directories. Without it, the top level.
         recursive: Option<Flag>,
         page: EntryPage,
     }
@@ -33,7 +32,6 @@ impl ReadTool for GetFileTree {
         Key::own("commit", Kind::Text, "The commit that was read, in full."),
         Key::own("entries", Kind::Each(&ENTRY), "The entries of this page, by path."),
         PAGE,
-        LIMIT,
         HAS_NEXT,
         TOTAL,
         HIDDEN,
@@ -59,7 +57,7 @@ impl ReadTool for GetFileTree {
             .with("commit", commit)
             .with("entries", shown)
             .with_some("hidden_by_policy", if hidden > 0 { Some(hidden) } else { None });
-        Ok(paging::told(reply, page, limit, has_next, total))
+        Ok(paging::told(reply, page, paging::over(gitea, self.page), has_next, total))
     }
 }
 

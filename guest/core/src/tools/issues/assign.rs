@@ -21,7 +21,6 @@ tool! {
     /// Assign people to an issue or pull request, besides those who are; takes nobody off.
     "assign_issue" ("Assign issue") => struct AssignIssue {
         repo: Repo,
-        /// Its number.
         issue_number: IssueNumber,
         /// Logins.
         assignees: Logins,

@@ -11,7 +11,7 @@ use crate::tools::applied::{self, NOT_APPLIED, same_text};
 use crate::tools::args::{Comment, CommentId, IssueNumber, Page, Repo};
 use crate::tools::kit::{Entry, Error, Hints, Key, Kind, ReadTool, Shape, WriteTool, read, tool, write};
 use crate::tools::lookup;
-use crate::tools::paging::{self, HAS_NEXT, LIMIT, PAGE, TOTAL};
+use crate::tools::paging::{self, HAS_NEXT, PAGE, TOTAL};
 
 pub(super) const LIST_ISSUE_COMMENTS: &dyn Entry = read::<ListIssueComments>();
 pub(super) const EDIT_ISSUE_COMMENT: &dyn Entry = write::<EditIssueComment>();
@@ -33,7 +33,6 @@ tool! {
     /// (body_truncated): limit=1 with page=N reads comment N whole.
     "list_issue_comments" ("List comments") => struct ListIssueComments {
         repo: Repo,
-        /// Its number.
         issue_number: IssueNumber,
         page: Page,
     }
@@ -43,7 +42,6 @@ impl ReadTool for ListIssueComments {
     const ANSWER: &'static Shape = &Shape(&[
         Key::own("comments", Kind::Each(&COMMENT_LINE), "The comments of this page."),
         PAGE,
-        LIMIT,
         HAS_NEXT,
         TOTAL,
     ]);

@@ -33,7 +33,6 @@ tool! {
     /// scope off (removed).
     "add_labels" ("Add labels") => struct AddLabels {
         repo: Repo,
-        /// Its number.
         issue_number: IssueNumber,
         /// Label names.
         labels: Labels,
@@ -116,7 +115,6 @@ tool! {
     /// not_set.
     "remove_labels" ("Remove labels") => struct RemoveLabels {
         repo: Repo,
-        /// Its number.
         issue_number: IssueNumber,
         /// Label names.
         labels: Labels,

@@ -39,7 +39,9 @@ fn issue(number: u64, labels: &[&str]) -> Value {
 /// The name of an error.
 fn reason(error: &Error) -> &'static str {
     match error {
-        Error::Conflict { reason, .. } | Error::Unprocessable { reason, .. } => reason,
+        Error::Conflict { reason, .. } | Error::Busy { reason, .. } | Error::Unprocessable { reason, .. } => {
+            reason
+        }
         Error::NotFound { .. } => "not_found",
         Error::Gitea(error) => error.reason(),
     }

@@ -19,7 +19,6 @@ tool! {
     /// the whole old one.
     "update_issue" ("Update issue") => struct UpdateIssue {
         repo: Repo,
-        /// Its number.
         issue_number: IssueNumber,
         /// New title.
         title: Option<Title>,

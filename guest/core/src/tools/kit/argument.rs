@@ -18,11 +18,12 @@ pub struct Field {
 }
 
 impl Field {
-    /// A required field. `schema` is an object; the description is put into it.
+    /// A required field. `schema` is an object; the description, where there is one, is put into it.
     #[must_use]
     pub fn new(name: &'static str, mut schema: Value, description: impl Into<String>) -> Self {
-        if let Some(object) = schema.as_object_mut() {
-            object.insert("description".to_owned(), Value::String(description.into()));
+        let description = description.into();
+        if let Some(object) = schema.as_object_mut().filter(|_| !description.is_empty()) {
+            object.insert("description".to_owned(), Value::String(description));
         }
         Self { name, schema, required: true }
     }

@@ -57,6 +57,8 @@ pub enum Kind {
     Object(&'static Shape),
     /// A list of objects.
     Each(&'static Shape),
+    /// The same, whose fields only the documentation names: what every write may say.
+    Notes(&'static Shape),
 }
 
 impl Key {
@@ -139,7 +141,7 @@ impl Shape {
                 Kind::Flag => ("boolean", None, ""),
                 Kind::Texts(_) => ("list of strings", None, ""),
                 Kind::Object(shape) => ("object", Some(shape), "."),
-                Kind::Each(shape) => ("list of objects", Some(shape), "[]."),
+                Kind::Each(shape) | Kind::Notes(shape) => ("list of objects", Some(shape), "[]."),
             };
             let name = format!("{way}{}", key.name);
             rows.push(Explained { name: name.clone(), kind, meaning: key.description });
@@ -170,7 +172,7 @@ impl Kind {
                 value.filter(|value| value.is_object()).map(|value| shape.of(value).into())
             }
             // A list that Gitea gives as null is an empty one.
-            Self::Each(shape) => Some(
+            Self::Each(shape) | Self::Notes(shape) => Some(
                 shape.each(value.and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()).into(),
             ),
             Self::Texts(pointer) => {
@@ -188,7 +190,10 @@ impl Kind {
             Self::Flag => json!({ "type": "boolean" }),
             Self::Texts(_) => json!({ "type": "array", "items": { "type": "string" } }),
             Self::Object(shape) => shape.schema(deep.saturating_sub(1)),
-            Self::Each(shape) => json!({ "type": "array", "items": shape.schema(deep.saturating_sub(1)) }),
+            Self::Notes(_) if deep <= DEEP => json!({ "type": "array", "items": { "type": "object" } }),
+            Self::Each(shape) | Self::Notes(shape) => {
+                json!({ "type": "array", "items": shape.schema(deep.saturating_sub(1)) })
+            }
         }
     }
 }

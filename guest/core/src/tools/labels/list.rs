@@ -45,7 +45,7 @@ pub(super) fn list(gitea: &Reader<'_>, repo: &Repo, page: Page) -> Result<Reply,
     let total = own.total().filter(|_| !shared.unread).map(|_| all);
     let reply = Reply::new().with("labels", rows);
     let reply = reply.with_some("organisation_unread", shared.unread.then_some(true));
-    Ok(paging::told(reply, page.page, limit, has_next, total))
+    Ok(paging::told(reply, page.page, paging::over(gitea, page), has_next, total))
 }
 
 /// The entries of the organisation's list from `skip` on, as many as there is room for. They begin where the

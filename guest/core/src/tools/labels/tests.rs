@@ -33,7 +33,9 @@ fn reason(error: &Error) -> &'static str {
     match error {
         Error::Gitea(error) => error.reason(),
         Error::NotFound { .. } => "not_found",
-        Error::Conflict { reason, .. } | Error::Unprocessable { reason, .. } => reason,
+        Error::Conflict { reason, .. } | Error::Busy { reason, .. } | Error::Unprocessable { reason, .. } => {
+            reason
+        }
     }
 }
 

@@ -20,7 +20,6 @@ tool! {
     /// Comment on a pull request, below it and not on its code. Sent once, never repeated.
     "create_pr_comment" ("Comment on pull request") => struct CreatePrComment {
         repo: Repo,
-        /// Number of the pull request.
         pull_number: IssueNumber,
         /// Text, in Markdown.
         body: Comment,

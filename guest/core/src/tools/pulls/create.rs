@@ -24,7 +24,7 @@ const AT_ONCE: u32 = 50;
 const PAGES: u32 = 10;
 
 tool! {
-    /// Open a pull request between two branches of the same repository. Sent once, never repeated.
+    /// Open a pull request between two branches of one repository.
     "create_pull_request" ("Create pull request") => struct CreatePullRequest {
         repo: Repo,
         /// Title; begin it with `WIP:` for a draft.

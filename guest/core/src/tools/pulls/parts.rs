@@ -8,7 +8,7 @@ use crate::reply::Reply;
 use crate::tools::args::{IssueNumber, Page, Repo};
 use crate::tools::kit::{Entry, Error, Key, Kind, ReadTool, Shape, read, tool};
 use crate::tools::lookup;
-use crate::tools::paging::{self, HAS_NEXT, HIDDEN, LIMIT, PAGE, TOTAL};
+use crate::tools::paging::{self, HAS_NEXT, HIDDEN, PAGE, TOTAL};
 
 pub(super) const LIST_PULL_REQUEST_FILES: &dyn Entry = read::<ListPullRequestFiles>();
 pub(super) const LIST_PULL_REQUEST_COMMITS: &dyn Entry = read::<ListPullRequestCommits>();
@@ -20,11 +20,9 @@ const COMMITS: &str = "/repos/{owner}/{repo}/pulls/{index}/commits";
 const PREVIEW: usize = 500;
 
 tool! {
-    /// List the files that a pull request changes, without their diffs; compare_refs gives those. Files that the
-    /// policy hides are left out and counted.
+    /// List the files that a pull request changes, without diffs; compare_refs gives those.
     "list_pull_request_files" ("List pull request files") => struct ListPullRequestFiles {
         repo: Repo,
-        /// Number of the pull request.
         pull_number: IssueNumber,
         page: Page,
     }
@@ -34,7 +32,6 @@ impl ReadTool for ListPullRequestFiles {
     const ANSWER: &'static Shape = &Shape(&[
         Key::own("files", Kind::Each(&FILE), "The files of this page."),
         PAGE,
-        LIMIT,
         HAS_NEXT,
         TOTAL,
         HIDDEN,
@@ -62,7 +59,6 @@ tool! {
     /// List the commits of a pull request, without the files they change.
     "list_pull_request_commits" ("List pull request commits") => struct ListPullRequestCommits {
         repo: Repo,
-        /// Number of the pull request.
         pull_number: IssueNumber,
         page: Page,
     }
@@ -72,7 +68,6 @@ impl ReadTool for ListPullRequestCommits {
     const ANSWER: &'static Shape = &Shape(&[
         Key::own("commits", Kind::Each(&COMMIT), "The commits of this page, newest first."),
         PAGE,
-        LIMIT,
         HAS_NEXT,
         TOTAL,
     ]);

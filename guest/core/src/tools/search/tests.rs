@@ -49,7 +49,7 @@ fn known(world: World, top: &[&str]) -> World {
 }
 
 fn archived(world: World, archive: &[u8]) -> World {
-    let line = format!("GET /repos/acme/Site/archive/{}", id());
+    let line = format!("GET /repos/acme/Site/archive/{}.tar.gz", id());
     known(world, &["src"]).route(Route::bytes(&line, "application/gzip", archive))
 }
 
