@@ -61,12 +61,12 @@ impl Question {
             Touches::Code => Vec::new(),
             Touches::NewIssue => vec![Self::Issues],
             Touches::Issues => kinds(query),
-            Touches::Issue => vec![Self::Issue(third(segments))],
+            Touches::Issue | Touches::Pull => vec![Self::Issue(third(segments))],
             Touches::Comment => vec![Self::Comment(third(segments))],
             Touches::Pulls => vec![Self::Pulls],
             Touches::Releases => vec![Self::Releases],
         };
-        let code = matches!(touches, Touches::Code | Touches::Pulls);
+        let code = matches!(touches, Touches::Code | Touches::Pulls | Touches::Pull);
         // Who may write code may read it.
         let first = match (changes || method != Method::Get, code) {
             (true, _) => Some(Self::Write),

@@ -23,6 +23,8 @@ pub enum Touches {
     Comment,
     /// Pull requests, and the code that they are about.
     Pulls,
+    /// The pull request whose number is the third value, and the code that it is about.
+    Pull,
     /// Releases.
     Releases,
 }
@@ -58,9 +60,9 @@ pub const READ_ROWS: &[(&str, Touches)] = &[
     ("/repos/{owner}/{repo}/milestones", Touches::Code),
     ("/repos/{owner}/{repo}/milestones/{id}", Touches::Code),
     ("/repos/{owner}/{repo}/pulls", Touches::Pulls),
-    ("/repos/{owner}/{repo}/pulls/{index}", Touches::Issue),
-    ("/repos/{owner}/{repo}/pulls/{index}/commits", Touches::Issue),
-    ("/repos/{owner}/{repo}/pulls/{index}/files", Touches::Issue),
+    ("/repos/{owner}/{repo}/pulls/{index}", Touches::Pull),
+    ("/repos/{owner}/{repo}/pulls/{index}/commits", Touches::Pull),
+    ("/repos/{owner}/{repo}/pulls/{index}/files", Touches::Pull),
     ("/repos/{owner}/{repo}/releases", Touches::Releases),
     ("/repos/{owner}/{repo}/releases/latest", Touches::Releases),
     ("/repos/{owner}/{repo}/releases/tags/{tag}", Touches::Releases),

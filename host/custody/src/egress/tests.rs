@@ -311,7 +311,7 @@ fn refuses_a_target_that_proxies_would_cut() {
 #[test]
 fn a_listed_change_is_built_only_while_writes_are_on() {
     for &(method, template, _) in WRITE_ROWS {
-        let values = ["alice", "demo", "3"];
+        let values = ["alice", "demo", "3", "4"];
         let values = &values[..template.matches('{').count()];
         assert_eq!(target(method, template, values, NO_QUERY, false), Err(Refused::WritesOff));
         assert!(target(method, template, values, NO_QUERY, true).is_ok());
@@ -322,7 +322,10 @@ fn a_listed_change_is_built_only_while_writes_are_on() {
 fn refuses_every_change_that_is_not_listed_to_the_letter() {
     for (method, template) in [
         (Method::Delete, "/repos/{owner}/{repo}"),
-        (Method::Patch, "/repos/{owner}/{repo}/issues/{index}"),
+        (Method::Patch, "/repos/{owner}/{repo}"),
+        (Method::Delete, "/repos/{owner}/{repo}/issues/{index}"),
+        (Method::Delete, "/repos/{owner}/{repo}/labels/{id}"),
+        (Method::Delete, "/repos/{owner}/{repo}/branches/{branch}"),
         (Method::Delete, "/repos/{owner}/{repo}/issues"),
         (Method::Post, "/repos/{o}/{r}/issues"),
         (Method::Post, "/repos/{owner}/{repo}/issues/"),
@@ -344,7 +347,7 @@ fn refuses_every_change_that_is_not_listed_to_the_letter() {
 #[test]
 fn a_listed_read_is_built_in_every_mode() {
     for &(template, _) in READ_ROWS {
-        let values = ["alice", "demo", "3"];
+        let values = ["alice", "demo", "3", "4"];
         let values = &values[..template.matches('{').count()];
         for writes in [false, true] {
             assert!(target(Method::Get, template, values, NO_QUERY, writes).is_ok(), "{template}");
@@ -364,7 +367,7 @@ fn refuses_every_read_that_is_not_listed_to_the_letter() {
         "/repos/alice/demo",
         "/repos/{owner}/{rest...}",
         "/REPOS/{owner}/{repo}",
-        "/repos/{owner}/{repo}/issues/{index}/comments",
+        "/repos/{owner}/{repo}/raw/{path...}",
         "/repos/{owner}/{repo}/collaborators/{login}/permission",
         "/repos/{owner}/{repo}/hooks",
         "/repos/{owner}/{repo}/actions/secrets",
@@ -389,18 +392,28 @@ fn what_stands_below_a_repository_touches_it_and_nothing_else_does() {
     for (template, touches) in reads.chain(writes) {
         let below = template == "/repos/{owner}/{repo}" || template.starts_with("/repos/{owner}/{repo}/");
         assert_eq!(below, touches != Touches::Person, "{template}");
-        let issues = template.contains("/issues");
-        assert_eq!(issues, !matches!(touches, Touches::Person | Touches::Code), "{template}");
         let one = template.starts_with("/repos/{owner}/{repo}/issues/{index}");
         assert_eq!(one, touches == Touches::Issue, "{template}");
+        let pull = template.starts_with("/repos/{owner}/{repo}/pulls/{index}");
+        assert_eq!(pull, touches == Touches::Pull, "{template}");
+        let releases = template.starts_with("/repos/{owner}/{repo}/releases");
+        assert_eq!(releases, touches == Touches::Releases, "{template}");
     }
 }
 
 #[test]
-fn the_list_holds_no_deletion_merge_or_administration() {
+fn the_list_holds_no_merge_no_administration_and_one_deletion() {
     for (method, template, _) in WRITE_ROWS {
-        assert_ne!(*method, Method::Delete);
-        assert!(template.starts_with("/repos/{owner}/{repo}/issues"), "{template}");
+        let label = *template == "/repos/{owner}/{repo}/issues/{index}/labels/{id}";
+        assert_eq!(*method == Method::Delete, label, "{template}");
+        for never in
+            ["/merge", "/contents", "/collaborators", "/hooks", "/keys", "/transfer", "/git/", "{path"]
+        {
+            assert!(
+                template.starts_with("/repos/{owner}/{repo}/") && !template.contains(never),
+                "{template}"
+            );
+        }
     }
 }
 
