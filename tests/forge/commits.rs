@@ -109,9 +109,6 @@ pub(super) fn render(call: &Call, world: &World, repo: &Repo, commit: &Commit) -
     })
 }
 
-/// A file before and after.
-pub(super) type Change = (String, Option<Node>, Option<Node>);
-
 fn files(call: &Call, changes: &[Change]) -> Value {
     let shown = changes.iter().map(|(path, before, after)| {
         let status = match (before, after) {

@@ -370,6 +370,9 @@ pub(super) fn add(
         updated: now,
         due: None,
         comments: Vec::new(),
+        content_version: 0,
+        blocked_by: Vec::new(),
+        events: Vec::new(),
     };
     world.repos[at].issues.push(issue.clone());
     issue

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::call::{Answer, Call, encoded_path};
-use super::commits::{self, Change};
+use super::commits;
+use super::git::Change;
 use super::git::{Commit, Git, Node, Tree};
 use super::issues;
 use super::labels;

@@ -298,16 +298,45 @@ fn withheld(call: &Call, world: &World, repo: &Repo, part: &Part<'_>) -> Option<
         | Part::ContentsExt(_)
         | Part::Contents(_)
         | Part::Branches
-        | Part::Branch(_) => (!sees(Unit::Code)).then(|| {
+        | Part::Branch(_)
+        | Part::MakeBranch
+        | Part::Commit(_)
+        | Part::Compare(_)
+        | Part::Status(_)
+        | Part::Tags
+        | Part::Tag(_)
+        | Part::Languages
+        | Part::Pulls
+        | Part::OpenPull
+        | Part::Pull(_)
+        | Part::PullFiles(_)
+        | Part::PullCommits(_) => (!sees(Unit::Code)).then(|| {
             let message = "user should have specific read permission or be a repo admin or a site admin";
             call.refuse(403, message)
         }),
         Part::OpenIssue => (!sees(Unit::Issues)).then(|| call.not_found()),
-        Part::Issue(number) | Part::Comments(number) | Part::Comment(number) | Part::AddLabels(number) => {
-            issues::hidden(call, world, repo, number)
-        }
-        // The list refuses by itself; labels and milestones are for whoever may see any unit.
+        Part::Issue(number)
+        | Part::Comments(number)
+        | Part::Comment(number)
+        | Part::AddLabels(number)
+        | Part::IssueLabels(number)
+        | Part::EditIssue(number)
+        | Part::Assign(number)
+        | Part::RemoveLabel(number, _) => issues::hidden(call, world, repo, number),
+        // The list and single comments refuse by themselves; labels and milestones are for whoever may see any unit.
         Part::Issues
+        | Part::OneComment(_)
+        | Part::EditComment(_)
+        | Part::MakeLabel
+        | Part::EditLabel(_)
+        | Part::MakeMilestone
+        | Part::Releases
+        | Part::LatestRelease
+        | Part::ReleaseByTag(_)
+        | Part::Release(_)
+        | Part::MakeRelease
+        | Part::EditRelease(_)
+        | Part::Topics
         | Part::Labels
         | Part::Milestones
         | Part::Milestone(_)

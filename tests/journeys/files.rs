@@ -68,7 +68,7 @@ pub async fn lists_a_tree(ground: Ground) {
     for page in 1..=3 {
         let arguments = stand.at("alice/demo", json!({ "recursive": true, "page": page, "limit": 10 }));
         let found = stand.read("get_file_tree", arguments).await;
-        assert_eq!((&found["page"], &found["limit"]), (&json!(page), &json!(10)));
+        assert_eq!(found["page"], page);
         assert_eq!(found["has_next"], page < 3);
         assert_eq!(found.get("total"), None, "a page does not know the total");
         walked.extend(found["entries"].as_array().expect("a list").clone());

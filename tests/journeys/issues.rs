@@ -15,10 +15,7 @@ pub async fn lists_issues(ground: Ground) {
     let first = stand.read("list_issues", stand.at("alice/demo", json!({}))).await;
     let open: Vec<u64> = (1..=43).rev().filter(|n| ![36, 37, 42].contains(n)).collect();
     assert_eq!(numbers(&first), open[..30]);
-    assert_eq!(
-        (&first["page"], &first["limit"], &first["has_next"], &first["total"]),
-        (&json!(1), &json!(30), &json!(true), &json!(40))
-    );
+    assert_eq!((&first["page"], &first["has_next"], &first["total"]), (&json!(1), &json!(true), &json!(40)));
     let second = stand.read("list_issues", stand.at("alice/demo", json!({ "page": 2 }))).await;
     assert_eq!(numbers(&second), open[30..]);
     assert_eq!((&second["has_next"], &second["total"]), (&json!(false), &json!(40)));

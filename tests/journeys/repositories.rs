@@ -24,7 +24,7 @@ pub async fn lists_all_repositories_once(ground: Ground) {
         each(&all["repositories"], "/full_name").into_iter().filter_map(Value::as_str).collect();
     names.sort_unstable();
     assert_eq!(names, expected);
-    assert_eq!((&all["page"], &all["limit"]), (&json!(1), &json!(30)));
+    assert_eq!(all["page"], 1);
     assert_eq!((&all["has_next"], &all["total"]), (&json!(false), &json!(7)));
     let row = |name: &str| {
         let rows = all["repositories"].as_array().expect("a list");
@@ -41,7 +41,10 @@ pub async fn lists_all_repositories_once(ground: Ground) {
     let mut walked = Vec::new();
     for page in 1..=4 {
         let found = stand.read("list_repositories", json!({ "page": page, "limit": 2 })).await;
-        assert_eq!((&found["page"], &found["limit"]), (&json!(page), &json!(2)));
+        assert_eq!(
+            (&found["page"], found["repositories"].as_array().map(Vec::len)),
+            (&json!(page), Some(if page < 4 { 2 } else { 1 }))
+        );
         assert_eq!(found["has_next"], page < 4, "page {page}");
         assert_eq!(found.get("truncated"), None, "a page is not a cut");
         walked.extend(each(&found["repositories"], "/full_name").into_iter().cloned());

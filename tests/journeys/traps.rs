@@ -32,7 +32,7 @@ async fn sixty_five_repositories_come_in_three_pages_without_loss() {
         for (page, rows) in [(1, 30), (2, 30), (3, 5)] {
             let found = stand.read("list_repositories", json!({ "page": page })).await;
             assert_eq!(found["repositories"].as_array().map(Vec::len), Some(rows), "page {page}");
-            assert_eq!((&found["has_next"], &found["limit"]), (&json!(page < 3), &json!(30)));
+            assert_eq!(found["has_next"], page < 3);
             assert_eq!(found.get("total"), None, "not known from one page that was filtered");
             names.extend(each(&found["repositories"], "/full_name").into_iter().map(ToString::to_string));
         }
@@ -52,7 +52,11 @@ async fn a_tree_of_more_entries_than_an_answer_holds_says_that_more_follow() {
     let asked = stand
         .read("get_file_tree", stand.at("carol/wide", json!({ "recursive": true, "limit": 1000 })))
         .await;
-    assert_eq!((&asked["limit"], asked["entries"].as_array().map(Vec::len)), (&json!(200), Some(200)));
+    assert_eq!(asked["entries"].as_array().map(Vec::len), Some(200));
+    assert!(
+        asked["truncated_how"].as_str().is_some_and(|how| how.contains("at most 200 entries")),
+        "{asked}"
+    );
     let mut paths = Vec::new();
     for page in 1.. {
         let more = json!({ "recursive": true, "page": page });
@@ -76,7 +80,7 @@ async fn a_tree_larger_than_the_bound_is_read_in_pages_of_the_bound() {
     let stand =
         forge(Options::default(), Who::Alice, |setup| setup.set("MAX_TOOL_RESPONSE_ITEMS", "5")).await;
     let found = stand.read("list_issues", stand.at("alice/demo", json!({}))).await;
-    assert_eq!((&found["limit"], &found["has_next"], &found["total"]), (&json!(5), &json!(true), &json!(40)));
+    assert_eq!((&found["has_next"], &found["total"]), (&json!(true), &json!(40)));
     assert_eq!(
         each(&found["issues"], "/number"),
         [43, 41, 40, 39, 38].map(|n| json!(n)).iter().collect::<Vec<_>>()
@@ -119,7 +123,7 @@ async fn arguments_that_are_not_listed_or_out_of_bounds_are_refused_before_gitea
         ("get_file_contents", demo(json!({ "filepath": "/README.md" })), "filepath"),
         ("get_file_contents", demo(json!({ "filepath": ".git/config" })), "filepath"),
         ("list_issues", demo(json!({ "state": "merged" })), "state"),
-        ("list_issues", demo(json!({ "limit": 51 })), "limit"),
+        ("list_issues", demo(json!({ "limit": 10_001 })), "limit"),
         ("get_issue", demo(json!({ "issue_number": "5" })), "issue_number"),
         ("get_issue", demo(json!({ "issue_number": -1 })), "issue_number"),
         ("create_issue", demo(json!({})), "title"),

@@ -72,7 +72,7 @@ fn name(bucket: Bucket) -> Option<String> {
 }
 
 /// Room for long work: once in each instance. Runtimes bound computing time themselves, where they do.
-pub struct Room;
+pub(crate) struct Room;
 
 impl GuestSlot for Room {}
 

@@ -35,6 +35,10 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
     ("remove_label", "/issues/44/", "/issues/40/"),
     ("update_issue", "/issues/44", "/issues/40"),
     ("write_unknown_milestone", "/issues/44", "/issues/40"),
+    // Recorded with two open pull requests, and with a branch made a moment before.
+    ("pulls", "/repos/alice/demo/", "/repos/mallory/notes/"),
+    ("create_pull", "rec-311846", "b1"),
+    ("create_pull", "rec-311848", "b1"),
 ];
 
 /// What was done to the issue before the recorded request.
@@ -43,10 +47,6 @@ const BEFORE: &[(&str, &str, &str)] = &[
     ("update_issue", "POST /issues/40/labels", r#"{"labels":["bug"]}"#),
     ("assign", "PATCH /issues/40", r#"{"milestone":1,"assignees":["bob"],"state":"closed"}"#),
     ("assign", "POST /issues/40/labels", r#"{"labels":["bug"]}"#),
-    // Recorded with two open pull requests, and with a branch made a moment before.
-    ("pulls", "/repos/alice/demo/", "/repos/mallory/notes/"),
-    ("create_pull", "rec-311846", "b1"),
-    ("create_pull", "rec-311848", "b1"),
 ];
 
 fn folder(version: Version) -> PathBuf {
