@@ -221,7 +221,7 @@ pub struct Expect {
     /// Every request is one of these (a star at the end stands for anything), and there is one unless `(nothing)`
     /// is among them.
     pub upstream_within: Option<Vec<String>>,
-    /// `none`, `any`, `some`, or fields that the one line must have.
+    /// `none`, `some`, fields that the one line must have, or `one_of` several such.
     pub audit: Value,
 }
 

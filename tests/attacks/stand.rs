@@ -289,10 +289,13 @@ fn agree(expected: &Value, found: &[&Value]) -> Result<(), String> {
         Value::String(word) => match word.as_str() {
             "none" => found.is_empty(),
             "some" => !found.is_empty(),
-            "any" => true,
             other => return Err(format!("`{other}` says nothing about lines")),
         },
-        Value::Object(_) => found.len() == 1 && matches(found[0], expected),
+        Value::Object(wanted) => match (wanted.get("one_of").and_then(Value::as_array), found) {
+            (Some(lines), [line]) => lines.iter().any(|wanted| matches(line, wanted)),
+            (None, [line]) => matches(line, expected),
+            _ => false,
+        },
         Value::Array(wanted) => {
             found.len() == wanted.len()
                 && found.iter().zip(wanted).all(|(line, wanted)| matches(line, wanted))
