@@ -296,6 +296,37 @@ async fn a_person_who_is_revoked_loses_tokens_of_gitea_from_before_and_opaque_on
     server.stop().await;
 }
 
+#[tokio::test]
+async fn somebody_who_was_never_here_is_revoked_by_their_number_at_gitea() {
+    let scene = Scene::new().await;
+    let server = accepting(&scene).await;
+    let token = scene.forge.mint("carol", &scene.client_id, READ).access_token;
+    let others = scene.forge.mint("bob", &scene.client_id, READ).access_token;
+    let (code, _, err) = aegis(&scene, &["users", "revoke", "carol"]).await;
+    assert!(code == 1 && err.contains("users revoke id:N") && err.contains("/api/v1/users/LOGIN"), "{err}");
+    // Asked at Gitea itself, so that this server has still never heard of carol.
+    let credential = format!("Bearer {token}");
+    let headers = [("authorization", credential.as_str())];
+    let carol = send(&scene.forge.url(), "GET", "/login/oauth/userinfo", &headers, b"").await.unwrap().json();
+    let id: i64 = carol["sub"].as_str().and_then(|id| id.parse().ok()).unwrap_or_else(|| panic!("{carol}"));
+
+    let answer = answered(&scene, &["users", "revoke", &format!("id:{id}")]).await;
+    let said = (&answer["users"], &answer["known"], &answer["durable"]);
+    assert_eq!(said, (&json!([id]), &json!(false), &json!(true)), "{answer}");
+    let line = recorded(&server, "operator_revoked_user", "done").await;
+    assert_eq!(line["detail"]["known"], false, "{line}");
+    refused(&scene, &server, &token, "revoked before they ever came", &[INTROSPECT]).await;
+    assert_eq!(list(&server, &others).await.status, 200, "others are as they were");
+    let listed = answered(&scene, &["users", "list"]).await;
+    let rows: Vec<&Value> =
+        listed["users"].as_array().unwrap().iter().filter(|row| row["id"] == id).collect();
+    assert!(rows.len() == 1 && rows[0]["revoked_at"].is_string(), "{listed}");
+
+    assert_eq!(answered(&scene, &["users", "allow", &format!("id:{id}")]).await["users"], json!([id]));
+    assert_eq!(list(&server, &token).await.status, 200);
+    server.stop().await;
+}
+
 /// The id at Gitea of somebody whom the server knows.
 async fn summary_subject(server: &Server, login: &str) -> i64 {
     let lines = server.audit_when(|lines| lines.iter().any(|line| line["login"] == login)).await;

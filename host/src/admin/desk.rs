@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use aegis_custody::Timestamp;
-use aegis_custody::oauth::registry::{ClientView, GrantState, Registry, UserRevoked, UserView, Who};
+use aegis_custody::oauth::registry::{ClientView, GrantState, Registry, UserView, Who};
 
 use super::{Answer, ApprovalRow, ClientRow, Counts, Ended, GrantRow, Request, Status, UserDetail, UserRow};
 use crate::sign_in::SignIn;
 use crate::sign_in::records::Records;
-use crate::store::{Committed, read_backup};
+use crate::store::read_backup;
 
 /// What answers are made of.
 pub(super) struct Desk<'a> {
@@ -58,7 +58,7 @@ impl Desk<'_> {
                     grants: 0,
                     codes: revoked.codes,
                 };
-                Answer::ClientRevoked { id, known, ended, durable: committed == Committed::Durable }
+                Answer::ClientRevoked { id, known, ended, kept: committed.into() }
             }
             (_, Err(not)) => Answer::refused("client_not_revoked", not.to_string()),
         }
@@ -66,7 +66,7 @@ impl Desk<'_> {
 
     async fn allow_client(&self, id: String) -> Answer {
         let (was_revoked, committed) = self.records.keep(|registry, _| registry.allow_client(&id)).await;
-        Answer::ClientAllowed { id, was_revoked, durable: committed == Committed::Durable }
+        Answer::ClientAllowed { id, was_revoked, kept: committed.into() }
     }
 
     fn show_user(&self, login: &str) -> Answer {
@@ -83,20 +83,21 @@ impl Desk<'_> {
     }
 
     async fn revoke_user(&self, login: &str) -> Answer {
-        let Some(who) = who(login) else { return nobody(login) };
-        let (revoked, committed) = self
+        let Some(who) = who(login) else { return nobody_yet(login) };
+        let ((known, revoked), committed) = self
             .records
             .keep(|registry, now| {
-                // A number that nobody has is not somebody who was revoked.
-                let is_known = |id| registry.users(now).iter().any(|user| user.user == id);
-                match who {
-                    Who::Id(id) if !is_known(id) => (UserRevoked::default(), Vec::new()),
-                    Who::Id(_) | Who::Login(_) => registry.revoke_user(who, now),
-                }
+                // A number counts also where nobody of that number was here: with a token of Gitea they can come any moment.
+                let known = match who {
+                    Who::Id(id) => registry.users(now).iter().any(|user| user.user == id),
+                    Who::Login(_) => true,
+                };
+                let (revoked, changes) = registry.revoke_user(who, now);
+                ((known, revoked), changes)
             })
             .await;
         if revoked.users.is_empty() && revoked.codes == 0 {
-            return nobody(login);
+            return nobody_yet(login);
         }
         if revoked.unnoted > 0 {
             let text = "their sessions, approvals and grants here have ended, but the list of revoked users is full, so \
@@ -110,13 +111,13 @@ impl Desk<'_> {
             grants: revoked.grants,
             codes: revoked.codes,
         };
-        Answer::UserRevoked { users: revoked.users, ended, durable: committed == Committed::Durable }
+        Answer::UserRevoked { users: revoked.users, known, ended, kept: committed.into() }
     }
 
     async fn allow_user(&self, login: &str) -> Answer {
         let Some(who) = who(login) else { return nobody(login) };
         let (users, committed) = self.records.keep(|registry, _| registry.allow_user(who)).await;
-        Answer::UserAllowed { users, durable: committed == Committed::Durable }
+        Answer::UserAllowed { users, kept: committed.into() }
     }
 
     async fn backup(&self, path: PathBuf) -> Answer {
@@ -141,12 +142,7 @@ impl Desk<'_> {
         };
         let count = rows.len();
         let (unreadable, committed) = self.records.keep(|registry, _| registry.replace(rows)).await;
-        Answer::Restored {
-            path,
-            rows: count,
-            unreadable: unreadable.len(),
-            durable: committed == Committed::Durable,
-        }
+        Answer::Restored { path, rows: count, unreadable: unreadable.len(), kept: committed.into() }
     }
 
     fn reload_keys(&self) -> Answer {
@@ -172,6 +168,7 @@ impl Desk<'_> {
             bytes: health.bytes,
             durable: health.durable,
             reason: health.reason,
+            revocations: health.revocations,
             last_error: health.last_error,
             commits: health.commits,
             kids: self.sign_in.map_or_else(Vec::new, |sign_in| {
@@ -216,10 +213,20 @@ fn nobody(login: &str) -> Answer {
     Answer::refused("unknown_user", text)
 }
 
-/// A login, or `id:` and a number: no login at Gitea has a colon.
+/// As above, with how somebody is revoked who was never here.
+fn nobody_yet(login: &str) -> Answer {
+    let text = format!(
+        "nothing is known of {login:?} here, so nothing was revoked; `aegis-mcp users list` shows everybody. To refuse \
+         somebody who was never here, name their number at Gitea: `aegis-mcp users revoke id:N`. The number is in the list \
+         of user accounts in Gitea's site administration, and is the `id` that Gitea's /api/v1/users/LOGIN tells"
+    );
+    Answer::refused("unknown_user", text)
+}
+
+/// A login, or `id:` and a number, which Gitea counts from 1: no login at Gitea has a colon.
 fn who(text: &str) -> Option<Who<'_>> {
     match text.strip_prefix("id:") {
-        Some(id) => id.parse().ok().map(Who::Id),
+        Some(id) => id.parse().ok().filter(|id| *id > 0).map(Who::Id),
         None => (!text.is_empty()).then_some(Who::Login(text)),
     }
 }

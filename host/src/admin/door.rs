@@ -230,6 +230,10 @@ impl Clerk for OfServer {
             return Some(Answer::refused("audit_unavailable", format!("nothing was done: {unavailable}")));
         }
         let answer = desk.answer(request.clone()).await;
+        // What the change met at the volume stands before it on record.
+        for note in sign_in.records.store.take_notes() {
+            crate::sign_in::tell(&shared.trail, &note);
+        }
         if let Some(entry) = record::entry(&request, uid, Stage::Answered(&answer)) {
             tracing::info!(event = "operator", what = request.reason(), uid);
             shared.trail.push(entry);

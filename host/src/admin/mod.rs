@@ -28,6 +28,7 @@ pub(crate) use offline::carry_out;
 pub(crate) use places::Places;
 
 use crate::sign_in::timeline::Login;
+use crate::store::Committed;
 
 /// Longest request in bytes, its line end included.
 const MAX_REQUEST: usize = 64 << 10;
@@ -100,8 +101,9 @@ pub(crate) enum Answer {
         known: bool,
         /// What ended.
         ended: Ended,
-        /// Whether it is on the volume; otherwise it counts until the server stops.
-        durable: bool,
+        /// How well that is kept.
+        #[serde(flatten)]
+        kept: Kept,
     },
     /// To [`Request::ClientsAllow`].
     ClientAllowed {
@@ -110,7 +112,8 @@ pub(crate) enum Answer {
         /// Whether it was revoked before.
         was_revoked: bool,
         /// As above.
-        durable: bool,
+        #[serde(flatten)]
+        kept: Kept,
     },
     /// To [`Request::UsersList`].
     Users {
@@ -126,17 +129,21 @@ pub(crate) enum Answer {
     UserRevoked {
         /// Their ids at Gitea.
         users: Vec<i64>,
+        /// Whether anything was known of them before.
+        known: bool,
         /// What ended.
         ended: Ended,
         /// As above.
-        durable: bool,
+        #[serde(flatten)]
+        kept: Kept,
     },
     /// To [`Request::UsersAllow`].
     UserAllowed {
         /// Their ids at Gitea; none where nobody of that name was revoked.
         users: Vec<i64>,
         /// As above.
-        durable: bool,
+        #[serde(flatten)]
+        kept: Kept,
     },
     /// To [`Request::Backup`].
     BackedUp {
@@ -152,7 +159,8 @@ pub(crate) enum Answer {
         /// How many of them could not be read.
         unreadable: usize,
         /// As above.
-        durable: bool,
+        #[serde(flatten)]
+        kept: Kept,
     },
     /// To [`Request::KeysReload`].
     Keys {
@@ -279,6 +287,23 @@ pub(crate) struct ApprovalRow {
     pub(crate) last_used: String,
 }
 
+/// How well a change is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Kept {
+    /// Whether it is on the volume, as often as it should be.
+    pub(crate) durable: bool,
+    /// It is in the registry, and the file beside it that repeats what is revoked could not be written. Where neither is
+    /// so, the change counts until the server stops.
+    #[serde(default)]
+    pub(crate) kept_once: bool,
+}
+
+impl From<Committed> for Kept {
+    fn from(committed: Committed) -> Self {
+        Self { durable: committed == Committed::Durable, kept_once: committed == Committed::Once }
+    }
+}
+
 /// How a server and its registry are.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Status {
@@ -298,6 +323,9 @@ pub(crate) struct Status {
     pub(crate) durable: bool,
     /// Why not.
     pub(crate) reason: Option<String>,
+    /// Why what was revoked is not kept a second time; none while it is.
+    #[serde(default)]
+    pub(crate) revocations: Option<String>,
     /// The newest error, also where it is over.
     pub(crate) last_error: Option<String>,
     /// Transactions since the start.

@@ -88,9 +88,11 @@ fn alone(
         .map_err(|error| format!("no thread to work with: {error}"))?;
     let records = Records::new(opened.store, opened.rows, &opened.revoked, crate::sign_in::bounds(settings));
     let desk = Desk { records: &records, sign_in: None, file };
-    Ok(runtime.block_on(async {
+    let answer = runtime.block_on(async {
         let answer = desk.answer(request).await;
         records.store.close().await;
         answer
-    }))
+    });
+    records.store.take_notes().iter().for_each(|note| say(&note.text));
+    Ok(answer)
 }

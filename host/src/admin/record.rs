@@ -88,20 +88,22 @@ pub(super) fn entry(request: &Request, uid: u32, stage: Stage<'_>) -> Option<Ent
 
 fn facts(answer: &Answer) -> Value {
     match answer {
-        Answer::ClientRevoked { known, ended, durable, .. } => json!({
+        Answer::ClientRevoked { known, ended, kept, .. } => json!({
             "known": known, "sessions": ended.sessions, "approvals": ended.approvals, "codes": ended.codes,
-            "durable": durable,
+            "durable": kept.durable, "kept_once": kept.kept_once,
         }),
-        Answer::ClientAllowed { was_revoked, durable, .. } => {
-            json!({"was_revoked": was_revoked, "durable": durable})
+        Answer::ClientAllowed { was_revoked, kept, .. } => {
+            json!({"was_revoked": was_revoked, "durable": kept.durable, "kept_once": kept.kept_once})
         }
-        Answer::UserRevoked { users, ended, durable } => json!({
-            "users": users, "sessions": ended.sessions, "approvals": ended.approvals, "grants": ended.grants,
-            "codes": ended.codes, "durable": durable,
+        Answer::UserRevoked { users, known, ended, kept } => json!({
+            "users": users, "known": known, "sessions": ended.sessions, "approvals": ended.approvals, "grants": ended.grants,
+            "codes": ended.codes, "durable": kept.durable, "kept_once": kept.kept_once,
         }),
-        Answer::UserAllowed { users, durable } => json!({"users": users, "durable": durable}),
-        Answer::Restored { rows, unreadable, durable, .. } => {
-            json!({"rows": rows, "unreadable": unreadable, "durable": durable})
+        Answer::UserAllowed { users, kept } => {
+            json!({"users": users, "durable": kept.durable, "kept_once": kept.kept_once})
+        }
+        Answer::Restored { rows, unreadable, kept, .. } => {
+            json!({"rows": rows, "unreadable": unreadable, "durable": kept.durable, "kept_once": kept.kept_once})
         }
         Answer::Keys { kids } => json!({ "kids": kids }),
         Answer::Clients { .. }

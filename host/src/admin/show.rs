@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use aegis_custody::audit::HIDDEN;
 
-use super::{Answer, ClientRow, Ended, GrantRow, Status, UserDetail, UserRow};
+use super::{Answer, ClientRow, Ended, GrantRow, Kept, Status, UserDetail, UserRow};
 
 /// Write an answer, for people or, with `json`, for programs.
 ///
@@ -17,7 +17,7 @@ pub(crate) fn answer(answer: &Answer, json: bool, out: &mut dyn Write) -> io::Re
     }
     match answer {
         Answer::Clients { clients } => self::clients(clients, out),
-        Answer::ClientRevoked { id, known, ended, durable } => {
+        Answer::ClientRevoked { id, known, ended, kept } => {
             let id = clean(id);
             if !known {
                 writeln!(
@@ -30,20 +30,27 @@ pub(crate) fn answer(answer: &Answer, json: bool, out: &mut dyn Write) -> io::Re
                 out,
                 "Its tokens are dead and its id is refused; `aegis-mcp clients allow` takes that back."
             )?;
-            volatile(*durable, out)
+            volatile(*kept, out)
         }
-        Answer::ClientAllowed { id, was_revoked, durable } => {
+        Answer::ClientAllowed { id, was_revoked, kept } => {
             let id = clean(id);
             if !was_revoked {
                 return writeln!(out, "{id} was not revoked: nothing was changed.");
             }
             writeln!(out, "{id} may be used again. What it had before stays ended: people sign in anew.")?;
-            volatile(*durable, out)
+            volatile(*kept, out)
         }
         Answer::Users { users } => self::users(users, out),
         Answer::User { users } => users.iter().try_for_each(|user| detail(user, out)),
-        Answer::UserRevoked { users, ended, durable } => {
+        Answer::UserRevoked { users, known, ended, kept } => {
             let ids: Vec<String> = users.iter().map(i64::to_string).collect();
+            if !known {
+                writeln!(
+                    out,
+                    "Nobody with id {} has been here; was it typed right? They are revoked all the same.",
+                    ids.join(" and id ")
+                )?;
+            }
             writeln!(
                 out,
                 "Revoked the user with id {} at Gitea: {}.",
@@ -60,7 +67,7 @@ pub(crate) fn answer(answer: &Answer, json: bool, out: &mut dyn Write) -> io::Re
                 "They can sign in again: disable the account in Gitea or change SIGNIN_ALLOW where they must not. Personal \
                  and opaque tokens of theirs stay refused until `aegis-mcp users allow`."
             )?;
-            volatile(*durable, out)
+            volatile(*kept, out)
         }
         Answer::UserAllowed { users, .. } if users.is_empty() => {
             writeln!(
@@ -68,7 +75,7 @@ pub(crate) fn answer(answer: &Answer, json: bool, out: &mut dyn Write) -> io::Re
                 "Nobody of that name is revoked: nothing was changed. `aegis-mcp users list` shows who is."
             )
         }
-        Answer::UserAllowed { users, durable } => {
+        Answer::UserAllowed { users, kept } => {
             let ids: Vec<String> = users.iter().map(i64::to_string).collect();
             writeln!(
                 out,
@@ -76,20 +83,20 @@ pub(crate) fn answer(answer: &Answer, json: bool, out: &mut dyn Write) -> io::Re
                  ended: they sign in anew.",
                 ids.join(" and id ")
             )?;
-            volatile(*durable, out)
+            volatile(*kept, out)
         }
         Answer::BackedUp { path } => writeln!(
             out,
             "Wrote {}. Keep it as safe as the registry, and keep the root keys: without them nobody can use it.",
             path.display()
         ),
-        Answer::Restored { path, rows, unreadable, durable } => {
+        Answer::Restored { path, rows, unreadable, kept } => {
             writeln!(out, "Restored {rows} rows of {}.", path.display())?;
             if *unreadable > 0 {
                 writeln!(out, "{unreadable} of them could not be read and were left out.")?;
             }
             writeln!(out, "What was revoked or ended after the backup was made stays so.")?;
-            volatile(*durable, out)
+            volatile(*kept, out)
         }
         Answer::Keys { kids } => keys(kids, out),
         Answer::Timeline { logins } => writeln!(out, "{} sign-ins are remembered.", logins.len()),
@@ -98,14 +105,19 @@ pub(crate) fn answer(answer: &Answer, json: bool, out: &mut dyn Write) -> io::Re
     }
 }
 
-fn volatile(durable: bool, out: &mut dyn Write) -> io::Result<()> {
-    if durable {
-        return Ok(());
+fn volatile(kept: Kept, out: &mut dyn Write) -> io::Result<()> {
+    match kept {
+        Kept { durable: true, .. } => Ok(()),
+        Kept { kept_once: true, .. } => writeln!(
+            out,
+            "It counts now and is in the registry, but registry.revoked beside it cannot be written: until it can, which is \
+             tried again all the time, a restart or a damaged registry may undo this. See `aegis-mcp registry info`."
+        ),
+        Kept { .. } => writeln!(
+            out,
+            "It counts now, and is forgotten when the server stops: the registry cannot be written. See `aegis-mcp registry info`."
+        ),
     }
-    writeln!(
-        out,
-        "It counts now, and is forgotten when the server stops: the registry cannot be written. See `aegis-mcp registry info`."
-    )
 }
 
 fn ended_by(ended: Ended) -> String {
@@ -210,6 +222,9 @@ fn status(status: &Status, out: &mut dyn Write) -> io::Result<()> {
             writeln!(out, "state      in memory only: {}", clean(why))?;
         }
     }
+    if let Some(why) = &status.revocations {
+        writeln!(out, "revoked    kept once only, registry.revoked cannot be written: {}", clean(why))?;
+    }
     if !status.kids.is_empty() {
         writeln!(out, "keys       {}", status.kids.join(", "))?;
     }
@@ -272,6 +287,7 @@ fn table<const N: usize>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::Committed;
 
     fn shown(answer: &Answer) -> String {
         let mut out = Vec::new();
@@ -312,8 +328,16 @@ mod tests {
 
     #[test]
     fn what_is_not_on_the_volume_is_said_to_be_forgotten_at_the_stop() {
-        let revoked = |durable| Answer::UserRevoked { users: vec![7], ended: Ended::default(), durable };
-        assert!(shown(&revoked(false)).contains("forgotten when the server stops"));
-        assert!(!shown(&revoked(true)).contains("forgotten"));
+        let revoked = |committed: Committed| Answer::UserRevoked {
+            users: vec![7],
+            known: true,
+            ended: Ended::default(),
+            kept: committed.into(),
+        };
+        assert!(shown(&revoked(Committed::Volatile)).contains("forgotten when the server stops"));
+        let once = shown(&revoked(Committed::Once));
+        assert!(once.contains("registry.revoked beside it cannot be written") && !once.contains("forgotten"));
+        let well = shown(&revoked(Committed::Durable));
+        assert!(!well.contains("forgotten") && !well.contains("registry.revoked"));
     }
 }

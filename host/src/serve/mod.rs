@@ -21,11 +21,13 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
 use crate::admin::Attending;
+use crate::audit::Trail;
 use crate::budget::Budget;
 use crate::guest::Linked;
 use crate::ports::audit::tell_floods;
 use crate::settings::Settings;
 use crate::shared::{Pending, Shared};
+use crate::sign_in::SignIn;
 
 pub(crate) use front::stop_signal;
 
@@ -130,6 +132,8 @@ pub(crate) async fn run(
     if let Some(sign_in) = sign_in {
         // A file that was closed needs no repair at the next start.
         sign_in.records.store.close().await;
+        // What happened to it since it was looked at last, closing included.
+        tell_of_the_registry(&sign_in, &trail);
     }
     tracing::info!(event = "stopped", drained = all);
     trail.close();
@@ -150,6 +154,13 @@ fn tell_floods_now_and_then(shared: &Arc<Shared>) {
     });
 }
 
+/// Put on record what happened to the registry since it was looked at last.
+fn tell_of_the_registry(sign_in: &SignIn, trail: &Trail) {
+    for note in sign_in.records.store.take_notes() {
+        crate::sign_in::tell(trail, &note);
+    }
+}
+
 /// Put on record what happens to the registry, and once an hour drop what is over.
 fn keep_the_registry(shared: &Arc<Shared>) {
     const ROUNDS_OF_AN_HOUR: u32 = 360;
@@ -160,9 +171,7 @@ fn keep_the_registry(shared: &Arc<Shared>) {
             tokio::time::sleep(Duration::from_secs(10)).await;
             let Some(shared) = weak.upgrade() else { break };
             let Some(sign_in) = &shared.sign_in else { break };
-            for note in sign_in.records.store.take_notes() {
-                crate::sign_in::tell(&shared.trail, &note);
-            }
+            tell_of_the_registry(sign_in, &shared.trail);
             round = round.wrapping_add(1);
             if round.is_multiple_of(ROUNDS_OF_AN_HOUR) {
                 sign_in.collect();

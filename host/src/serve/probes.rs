@@ -58,9 +58,14 @@ fn ready(server: &Server) -> (StatusCode, String) {
     }
     let status = if reasons.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     // Calls go on, but a restart forgets who has signed in.
-    let volatile =
-        server.shared.sign_in.as_ref().is_some_and(|sign_in| !sign_in.records.store.health().durable);
-    let warnings: &[&str] = if volatile { &["registry_volatile"] } else { &[] };
+    let registry = server.shared.sign_in.as_ref().map(|sign_in| sign_in.records.store.health());
+    let mut warnings = Vec::new();
+    if registry.as_ref().is_some_and(|health| !health.durable) {
+        warnings.push("registry_volatile");
+    }
+    if registry.is_some_and(|health| health.revocations.is_some()) {
+        warnings.push("revocations_volatile");
+    }
     let text = json!({
         "status": if reasons.is_empty() { "ready" } else { "not_ready" },
         "reasons": reasons,

@@ -57,6 +57,8 @@ pub(crate) enum Name {
     RevocationsUnreadable,
     /// What is revoked cannot be kept a second time.
     RevocationsVolatile,
+    /// What is revoked is kept a second time again.
+    RevocationsDurable,
     /// A file of the original product is there and is left alone.
     Original,
 }
@@ -73,6 +75,7 @@ impl Name {
             Self::Unread => "registry_unread",
             Self::RevocationsUnreadable => "revocations_unreadable",
             Self::RevocationsVolatile => "revocations_volatile",
+            Self::RevocationsDurable => "revocations_durable",
             Self::Original => "registry_original",
         }
     }
@@ -96,6 +99,8 @@ impl Note {
 pub(crate) enum Committed {
     /// It is on the volume and outlives a power failure.
     Durable,
+    /// It is in the registry, and what it revokes or allows could not be written beside it.
+    Once,
     /// It is not, or nobody can say: it holds as long as this process remembers it.
     Volatile,
 }
@@ -109,6 +114,8 @@ pub(crate) struct Health {
     pub(crate) reason: Option<String>,
     /// The newest error, also where it is over.
     pub(crate) last_error: Option<String>,
+    /// Why what was revoked is not kept a second time; none while it is.
+    pub(crate) revocations: Option<String>,
     /// Transactions written since the start.
     pub(crate) commits: u64,
     /// Length of the file.
@@ -188,8 +195,13 @@ impl Store {
         } else {
             Revocations::find(volume.as_ref(), &place, clock.now(), known, &mut notes)
         };
-        let health =
-            Health { durable: registry.is_some(), last_error: reason.clone(), reason, commits: 0, bytes };
+        let health = Health {
+            durable: registry.is_some(),
+            last_error: reason.clone(),
+            reason,
+            bytes,
+            ..Health::default()
+        };
         let shared = Arc::new(Shared {
             health: Mutex::new(health),
             remarks: Mutex::default(),
@@ -211,7 +223,7 @@ impl Store {
             barred,
             failed,
             revocations,
-            is_told: false,
+            unkept: None,
         };
         if let Err(error) = std::thread::Builder::new().name("registry".to_owned()).spawn(|| writer.run()) {
             let text = format!("the registry cannot be written, there is no thread for it: {error}");

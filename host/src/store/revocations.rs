@@ -118,7 +118,7 @@ impl Revocations {
 
     /// Note what of these changes is a revocation, or the end of one; [`Revocations::keep`] writes it.
     pub(super) fn note<'a>(&mut self, changes: impl Iterator<Item = &'a Change>) {
-        for change in changes.filter(|change| change.table == Table::Meta && is_revocation(&change.key)) {
+        for change in changes.filter(|change| concerns(change)) {
             let Ok(key) = str::from_utf8(&change.key) else { continue };
             let value =
                 change.value.as_ref().map(|value| serde_json::from_slice(value).unwrap_or(Value::Null));
@@ -221,6 +221,11 @@ impl Revocations {
     }
 }
 
+/// Whether a change revokes somebody, or takes that back.
+pub(super) fn concerns(change: &Change) -> bool {
+    change.table == Table::Meta && is_revocation(&change.key)
+}
+
 fn text<'a>(lines: impl Iterator<Item = (&'a String, Option<&'a Value>)>) -> io::Result<Vec<u8>> {
     let mut text = Vec::new();
     for (key, value) in lines {
@@ -234,8 +239,16 @@ fn text<'a>(lines: impl Iterator<Item = (&'a String, Option<&'a Value>)>) -> io:
 /// For people: that revocations are kept once only.
 pub(super) fn volatile(directory: &Path, why: &str) -> Note {
     let text = format!(
-        "registry.revoked in {} cannot be written ({why}): what is revoked is not kept a second time until it can",
+        "registry.revoked in {} cannot be written ({why}): what is revoked is not kept a second time until it can, \
+         which is tried again all the time: make the directory writable",
         directory.display()
     );
     Note::new(Name::RevocationsVolatile, text)
+}
+
+/// For people: that they are kept twice again.
+pub(super) fn durable(directory: &Path) -> Note {
+    let text =
+        format!("registry.revoked in {} is written again and holds all that is revoked", directory.display());
+    Note::new(Name::RevocationsDurable, text)
 }

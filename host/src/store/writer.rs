@@ -48,8 +48,8 @@ pub(super) struct Writer {
     pub(super) failed: Option<(u32, Timestamp)>,
     /// What was revoked, a second time.
     pub(super) revocations: Revocations,
-    /// Whether it was told that this cannot be written.
-    pub(super) is_told: bool,
+    /// How often in a row keeping them failed, and when it did last.
+    pub(super) unkept: Option<(u32, Timestamp)>,
 }
 
 impl Writer {
@@ -59,7 +59,8 @@ impl Writer {
         // that everybody who waits is told at once.
         let _gone = Gone(Arc::clone(&self.shared));
         loop {
-            let message = if self.registry.is_some() || self.barred {
+            let is_whole = self.registry.is_some() && !self.revocations.is_behind();
+            let message = if is_whole || self.barred {
                 self.queue.recv().or(Err(RecvTimeoutError::Disconnected))
             } else {
                 self.queue.recv_timeout(LOOK)
@@ -72,7 +73,7 @@ impl Writer {
                         return;
                     }
                 }
-                Err(RecvTimeoutError::Timeout) => drop(self.write(&[])),
+                Err(RecvTimeoutError::Timeout) => self.look(),
                 Err(RecvTimeoutError::Disconnected) => return self.close(),
             }
         }
@@ -85,8 +86,8 @@ impl Writer {
         let mut next = Some(first);
         while let Some(message) = next {
             if let Message::Commit(changes, ack) = message {
+                acks.push((changes.iter().any(revocations::concerns), ack));
                 batch.push(changes);
-                acks.push(ack);
                 next = self.queue.try_recv().ok();
                 continue;
             }
@@ -103,14 +104,24 @@ impl Writer {
     }
 
     /// Write a batch and tell those who wait; those who gave up waiting need no answer.
-    fn answer(&mut self, batch: &mut Vec<Vec<Change>>, acks: &mut Vec<oneshot::Sender<Committed>>) {
+    fn answer(&mut self, batch: &mut Vec<Vec<Change>>, acks: &mut Vec<(bool, oneshot::Sender<Committed>)>) {
         if acks.is_empty() {
             return;
         }
         let committed = self.write(batch);
         batch.clear();
-        for ack in acks.drain(..) {
-            let _ = ack.send(committed);
+        let is_once = committed == Committed::Durable && self.revocations.is_behind();
+        for (revokes, ack) in acks.drain(..) {
+            let _ = ack.send(if revokes && is_once { Committed::Once } else { committed });
+        }
+    }
+
+    /// Nothing arrived: try again what failed before, where it is time.
+    fn look(&mut self) {
+        if self.registry.is_none() {
+            let _ = self.write(&[]);
+        } else if is_due(self.unkept, self.clock.now()) {
+            self.keep_revocations();
         }
     }
 
@@ -128,20 +139,29 @@ impl Writer {
         self.settle(done)
     }
 
-    /// Before the registry, so that nothing that is revoked there is missing here. Only whoever holds the lock writes.
+    /// Tried before the registry is written, so that nothing that is revoked there is missing here. Where it fails the
+    /// registry is written all the same: revoking waits for nothing. Only whoever holds the registry writes.
     fn keep_revocations(&mut self) {
-        if self.lock.is_none() || !self.revocations.is_behind() {
+        let is_ours = self.lock.is_some() || self.registry.is_some();
+        if !is_ours || !self.revocations.is_behind() {
             return;
         }
-        match self.revocations.keep(self.volume.as_ref()) {
-            Ok(()) => self.is_told = false,
-            Err(error) => {
-                if !std::mem::replace(&mut self.is_told, true) {
-                    tracing::error!(%error, "what is revoked cannot be kept beside the registry");
-                    self.shared.remark(revocations::volatile(&self.place.directory, &error.to_string()));
-                }
+        let done = self.revocations.keep(self.volume.as_ref());
+        let why = done.as_ref().err().map(ToString::to_string);
+        self.shared.health.lock().unwrap_or_else(PoisonError::into_inner).revocations.clone_from(&why);
+        let Some(why) = why else {
+            if self.unkept.take().is_some() {
+                tracing::info!("what is revoked is kept beside the registry again");
+                self.shared.remark(revocations::durable(&self.place.directory));
             }
+            return;
+        };
+        let times = self.unkept.map_or(0, |(times, _)| times);
+        if times == 0 {
+            tracing::error!(error = why, "what is revoked cannot be kept beside the registry");
+            self.shared.remark(revocations::volatile(&self.place.directory, &why));
         }
+        self.unkept = Some((times.saturating_add(1), self.clock.now()));
     }
 
     /// Take note of what became of a transaction. A file that failed is let go of and opened again by the next
@@ -278,6 +298,7 @@ impl Writer {
     }
 
     fn close(&mut self) {
+        self.keep_revocations();
         if let Some(Err(error)) = self.registry.take().map(Registry::close) {
             tracing::warn!(%error, "the registry was not closed in good order; the next start repairs it");
         }

@@ -169,3 +169,47 @@ async fn what_was_revoked_stays_so_when_the_registry_is_damaged_and_set_aside() 
     let texts = told(&stopped.audit, "revocations_unreadable");
     assert!(texts.len() == 1 && texts[0].contains("registry.revoked"), "{texts:?}");
 }
+
+#[tokio::test]
+async fn a_revocation_that_is_kept_once_is_said_so_and_is_kept_twice_as_soon_as_it_can_be() {
+    let scene = Scene::new().await;
+    let directory = registry(&scene);
+    let beside = directory.join("registry.revoked");
+    let server = unprivileged(scene.setup()).start().await;
+    let client = Client::register(&server.url).await;
+    let alice = client.tokens("alice", &password("alice"), false).await;
+    // The registry's file can be written, and no file can be made beside it.
+    set_mode(&directory, 0o555);
+    let (code, out, err) = aegis(&scene, &["users", "revoke", "alice"]).await;
+    assert!(code == 0 && out.contains("registry.revoked beside it cannot be written"), "{code}: {out}{err}");
+    assert_eq!(works(&server, &alice.access).await, 401);
+    let line = recorded(&server, "operator_revoked_user", "done").await;
+    let kept = (&line["detail"]["durable"], &line["detail"]["kept_once"]);
+    assert_eq!(kept, (&false.into(), &true.into()), "{line}");
+    assert_eq!(warnings(&server).await, serde_json::json!(["revocations_volatile"]));
+    let status = answered(&scene, &["registry", "info"]).await;
+    assert!(status["status"]["durable"] == true && status["status"]["revocations"].is_string(), "{status}");
+    let stopped = server.stop().await;
+    assert_eq!(told(&stopped.audit, "revocations_volatile").len(), 1);
+
+    // A start finds that the file lacks it and cannot write it; a stop right after that tells it too.
+    let stopped = unprivileged(scene.setup()).start().await.stop().await;
+    assert_eq!(stopped.code, 0, "{}", stopped.log);
+    assert!(stopped.log.contains("revocations_volatile"), "{}", stopped.log);
+    assert!(!beside.exists());
+
+    let server = unprivileged(scene.setup()).start().await;
+    set_mode(&directory, 0o755);
+    until("the file and the socket are beside the registry", || {
+        beside.exists() && !stand_in(&scene).exists()
+    })
+    .await;
+    assert_eq!(works(&server, &alice.access).await, 401);
+    let answer = answered(&scene, &["clients", "revoke", &client.id]).await;
+    assert_eq!((&answer["durable"], &answer["kept_once"]), (&true.into(), &false.into()), "{answer}");
+    assert_eq!(warnings(&server).await, serde_json::json!([]));
+    let stopped = server.stop().await;
+    assert_eq!(told(&stopped.audit, "revocations_durable").len(), 1);
+    let text = std::fs::read_to_string(&beside).unwrap();
+    assert!(text.contains("revoked-user/") && text.contains(&client.id), "{text}");
+}

@@ -59,7 +59,7 @@ fn left_behind() -> Room {
 fn without_a_server_the_file_is_used_and_that_is_said() {
     let room = left_behind();
     let (said, done) = alone(&room.storage(), Request::UsersRevoke { login: "alice".to_owned() });
-    assert!(matches!(done, Ok(Answer::UserRevoked { durable: true, .. })), "{done:?}");
+    assert!(matches!(done, Ok(Answer::UserRevoked { kept: KEPT, .. })), "{done:?}");
     assert!(said[0].contains("No server answers at") && said[0].contains(" or "), "{said:?}");
     assert!(said.iter().any(|text| text.contains("audit log")), "{said:?}");
     let (said, done) = alone(&room.storage(), Request::UsersShow { login: "alice".to_owned() });

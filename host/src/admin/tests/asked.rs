@@ -49,10 +49,10 @@ fn a_record_says_how_it_ended() {
     let detail =
         |answer: &Answer| entry(&request, 0, Stage::Answered(answer)).unwrap().members["detail"].clone();
     let ended = Ended { sessions: 2, approvals: 1, grants: 1, codes: 0 };
-    let done = detail(&Answer::UserRevoked { users: vec![7], ended, durable: true });
+    let done = detail(&Answer::UserRevoked { users: vec![7], known: true, ended, kept: KEPT });
     let wanted = json!({
-        "login": "alice", "peer_uid": 0, "stage": "done", "users": [7], "sessions": 2, "approvals": 1, "grants": 1,
-        "codes": 0, "durable": true,
+        "login": "alice", "peer_uid": 0, "stage": "done", "users": [7], "known": true, "sessions": 2, "approvals": 1, "grants": 1,
+        "codes": 0, "durable": true, "kept_once": false,
     });
     assert_eq!(done, wanted);
     let failed = detail(&Answer::refused("unknown_user", "nobody"));
@@ -67,7 +67,7 @@ async fn revoking_a_person_ends_everything_of_theirs_and_nothing_of_others() {
     sign_in(&room.records, 7, "Alice", "other", 3);
     let answer = room.answer(Request::UsersRevoke { login: "aLICE".to_owned() }).await;
     let ended = Ended { sessions: 2, approvals: 2, grants: 1, codes: 0 };
-    assert_eq!(answer, Answer::UserRevoked { users: vec![7], ended, durable: true });
+    assert_eq!(answer, Answer::UserRevoked { users: vec![7], known: true, ended, kept: KEPT });
     assert!(!is_alive(&room.records, 1) && !is_alive(&room.records, 3));
     assert!(is_alive(&room.records, 2));
     let Answer::User { users } = room.answer(Request::UsersShow { login: "alice".to_owned() }).await else {
@@ -84,12 +84,18 @@ async fn revoking_a_person_ends_everything_of_theirs_and_nothing_of_others() {
 #[tokio::test]
 async fn a_person_is_named_by_login_or_by_number_and_an_unknown_one_is_told() {
     let room = Room::with_alice();
-    for login in ["", "bob", "id:", "id:8", "id:x", "7"] {
+    for login in ["", "bob", "id:", "id:0", "id:-2", "id:x", "7"] {
         let show = room.answer(Request::UsersShow { login: login.to_owned() }).await;
         assert_eq!(reason(&show), "unknown_user", "{login}");
         let revoke = room.answer(Request::UsersRevoke { login: login.to_owned() }).await;
         assert_eq!(reason(&revoke), "unknown_user", "{login}");
     }
+    assert!(is_alive(&room.records, 1));
+    // Somebody who was never here is shown to nobody, and is revoked all the same.
+    assert_eq!(reason(&room.answer(Request::UsersShow { login: "id:8".to_owned() }).await), "unknown_user");
+    let answer = room.answer(Request::UsersRevoke { login: "id:8".to_owned() }).await;
+    assert!(matches!(answer, Answer::UserRevoked { known: false, users, .. } if users == [8]));
+    assert!(room.records.read(|registry, _| registry.user_revoked_at(8)).is_some());
     assert!(is_alive(&room.records, 1));
     let answer = room.answer(Request::UsersRevoke { login: "id:7".to_owned() }).await;
     assert!(matches!(answer, Answer::UserRevoked { users, .. } if users == [7]));
@@ -102,12 +108,12 @@ async fn a_revoked_client_is_refused_until_it_is_allowed_and_what_it_had_stays_e
     let id = "editor".to_owned();
     let answer = room.answer(Request::ClientsRevoke { id: id.clone() }).await;
     let ended = Ended { sessions: 1, approvals: 1, grants: 0, codes: 0 };
-    assert_eq!(answer, Answer::ClientRevoked { id: id.clone(), known: true, ended, durable: true });
+    assert_eq!(answer, Answer::ClientRevoked { id: id.clone(), known: true, ended, kept: KEPT });
     assert!(room.records.read(|registry, _| registry.client_refused("editor")));
     let Answer::Clients { clients } = room.answer(Request::ClientsList).await else { panic!() };
     assert!(clients[0].revoked_at.is_some() && clients[0].name == "An editor");
     let answer = room.answer(Request::ClientsAllow { id: id.clone() }).await;
-    assert_eq!(answer, Answer::ClientAllowed { id: id.clone(), was_revoked: true, durable: true });
+    assert_eq!(answer, Answer::ClientAllowed { id: id.clone(), was_revoked: true, kept: KEPT });
     assert!(!room.records.read(|registry, _| registry.client_refused("editor")));
     assert!(!is_alive(&room.records, 1));
     let unknown = room.answer(Request::ClientsRevoke { id: "typo".to_owned() }).await;
@@ -134,7 +140,7 @@ async fn a_backup_brings_back_what_was_lost_and_nothing_that_was_revoked_since()
     room.answer(Request::UsersRevoke { login: "alice".to_owned() }).await;
     let answer = room.answer(Request::Restore { path: path.clone() }).await;
     assert!(
-        matches!(answer, Answer::Restored { rows, unreadable: 0, durable: true, .. } if rows > 3),
+        matches!(answer, Answer::Restored { rows, unreadable: 0, kept: KEPT, .. } if rows > 3),
         "{answer:?}"
     );
     assert!(!is_alive(&room.records, 1));

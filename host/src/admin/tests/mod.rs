@@ -20,6 +20,9 @@ mod asked;
 mod doors;
 mod places;
 
+/// On the volume, as often as it should be.
+const KEPT: Kept = Kept { durable: true, kept_once: false };
+
 const READ: Scopes = Scopes { read: true, write: false };
 
 /// A registry of its own, and what a server would do with it.

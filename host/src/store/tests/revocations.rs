@@ -119,3 +119,30 @@ async fn who_has_no_right_to_the_registry_leaves_the_file_alone() {
     assert_eq!(std::fs::read(file(&storage)).unwrap(), before);
     drop(first);
 }
+
+#[tokio::test]
+async fn a_revocation_that_is_kept_once_is_told_and_kept_again_without_another_write() {
+    let (_directory, storage) = place();
+    let hand = clock();
+    let store = Store::open(&storage, hand.clone()).store;
+    // What stands in the way of the file stands in the way of nothing else.
+    let fresh = storage.with_file_name("registry.revoked.new");
+    std::fs::create_dir(&fresh).unwrap();
+    assert_eq!(store.commit(vec![revoke("a")]).await, Committed::Once);
+    assert_eq!(store.commit(vec![put(Table::Clients, "b", "x")]).await, Committed::Durable);
+    assert_eq!(store.commit(vec![revoke("c"), put(Table::Clients, "c", "x")]).await, Committed::Once);
+    let health = store.health();
+    assert!(health.durable && health.revocations.is_some(), "{health:?}");
+    std::fs::remove_dir(&fresh).unwrap();
+    hand.forward(120_000);
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while store.health().revocations.is_some() {
+        assert!(std::time::Instant::now() < deadline, "it is never tried again");
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    assert_eq!(store.commit(vec![revoke("d")]).await, Committed::Durable);
+    let told: Vec<Name> = store.take_notes().into_iter().map(|note| note.name).collect();
+    assert_eq!(told, [Name::RevocationsVolatile, Name::RevocationsDurable]);
+    store.close().await;
+    assert_eq!(kept(&Store::open(&storage, clock())), ["refused/a", "refused/c", "refused/d"]);
+}
