@@ -4,6 +4,7 @@ import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
 import assert from 'node:assert/strict';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { answer, read, run, target } from './journey.mjs';
@@ -14,7 +15,20 @@ const place = { owner: at.owner, repo: at.repo };
 const bin = join(import.meta.dirname, 'node_modules', 'mcp-remote', 'dist', 'proxy.js');
 const sorted = scope => scope.split(' ').sort().join(' ');
 
-let ports = 43_231;
+// Below the ports that systems hand out by themselves, so that nobody's outgoing connection sits on one.
+let ports = 23_231;
+
+/** The next port that nobody listens on; mcp-remote wants to be told one. */
+async function freePort() {
+  for (;;) {
+    const port = ports++;
+    const free = await new Promise(resolve => {
+      const server = createServer().once('error', () => resolve(false));
+      server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+    });
+    if (free) return port;
+  }
+}
 
 /**
  * A desk: the folder where mcp-remote keeps what it was given, the browser that it opens, and a port to come back to,
@@ -23,7 +37,7 @@ let ports = 43_231;
 class Desk {
   static async new() {
     const desk = new Desk();
-    desk.port = ports++;
+    desk.port = await freePort();
     desk.home = await mkdtemp(join(tmpdir(), 'mcp-remote-'));
     desk.before = (await desk.visits()).length;
     return desk;
