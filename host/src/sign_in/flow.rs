@@ -190,8 +190,10 @@ impl SignIn {
         };
         let content = Zeroizing::new(serde_json::to_vec(&sealed).map_err(|_| NotBegun::Malformed)?);
         let now = Self::now();
+        // Never longer than the claim of its page.
+        let ends = after(page.map_or(now, |page| page.last.min(now)), LIFE);
         let state = Seal::new(Purpose::State, self.origin.as_bytes())
-            .seal_text(&self.keyring(), &SystemRandom, &content, after(now, LIFE))
+            .seal_text(&self.keyring(), &SystemRandom, &content, ends)
             .map_err(|_| NotBegun::Malformed)?;
         let scopes = self.asked_of_gitea(approved.write);
         let url = self.upstream.authorize_url(self.application(which), &state, &nonce, &challenge, &scopes);

@@ -225,6 +225,8 @@ async fn of_all_sign_ins_that_one_page_began_one_ends_in_a_code() {
     let consent = one.get(&desk.client.authorize_url(&[])).await;
     desk.is_logged(&consent.answer);
     let button = consent.form("decision");
+    // The other browser stands on a page of ours as well, and sends this one's form.
+    other.get(&desk.client.authorize_url(&[])).await;
     for (browser, login) in [(&mut one, "alice"), (&mut other, "bob")] {
         let sent = browser.submit(&button, &[("decision", "approve")]).await;
         assert_eq!(sent.status(), 303, "{}", sent.text());
