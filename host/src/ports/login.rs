@@ -402,6 +402,7 @@ fn reason(reason: session::Reason) -> Reason {
         session::Reason::ApplicationRefused => Reason::ApplicationRefused,
         session::Reason::GiteaUnavailable => Reason::GiteaUnavailable,
         session::Reason::IdentityInvalid => Reason::IdentityInvalid,
+        session::Reason::Overtaken => Reason::Overtaken,
         session::Reason::GrantTooNarrow => Reason::GrantTooNarrow,
         session::Reason::GrantTooWide => Reason::GrantTooWide,
         session::Reason::NotAllowed => Reason::NotAllowed,

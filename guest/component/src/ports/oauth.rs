@@ -246,6 +246,7 @@ fn named(reason: login::Reason) -> core::SignInReason {
         login::Reason::ApplicationRefused => core::SignInReason::ApplicationRefused,
         login::Reason::GiteaUnavailable => core::SignInReason::GiteaUnavailable,
         login::Reason::IdentityInvalid => core::SignInReason::IdentityInvalid,
+        login::Reason::Overtaken => core::SignInReason::Overtaken,
         login::Reason::GrantTooNarrow => core::SignInReason::GrantTooNarrow,
         login::Reason::GrantTooWide => core::SignInReason::GrantTooWide,
         login::Reason::NotAllowed => core::SignInReason::NotAllowed,

@@ -247,6 +247,8 @@ pub enum SignInReason {
     GiteaUnavailable,
     /// The ID token does not prove the person.
     IdentityInvalid,
+    /// The ID token is of another sign-in, probably a newer one of the same person.
+    Overtaken,
     /// The grant at Gitea lacks part of the read set.
     GrantTooNarrow,
     /// The grant at Gitea holds more than was ever asked for.

@@ -283,9 +283,22 @@ pub(super) const IDENTITY_INVALID: Words = words(
     "Gitea’s answer does not prove who you are",
     "The proof that came with Gitea’s answer does not hold. To be safe, you are not signed in.",
     ASK,
-    "The ID token fails a check (signature, issuer, audience, nonce or times). Compare the clocks, and GITEA_URL with \
+    "The ID token fails a check (signature, issuer, audience or times). Compare the clocks, and GITEA_URL with \
      Gitea’s ROOT_URL.",
 );
+
+pub(super) const OVERTAKEN: Words = words(
+    "Another sign-in came in between",
+    "Gitea keeps one sign-in of a person at a time, and its answer belongs to another one than this. Probably you, or an \
+     assistant of yours, began another sign-in while this one was under way. You are not signed in by this one.",
+    &[
+        "If your assistant says that it is connected, all is well: close this page.",
+        "Otherwise start again from it, and finish one sign-in before you begin the next.",
+    ],
+    "The nonce of the ID token is that of another sign-in: two sign-ins of one person crossed each other. Nothing has to be \
+     mended. Should it last while nobody signs in twice, something changes the requests to Gitea.",
+)
+.either();
 
 pub(super) const OTHER_PERSON: Words = words(
     "Somebody else approved this in this browser",
