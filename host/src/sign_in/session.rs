@@ -301,10 +301,8 @@ fn refused(error: UpstreamError) -> NotSignedIn {
         (_, Remedy::Operator) => Reason::ApplicationRefused,
         (_, Remedy::Retry) => Reason::GiteaUnavailable,
     };
-    let text = match reason {
-        // The general words about ID tokens would send the operator to look for a fault.
-        Reason::Overtaken => "The ID token has the nonce of another sign-in.".to_owned(),
-        _ => error.to_string(),
-    };
+    // The general words about ID tokens would send the operator to look for a fault.
+    let overtaken = "The ID token has the nonce of another sign-in.";
+    let text = if reason == Reason::Overtaken { overtaken.to_owned() } else { error.to_string() };
     NotSignedIn { reason, name: error.name().to_owned(), text }
 }
