@@ -79,6 +79,7 @@ fn nobody() -> Bound {
         credentials: Vec::new(),
         principal: None,
         remembered: None,
+        answered: None,
         tickets: Arc::default(),
         remarks: 0,
         route: Arc::default(),

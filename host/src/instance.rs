@@ -54,6 +54,8 @@ pub(crate) struct Bound {
     pub(crate) principal: Option<Arc<Principal>>,
     /// The client and the person whose approval this request has found remembered.
     pub(crate) remembered: Option<(String, i64)>,
+    /// The approval page that this request has answered.
+    pub(crate) answered: Option<crate::sign_in::presses::Page>,
     /// Tickets of this request.
     pub(crate) tickets: Arc<Tickets>,
     /// How many remarks the guest has made.

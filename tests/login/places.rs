@@ -65,7 +65,7 @@ impl Desk {
         for one in waiting {
             let answer = one.await.expect("answered");
             let to = answer.header("location").unwrap_or_default();
-            let unproved = answer.status == 502 && answer.text().contains("<code>identity_invalid</code>");
+            let unproved = answer.status == 400 && answer.text().contains("<code>sign_in_overtaken</code>");
             assert!(unproved || to.starts_with(REDIRECT), "{}: {}", answer.status, answer.text());
             signed_in += usize::from(answer.status == 303);
         }

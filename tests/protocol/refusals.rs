@@ -229,6 +229,7 @@ const CASES: &[(&str, &str, &str)] = &[
     ),
     ("scope_invalid", "login/authorize", "a_client_that_is_proved_is_told_what_is_wrong_with_its_request"),
     ("sign_in_other_person", "login/remembered", "a_remembered_approval_is_for_the_person_who_gave_it"),
+    ("sign_in_overtaken", "login/causes", "a_sign_in_that_another_one_overtook_says_so_and_raises_no_alarm"),
     ("other_person", "login/remembered", "a_remembered_approval_is_for_the_person_who_gave_it"),
     ("sign_in_not_allowed", "login/callback", "a_person_who_may_not_sign_in_here_gets_no_code"),
     ("state_invalid", "login/callback", "a_state_opens_once_and_in_the_browser_that_approved_alone"),

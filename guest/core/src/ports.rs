@@ -9,9 +9,9 @@ mod oauth;
 
 pub use closed::NoSignIn;
 pub use oauth::{
-    Approved, Authentication, Broken, Client, ClientKind, Clients, Denied, Flow, Login, NotBegun, NotOpened,
-    NotRegistered, Person, Presented, Profile, Proof, Purpose, Registered, Registration, Seal, SignInReason,
-    SignInRefused, SignedIn, Tokens, UnknownClient,
+    Approved, Authentication, Broken, Choice, Client, ClientKind, Clients, Denied, Flow, Login, NotBegun,
+    NotOpened, NotRegistered, Person, Presented, Profile, Proof, Purpose, Registered, Registration, Seal,
+    SignInReason, SignInRefused, SignedIn, Tokens, UnknownClient,
 };
 
 /// Everything a request may reach.

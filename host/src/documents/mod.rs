@@ -4,7 +4,7 @@
 //!
 //! A host that is down for an hour must not keep its client's people out: what was fetched before goes on for at
 //! most a day, and well-known clients have a copy in the program. Only the host's own word ends that: another
-//! document, or an answer that it is gone.
+//! document, also one that is not acceptable, or an answer that it is gone (404, 410).
 
 mod address;
 mod builtin;
@@ -88,9 +88,12 @@ pub(crate) enum Failure {
     /// It is too long.
     #[error("the client's document is longer than 5 KiB")]
     TooLarge,
-    /// Its content is not what it should be.
+    /// It is no client document at all.
     #[error("the client's document is not valid: {0}")]
     Invalid(String),
+    /// It is this client's document and says what it may not.
+    #[error("the client's document is not acceptable: {0}")]
+    Unfit(String),
     /// Its `client_id` is another URL.
     #[error("the client's document is that of another client")]
     OtherClient,
@@ -100,10 +103,26 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// Whether the host itself said no, which ends what was fetched before. Not so the statuses by which a host
-    /// says that it has no time (RFC 9110 section 15.5.9, RFC 8470 section 5.2, RFC 6585 section 4).
+    /// Whether the host itself said of the document that it is gone or another now, which ends what was fetched before.
+    /// Anything else, such as a challenge for browsers in front of the host, says nothing about the document.
     fn ends_fetched(&self) -> bool {
-        matches!(self, Self::Status(status) if (400..500).contains(status) && ![408, 425, 429].contains(status))
+        match self {
+            Self::Unfit(_) | Self::OtherClient | Self::AuthMethod => true,
+            Self::Status(status) => matches!(status, 404 | 410),
+            Self::Url(_)
+            | Self::Host(_)
+            | Self::Unresolved(_)
+            | Self::ForbiddenAddress
+            | Self::Unreachable(_)
+            | Self::Tls(_)
+            | Self::TimedOut
+            | Self::Busy
+            | Self::Redirect(_)
+            | Self::ContentType
+            | Self::Encoded
+            | Self::TooLarge
+            | Self::Invalid(_) => false,
+        }
     }
 
     /// Whether the built-in copy of a well-known client stands in: its host cannot be had, or answers with something
@@ -124,6 +143,7 @@ impl Failure {
             | Self::Encoded
             | Self::TooLarge
             | Self::Invalid(_)
+            | Self::Unfit(_)
             | Self::OtherClient
             | Self::AuthMethod => false,
         }

@@ -33,7 +33,8 @@ pub(crate) struct Document {
 /// Read the bytes of a document that was found at `url`.
 ///
 /// # Errors
-/// [`Failure::Invalid`], [`Failure::OtherClient`], [`Failure::AuthMethod`].
+/// [`Failure::Invalid`] where it names no client; otherwise [`Failure::OtherClient`], [`Failure::AuthMethod`],
+/// [`Failure::Unfit`].
 pub(super) fn document(url: &str, bytes: &[u8]) -> Result<Document, Failure> {
     let invalid = |why: &str| Failure::Invalid(why.to_owned());
     let mut reader = serde_json::Deserializer::from_slice(bytes);
@@ -53,12 +54,12 @@ pub(super) fn document(url: &str, bytes: &[u8]) -> Result<Document, Failure> {
     }
     // Everybody can read a document, so a secret in it is none.
     if members.contains_key("client_secret") {
-        return Err(invalid("it holds a client_secret"));
+        return Err(unfit("it holds a client_secret"));
     }
     let text = |name: &str| match members.get(name) {
         None | Some(Json::Null) => Ok(None),
         Some(Json::Text(text)) => Ok(Some(text.clone())),
-        Some(_) => Err(Failure::Invalid(format!("{name} is no text"))),
+        Some(_) => Err(Failure::Unfit(format!("{name} is no text"))),
     };
     Ok(Document {
         client_id: url.to_owned(),
@@ -69,11 +70,14 @@ pub(super) fn document(url: &str, bytes: &[u8]) -> Result<Document, Failure> {
     })
 }
 
+fn unfit(why: &str) -> Failure {
+    Failure::Unfit(why.to_owned())
+}
+
 fn redirects(value: Option<&Json>) -> Result<Vec<String>, Failure> {
-    let invalid = |why: &str| Failure::Invalid(why.to_owned());
-    let Some(Json::Array(values)) = value else { return Err(invalid("redirect_uris is missing or no list")) };
+    let Some(Json::Array(values)) = value else { return Err(unfit("redirect_uris is missing or no list")) };
     if values.is_empty() || values.len() > REDIRECTS_MAX {
-        return Err(invalid("redirect_uris must hold 1 to 16 entries"));
+        return Err(unfit("redirect_uris must hold 1 to 16 entries"));
     }
     let is_fit = |uri: &str| {
         (1..=REDIRECT_MAX).contains(&uri.len()) && uri.bytes().all(|byte| byte.is_ascii_graphic())
@@ -81,7 +85,7 @@ fn redirects(value: Option<&Json>) -> Result<Vec<String>, Failure> {
     let one = |value: &Json| {
         let uri = if let Json::Text(uri) = value { Some(uri.clone()) } else { None };
         uri.filter(|uri| is_fit(uri))
-            .ok_or_else(|| invalid("a redirect URI is no text of 1 to 512 printable ASCII characters"))
+            .ok_or_else(|| unfit("a redirect URI is no text of 1 to 512 printable ASCII characters"))
     };
     values.iter().map(one).collect()
 }

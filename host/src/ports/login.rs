@@ -140,7 +140,7 @@ impl Host for State {
         let for_whom =
             self.bound.remembered.as_ref().filter(|(id, _)| *id == known.id).map(|(_, user)| *user);
         let approved = flow::Approved { redirect_uri, code_challenge, write, state };
-        match sign_in.begin(&known, approved, for_whom) {
+        match sign_in.begin(&known, approved, for_whom, self.bound.answered.as_ref()) {
             Ok(begun) => {
                 tracing::info!(event = "login_approved", flow = %begun.name, request_id = %self.bound.request_id);
                 Ok(Ok(self.table.push(Flow::new(begun))?))
@@ -402,6 +402,7 @@ fn reason(reason: session::Reason) -> Reason {
         session::Reason::ApplicationRefused => Reason::ApplicationRefused,
         session::Reason::GiteaUnavailable => Reason::GiteaUnavailable,
         session::Reason::IdentityInvalid => Reason::IdentityInvalid,
+        session::Reason::Overtaken => Reason::Overtaken,
         session::Reason::GrantTooNarrow => Reason::GrantTooNarrow,
         session::Reason::GrantTooWide => Reason::GrantTooWide,
         session::Reason::NotAllowed => Reason::NotAllowed,

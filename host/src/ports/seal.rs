@@ -1,14 +1,15 @@
 //! `aegis:gateway/seal`: values that come back unchanged or not at all, bound to the caller where one was proved. The
-//! request behind an approval page opens once.
+//! request behind an approval page opens by its answer, once.
 
 use std::time::Duration;
 
-use aegis_custody::oauth::seal::{OpenError, Purpose as Kind, Seal};
+use aegis_custody::oauth::seal::{OpenError, Opened, Purpose as Kind, Seal};
 
-use crate::component::bindings::aegis::gateway::seal::{Broken, Host, Purpose};
+use crate::component::bindings::aegis::gateway::seal::{Broken, Choice, Host, Purpose};
 use crate::counters::network_of;
 use crate::instance::State;
 use crate::shared::SystemRandom;
+use crate::sign_in::presses;
 
 /// Largest value, in bytes.
 const MAX_VALUE: usize = 8 << 10;
@@ -19,6 +20,17 @@ impl State {
     /// The subject of the caller; nothing where nobody was proved.
     fn seal_binding(&self) -> Vec<u8> {
         self.bound.principal.as_ref().map(|p| p.subject.clone().into_bytes()).unwrap_or_default()
+    }
+
+    fn unsealed(&self, purpose: Purpose, sealed: &str) -> Result<Opened, Broken> {
+        let sign_in = self.shared.sign_in.as_ref().ok_or(Broken::Forged)?;
+        let binding = self.seal_binding();
+        Seal::new(kind(purpose), &binding)
+            .open_text(&sign_in.keyring(), sealed, crate::sign_in::now())
+            .map_err(|error| match error {
+                OpenError::Expired => Broken::Expired,
+                OpenError::Malformed | OpenError::UnknownKey | OpenError::Forged => Broken::Forged,
+            })
     }
 }
 
@@ -41,22 +53,31 @@ impl Host for State {
     }
 
     fn open(&mut self, purpose: Purpose, sealed: String) -> wasmtime::Result<Result<Vec<u8>, Broken>> {
-        let Some(sign_in) = self.shared.sign_in.as_ref() else { return Ok(Err(Broken::Forged)) };
-        let binding = self.seal_binding();
-        let opened =
-            Seal::new(kind(purpose), &binding).open_text(&sign_in.keyring(), &sealed, crate::sign_in::now());
+        if purpose == Purpose::Consent {
+            return Ok(Err(Broken::Forged));
+        }
+        Ok(self.unsealed(purpose, &sealed).map(|opened| opened.content.to_vec()))
+    }
+
+    fn answer(&mut self, sealed: String, choice: Choice) -> wasmtime::Result<Result<Vec<u8>, Broken>> {
+        let opened = match self.unsealed(Purpose::Consent, &sealed) {
+            Ok(opened) => opened,
+            Err(broken) => return Ok(Err(broken)),
+        };
+        let choice = match choice {
+            Choice::Deny => presses::Choice::Deny,
+            Choice::Read => presses::Choice::Read,
+            Choice::Write => presses::Choice::Write,
+        };
         let network = network_of(self.bound.address);
-        Ok(match opened {
-            Ok(opened)
-                if purpose == Purpose::Consent && !sign_in.press(&sealed, opened.expires_at, network) =>
-            {
-                tracing::info!(event = "consent_used", request_id = %self.bound.request_id);
-                Err(Broken::Expired)
-            }
-            Ok(opened) => Ok(opened.content.to_vec()),
-            Err(OpenError::Expired) => Err(Broken::Expired),
-            Err(OpenError::Malformed | OpenError::UnknownKey | OpenError::Forged) => Err(Broken::Forged),
-        })
+        let sign_in = self.shared.sign_in.as_ref();
+        self.bound.answered =
+            sign_in.and_then(|sign_in| sign_in.press(&sealed, choice, opened.expires_at, network));
+        if self.bound.answered.is_none() {
+            tracing::info!(event = "consent_used", request_id = %self.bound.request_id);
+            return Ok(Err(Broken::Expired));
+        }
+        Ok(Ok(opened.content.to_vec()))
     }
 }
 

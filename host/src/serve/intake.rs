@@ -68,6 +68,7 @@ async fn through_guest(
         credentials,
         principal: None,
         remembered: None,
+        answered: None,
         tickets: Arc::default(),
         remarks: 0,
         route,

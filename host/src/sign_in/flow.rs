@@ -2,16 +2,9 @@
 //! who begins a million of them costs nothing; what keeps it to one browser is a cookie, and what keeps it to one use
 //! is a claim, made only when it comes back right.
 //!
-//! The approval page before it is claimed too, by the request that is sealed in it: its button works once. A person may
-//! press twice, and the browser then gives the first answer up, perhaps with its cookie. That answer cannot be told
-//! again: nothing binds a browser to a page before it has approved, and the answer holds a secret. So a press within
-//! seconds from the same network counts as the same one and begins a flow of its own: whichever answer the browser
-//! follows works, and nobody learns what somebody else was given. Whoever loads the page again, or comes back to it from
-//! Gitea, gets a fresh one, for pages are not stored; whoever finds an old one is told so and starts again. All this is
-//! one wall behind others, so strangers who fill the room for claims must not keep people out: then none is made.
+//! A page whose button was pressed twice may have begun several flows (`presses`). One approval is one sign-in all the
+//! same: the claim is the page's, so the first of them that comes back is the only one that goes on.
 
-use std::collections::HashMap;
-use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -28,18 +21,13 @@ use zeroize::Zeroizing;
 
 use super::SignIn;
 use super::clients::Known;
+use super::presses::{Choice, Page};
 use crate::shared::SystemRandom;
 
 /// How long a person has at Gitea.
 const LIFE: Duration = Duration::from_secs(600);
 /// Longest `state` of a client, in bytes.
 const MAX_STATE: usize = 2_048;
-/// How long a second press of a page's button may be the first one again.
-const SAME_PRESS: Duration = Duration::from_secs(10);
-/// How often the button may be pressed in that time.
-const PRESSES: u8 = 3;
-/// Most pages of which that is known; a second press on others is none.
-const MAX_PRESSED: usize = 4_096;
 
 /// What a person approved.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,6 +69,15 @@ struct Sealed {
     approved: Approved,
     asker: Asker,
     for_whom: Option<UserId>,
+    page: Option<Origin>,
+}
+
+/// The approval page that a flow comes from; none where a remembered approval stands for it.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+struct Origin {
+    id: [u8; 32],
+    /// Until when the page may begin flows, in milliseconds since 1970.
+    last: i64,
 }
 
 /// A flow in hand.
@@ -104,16 +101,6 @@ pub(crate) struct Flow {
 pub(crate) struct Departure {
     pub(crate) url: String,
     pub(crate) cookie: (String, String),
-}
-
-/// Pages whose button was pressed in the last seconds, by the hash of what is sealed in them.
-#[derive(Default)]
-pub(super) struct Presses(Mutex<HashMap<[u8; 32], Press>>);
-
-struct Press {
-    network: IpAddr,
-    first: Timestamp,
-    left: u8,
 }
 
 /// Why a flow does not begin.
@@ -157,54 +144,8 @@ impl Flow {
     }
 }
 
-impl Press {
-    fn is_fresh(&self, now: Timestamp) -> bool {
-        self.first <= now && now < after(self.first, SAME_PRESS)
-    }
-}
-
-impl Presses {
-    fn first(&self, page: [u8; 32], network: IpAddr, now: Timestamp) {
-        let mut presses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if presses.len() >= MAX_PRESSED {
-            presses.retain(|_, press| press.is_fresh(now));
-        }
-        if presses.len() < MAX_PRESSED {
-            presses.insert(page, Press { network, first: now, left: PRESSES.saturating_sub(1) });
-        }
-    }
-
-    /// Whether this is the first press once more.
-    fn again(&self, page: [u8; 32], network: IpAddr, now: Timestamp) -> bool {
-        let mut presses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let same = |press: &&mut Press| press.network == network && press.is_fresh(now) && press.left > 0;
-        let Some(press) = presses.get_mut(&page).filter(same) else { return false };
-        press.left = press.left.saturating_sub(1);
-        true
-    }
-}
-
 impl SignIn {
-    /// Whether the approval page with this sealed request, good until then, may be answered now.
-    pub(crate) fn press(&self, sealed: &str, until: Timestamp, network: IpAddr) -> bool {
-        let page: [u8; 32] = Sha256::digest(sealed.as_bytes()).into();
-        let (claim, now) = self.records.change(|registry, now| {
-            ((registry.claim(ClaimKind::Consent, page, until, now), now), Vec::new())
-        });
-        match claim {
-            Claim::Won => {
-                self.presses.first(page, network, now);
-                true
-            }
-            Claim::Lost => self.presses.again(page, network, now),
-            Claim::Full => {
-                tracing::warn!(event = "consent_claims_full");
-                true
-            }
-        }
-    }
-
-    /// Begin a flow. Nothing is kept here.
+    /// Begin a flow, of the approval page that was answered for it, if any. Nothing is kept here.
     ///
     /// # Errors
     /// See [`NotBegun`].
@@ -213,12 +154,17 @@ impl SignIn {
         client: &Known,
         approved: Approved,
         for_whom: Option<UserId>,
+        page: Option<&Page>,
     ) -> Result<Flow, NotBegun> {
         if !client.permits(&approved.redirect_uri) || self.is_refused(&client.id) {
             return Err(NotBegun::RedirectNotPermitted);
         }
         let fits = |state: &String| state.len() <= MAX_STATE && !state.chars().any(char::is_control);
         if !pkce::is_challenge(&approved.code_challenge) || !approved.state.as_ref().is_none_or(fits) {
+            return Err(NotBegun::Malformed);
+        }
+        let chosen = if approved.write { Choice::Write } else { Choice::Read };
+        if page.is_some_and(|page| page.choice != chosen) {
             return Err(NotBegun::Malformed);
         }
         if approved.write && !self.writes {
@@ -240,11 +186,14 @@ impl SignIn {
             approved: approved.clone(),
             asker: asker.clone(),
             for_whom,
+            page: page.map(|page| Origin { id: page.id, last: page.last.unix_millis() }),
         };
         let content = Zeroizing::new(serde_json::to_vec(&sealed).map_err(|_| NotBegun::Malformed)?);
         let now = Self::now();
+        // Never longer than the claim of its page.
+        let ends = after(page.map_or(now, |page| page.last.min(now)), LIFE);
         let state = Seal::new(Purpose::State, self.origin.as_bytes())
-            .seal_text(&self.keyring(), &SystemRandom, &content, after(now, LIFE))
+            .seal_text(&self.keyring(), &SystemRandom, &content, ends)
             .map_err(|_| NotBegun::Malformed)?;
         let scopes = self.asked_of_gitea(approved.write);
         let url = self.upstream.authorize_url(self.application(which), &state, &nonce, &challenge, &scopes);
@@ -295,9 +244,13 @@ impl SignIn {
             );
             return Err(NotOpened::OtherBrowser);
         }
-        let id: [u8; 32] = Sha256::digest(sealed.flow).into();
+        // Of all flows of one page the first one claims it, for as long as another may come back.
+        let (id, last) = match sealed.page {
+            Some(page) => (page.id, Timestamp::from_unix_millis(page.last)),
+            None => (Sha256::digest(sealed.flow).into(), now),
+        };
         let claim = self.records.change(|registry, now| {
-            (registry.claim(ClaimKind::State, id, after(now, LIFE), now), Vec::new())
+            (registry.claim(ClaimKind::State, id, after(last, LIFE), now), Vec::new())
         });
         match claim {
             Claim::Won => {}
@@ -345,11 +298,11 @@ impl SignIn {
 }
 
 fn kind(client: &Known) -> AskerKind {
-    use super::clients::Origin;
+    use super::clients::Origin as Source;
     match client.origin {
-        Origin::Document(_) => AskerKind::Document,
-        Origin::Registered(_) => AskerKind::Registered,
-        Origin::Preregistered(_) => AskerKind::Preregistered,
+        Source::Document(_) => AskerKind::Document,
+        Source::Registered(_) => AskerKind::Registered,
+        Source::Preregistered(_) => AskerKind::Preregistered,
     }
 }
 
@@ -369,41 +322,4 @@ fn random_text() -> Zeroizing<String> {
     let mut bytes = Zeroizing::new([0; 32]);
     SystemRandom.fill(&mut *bytes);
     Zeroizing::new(BASE64_URL_SAFE_NO_PAD.encode(*bytes))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
-    const THERE: IpAddr = IpAddr::V6(std::net::Ipv6Addr::LOCALHOST);
-
-    fn at(millis: i64) -> Timestamp {
-        Timestamp::from_unix_millis(1_780_000_000_000 + millis)
-    }
-
-    #[test]
-    fn a_second_press_is_the_first_one_for_seconds_from_the_same_network_and_three_times_at_most() {
-        let presses = Presses::default();
-        assert!(!presses.again([1; 32], HERE, at(0)), "nobody has pressed");
-        presses.first([1; 32], HERE, at(0));
-        assert!(!presses.again([1; 32], THERE, at(1)), "somebody else");
-        assert!(!presses.again([2; 32], HERE, at(1)), "another page");
-        assert!(!presses.again([1; 32], HERE, at(-1)), "the clock was set back");
-        assert!(!presses.again([1; 32], HERE, at(10_000)), "later");
-        let again = (0..10).filter(|_| presses.again([1; 32], HERE, at(9_999))).count();
-        assert_eq!(again, 2);
-    }
-
-    #[test]
-    fn presses_are_bounded_and_old_ones_make_room() {
-        let presses = Presses::default();
-        let page = |number: usize| -> [u8; 32] { Sha256::digest(number.to_be_bytes()).into() };
-        (0..MAX_PRESSED + 10).for_each(|number| presses.first(page(number), HERE, at(0)));
-        assert_eq!(presses.0.lock().unwrap().len(), MAX_PRESSED);
-        assert!(!presses.again(page(MAX_PRESSED + 1), HERE, at(1)));
-        presses.first(page(MAX_PRESSED + 1), HERE, at(10_000));
-        assert!(presses.again(page(MAX_PRESSED + 1), HERE, at(10_001)));
-        assert_eq!(presses.0.lock().unwrap().len(), 1);
-    }
 }

@@ -11,6 +11,7 @@ mod caller;
 pub(crate) mod clients;
 pub(crate) mod flow;
 pub(crate) mod preregistered;
+pub(crate) mod presses;
 pub(crate) mod records;
 pub(crate) mod session;
 pub(crate) mod timeline;
@@ -69,7 +70,7 @@ pub(crate) struct SignIn {
     boot: [u8; 16],
     refreshing: Mutex<HashMap<(UserId, Which), Turn>>,
     pub(crate) timeline: Timeline,
-    presses: flow::Presses,
+    presses: presses::Presses,
 }
 
 /// Where root keys come from, so that they can be read again.
@@ -166,7 +167,7 @@ impl SignIn {
             boot,
             refreshing: Mutex::default(),
             timeline: Timeline::default(),
-            presses: flow::Presses::default(),
+            presses: presses::Presses::default(),
         })
     }
 

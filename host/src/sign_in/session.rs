@@ -49,6 +49,7 @@ pub(crate) enum Reason {
     ApplicationRefused,
     GiteaUnavailable,
     IdentityInvalid,
+    Overtaken,
     GrantTooNarrow,
     GrantTooWide,
     NotAllowed,
@@ -293,9 +294,15 @@ fn not(reason: Reason, name: &str, text: &str) -> NotSignedIn {
 fn refused(error: UpstreamError) -> NotSignedIn {
     let reason = match (&error, error.remedy()) {
         (UpstreamError::CodeRefused, _) => Reason::CodeRefused,
+        // Gitea has one grant for a person and an application, and in it one nonce, the newest: two sign-ins that cross
+        // look like this, and so would a code of somebody else, which is stopped all the same.
+        (UpstreamError::IdToken(Fault::Nonce), _) => Reason::Overtaken,
         (_, Remedy::SignIn) => Reason::IdentityInvalid,
         (_, Remedy::Operator) => Reason::ApplicationRefused,
         (_, Remedy::Retry) => Reason::GiteaUnavailable,
     };
-    NotSignedIn { reason, name: error.name().to_owned(), text: error.to_string() }
+    // The general words about ID tokens would send the operator to look for a fault.
+    let overtaken = "The ID token has the nonce of another sign-in.";
+    let text = if reason == Reason::Overtaken { overtaken.to_owned() } else { error.to_string() };
+    NotSignedIn { reason, name: error.name().to_owned(), text }
 }

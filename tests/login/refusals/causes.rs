@@ -118,8 +118,6 @@ async fn a_code_that_gitea_refuses_signs_nobody_in() {
 async fn who_is_not_proved_is_not_signed_in() {
     let mut desk = Desk::new().await;
     let claim = |name: &str, value: Value| IdTokenFlaw::Claim(name.to_owned(), value);
-    desk.flaw(claim("nonce", json!("another")), "id_token_invalid:nonce").await;
-    desk.flaw(claim("nonce", Value::Null), "id_token_invalid:nonce").await;
     desk.flaw(claim("aud", json!(["another"])), "id_token_invalid:aud").await;
     desk.flaw(claim("iss", json!("https://evil.example")), "id_token_invalid:iss").await;
     desk.flaw(claim("exp", json!(1)), "id_token_invalid:times").await;
@@ -142,5 +140,33 @@ async fn who_is_not_proved_is_not_signed_in() {
     desk.fault(INTROSPECT, another, &identity("gitea_token_other_application", introspected)).await;
     let other = FaultKind::Patch(json!({"sub": "999"}));
     desk.fault(USERINFO, other, &identity("gitea_identity_disagrees", WHOLE_EXCHANGE)).await;
+    desk.end().await;
+}
+
+#[tokio::test]
+async fn a_sign_in_that_another_one_overtook_says_so_and_raises_no_alarm() {
+    let mut desk = Desk::new().await;
+    let claim = |value: Value| IdTokenFlaw::Claim("nonce".to_owned(), value);
+    let overtaken = || Spoiled {
+        status: 400,
+        line: (DENIED, "sign_in_overtaken"),
+        cause: "id_token_invalid:nonce",
+        upstream: AT_TOKEN,
+    };
+    desk.spoiled(|desk| desk.scene.forge.spoil_id_token(claim(json!("another"))), &overtaken()).await;
+    desk.spoiled(|desk| desk.scene.forge.spoil_id_token(claim(Value::Null)), &overtaken()).await;
+
+    // Two of one person that cross each other: the newer one has Gitea's only nonce, and the older one hears why.
+    let (mut older, mut newer) = (Browser::new(), Browser::new());
+    let first = desk.before_return(&mut older, false).await;
+    let second = desk.before_return(&mut newer, false).await;
+    let page = older.get(&first).await;
+    let lines = [(DENIED, "login_refused"), (DENIED, "sign_in_overtaken")];
+    desk.page(&page, 400, &lines, AT_TOKEN).await;
+    assert!(page.text().contains("began another sign-in"), "{}", page.text());
+    assert!(!page.text().contains("clock") && !page.text().contains("GITEA_URL"), "{}", page.text());
+    let came = newer.get(&second).await;
+    assert!(came.redirect().is_some_and(|to| parameter(&to, "code").is_some()), "{}", came.text());
+    desk.scene.forge.forget();
     desk.end().await;
 }

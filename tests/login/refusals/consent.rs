@@ -183,3 +183,66 @@ async fn a_page_that_was_answered_is_used_up_and_the_next_one_is_fresh() {
     assert_eq!(log.lines().filter(|line| line.contains("consent_used")).count(), 4, "{log}");
     desk.end().await;
 }
+
+#[tokio::test]
+async fn the_first_answer_of_a_page_stands_and_another_one_finds_it_used() {
+    let mut desk = Desk::with(|setup| setup.writes("alice/demo")).await;
+    let own = desk.server.url.clone();
+    let headers = [("origin", own.as_str())];
+    let answers = [("deny", "read"), ("approve", "read"), ("approve", "write")];
+    let mut used = 0;
+    for first in answers {
+        for second in answers {
+            let sealed = sealed(&desk).await;
+            let body = |(decision, access)| {
+                form(&[("request", &sealed), ("decision", decision), ("access", access)])
+            };
+            let given = post(&desk, &headers, &body(first)).await;
+            assert_eq!(given.status, 303, "{first:?}: {}", given.text());
+            let answer = post(&desk, &headers, &body(second)).await;
+            if first == second {
+                assert_eq!(answer.status, 303, "{first:?} twice: {}", answer.text());
+                continue;
+            }
+            used += 1;
+            let page = shown(&desk, answer);
+            desk.page(&page, 400, &[(DENIED, "consent_expired")], &[]).await;
+            assert!(page.text().contains("its answer was sent before"), "{}", page.text());
+            // The first one stands all the same.
+            let again = post(&desk, &headers, &body(first)).await;
+            assert_eq!(again.status, 303, "{first:?}, then {second:?}: {}", again.text());
+        }
+    }
+    let log = desk.server.log();
+    assert_eq!(log.lines().filter(|line| line.contains("consent_used")).count(), used, "{log}");
+    desk.end().await;
+}
+
+#[tokio::test]
+async fn of_all_sign_ins_that_one_page_began_one_ends_in_a_code() {
+    let mut desk = Desk::new().await;
+    let (mut one, mut other) = (Browser::new(), Browser::new());
+    let consent = one.get(&desk.client.authorize_url(&[])).await;
+    desk.is_logged(&consent.answer);
+    let button = consent.form("decision");
+    // The other browser stands on a page of ours as well, and sends this one's form.
+    other.get(&desk.client.authorize_url(&[])).await;
+    for (browser, login) in [(&mut one, "alice"), (&mut other, "bob")] {
+        let sent = browser.submit(&button, &[("decision", "approve")]).await;
+        assert_eq!(sent.status(), 303, "{}", sent.text());
+        let arrived = browser.sign_in_at_gitea(login, &crate::scene::password(login)).await;
+        assert!(matches!(arrived, Arrived::Stopped(_)), "{arrived:?}");
+    }
+    // Not the first press but the first that comes back.
+    let came = other.follow().await.expect("our callback");
+    let to = came.redirect().expect("the way on");
+    let code = parameter(&to, "code").unwrap_or_else(|| panic!("no code in {to}"));
+    desk.secret(&code);
+    desk.scene.forge.forget();
+    let late = one.follow().await.expect("our callback");
+    desk.page(&late, 400, &[(SECURITY, "state_used")], &[]).await;
+    assert!(late.text().contains("approved twice"), "{}", late.text());
+    let tokens = aegis_tests::sign_in::Tokens::of(&desk.client.redeem(&code, &[]).await);
+    desk.secret(&tokens.access);
+    desk.end().await;
+}

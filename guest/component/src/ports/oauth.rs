@@ -164,10 +164,23 @@ impl core::Seal for Imported {
     }
 
     fn open(&self, purpose: core::Purpose, sealed: &str) -> Result<Vec<u8>, core::Broken> {
-        seal::open(of(purpose), sealed).map_err(|broken| match broken {
-            seal::Broken::Forged => core::Broken::Forged,
-            seal::Broken::Expired => core::Broken::Expired,
-        })
+        seal::open(of(purpose), sealed).map_err(broken)
+    }
+
+    fn answer(&self, sealed: &str, choice: core::Choice) -> Result<Vec<u8>, core::Broken> {
+        let choice = match choice {
+            core::Choice::Deny => seal::Choice::Deny,
+            core::Choice::Read => seal::Choice::Read,
+            core::Choice::Write => seal::Choice::Write,
+        };
+        seal::answer(sealed, choice).map_err(broken)
+    }
+}
+
+fn broken(broken: seal::Broken) -> core::Broken {
+    match broken {
+        seal::Broken::Forged => core::Broken::Forged,
+        seal::Broken::Expired => core::Broken::Expired,
     }
 }
 
@@ -233,6 +246,7 @@ fn named(reason: login::Reason) -> core::SignInReason {
         login::Reason::ApplicationRefused => core::SignInReason::ApplicationRefused,
         login::Reason::GiteaUnavailable => core::SignInReason::GiteaUnavailable,
         login::Reason::IdentityInvalid => core::SignInReason::IdentityInvalid,
+        login::Reason::Overtaken => core::SignInReason::Overtaken,
         login::Reason::GrantTooNarrow => core::SignInReason::GrantTooNarrow,
         login::Reason::GrantTooWide => core::SignInReason::GrantTooWide,
         login::Reason::NotAllowed => core::SignInReason::NotAllowed,

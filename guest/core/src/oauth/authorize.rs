@@ -13,7 +13,7 @@ use super::page::{FLOW_SECONDS, Visit, shown_name};
 use super::pages::{Back, Failed, Refusal, remark};
 use super::redirect::{self, Place};
 use super::{resource, scope};
-use crate::ports::{Approved, Broken, Client, Kind, Person, Ports, Purpose};
+use crate::ports::{Approved, Broken, Choice, Client, Kind, Person, Ports, Purpose};
 use crate::settings::Config;
 
 /// Most bytes of a client id. Ids that prove themselves hold what was registered, so they are long.
@@ -109,7 +109,7 @@ fn chosen(visit: &Visit<'_>, headers: &HeaderMap, body: &[u8]) -> Result<Respons
     let field = |name: &str| form.one(name).map_err(|_| Refusal::ConsentMalformed);
     let sealed = field("request")?.ok_or(Refusal::ConsentMalformed)?;
     let decision = Decision::read(field("decision")?, field("access")?).ok_or(Refusal::ConsentMalformed)?;
-    let opened = visit.ports.seal.open(Purpose::Consent, sealed).map_err(|broken| match broken {
+    let opened = visit.ports.seal.answer(sealed, decision.choice()).map_err(|broken| match broken {
         Broken::Forged => Refusal::ConsentForged,
         Broken::Expired => Refusal::ConsentExpired,
     })?;
@@ -150,6 +150,14 @@ impl Decision {
             Some("approve") => Some(Self::Approve { write }),
             Some("deny") => Some(Self::Deny),
             Some(_) | None => None,
+        }
+    }
+
+    fn choice(self) -> Choice {
+        match self {
+            Self::Approve { write: true } => Choice::Write,
+            Self::Approve { write: false } => Choice::Read,
+            Self::Deny => Choice::Deny,
         }
     }
 }

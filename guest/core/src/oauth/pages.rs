@@ -355,6 +355,7 @@ fn sign_in(reason: SignInReason) -> Line {
         SignInReason::ApplicationRefused => at(StatusCode::BAD_GATEWAY, AccessDenied, "gitea_application_refused", words::APPLICATION_REFUSED),
         SignInReason::GiteaUnavailable => at(StatusCode::SERVICE_UNAVAILABLE, AccessDenied, "gitea_unavailable", words::GITEA_UNAVAILABLE),
         SignInReason::IdentityInvalid => at(StatusCode::BAD_GATEWAY, SecurityEvent, "identity_invalid", words::IDENTITY_INVALID),
+        SignInReason::Overtaken => page(AccessDenied, "sign_in_overtaken", words::OVERTAKEN),
         SignInReason::GrantTooNarrow => at(StatusCode::FORBIDDEN, AccessDenied, "grant_too_narrow", words::GRANT_TOO_NARROW),
         SignInReason::GrantTooWide => at(StatusCode::FORBIDDEN, SecurityEvent, "grant_too_wide", words::GRANT_TOO_WIDE),
         SignInReason::NotAllowed => at(StatusCode::FORBIDDEN, AccessDenied, "sign_in_not_allowed", words::NOT_ALLOWED),

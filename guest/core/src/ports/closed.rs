@@ -1,8 +1,8 @@
 //! Sign-in where there is none: every question is answered with a refusal.
 
 use super::{
-    Broken, Client, Clients, Denied, Flow, Login, NotOpened, NotRegistered, Proof, Purpose, Registered,
-    Registration, Seal, Tokens, UnknownClient,
+    Broken, Choice, Client, Clients, Denied, Flow, Login, NotOpened, NotRegistered, Proof, Purpose,
+    Registered, Registration, Seal, Tokens, UnknownClient,
 };
 
 /// The ports of signing in on a server that has API keys instead.
@@ -49,6 +49,10 @@ impl Seal for NoSignIn {
     }
 
     fn open(&self, _purpose: Purpose, _sealed: &str) -> Result<Vec<u8>, Broken> {
+        Err(Broken::Forged)
+    }
+
+    fn answer(&self, _sealed: &str, _choice: Choice) -> Result<Vec<u8>, Broken> {
         Err(Broken::Forged)
     }
 }

@@ -95,11 +95,16 @@ pub trait SignedIn {
 pub trait Seal {
     /// Seal a value of at most 8 KiB for at most a day; none where there is no key.
     fn seal(&self, purpose: Purpose, value: &[u8], ttl_seconds: u32) -> Option<String>;
-    /// Open what was sealed for the same purpose.
+    /// Open what was sealed for the same purpose, other than a consent page.
     ///
     /// # Errors
     /// It was not sealed here, or is over.
     fn open(&self, purpose: Purpose, sealed: &str) -> Result<Vec<u8>, Broken>;
+    /// Open the request behind a consent page for the person's answer, which is given once.
+    ///
+    /// # Errors
+    /// It was not sealed here, is over, or was answered before.
+    fn answer(&self, sealed: &str, choice: Choice) -> Result<Vec<u8>, Broken>;
 }
 
 /// How a client proves itself at the token endpoint.
@@ -242,6 +247,8 @@ pub enum SignInReason {
     GiteaUnavailable,
     /// The ID token does not prove the person.
     IdentityInvalid,
+    /// The ID token is of another sign-in, probably a newer one of the same person.
+    Overtaken,
     /// The grant at Gitea lacks part of the read set.
     GrantTooNarrow,
     /// The grant at Gitea holds more than was ever asked for.
@@ -326,11 +333,22 @@ pub enum Purpose {
     Confirmation,
 }
 
+/// What a person chose on a consent page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Choice {
+    /// Nothing.
+    Deny,
+    /// Reading.
+    Read,
+    /// Reading and making changes.
+    Write,
+}
+
 /// Why a sealed value does not open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Broken {
     /// Not sealed here, or not for this.
     Forged,
-    /// Over.
+    /// Over, or answered before.
     Expired,
 }

@@ -101,6 +101,9 @@ fn at_gitea(error: &str) -> &'static str {
 
 /// What this server refused it for.
 fn here(reason: &str) -> &'static str {
+    if reason == "id_token_invalid:nonce" {
+        return "another sign-in of the same person came in between; sign in again, one at a time";
+    }
     let group = reason.split(':').next().unwrap_or_default();
     match group {
         "state_of_another_browser" => {
@@ -199,7 +202,8 @@ mod tests {
             ("refused", "gitea_timed_out", "doctor"),
             ("refused", "gitea_user_blocked", "password"),
             ("refused", "gitea_refused_code", "sign in again"),
-            ("refused", "id_token_invalid:nonce", "gitea_clock"),
+            ("refused", "id_token_invalid:nonce", "another sign-in"),
+            ("refused", "id_token_invalid:not_yet", "gitea_clock"),
             ("refused", "access_token_invalid:kind", "gitea_keys"),
             ("refused", "grant_not_kept", "registry_volume"),
             ("refused", "something_new", "log"),

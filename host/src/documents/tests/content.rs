@@ -46,11 +46,18 @@ fn refuses_documents_that_say_too_little_too_much_or_the_wrong_thing() {
         with(r#","client_name":"a","client_name":"a""#),
         with(r#","other":{"x":1,"x":2}"#),
         with(r#","client_\u0069d":"https://docs.test/a""#),
+        with(r#","client_name":"\ud800""#),
+        with(&format!(r#","deep":{}{}"#, "[".repeat(400), "]".repeat(400))),
+        r#"{"error":"blocked","redirect_uris":[]}"#.to_owned(),
+        r#"{"client_id":7}"#.to_owned(),
+    ] {
+        let found = document(id, invalid.as_bytes());
+        assert!(matches!(found, Err(Failure::Invalid(_))), "{invalid}: {found:?}");
+    }
+    for unfit in [
         with(r#","client_name":7"#),
         with(r#","client_uri":["x"]"#),
         with(r#","client_secret":"s""#),
-        with(r#","client_name":"\ud800""#),
-        with(&format!(r#","deep":{}{}"#, "[".repeat(400), "]".repeat(400))),
         uris("[]"),
         uris("null"),
         uris(r#""https://one.test/cb""#),
@@ -61,8 +68,8 @@ fn refuses_documents_that_say_too_little_too_much_or_the_wrong_thing() {
         uris(&many),
         uris(&long),
     ] {
-        let found = document(id, invalid.as_bytes());
-        assert!(matches!(found, Err(Failure::Invalid(_))), "{invalid}: {found:?}");
+        let found = document(id, unfit.as_bytes());
+        assert!(matches!(found, Err(Failure::Unfit(_))), "{unfit}: {found:?}");
     }
     assert!(matches!(document(id, b"{\"client_id\":\"\xff\"}"), Err(Failure::Invalid(_))));
     for other in

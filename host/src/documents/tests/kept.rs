@@ -151,6 +151,15 @@ fn absences() -> Vec<Absence> {
         ("cut off", |scene| scene.raw("/a", "HTTP/1.1 200 x\r\ncontent-le")),
         ("down", |scene| scene.page("/a", 503, "text/html", "")),
         ("no time", |scene| scene.page("/a", 429, "text/html", "")),
+        ("who are you", |scene| scene.page("/a", 401, "application/json", "{}")),
+        ("a challenge", |scene| scene.page("/a", 403, "text/html", "<title>Just a moment</title>")),
+        ("a bad request", |scene| scene.page("/a", 400, "text/html", "")),
+        ("kept back by law", |scene| scene.page("/a", 451, "text/html", "")),
+        ("no content", |scene| scene.page("/a", 204, "application/json", "")),
+        ("not whole", |scene| scene.page("/a", 200, "application/json", good("/a").trim_end_matches('}'))),
+        ("too long", |scene| {
+            scene.page("/a", 200, "application/json", &(good("/a") + &" ".repeat(6_000)));
+        }),
         ("a portal", |scene| scene.page("/a", 200, "text/html", "<title>Sign in</title>")),
         ("elsewhere", |scene| scene.page("/a", 302, "text/html", "")),
         ("nonsense", |scene| scene.page("/a", 200, "application/json", "{}")),
@@ -193,13 +202,33 @@ async fn only_the_hosts_own_word_replaces_what_was_fetched_before() {
     let after = scene.fetch("/a").await.unwrap();
     assert_ne!(after, before);
     assert_eq!(after.redirect_uris, ["https://two.test/cb"]);
-    for status in [400, 403, 404, 410, 451] {
+    let unfit = |from: &str, to: &str| {
+        let changed = good("/a").replace(from, to);
+        assert_ne!(changed, good("/a"), "{from}");
+        changed
+    };
+    let ends: [(u16, String); 6] = [
+        (404, String::new()),
+        (410, String::new()),
+        (200, good("/b")),
+        (200, unfit("[\"https://one.test/cb\"]", "[]")),
+        (200, unfit("[\"https://one.test/cb\"]", "[7]")),
+        (
+            200,
+            unfit(
+                "\"redirect_uris\"",
+                "\"token_endpoint_auth_method\":\"private_key_jwt\",\"redirect_uris\"",
+            ),
+        ),
+    ];
+    for (status, body) in ends {
         scene.forward(300);
         scene.good("/a");
         scene.fetch("/a").await.unwrap();
         scene.forward(300);
-        scene.page("/a", status, "text/html", "");
-        assert_eq!(scene.failure("/a").await, Failure::Status(status));
+        scene.page("/a", status, "application/json", &body);
+        let failure = scene.failure("/a").await;
+        assert!(failure.ends_fetched(), "{status} {body}: {failure:?}");
         // It stays gone, also when the host falls silent afterwards.
         scene.forward(30);
         scene.page("/a", 503, "text/html", "");

@@ -95,6 +95,7 @@ fn nobody_signed_in_means_a_page_no_code_and_a_spent_cookie() {
         (SignInReason::ApplicationRefused, 502, "gitea_application_refused"),
         (SignInReason::GiteaUnavailable, 503, "gitea_unavailable"),
         (SignInReason::IdentityInvalid, 502, "identity_invalid"),
+        (SignInReason::Overtaken, 400, "sign_in_overtaken"),
         (SignInReason::GrantTooNarrow, 403, "grant_too_narrow"),
         (SignInReason::GrantTooWide, 403, "grant_too_wide"),
         (SignInReason::NotAllowed, 403, "sign_in_not_allowed"),

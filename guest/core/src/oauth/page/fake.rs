@@ -9,9 +9,9 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response};
 use crate::mcp::fake::World;
 use crate::oauth::{authorize, callback};
 use crate::ports::{
-    Approved, Authentication, Broken, Client, ClientKind, Clients, Denied, Flow, Login, NoSignIn, NotBegun,
-    NotOpened, NotRegistered, Person, Ports, Profile, Proof, Purpose, Registered, Registration, Seal,
-    SignInRefused, SignedIn, Tokens, UnknownClient,
+    Approved, Authentication, Broken, Choice, Client, ClientKind, Clients, Denied, Flow, Login, NoSignIn,
+    NotBegun, NotOpened, NotRegistered, Person, Ports, Profile, Proof, Purpose, Registered, Registration,
+    Seal, SignInRefused, SignedIn, Tokens, UnknownClient,
 };
 use crate::settings::Config;
 
@@ -41,6 +41,8 @@ pub(in crate::oauth) struct Script {
     pub(in crate::oauth) remembrance: RefCell<Option<(String, String, u32)>>,
     pub(in crate::oauth) code: RefCell<String>,
     pub(in crate::oauth) seals: Cell<bool>,
+    /// What the host was told of pages.
+    pub(in crate::oauth) answered: RefCell<Vec<Choice>>,
     pub(in crate::oauth) broken: Cell<Option<Broken>>,
     pub(in crate::oauth) begun: RefCell<Vec<Approved>>,
     pub(in crate::oauth) opened: RefCell<Vec<(String, Cookies)>>,
@@ -89,6 +91,7 @@ impl Stage {
             remembrance: RefCell::default(),
             code: RefCell::new("our+code/1".to_owned()),
             seals: Cell::new(true),
+            answered: RefCell::default(),
             broken: Cell::default(),
             begun: RefCell::default(),
             opened: RefCell::default(),
@@ -277,8 +280,12 @@ impl Seal for Stage {
         self.script.seals.get().then(|| format!("sealed.{digits}"))
     }
 
-    fn open(&self, purpose: Purpose, sealed: &str) -> Result<Vec<u8>, Broken> {
-        assert_eq!(purpose, Purpose::Consent);
+    fn open(&self, purpose: Purpose, _sealed: &str) -> Result<Vec<u8>, Broken> {
+        panic!("nothing is opened here without an answer, and this is for {purpose:?}")
+    }
+
+    fn answer(&self, sealed: &str, choice: Choice) -> Result<Vec<u8>, Broken> {
+        self.script.answered.borrow_mut().push(choice);
         if let Some(broken) = self.script.broken.get() {
             return Err(broken);
         }

@@ -7,7 +7,7 @@ use crate::oauth::authorize;
 fn sign_in_refusals() -> Vec<Refusal> {
     use SignInReason::{
         ApplicationRefused, CodeRefused, GiteaUnavailable, GrantTooNarrow, GrantTooWide, IdentityInvalid,
-        NotAllowed, Used,
+        NotAllowed, Overtaken, Used,
     };
     let all = [
         CodeRefused,
@@ -18,6 +18,7 @@ fn sign_in_refusals() -> Vec<Refusal> {
         GrantTooWide,
         NotAllowed,
         Used,
+        Overtaken,
     ];
     all.map(|reason| Refusal::SignIn(SignInRefused { reason, text: "The host says <why> & how.".to_owned() }))
         .into()
@@ -49,7 +50,7 @@ fn on_pages() -> Vec<(Refusal, u16)> {
         (Refusal::CodeNotIssued, 503),
     ];
     all.extend([Invalid, Expired, OtherBrowser, Used, ClientGone].map(|why| (Refusal::State(why), 400)));
-    all.extend(sign_in_refusals().into_iter().zip([400, 502, 503, 502, 403, 403, 403, 400]));
+    all.extend(sign_in_refusals().into_iter().zip([400, 502, 503, 502, 403, 403, 403, 400, 400]));
     all
 }
 
@@ -87,7 +88,7 @@ fn every_name_is_of_one_refusal_and_one_audit_line() {
     let all = names.len();
     names.sort_unstable();
     names.dedup();
-    assert_eq!((names.len(), all), (all, 45));
+    assert_eq!((names.len(), all), (all, 46));
     let snake = |name: &String| name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
     assert!(names.iter().all(snake), "{names:?}");
 }

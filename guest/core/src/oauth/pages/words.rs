@@ -186,10 +186,11 @@ pub(super) const CONSENT_FORGED: Words = words(
 
 pub(super) const CONSENT_EXPIRED: Words = words(
     "This page is no longer good",
-    "An approval page is good once, and for 10 minutes. This one is older, or its answer was sent before. Nothing was \
-     approved just now.",
+    "An approval page is good for one answer, and for 10 minutes. This one is older, or its answer was sent before; what \
+     was answered first stands. Nothing was approved just now.",
     &["If your assistant says that it is connected, all is well: close this page.", "Otherwise go back to it and connect again."],
-    "The sealed request is more than 10 minutes old, or was answered before; then the log says consent_used.",
+    "The sealed request is more than 10 minutes old, or was answered before, perhaps in another way; then the log says \
+     consent_used.",
 )
 .either();
 
@@ -239,10 +240,12 @@ pub(super) const OTHER_BROWSER: Words = words(
 
 pub(super) const STATE_USED: Words = words(
     "This sign-in was already used",
-    "Each one works once, and this page has been opened before: by going back, by reloading, or by a program that looks \
-     at links. If your assistant says that it is connected, all is well.",
+    "Each one works once. This page has been opened before: by going back, by reloading, or by a program that looks at \
+     links; or the same page was approved twice, and the other one came back first. If your assistant says that it is \
+     connected, all is well.",
     &["If it does not, start again from your assistant."],
-    "The state was used before. Link scanners and browsers that load pages ahead do this too.",
+    "The state was used before, or another of the same approval page. Link scanners and browsers that load pages ahead do \
+     this too.",
 );
 
 pub(super) const GITEA_ERROR: Words = words(
@@ -280,9 +283,22 @@ pub(super) const IDENTITY_INVALID: Words = words(
     "Gitea’s answer does not prove who you are",
     "The proof that came with Gitea’s answer does not hold. To be safe, you are not signed in.",
     ASK,
-    "The ID token fails a check (signature, issuer, audience, nonce or times). Compare the clocks, and GITEA_URL with \
+    "The ID token fails a check (signature, issuer, audience or times). Compare the clocks, and GITEA_URL with \
      Gitea’s ROOT_URL.",
 );
+
+pub(super) const OVERTAKEN: Words = words(
+    "Another sign-in came in between",
+    "Gitea keeps one sign-in of a person at a time, and its answer belongs to another one than this. Probably you, or an \
+     assistant of yours, began another sign-in while this one was under way. You are not signed in by this one.",
+    &[
+        "If your assistant says that it is connected, all is well: close this page.",
+        "Otherwise start again from it, and finish one sign-in before you begin the next.",
+    ],
+    "The nonce of the ID token is that of another sign-in: two sign-ins of one person crossed each other. Nothing has to be \
+     mended. Should it last while nobody signs in twice, something changes the requests to Gitea.",
+)
+.either();
 
 pub(super) const OTHER_PERSON: Words = words(
     "Somebody else approved this in this browser",

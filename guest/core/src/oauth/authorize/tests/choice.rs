@@ -14,6 +14,8 @@ fn approving_begins_the_flow_with_what_was_asked_and_chosen() {
         let begun = stage.script.begun.borrow_mut().pop().unwrap();
         assert_eq!((begun.redirect_uri.as_str(), begun.code_challenge.as_str()), (CLAUDE, CHALLENGE));
         assert_eq!((begun.state.as_deref(), begun.write), (Some("a b&c=d"), write));
+        let told = stage.script.answered.borrow_mut().pop();
+        assert_eq!(told, Some(if write { Choice::Write } else { Choice::Read }));
         let notes = stage.world.notes.borrow().clone();
         assert_eq!(stage.reasons(), ["consent_approved"]);
         let of = |name: &str| notes[0].detail.iter().find(|(key, _)| key == name).unwrap().1.clone();
@@ -52,6 +54,7 @@ fn denying_tells_the_client_and_begins_nothing() {
     );
     assert!(cookies(&response).is_empty() && stage.script.begun.borrow().is_empty());
     assert_eq!(stage.reasons(), ["consent_denied"]);
+    assert_eq!(*stage.script.answered.borrow(), [Choice::Deny], "whatever access stood there");
 }
 
 #[test]
