@@ -75,7 +75,8 @@ async fn run(ground: &Ground) -> (Vec<&'static str>, Vec<String>) {
             Err(_) => failed.push(*name),
         }
     }
-    let uncalled = uncalled(ground, &called.lock().expect("not poisoned").clone()).await;
+    let called = called.lock().expect("not poisoned").clone();
+    let uncalled = uncalled(ground, &called).await;
     let kind = if matches!(ground, Ground::Real(_)) { "gitea" } else { "forge" };
     let line = json!({
         "journeys": kind, "server_version": ground.version(), "run": JOURNEYS.len(), "passed": passed,
