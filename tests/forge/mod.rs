@@ -3,6 +3,7 @@
 //! should never have sent. It binds to loopback and holds no real secret. Its API reads no clock and no chance; its
 //! OAuth side needs both, and a test moves the clock instead of waiting.
 
+mod archives;
 mod auth;
 mod call;
 mod changes;

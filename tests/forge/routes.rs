@@ -8,8 +8,8 @@ use super::call::{Answer, Call};
 use super::oauth::{self, apps};
 use super::world::{Mode, Repo, Unit, World};
 use super::{
-    changes, commits, contents, diffs, issues, label_writes, labels, orgs, people, pulls, refs, releases,
-    repos, statuses, trees,
+    archives, changes, commits, contents, diffs, issues, label_writes, labels, orgs, people, pulls, refs,
+    releases, repos, statuses, trees,
 };
 
 use Category::{Issue, Organization, Repository, User};
@@ -80,6 +80,7 @@ enum Part<'a> {
     PullCommits(&'a str),
     Languages,
     Topics,
+    Archive(&'a str),
 }
 
 /// Answer a request; none where no route is built for it.
@@ -197,6 +198,7 @@ fn part<'a>(method: &Method, rest: &[&'a str]) -> Option<Part<'a>> {
         ["pulls", number] if number.bytes().all(|byte| byte.is_ascii_digit()) => Part::Pull(number),
         ["pulls", number, "files"] => Part::PullFiles(number),
         ["pulls", number, "commits"] => Part::PullCommits(number),
+        ["archive", name] => Part::Archive(name),
         ["languages"] => Part::Languages,
         ["topics"] => Part::Topics,
         _ => return None,
@@ -253,6 +255,7 @@ fn scopes(route: &Route<'_>) -> &'static [Category] {
             | Part::PullFiles(_)
             | Part::PullCommits(_)
             | Part::Languages
+            | Part::Archive(_)
             | Part::Topics
             | Part::MakeBranch
             | Part::Tags
@@ -306,6 +309,7 @@ fn withheld(call: &Call, world: &World, repo: &Repo, part: &Part<'_>) -> Option<
         | Part::Tags
         | Part::Tag(_)
         | Part::Languages
+        | Part::Archive(_)
         | Part::Pulls
         | Part::OpenPull
         | Part::Pull(_)
@@ -409,11 +413,14 @@ fn in_repo(call: &Call, world: &mut World, at: usize, part: &Part<'_>) -> Answer
         | Part::EditComment(_)
         | Part::OpenPull
         | Part::MakeBranch => repos::one(call, world, repo),
+        // Gitea has no pull requests where there is no branch, and says so as if they were turned off.
+        Part::Pulls if repo.git.branches.is_empty() => call.not_found(),
         Part::Pulls => pulls::list(call, world, repo),
         Part::Pull(number) => pulls::one(call, world, repo, number),
         Part::PullFiles(number) => pulls::files(call, world, repo, number),
         Part::PullCommits(number) => pulls::commits(call, world, repo, number),
         Part::Languages => repos::languages(repo),
+        Part::Archive(name) => archives::archive(call, repo, name),
         Part::Topics => repos::topics(call, repo),
     }
 }

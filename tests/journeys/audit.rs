@@ -28,14 +28,16 @@ pub fn calls(outcome: &Value) -> Vec<Value> {
 /// template and status, and nothing is recorded that did not arrive, but for calls that got no answer.
 pub fn agree(calls: &[Value], seen: &[Seen]) {
     let mut left: Vec<&Value> = calls.iter().collect();
+    // Calls that got no answer fit any request of theirs, so they are taken only for what nothing else fits.
+    let mut unmatched: Vec<&Seen> = Vec::new();
     for request in seen {
-        let is = |call: &&Value| {
-            let status = call["status"].as_u64();
-            call["method"] == request.method.as_str()
-                && fits(call["template"].as_str().unwrap_or_default(), &request.path)
-                && status.is_none_or(|status| status == u64::from(request.status))
-        };
-        let at = left.iter().position(is);
+        match left.iter().position(|call| same(call, request) && call["status"] == request.status) {
+            Some(at) => drop(left.swap_remove(at)),
+            None => unmatched.push(request),
+        }
+    }
+    for request in unmatched {
+        let at = left.iter().position(|call| same(call, request) && call["status"].is_null());
         assert!(at.is_some(), "{} {} {} is not in {calls:#?}", request.method, request.path, request.status);
         if let Some(at) = at {
             left.swap_remove(at);
@@ -45,6 +47,11 @@ pub fn agree(calls: &[Value], seen: &[Seen]) {
         left.iter().all(|call| call["status"].is_null()),
         "recorded, but never asked: {left:?} {seen:#?}"
     );
+}
+
+fn same(call: &Value, request: &Seen) -> bool {
+    call["method"] == request.method.as_str()
+        && fits(call["template"].as_str().unwrap_or_default(), &request.path)
 }
 
 fn fits(template: &str, path: &str) -> bool {

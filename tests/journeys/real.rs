@@ -3,6 +3,7 @@
 
 mod api;
 mod content;
+mod facts;
 mod talk;
 
 use std::collections::{BTreeMap, HashMap};
@@ -102,6 +103,7 @@ impl RealWorld {
         for (owner, name, _) in REPOSITORIES.into_iter().filter(|(_, name, _)| *name != "secret") {
             talk::issues(&site, owner, name).await;
         }
+        facts::all(&site).await;
         let at = |name: &str| format!("/repos/{}/{name}", site.login("alice"));
         site.by("alice").patch(&at("archived"), json!({ "archived": true })).await;
         site.by("alice").patch(&at("old-name"), json!({ "name": "new-name" })).await;

@@ -1,8 +1,8 @@
 //! A server in front of a Gitea, and the checks that every single answer goes through: its schema, its text, its
 //! audit lines, and what Gitea was asked for it.
 
-use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
 
 use aegis_tests::forge::{Forge, Seen};
 use aegis_tests::server::{Folder, Server};
@@ -11,6 +11,11 @@ use serde_json::{Map, Value, json};
 
 use crate::audit;
 use crate::wire::{Said, WIRES, Wire, call};
+
+tokio::task_local! {
+    /// The tools that have answered in the journeys of one ground.
+    pub static CALLED: Arc<Mutex<BTreeSet<String>>>;
+}
 
 /// A running server, its Gitea, and what has been heard of it.
 pub struct Stand {
@@ -103,6 +108,8 @@ impl Stand {
         let Some(result) = &said.result else {
             panic!("{wire:?} {tool} {arguments} failed: {} {}: {}", said.status, said.reason, said.message);
         };
+        // Outside of the runner nobody keeps count.
+        let _ = CALLED.try_with(|called| called.lock().expect("not poisoned").insert(tool.to_owned()));
         let outcome = self.recorded(&said, tool, arguments, "success", None);
         assert!(!audit::calls(&outcome).is_empty(), "no result without Gitea: {outcome}");
         result.clone()
@@ -169,6 +176,11 @@ impl Stand {
     /// What the sample Gitea was asked so far.
     pub fn requests(&self) -> Vec<Seen> {
         self.forge.as_ref().map(Forge::requests).unwrap_or_default()
+    }
+
+    /// How many tools that write the server offers.
+    pub fn writes(&self) -> usize {
+        self.classes.values().filter(|class| **class == "write").count()
     }
 
     /// How many requests of this method the sample Gitea has seen.

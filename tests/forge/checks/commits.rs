@@ -166,3 +166,28 @@ async fn a_branch_is_refused_in_as_many_ways_as_gitea_has() {
     }
     assert_eq!(make(ALICE_TOKEN, "alice/demo", "x", "nosuch").await.json()["message"], "");
 }
+
+#[tokio::test]
+async fn packs_a_commit_into_a_folder_of_the_repositorys_name() {
+    let forge = forge().await;
+    let at = |name: &str| format!("/repos/alice/demo/archive/{name}");
+    let sha = forge.commit("alice/demo", "main").expect("a commit");
+    let answer = get(&forge, ALICE_TOKEN, &at(&format!("{sha}.tar.gz"))).await;
+    assert_eq!((answer.status, answer.header("content-type")), (200, Some("application/octet-stream")));
+    let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(answer.body.as_slice()));
+    let mut found = std::collections::BTreeMap::new();
+    for entry in archive.entries().expect("entries") {
+        let entry = entry.expect("an entry");
+        let path = String::from_utf8(entry.path_bytes().into_owned()).expect("text");
+        if entry.header().entry_type() != tar::EntryType::XGlobalHeader {
+            found.insert(path, (entry.header().entry_type(), entry.size()));
+        }
+    }
+    assert_eq!(found["demo/docs/guide.md"], (tar::EntryType::Regular, 21));
+    assert_eq!(found["demo/assets/huge.bin"], (tar::EntryType::Regular, 10 * 1024 * 1024 + 1));
+    assert_eq!(found["demo/link-to-secret"], (tar::EntryType::Symlink, 0), "a link is not followed");
+    assert_eq!(found["demo/vendored/"], (tar::EntryType::Directory, 0), "a submodule is empty");
+    assert!(found.keys().all(|path| path.starts_with("demo/")), "{found:?}");
+    assert_eq!(get(&forge, ALICE_TOKEN, &at("no-such.tar.gz")).await.status, 404);
+    assert_eq!(get(&forge, ALICE_TOKEN, &at("main.rar")).await.status, 400);
+}

@@ -197,3 +197,11 @@ async fn counts_languages_where_there_is_code_and_links_no_topics() {
     assert_eq!(topics.json(), json!({ "topics": ["website"] }));
     assert_eq!((topics.header("x-total-count"), topics.header("link")), (Some("2"), None));
 }
+
+#[tokio::test]
+async fn an_empty_repository_has_no_list_of_pull_requests() {
+    let forge = forge().await;
+    assert_eq!(get(&forge, ALICE_TOKEN, "/repos/alice/empty/pulls?state=open").await.status, 404);
+    let issues = get(&forge, ALICE_TOKEN, "/repos/alice/empty/issues").await;
+    assert_eq!((issues.status, issues.json()), (200, json!([])), "issues it has");
+}

@@ -65,6 +65,11 @@ impl Api {
         self.ask("PUT", path, body.to_string().as_bytes()).await
     }
 
+    /// Remove.
+    pub(super) async fn delete(&self, path: &str) {
+        self.ask("DELETE", path, b"").await;
+    }
+
     /// Change.
     pub(super) async fn patch(&self, path: &str, body: Value) -> Value {
         self.ask("PATCH", path, body.to_string().as_bytes()).await

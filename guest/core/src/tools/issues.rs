@@ -166,7 +166,7 @@ impl WriteTool for CreateIssueComment {
         applied::writable(repository, &self.repo)?;
         // Gitea fails with a 500 on an unknown number, and takes the number of a pull request.
         let issue = found(issue, &self.repo, self.issue_number)?;
-        no_pull(&issue, &self.repo, "this tool comments on issues only")?;
+        no_pull(&issue, &self.repo, "create_pr_comment comments on those")?;
         let place = place(&self.repo, self.issue_number);
         let answer = writer.send(gitea::CREATE_COMMENT, place, &json!({ "body": self.body.0 }))?;
         let mut not_applied = Vec::new();

@@ -17,6 +17,7 @@ use super::kit::{Entry, Error, Key, Kind, ReadTool, Shape, read, tool};
 use super::lookup;
 use super::paging::{self, HAS_NEXT, PAGE, TOTAL};
 use crate::access::Reader;
+use crate::gitea;
 use crate::reply::Reply;
 
 pub(super) const TOOLS: &[&dyn Entry] = &[
@@ -49,16 +50,29 @@ impl ReadTool for ListPullRequests {
         HAS_NEXT,
         TOTAL,
     ]);
-    const READS: &'static [&'static str] = &[PULLS, paging::SETTINGS];
+    const READS: &'static [&'static str] = &[PULLS, lookup::REPOSITORY, paging::SETTINGS];
 
     fn call(self, gitea: &Reader<'_>) -> Result<Reply, Error> {
         // Without a state Gitea lists all of them, whatever its documentation says.
         let state = self.state.unwrap_or(IssueState::Open).word();
-        let found = paging::rows(gitea, self.page, || lookup::call(&self.repo, PULLS).query("state", state))
-            .map_err(|error| Error::or_not_found(error, || no_pulls(&self.repo)))?;
+        let list = || lookup::call(&self.repo, PULLS).query("state", state);
+        let found = match paging::rows(gitea, self.page, list) {
+            Err(gitea::Error::NotFound { .. }) if is_empty(gitea, &self.repo) => {
+                paging::rows_of_all(gitea, self.page, Vec::new())
+            }
+            found => found.map_err(|error| Error::or_not_found(error, || no_pulls(&self.repo)))?,
+        };
         let lines: Vec<Value> = found.rows.iter().map(|row| line(gitea, row).into()).collect();
         Ok(found.told(Reply::new().with("pull_requests", lines)))
     }
+}
+
+/// Whether the repository has no commit yet. Gitea then says of its pull requests what it says where they are turned
+/// off: that there is no such thing.
+fn is_empty(gitea: &Reader<'_>, repo: &Repo) -> bool {
+    let found = gitea.get(lookup::call(repo, lookup::REPOSITORY));
+    let flag = |name: &str| found.as_ref().ok()?.body.get(name)?.as_bool();
+    flag("empty") == Some(true) && flag("has_pull_requests") != Some(false)
 }
 
 tool! {

@@ -368,7 +368,7 @@ fn does_not_comment_where_it_must_not() {
         .on("GET /repos/acme/site/issues/7", issue(7, &[]));
     for (world, number, said) in [
         (open(), 99, "no issue 99"),
-        (open().on("GET /repos/acme/site/issues/36", pull), 36, "is a pull request"),
+        (open().on("GET /repos/acme/site/issues/36", pull), 36, "is a pull request; create_pr_comment"),
         (archived, 7, "is archived"),
     ] {
         let error = world

@@ -63,6 +63,24 @@ fn a_list_without_a_state_is_of_open_ones_and_the_state_is_always_sent() {
 }
 
 #[test]
+fn an_empty_repository_has_no_pull_requests_and_that_is_no_failure() {
+    for (repository, listed) in [
+        (json!({ "empty": true, "has_pull_requests": true }), true),
+        (json!({ "empty": true, "has_pull_requests": false }), false),
+        (json!({ "empty": false, "has_pull_requests": true }), false),
+    ] {
+        let world = World::open().on("GET /repos/acme/site", repository.clone());
+        if listed {
+            let answer = world.answer("list_pull_requests", site());
+            assert_eq!((&answer["pull_requests"], &answer["has_next"]), (&json!([]), &json!(false)));
+        } else {
+            let error = world.failure("list_pull_requests", site());
+            assert!(format!("{error:?}").contains("turned off"), "{repository}: {error:?}");
+        }
+    }
+}
+
+#[test]
 fn a_fork_is_named_only_where_the_policy_lists_it_and_everybody_may_see_it() {
     for (policy, owner, named) in [
         ("defaults: {write: allow}\n", "acme", false),
