@@ -68,13 +68,14 @@ fn archives() {
                 Err(stopped) => panic!("{stopped:?}"),
             };
         let answer = finished.structured;
+        let mut seen = String::new();
         for row in answer["matches"].as_array().into_iter().flatten() {
             let path = row["path"].as_str().unwrap_or_default();
             let hidden = path.starts_with("secrets/") || path.ends_with(".pem");
             let unclean = path.split('/').any(|part| matches!(part, "" | "." | ".."));
             assert!(!hidden && !unclean, "{path:?}");
+            seen.extend(path.chars().take(8).chain([' ']));
         }
-        let count = answer["matches"].as_array().map_or(0, Vec::len);
-        format!("{} {} {}", answer["files_searched"], count.min(9), answer["incomplete"])
+        format!("{} {} {seen}", answer["files_searched"], answer["incomplete"])
     });
 }
