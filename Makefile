@@ -55,6 +55,23 @@ long-tests: build ## The long forms of tests that run short in `make test`, with
 quick: ## The tests of the pure crates alone
 	$(CARGO) test --locked -p aegis-policy -p aegis-redaction -p aegis-core -p aegis-custody
 
+# Seconds of each of the six campaigns.
+FUZZ_SECONDS ?= 600
+.PHONY: fuzz fuzz-short
+fuzz: ## Malformed inputs for every parser: FUZZ_SECONDS (600) for each; finds are kept in target/fuzz
+	AEGIS_FUZZ_SECONDS=$(FUZZ_SECONDS) $(CARGO) test --locked -p aegis-fuzz --tests -- --nocapture
+	AEGIS_FUZZ_SECONDS=$(FUZZ_SECONDS) $(CARGO) test --locked -p aegis-core --lib fuzz:: -- --nocapture
+fuzz-short: ## The same, 20 seconds for each
+	@$(MAKE) --no-print-directory fuzz FUZZ_SECONDS=20
+
+.PHONY: tool
+tool: ## Begin a read tool: NAME=list_wiki_pages DOMAIN=wiki, and ROUTE=/wiki/pages where the name does not say it
+	@NAME='$(NAME)' DOMAIN='$(DOMAIN)' ROUTE='$(ROUTE)' scripts/new-tool
+
+.PHONY: check-tool
+check-tool: ## Try `make tool` in a copy of the tree
+	@scripts/check-new-tool
+
 .PHONY: lint
 lint: ## Formatting and lints, nothing changed
 	$(CARGO) fmt --all --check

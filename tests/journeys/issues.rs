@@ -32,7 +32,7 @@ pub async fn lists_issues(ground: Ground) {
     labels.sort_by_key(ToString::to_string);
     assert_eq!(labels, [&json!("Prio High"), &json!("feature")]);
     assert_eq!(line["assignees"].as_array().map(Vec::len), Some(2));
-    assert_eq!(line.get("body"), None, "lists have no bodies");
+    assert!(line["body"].is_string() && line["milestone_id"].is_u64(), "{line}");
 
     let closed = stand.read("list_issues", stand.at("alice/demo", json!({ "state": "closed" }))).await;
     assert_eq!((numbers(&closed), &closed["total"]), (vec![42], &json!(1)));

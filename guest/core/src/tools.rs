@@ -11,6 +11,8 @@ mod args;
 mod branches;
 mod commits;
 #[cfg(test)]
+mod examples;
+#[cfg(test)]
 pub(crate) mod fake;
 mod files;
 mod issues;

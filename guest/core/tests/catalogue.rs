@@ -5,6 +5,7 @@
 #![expect(
     clippy::disallowed_methods,
     clippy::expect_used,
+    clippy::panic,
     reason = "a test that reads and writes generated files and fails where it cannot"
 )]
 
@@ -243,7 +244,36 @@ fn what_clients_see_of_each_tool_is_on_file() {
 #[test]
 fn the_page_about_tools_is_up_to_date() {
     let tools: Vec<&dyn Entry> = CATALOGUE.tools().collect();
-    golden(&root().join("../../docs/tools.md"), &catalogue::page::page(&tools));
+    let sizes = fs::read_to_string(root().join("tests/sizes.md")).expect("the table of sizes");
+    golden(&root().join("../../docs/tools.md"), &catalogue::page::page(&tools, &sizes, example));
+}
+
+/// What the unit tests made of a call of this tool.
+fn example(tool: &str) -> Value {
+    let file = root().join("tests/examples").join(format!("{tool}.json"));
+    let text = fs::read_to_string(&file).unwrap_or_else(|_| {
+        panic!("{tool} has no example: give it a line in src/tools/examples/calls.rs and run `make bless`")
+    });
+    serde_json::from_str(&text).expect("JSON")
+}
+
+#[test]
+fn every_tool_has_an_example_that_its_schemas_describe_and_there_is_no_other() {
+    let mut names = BTreeSet::new();
+    for (tool, definition) in tools() {
+        let name = tool.name();
+        names.insert(format!("{name}.json"));
+        let example = example(name);
+        let arguments = example["arguments"].as_object().cloned().expect("arguments");
+        assert!(tool.parse(arguments).is_ok(), "{name}: the arguments are good");
+        for (field, _) in example["answer"].as_object().expect("an answer") {
+            assert!(definition["outputSchema"]["properties"].get(field).is_some(), "{name}.{field}");
+        }
+    }
+    for entry in fs::read_dir(root().join("tests/examples")).expect("the examples") {
+        let file = entry.expect("an entry").file_name().to_string_lossy().into_owned();
+        assert!(names.contains(&file), "{file} is the example of no tool: remove it");
+    }
 }
 
 #[test]

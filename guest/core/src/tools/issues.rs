@@ -35,12 +35,15 @@ pub(super) const TOOLS: &[&dyn Entry] = &[
     assign::ASSIGN_ISSUE,
 ];
 
+/// So much of a body stands in a list.
+const PREVIEW_CHARACTERS: usize = 200;
+
 const ISSUES: &str = "/repos/{owner}/{repo}/issues";
 /// One issue or pull request.
 const ONE_ISSUE: &str = "/repos/{owner}/{repo}/issues/{index}";
 
 tool! {
-    /// List issues without their bodies, newest first. Pull requests are not among them.
+    /// List issues, newest first; bodies are previews. Pull requests are not among them.
     "list_issues" ("List issues") => struct ListIssues {
         repo: Repo,
         /// Only issues in this state. Without it, open ones.
@@ -85,12 +88,12 @@ impl ReadTool for ListIssues {
             found.filter(|row| ours.iter().all(|label| bears(row, label)));
         }
         let reply = Reply::new().with("issues", ISSUE_LINE.each(&found.rows));
-        Ok(found.told(reply))
+        Ok(found.told(reply.preview("body", PREVIEW_CHARACTERS, "get_issue reads one whole")))
     }
 }
 
 tool! {
-    /// Read one issue with its body. A pull request's number answers too; pull_request is set then.
+    /// Read one issue. A pull request's number answers too; pull_request is set then.
     "get_issue" ("Get issue") => struct GetIssue {
         repo: Repo,
         issue_number: IssueNumber,
@@ -126,7 +129,7 @@ tool! {
 
 impl WriteTool for CreateIssue {
     const ANSWER: &'static Shape =
-        &Shape(&[Key::own("issue", Kind::Object(&ISSUE), "The new issue."), NOT_APPLIED]);
+        &Shape(&[Key::own("issue", Kind::Object(&NEW_ISSUE), "The new issue."), NOT_APPLIED]);
     const READS: &'static [&'static str] = &[
         lookup::REPOSITORY,
         lookup::REPOSITORY_LABELS,
@@ -229,13 +232,21 @@ const ISSUE_LINE: Shape = Shape(&[
     Key::pluck("number", "/number", Kind::Number, "Number in its repository."),
     Key::pluck("title", "/title", Kind::Text, "Title."),
     Key::pluck("state", "/state", Kind::Text, "open or closed."),
+    Key::pluck("body", "/body", Kind::Text, "Text, in Markdown; its beginning where it is long."),
+    Key::own("body_truncated", Kind::Flag, "Present and true when get_issue has more of it."),
     Key::pluck("author", "/user/login", Kind::Text, "Who opened it."),
     Key::pluck("labels", "/labels", Kind::Texts("/name"), "Names of its labels."),
     Key::pluck("assignees", "/assignees", Kind::Texts("/login"), "Who is assigned."),
     Key::pluck("milestone", "/milestone/title", Kind::Text, "Title of its milestone."),
+    Key::pluck("milestone_id", "/milestone/id", Kind::Number, "Its id."),
     Key::pluck("comments", "/comments", Kind::Number, "How many comments it has."),
+    Key::pluck("is_locked", "/is_locked", Kind::Flag, "Only members can comment."),
+    Key::pluck("ref", "/ref", Kind::Text, "Branch or tag it is about."),
+    Key::pluck("due_date", "/due_date", Kind::Time, "When it is due."),
     Key::pluck("created_at", "/created_at", Kind::Time, "When it was opened."),
     Key::pluck("updated_at", "/updated_at", Kind::Time, "Last change."),
+    Key::pluck("closed_at", "/closed_at", Kind::Time, "When it was closed."),
+    Key::pluck("content_version", "/content_version", Kind::Number, "How often its text was edited."),
     Key::pluck("html_url", "/html_url", Kind::Text, "Its page in Gitea."),
 ]);
 
@@ -255,7 +266,21 @@ const ISSUE: Shape = Shape(&[
     Key::pluck("created_at", "/created_at", Kind::Time, "When it was opened."),
     Key::pluck("updated_at", "/updated_at", Kind::Time, "Last change."),
     Key::pluck("closed_at", "/closed_at", Kind::Time, "When it was closed."),
+    Key::pluck("content_version", "/content_version", Kind::Number, "How often its text was edited."),
     Key::pluck("pull_request", "/pull_request", Kind::Object(&PULL), "Set when this is a pull request."),
+    Key::pluck("html_url", "/html_url", Kind::Text, "Its page in Gitea."),
+]);
+
+/// What a new issue has not had time to get is left out.
+const NEW_ISSUE: Shape = Shape(&[
+    Key::pluck("number", "/number", Kind::Number, "Number in its repository."),
+    Key::pluck("title", "/title", Kind::Text, "Title."),
+    Key::pluck("state", "/state", Kind::Text, "open or closed."),
+    Key::pluck("body", "/body", Kind::Text, "Text, in Markdown."),
+    Key::pluck("author", "/user/login", Kind::Text, "Who opened it."),
+    Key::pluck("labels", "/labels", Kind::Texts("/name"), "Names of its labels."),
+    Key::pluck("assignees", "/assignees", Kind::Texts("/login"), "Who is assigned."),
+    Key::pluck("milestone", "/milestone", Kind::Object(&MILESTONE), "Its milestone."),
     Key::pluck("html_url", "/html_url", Kind::Text, "Its page in Gitea."),
 ]);
 

@@ -3,6 +3,8 @@
 
 mod archive;
 mod batches;
+#[cfg(test)]
+mod fuzz;
 mod hunt;
 mod pattern;
 mod shelf;

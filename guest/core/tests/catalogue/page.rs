@@ -29,6 +29,17 @@ what its list of endpoints names and nothing else; the host refuses everything o
 |---|---|
 ";
 
+const SIZES: &str = "
+## What an answer costs
+
+Bytes of compact JSON, for recorded answers of Gitea 1.27: what Gitea said, and what a tool makes of it with all \
+that is worth knowing. Of files the content is not counted. A test holds each below half.
+
+";
+
+/// So many lines of an example are shown.
+const EXAMPLE_LINES: usize = 60;
+
 /// Arguments that the original interface of these tools did not have; all are optional.
 const ADDED: &[(&str, &[&str])] = &[
     ("list_repositories", &["page", "limit"]),
@@ -38,7 +49,8 @@ const ADDED: &[(&str, &[&str])] = &[
     ("compare_refs", &["page", "limit"]),
 ];
 
-pub(crate) fn page(tools: &[&dyn Entry]) -> String {
+/// The page. `sizes` is the table of sizes, `example` gives the example of a tool.
+pub(crate) fn page(tools: &[&dyn Entry], sizes: &str, example: impl Fn(&str) -> Value) -> String {
     let mut out = HEAD.to_owned();
     for (name, meaning) in SHARED {
         out.push_str(&format!("| `{name}` | {meaning} |\n"));
@@ -50,8 +62,11 @@ pub(crate) fn page(tools: &[&dyn Entry]) -> String {
         let first = text(&definition, "description").split_inclusive(". ").next().unwrap_or_default().trim();
         out.push_str(&format!("| [`{0}`](#{0}) | {class} | `{scope}` | {first} |\n", tool.name()));
     }
+    out.push_str(SIZES);
+    out.push_str(sizes);
     for tool in tools {
         one(&mut out, *tool);
+        shown(&mut out, &example(tool.name()));
     }
     out
 }
@@ -69,6 +84,22 @@ fn one(out: &mut String, tool: &dyn Entry) {
     out.push_str("\n| Result | Type | Meaning |\n|---|---|---|\n");
     for field in tool.answer().explained() {
         out.push_str(&format!("| `{}` | {} | {} |\n", field.name, field.kind, field.meaning));
+    }
+}
+
+/// A call and what came of it, as recorded answers of Gitea 1.27 make it.
+fn shown(out: &mut String, example: &Value) {
+    let pretty =
+        serde_json::to_string_pretty(example.get("answer").unwrap_or(&Value::Null)).unwrap_or_default();
+    let arguments = example.get("arguments").unwrap_or(&Value::Null);
+    let lines: Vec<&str> = pretty.lines().collect();
+    out.push_str(&format!("\nExample, called with `{arguments}`:\n\n```json\n"));
+    for line in lines.iter().take(EXAMPLE_LINES) {
+        out.push_str(&format!("{line}\n"));
+    }
+    out.push_str("```\n");
+    if let Some(left) = lines.len().checked_sub(EXAMPLE_LINES).filter(|left| *left > 0) {
+        out.push_str(&format!("\nThe other {left} lines are in `guest/core/tests/examples/`.\n"));
     }
 }
 

@@ -3,6 +3,9 @@
 //! Pure: bytes in, files out. It keeps one file at a time and of that no more than it was told to, so a diff of
 //! any length passes through little memory. What it does not understand becomes a file without a name.
 
+#[cfg(test)]
+mod fuzz;
+
 use super::names;
 
 /// Longest line that is kept. A header line with two quoted names of the longest kind fits.

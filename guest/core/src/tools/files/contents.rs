@@ -53,6 +53,12 @@ impl ReadTool for GetFileContents {
         ),
         Key::pluck("size", "/size", Kind::Number, "Size in bytes of what Git keeps at this path."),
         Key::pluck("sha", "/sha", Kind::Text, "Git's object id."),
+        Key::pluck(
+            "last_commit_sha",
+            "/last_commit_sha",
+            Kind::Text,
+            "The commit that changed it last, where Gitea (before 1.25) says so unasked.",
+        ),
         Key::pluck("html_url", "/html_url", Kind::Text, "Its page in Gitea."),
         Key::own("content", Kind::Text, "The lines, where it is text."),
         Key::own("start_line", Kind::Number, "First line in content."),

@@ -6,7 +6,7 @@
 use serde_json::{Value, json};
 
 use super::labels::NO_SUCH_LABEL;
-use super::{CreateIssue, ISSUE};
+use super::{CreateIssue, NEW_ISSUE};
 use crate::access::Writer;
 use crate::gitea::{ADD_LABELS, CREATE_ISSUE};
 use crate::reply::Reply;
@@ -38,7 +38,7 @@ pub(super) fn create(wanted: &CreateIssue, gitea: &Writer<'_>) -> Result<Reply, 
     let mut not_applied = Vec::new();
     add_by_name(wanted, &labels, gitea, &mut issue, &mut not_applied);
     compare(wanted, &labels.labels, milestone, &issue, &mut not_applied);
-    Ok(Reply::new().with("issue", ISSUE.of(&issue)).with("not_applied", not_applied))
+    Ok(Reply::new().with("issue", NEW_ISSUE.of(&issue)).with("not_applied", not_applied))
 }
 
 fn request(wanted: &CreateIssue, labels: &[Label], milestone: Option<u64>) -> Value {

@@ -82,7 +82,20 @@ fn lists_open_issues_only_and_never_pull_requests() {
     assert_eq!(answer["issues"][0]["assignees"], json!([]));
     assert_eq!((&answer["total"], &answer["has_next"]), (&json!(41), &json!(true)));
     let text = answer.to_string();
-    assert!(!text.contains("alice@") && answer["issues"][0].get("body").is_none(), "{text}");
+    assert!(!text.contains("alice@"), "{text}");
+}
+
+#[test]
+fn a_list_shows_the_beginning_of_each_body_and_says_where_the_rest_is() {
+    let long =
+        and(issue(7, &[]), json!({ "body": "é".repeat(300), "milestone": { "id": 5, "title": "V1" } }));
+    let world = World::open().on("GET /repos/acme/site/issues", json!([long, issue(8, &[])]));
+    let answer = world.answer("list_issues", site());
+    let rows = &answer["issues"];
+    assert_eq!(rows[0]["body"].as_str().map(|text| text.chars().count()), Some(200));
+    assert_eq!((&rows[0]["body_truncated"], &rows[0]["milestone_id"]), (&json!(true), &json!(5)));
+    assert_eq!((&rows[1]["body"], rows[1].get("body_truncated")), (&json!("text"), None));
+    assert!(answer["truncated_how"].as_str().is_some_and(|how| how.contains("get_issue")), "{answer}");
 }
 
 #[test]
