@@ -107,7 +107,12 @@ pub(super) fn unanswered(error: &hyper_util::client::legacy::Error) -> Ended<'st
         if let Some(error) = error.downcast_ref::<hyper::Error>() {
             gone |= error.is_incomplete_message() || error.is_canceled() || error.is_closed();
         }
-        cause = error.source();
+        // An error of I/O passes over the one that it wraps when it is asked for its source.
+        let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        cause = match wrapped {
+            Some(wrapped) => Some(wrapped),
+            None => error.source(),
+        };
     }
     if gone { Ended::Unanswered } else { Ended::ForGood }
 }
