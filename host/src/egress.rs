@@ -2,15 +2,19 @@
 //!
 //! What may be sent is decided in `aegis_custody::egress`, on whose authority in [`authority`]; this sends it, bounds
 //! the answer in time and bytes and tells the ticket what was sent and answered. A write that was started is finished
-//! even when the guest that began it is gone.
+//! even when the guest that began it is gone. A read that failed in passing is sent again ([`again`]), and a Gitea that
+//! cannot be connected to is left alone for a while ([`breaker`]).
 
+mod again;
 mod authority;
+mod breaker;
 mod exchange;
 mod kept_out;
 mod permission;
 mod scrub;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use aegis_custody::egress::{Method, Question, Refused, target};
@@ -22,7 +26,9 @@ use hyper::body::Incoming;
 use serde_json::Value;
 use tokio::time::Instant;
 
+use again::{Ended, Tries, unanswered};
 use authority::{Authority, Whose};
+use breaker::Breaker;
 #[expect(unreachable_pub, reason = "the generated bindings re-export it")]
 pub use exchange::Exchange;
 use exchange::Progress;
@@ -31,8 +37,9 @@ use scrub::Scrub;
 
 use crate::component::bindings::aegis::gateway::gitea::Failure;
 use crate::https::HttpsClient;
+use crate::metrics::GiteaGauges;
 use crate::settings::Settings;
-use crate::shared::Shared;
+use crate::shared::{Shared, SystemClock, SystemRandom};
 use crate::ticket::{Record, Unfit};
 
 /// The client, the origin and the service account.
@@ -46,6 +53,10 @@ pub(crate) struct Gitea {
     sudo: bool,
     /// What people may do, as the service account was told.
     answers: permission::Answers,
+    /// Whether Gitea is left alone.
+    breaker: Breaker,
+    /// Reads that were sent again.
+    repeated: AtomicU64,
     timeout: Duration,
     writes_enabled: bool,
 }
@@ -152,9 +163,20 @@ impl Gitea {
             service: service.transpose()?,
             sudo: settings.gitea_token_sudo(),
             answers: permission::Answers::new(Duration::from_secs(settings.repo_authz_cache_ttl_seconds())),
+            breaker: Breaker::new(Arc::new(SystemClock)),
+            repeated: AtomicU64::new(0),
             timeout,
             writes_enabled: settings.write_mode(),
         })
+    }
+
+    /// For `/metrics`.
+    pub(crate) fn gauges(&self) -> GiteaGauges {
+        GiteaGauges {
+            left_alone: self.breaker.is_open(),
+            kept_back: self.breaker.kept_back(),
+            repeated: self.repeated.load(Ordering::Relaxed),
+        }
     }
 
     fn service(&self) -> Option<HeaderValue> {
@@ -174,24 +196,22 @@ impl Gitea {
         let budget = asked.max_bytes;
         let wire = Wire::of(asked, self.writes_enabled, record.writes())?;
         let is_write = wire.is_write;
+        let deadline = Instant::now() + self.timeout;
+        if self.breaker.holds() {
+            // Not even noted: the outcome lists what was tried.
+            self.breaker.kept_one_back();
+            let state = Progress::Failed(left_alone());
+            return Ok(Exchange::new(state, record.clone(), is_write, deadline, budget));
+        }
         let place = record.call(wire.method.as_str(), &wire.template, &wire.path)?;
         let under_way = is_write.then(|| (record.write_under_way(), shared.pending.guard()));
-        let deadline = Instant::now() + self.timeout;
         let (ticket, all) = (record.clone(), shared.clone());
         let task = shared.runtime.spawn(async move {
             let _under_way = under_way;
             let sent = all.gitea.send(&all, &ticket, &wire, place);
             tokio::time::timeout_at(deadline, sent).await.unwrap_or(Err(Failure::TimedOut))
         });
-        Ok(Exchange {
-            state: Progress::Waiting(task),
-            ticket: record.clone(),
-            is_write,
-            deadline,
-            budget,
-            rest: Bytes::new(),
-            scrub: Scrub::default(),
-        })
+        Ok(Exchange::new(Progress::Waiting(task), record.clone(), is_write, deadline, budget))
     }
 
     /// Send it on the right authority. An access token that Gitea does not take any more is renewed, once: it refuses
@@ -243,13 +263,52 @@ impl Gitea {
         Err(Failure::SignedOut)
     }
 
+    /// Send it, and send it again where that may help. Each attempt is a call of the ticket.
     async fn dispatch(
         &self,
         record: &Record,
         wire: &Wire,
         authority: Authority,
-        place: usize,
+        mut place: usize,
     ) -> Result<http::Response<Incoming>, Failure> {
+        let began = Instant::now();
+        let mut tries = Tries::new(wire.is_write, self.timeout, &SystemRandom);
+        loop {
+            let request = self.request(record, wire, &authority)?;
+            let Some(pass) = self.breaker.pass() else { return Err(left_alone()) };
+            let sent = self.client.request(request).await;
+            match &sent {
+                Err(error) if error.is_connect() => pass.failed(),
+                Ok(_) | Err(_) => pass.reached(),
+            }
+            let ended = match &sent {
+                Ok(response) => Ended::Answered(response.status(), response.headers()),
+                Err(error) => unanswered(error),
+            };
+            if let Ok(response) = &sent {
+                record.answered(place, response.status().as_u16());
+            }
+            let pause = tries.pause(&ended, began.elapsed());
+            // What would be kept back is not noted either: the outcome lists what was tried.
+            let pause = pause.filter(|_| !self.breaker.holds());
+            let again = || record.again(wire.method.as_str(), &wire.template);
+            let next = pause.and_then(|pause| Some((pause, again()?)));
+            let Some((pause, next)) = next else {
+                return sent.map_err(|error| unreachable(&error));
+            };
+            drop(sent);
+            place = next;
+            self.repeated.fetch_add(1, Ordering::Relaxed);
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    fn request(
+        &self,
+        record: &Record,
+        wire: &Wire,
+        authority: &Authority,
+    ) -> Result<http::Request<Full<Bytes>>, Failure> {
         let uri: Uri = format!("{}{}", self.base, wire.target)
             .parse()
             .map_err(|_| Failure::Refused("no URI".to_owned()))?;
@@ -257,20 +316,17 @@ impl Gitea {
             .method(wire.method.as_str())
             .uri(uri)
             .header(ACCEPT, wire.accept)
-            .header(AUTHORIZATION, authority.header)
+            .header(AUTHORIZATION, &authority.header)
             .header(USER_AGENT, concat!("aegis-mcp/", env!("CARGO_PKG_VERSION")))
             .header("x-request-id", record.id.as_str());
-        if let Some(login) = authority.sudo {
+        if let Some(login) = &authority.sudo {
             request = request.header("sudo", login);
         }
         if wire.body.is_some() {
             request = request.header(CONTENT_TYPE, "application/json");
         }
         let body = Full::from(wire.body.clone().unwrap_or_default());
-        let request = request.body(body).map_err(|_| Failure::Refused("no request".to_owned()))?;
-        let response = self.client.request(request).await.map_err(|error| unreachable(&error))?;
-        record.answered(place, response.status().as_u16());
-        Ok(response)
+        request.body(body).map_err(|_| Failure::Refused("no request".to_owned()))
     }
 
     /// A read of our own on the same ticket: status and JSON, null where there is none.
@@ -298,4 +354,8 @@ impl Gitea {
 fn unreachable(error: &hyper_util::client::legacy::Error) -> Failure {
     let text = crate::https::reason(error);
     if error.is_connect() { Failure::Unreachable(text) } else { Failure::Broken(text) }
+}
+
+fn left_alone() -> Failure {
+    Failure::Unreachable("the last connections failed, so it is left alone for some seconds".to_owned())
 }

@@ -14,7 +14,8 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 /// A pooled client for `http` and `https`.
 pub(crate) type HttpsClient = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
 
-/// A client for the server at `url`. A connection is given up after `timeout`, at most 10 seconds. Where `url` is
+/// A client for the server at `url`. A connection is given up after half of
+/// `timeout`, at most 10 seconds, so that whoever waits hears which of the two it was. Where `url` is
 /// plain `http`, nothing is trusted for `https`: no request of such a client can leave over TLS.
 ///
 /// # Errors
@@ -23,7 +24,7 @@ pub(crate) fn client(url: &str, timeout: Duration) -> Result<HttpsClient, std::i
     let mut http = HttpConnector::new();
     http.set_nodelay(true);
     http.enforce_http(false);
-    http.set_connect_timeout(Some(timeout.min(Duration::from_secs(10))));
+    http.set_connect_timeout(Some((timeout / 2).min(Duration::from_secs(10))));
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let tls = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()

@@ -28,6 +28,18 @@ pub(crate) struct Gauges {
     pub(crate) memory_bytes: usize,
     pub(crate) audit_writable: bool,
     pub(crate) audit_lines: u64,
+    pub(crate) gitea: GiteaGauges,
+}
+
+/// The way to Gitea at the moment of asking.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct GiteaGauges {
+    /// Whether it is left alone.
+    pub(crate) left_alone: bool,
+    /// Requests that were not sent for that.
+    pub(crate) kept_back: u64,
+    /// Reads that were sent again.
+    pub(crate) repeated: u64,
 }
 
 impl Metrics {
@@ -120,8 +132,23 @@ impl Metrics {
         let _ = writeln!(t, "aegis_audit_writable {}", u8::from(gauges.audit_writable));
         head(t, "aegis_audit_lines_total", "counter", "Audit lines written since the start.");
         let _ = writeln!(t, "aegis_audit_lines_total {}", gauges.audit_lines);
+        gitea(t, gauges.gitea);
         text
     }
+}
+
+fn gitea(t: &mut String, gauges: GiteaGauges) {
+    head(
+        t,
+        "aegis_gitea_left_alone",
+        "gauge",
+        "1 while Gitea is left alone, since it could not be connected to.",
+    );
+    let _ = writeln!(t, "aegis_gitea_left_alone {}", u8::from(gauges.left_alone));
+    head(t, "aegis_gitea_kept_back_total", "counter", "Requests not sent while Gitea was left alone.");
+    let _ = writeln!(t, "aegis_gitea_kept_back_total {}", gauges.kept_back);
+    head(t, "aegis_gitea_repeated_total", "counter", "Reads sent to Gitea again after a failure in passing.");
+    let _ = writeln!(t, "aegis_gitea_repeated_total {}", gauges.repeated);
 }
 
 fn bounded<const N: usize, V>(map: &BTreeMap<[String; N], V>, key: [String; N]) -> Option<[String; N]> {
@@ -170,7 +197,13 @@ fn seconds(microseconds: u64) -> String {
 mod tests {
     use super::*;
 
-    const NOTHING: Gauges = Gauges { instances: 0, memory_bytes: 0, audit_writable: true, audit_lines: 0 };
+    const NOTHING: Gauges = Gauges {
+        instances: 0,
+        memory_bytes: 0,
+        audit_writable: true,
+        audit_lines: 0,
+        gitea: GiteaGauges { left_alone: true, kept_back: 3, repeated: 2 },
+    };
 
     #[test]
     fn the_names_are_those_of_the_manual() {
@@ -183,6 +216,9 @@ mod tests {
             "aegis_tool_calls_total{tool=\"get_issue\",status=\"success\"} 1",
             "aegis_tool_duration_seconds_sum{tool=\"get_issue\"} 1.500000",
             "aegis_tool_duration_seconds_count{tool=\"get_issue\"} 1",
+            "aegis_gitea_left_alone 1",
+            "aegis_gitea_kept_back_total 3",
+            "aegis_gitea_repeated_total 2",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} not in\n{text}");
         }

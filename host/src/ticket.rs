@@ -17,6 +17,8 @@ use crate::shared::Shared;
 
 /// Most requests to Gitea on one ticket: more would not fit into its outcome line.
 const MAX_CALLS: usize = 32;
+/// Most reads on one ticket that are sent again. They take no room from others.
+const MAX_REPEATED: usize = 4;
 /// Longest template kept of one request, in bytes.
 const MAX_TEMPLATE: usize = 128;
 
@@ -88,6 +90,15 @@ struct Call {
     status: Option<u16>,
 }
 
+/// The requests of one ticket.
+#[derive(Default)]
+struct Calls {
+    /// All of them, in order.
+    sent: Vec<Call>,
+    /// How many of them were sent again.
+    repeated: usize,
+}
+
 /// One ticket: what is known of its tool call.
 pub(crate) struct Record {
     /// Joins the audit lines, the answer and the requests to Gitea.
@@ -98,9 +109,16 @@ pub(crate) struct Record {
     principal: Arc<Principal>,
     purpose: Purpose,
     open: AtomicBool,
-    calls: Mutex<Vec<Call>>,
+    calls: Mutex<Calls>,
     /// Writes on their way.
     writes: watch::Sender<usize>,
+}
+
+impl Calls {
+    fn note(&mut self, method: &'static str, template: &str) -> usize {
+        self.sent.push(Call { method, template: cut(template, MAX_TEMPLATE).to_owned(), status: None });
+        self.sent.len().saturating_sub(1)
+    }
 }
 
 impl Record {
@@ -155,14 +173,24 @@ impl Record {
     pub(crate) fn call(&self, method: &'static str, template: &str, path: &str) -> Result<usize, Unfit> {
         self.fits(method != "GET", path)?;
         let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
-        if calls.len() >= MAX_CALLS {
+        if calls.sent.len() >= MAX_CALLS.saturating_add(calls.repeated) {
             return Err(Unfit::UsedUp);
         }
-        calls.push(Call { method, template: cut(template, MAX_TEMPLATE).to_owned(), status: None });
+        let place = calls.note(method, template);
         if method != "GET" {
             self.tickets.wrote.store(true, Ordering::Release);
         }
-        Ok(calls.len().saturating_sub(1))
+        Ok(place)
+    }
+
+    /// Note that a read of this ticket is about to be sent again; none where it may not be.
+    pub(crate) fn again(&self, method: &'static str, template: &str) -> Option<usize> {
+        let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        if method != "GET" || calls.repeated >= MAX_REPEATED {
+            return None;
+        }
+        calls.repeated = calls.repeated.saturating_add(1);
+        Some(calls.note(method, template))
     }
 
     /// What is asked of a repository is asked of the one that was announced, and a change must be announced too.
@@ -189,7 +217,7 @@ impl Record {
     /// Gitea answered the request in this place.
     pub(crate) fn answered(&self, place: usize, status: u16) {
         let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(call) = calls.get_mut(place) {
+        if let Some(call) = calls.sent.get_mut(place) {
             call.status = Some(status);
         }
     }
@@ -243,7 +271,7 @@ impl Record {
         let calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
         let told =
             |call: &Call| json!({"method": call.method, "template": call.template, "status": call.status});
-        calls.iter().map(told).collect()
+        calls.sent.iter().map(told).collect()
     }
 
     /// Close from outside the guest.

@@ -66,6 +66,7 @@ async fn handle(request: Request<Incoming>, shared: Arc<Shared>) -> io::Result<R
     }
     let answer = match fault {
         Some(FaultKind::Status(status)) => call.refuse(status, "fault"),
+        Some(FaultKind::RetryAfter(status, pause)) => call.refuse(status, "fault").with("Retry-After", pause),
         Some(FaultKind::Instead(status, ref body)) => Answer::json(status, body),
         Some(FaultKind::Redirect(ref to)) => Answer::empty(302).with("Location", to),
         Some(FaultKind::Html) => {
@@ -291,22 +292,38 @@ fn frame(mut answer: Answer, fault: Option<FaultKind>) -> io::Result<Response<Wi
         response = response.header(*name, value);
     }
     let body = Bytes::from(answer.body);
-    let wire = if fault == Some(FaultKind::CloseMidBody) {
-        let half = body.slice(..body.len() / 2);
-        Wire { left: Some(half), declared: None, breaks: true, flushed: false }
-    } else {
-        let declared = (body.len() <= CHUNKED_ABOVE).then_some(body.len() as u64);
-        Wire { left: Some(body), declared, breaks: false, flushed: false }
+    let size = body.len() as u64;
+    let whole = |body| Wire { left: Some(body), declared: None, repeats: 0, then: Then::End };
+    let wire = match fault {
+        Some(FaultKind::CloseMidBody) => Wire { then: Then::Flush, ..whole(body.slice(..body.len() / 2)) },
+        Some(FaultKind::WrongLength) => Wire { declared: Some(size + 100), ..whole(body) },
+        Some(FaultKind::Stall) => Wire { then: Then::Stall, ..whole(body.slice(..1)) },
+        Some(FaultKind::Gigabyte) => Wire { repeats: 1 << 14, ..whole(Bytes::from_static(&[b' '; 1 << 16])) },
+        _ => Wire { declared: (body.len() <= CHUNKED_ABOVE).then_some(size), ..whole(body) },
     };
     response.body(wire).map_err(io::Error::other)
 }
 
-/// A body that is sent in one piece, with or without its length, or breaks off after it.
+/// A body that is sent in one piece, or in the same piece again and again; with or without a length.
 struct Wire {
     left: Option<Bytes>,
     declared: Option<u64>,
-    breaks: bool,
-    flushed: bool,
+    repeats: usize,
+    then: Then,
+}
+
+/// What follows the last piece.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Then {
+    /// The end.
+    End,
+    /// Nothing, ever.
+    Stall,
+    /// What was sent leaves, and then the connection breaks. hyper sends what it has when the body pauses; without a
+    /// pause the break would come first.
+    Flush,
+    /// The connection breaks.
+    Break,
 }
 
 impl Body for Wire {
@@ -317,16 +334,22 @@ impl Body for Wire {
         mut self: Pin<&mut Self>,
         task: &mut Context<'_>,
     ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        match self.left.take().filter(|bytes| !bytes.is_empty()) {
-            Some(bytes) => Poll::Ready(Some(Ok(Frame::data(bytes)))),
-            // hyper sends what it has when the body pauses; without a pause the break would come first.
-            None if self.breaks && !self.flushed => {
-                self.flushed = true;
+        if let Some(bytes) = self.left.take().filter(|bytes| !bytes.is_empty()) {
+            if self.repeats > 1 {
+                self.repeats -= 1;
+                self.left = Some(bytes.clone());
+            }
+            return Poll::Ready(Some(Ok(Frame::data(bytes))));
+        }
+        match self.then {
+            Then::End => Poll::Ready(None),
+            Then::Stall => Poll::Pending,
+            Then::Flush => {
+                self.then = Then::Break;
                 task.waker().wake_by_ref();
                 Poll::Pending
             }
-            None if self.breaks => Poll::Ready(Some(Err(io::Error::other("broken as asked")))),
-            None => Poll::Ready(None),
+            Then::Break => Poll::Ready(Some(Err(io::Error::other("broken as asked")))),
         }
     }
 
@@ -335,6 +358,6 @@ impl Body for Wire {
     }
 
     fn is_end_stream(&self) -> bool {
-        !self.breaks && self.left.as_ref().is_none_or(Bytes::is_empty)
+        self.then == Then::End && self.left.as_ref().is_none_or(Bytes::is_empty)
     }
 }

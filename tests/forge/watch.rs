@@ -139,6 +139,14 @@ pub enum FaultKind {
     Close,
     /// The connection closes in the middle of the body, after the request took effect.
     CloseMidBody,
+    /// The right answer announced as longer than it is, after the request took effect.
+    WrongLength,
+    /// The first byte of the right body, and then nothing until the client gives up.
+    Stall,
+    /// The right status with a body of a gigabyte of spaces.
+    Gigabyte,
+    /// The status of [`FaultKind::Status`] with this `Retry-After`.
+    RetryAfter(u16, &'static str),
     /// The right status and headers with a body that is not JSON.
     BadJson,
     /// This status and JSON; the request has no effect.

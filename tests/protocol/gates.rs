@@ -60,7 +60,7 @@ async fn failures_of_gitea_have_names_and_an_outcome_on_record() {
         (FaultKind::Status(423), "repository_locked"),
         (FaultKind::Status(429), "gitea_busy"),
         (FaultKind::Status(500), "gitea_failed"),
-        (FaultKind::Status(503), "gitea_busy"),
+        (FaultKind::RetryAfter(503, "30"), "gitea_busy"),
         (FaultKind::BadJson, "gitea_answer_not_json"),
         (FaultKind::CloseMidBody, "gitea_answer_broken"),
     ] {

@@ -20,14 +20,14 @@ const VISIBLE: &[&str] =
 /// A request under way, as a guest holds it.
 #[expect(unreachable_pub, reason = "the generated bindings re-export it")]
 pub struct Exchange {
-    pub(super) state: Progress,
+    state: Progress,
     /// Nothing is read once it is closed: the outcome then on record would not be the whole story.
-    pub(super) ticket: Arc<Record>,
-    pub(super) is_write: bool,
-    pub(super) deadline: Instant,
-    pub(super) budget: u64,
-    pub(super) rest: Bytes,
-    pub(super) scrub: Scrub,
+    ticket: Arc<Record>,
+    is_write: bool,
+    deadline: Instant,
+    budget: u64,
+    rest: Bytes,
+    scrub: Scrub,
 }
 
 pub(super) enum Progress {
@@ -46,6 +46,17 @@ impl Drop for Exchange {
 }
 
 impl Exchange {
+    /// One that has got as far as this.
+    pub(super) fn new(
+        state: Progress,
+        ticket: Arc<Record>,
+        is_write: bool,
+        deadline: Instant,
+        budget: u64,
+    ) -> Self {
+        Self { state, ticket, is_write, deadline, budget, rest: Bytes::new(), scrub: Scrub::default() }
+    }
+
     /// Status and visible headers, when they are there.
     pub(crate) async fn head(&mut self) -> Result<Head, Failure> {
         self.arrived().await.map(|(head, _)| head.clone())

@@ -84,5 +84,6 @@ fn metrics(server: &Server) -> String {
         memory_bytes: server.shared.memory.used(),
         audit_writable: health.writable,
         audit_lines: health.lines,
+        gitea: server.shared.gitea.gauges(),
     })
 }

@@ -71,6 +71,12 @@ impl Setup {
         self
     }
 
+    /// The value of a variable.
+    #[must_use]
+    pub fn variable(&self, name: &str) -> Option<&str> {
+        self.variables.get(name).map(String::as_str)
+    }
+
     /// Leave a variable out.
     #[must_use]
     pub fn unset(mut self, name: &str) -> Self {
