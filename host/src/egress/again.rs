@@ -52,7 +52,7 @@ impl<'a> Tries<'a> {
             Ended::Unanswered => self.drawn(),
             Ended::Answered(status, headers) => match (status.as_u16(), named(headers)) {
                 (429 | 502 | 503 | 504, Named::Pause(pause)) => pause.saturating_add(self.drawn() / 4),
-                (502 | 503 | 504, Named::Nothing) => self.drawn(),
+                (502..=504, Named::Nothing) => self.drawn(),
                 _ => return None,
             },
         };
