@@ -1,6 +1,7 @@
 //! The doors to Gitea. A [`Reader`] can only GET; a [`Writer`] can also send the fixed writes, once each.
 
 use aegis_policy::Rules;
+use aegis_redaction::{Mode, Redactor};
 use serde_json::Value;
 
 use super::{Permit, lists};
@@ -84,10 +85,13 @@ impl Reader<'_> {
         gitea::get(self.ticket, call)
     }
 
-    /// Whether the policy shows a path of the repository that this call is about.
+    /// Whether the policy shows a path of the repository that this call is about, as it is spelled and as a reader
+    /// sees it: an invisible character makes another path for Git and the same one for people.
     #[must_use]
     pub fn path_visible(&self, path: &str, is_directory: bool) -> bool {
+        let plain = Redactor::new(Mode::Off).clean(path).text;
         self.rules.path_visible(path, is_directory)
+            && (plain == path || self.rules.path_visible(&plain, is_directory))
     }
 
     /// Whether the policy lists a repository.
