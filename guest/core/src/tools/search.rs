@@ -20,7 +20,7 @@ use super::lookup;
 use super::paging::{self, HAS_NEXT, PAGE, TOTAL};
 use crate::access::Reader;
 use crate::reply::Reply;
-use hunt::{Bounds, Hunt};
+use hunt::Hunt;
 use pattern::Pattern;
 
 pub(super) const TOOLS: &[&dyn Entry] = &[read::<SearchCode>()];
@@ -107,13 +107,12 @@ fn search(gitea: &Reader<'_>, repo: &Repo, commit: &str, pattern: &Pattern) -> R
         message: format!("Other searches are under way. Try again in {seconds} seconds."),
         seconds,
     })?;
-    let bounds = Bounds::of(&gitea.config().search);
-    let mut hunt = Hunt::start(gitea, pattern, bounds);
+    let mut hunt = Hunt::start(gitea, pattern);
     match archive::stream(gitea, repo, commit, &mut hunt)? {
         archive::Streamed::Read => {}
         // The archive cannot be had, or it cannot be told which paths it names: the files are asked for instead.
         archive::Streamed::Unusable(why) => {
-            hunt = Hunt::start(gitea, pattern, bounds);
+            hunt = Hunt::start(gitea, pattern);
             batches::read(gitea, repo, commit, &mut hunt, why)?;
         }
     }

@@ -40,7 +40,7 @@ pub(super) fn stream(
 ) -> Result<Streamed, Error> {
     let top = reader
         .start(lookup::call(repo, TREE).segment(commit).query("page", 1).query("per_page", TOP_ENTRIES))?;
-    let most = hunt.bounds.settings.archive_bytes;
+    let most = hunt.bounds.archive_bytes;
     let packed = reader
         .start(lookup::call(repo, ARCHIVE).segment(commit).accept(Media::Archive).at_most(HOST_BYTES))?;
     let folder = folder(repo);
@@ -80,7 +80,7 @@ fn unmistakable(top: Started, folder: &str) -> Result<bool, Error> {
 }
 
 fn unpack(source: Source, folder: &str, hunt: &mut Hunt<'_>) {
-    let settings = hunt.bounds.settings;
+    let settings = hunt.bounds;
     let unpacked = Unpacked {
         from: GzDecoder::new(source),
         read: 0,
@@ -94,7 +94,7 @@ fn unpack(source: Source, folder: &str, hunt: &mut Hunt<'_>) {
 }
 
 fn entries<R: Read>(archive: &mut Archive<R>, folder: &str, hunt: &mut Hunt<'_>) -> io::Result<()> {
-    let most = hunt.bounds.settings.entries;
+    let most = hunt.bounds.entries;
     let mut content = Vec::new();
     for (nth, entry) in (0_u32..).zip(archive.entries()?) {
         let mut entry = entry?;

@@ -14,18 +14,6 @@ const LINE_CHARACTERS: usize = 300;
 /// Bytes before a match that are told of a long line.
 const BEFORE_BYTES: usize = 100;
 
-/// When a search ends.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Bounds {
-    pub(super) settings: Search,
-}
-
-impl Bounds {
-    pub(super) fn of(settings: &Search) -> Self {
-        Self { settings: *settings }
-    }
-}
-
 /// Whether there is reason to go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Next {
@@ -37,15 +25,16 @@ pub(super) enum Next {
 pub(super) struct Hunt<'a> {
     reader: &'a Reader<'a>,
     pattern: &'a Pattern,
-    pub(super) bounds: Bounds,
+    pub(super) bounds: Search,
     until: u64,
     found: Found,
     larger: u64,
 }
 
 impl<'a> Hunt<'a> {
-    pub(super) fn start(reader: &'a Reader<'a>, pattern: &'a Pattern, bounds: Bounds) -> Self {
-        let time = u64::from(bounds.settings.seconds).saturating_mul(1_000_000);
+    pub(super) fn start(reader: &'a Reader<'a>, pattern: &'a Pattern) -> Self {
+        let bounds = reader.config().search;
+        let time = u64::from(bounds.seconds).saturating_mul(1_000_000);
         let until = reader.microseconds().saturating_add(time);
         Self { reader, pattern, bounds, until, found: Found::default(), larger: 0 }
     }
@@ -55,7 +44,7 @@ impl<'a> Hunt<'a> {
         if !self.reader.path_visible(path, false) {
             return false;
         }
-        let fits = bytes <= self.bounds.settings.file_bytes;
+        let fits = bytes <= self.bounds.file_bytes;
         if !fits {
             self.larger = self.larger.saturating_add(1);
         }
@@ -69,8 +58,8 @@ impl<'a> Hunt<'a> {
             self.found.files = self.found.files.saturating_add(1);
             self.lines(path, content);
         }
-        if self.found.matches.len() >= self.bounds.settings.matches {
-            let most = self.bounds.settings.matches;
+        if self.found.matches.len() >= self.bounds.matches {
+            let most = self.bounds.matches;
             self.stop(format!("more than {most} lines match (SEARCH_MAX_MATCHES): ask for something rarer"));
             return Next::Enough;
         }
@@ -82,7 +71,7 @@ impl<'a> Hunt<'a> {
         if self.reader.microseconds() < self.until {
             return Next::GoOn;
         }
-        let most = self.bounds.settings.seconds;
+        let most = self.bounds.seconds;
         self.stop(format!("the search took more than {most} s (SEARCH_MAX_SECONDS), so files are left"));
         Next::Enough
     }
@@ -97,7 +86,7 @@ impl<'a> Hunt<'a> {
         if self.larger > 0 {
             self.found.incomplete.push(format!(
                 "{} files are larger than {} bytes and were not searched (SEARCH_MAX_FILE_BYTES)",
-                self.larger, self.bounds.settings.file_bytes
+                self.larger, self.bounds.file_bytes
             ));
         }
         self.found
@@ -111,8 +100,8 @@ impl<'a> Hunt<'a> {
             line = line.saturating_add(newlines(content.get(counted..start).unwrap_or_default()));
             counted = start;
             self.found.seen = self.found.seen.saturating_add(1);
-            let room = self.found.matches.len() < self.bounds.settings.matches;
-            if kept < self.bounds.settings.matches_per_file && room {
+            let room = self.found.matches.len() < self.bounds.matches;
+            if kept < self.bounds.matches_per_file && room {
                 kept = kept.saturating_add(1);
                 let text = shown(content, start, end);
                 self.found.matches.push(Match { path: path.to_owned(), line, text });

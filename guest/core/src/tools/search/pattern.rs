@@ -1,4 +1,5 @@
-//! What is looked for. The engine is linear in the length of the text, whatever the expression.
+//! What is looked for. The engine finds one match in time linear in the length of the text, whatever the expression;
+//! what bounds a hunt for all of them is the computing time of the request.
 
 use regex::bytes::{Regex, RegexBuilder};
 use sha2::{Digest, Sha256};
