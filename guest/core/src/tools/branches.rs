@@ -42,7 +42,7 @@ impl ReadTool for ListTags {
     fn call(self, gitea: &Reader<'_>) -> Result<Reply, Error> {
         let found = paging::rows(gitea, self.page, || lookup::call(&self.repo, TAGS))
             .map_err(|error| Error::or_not_found(error, || lookup::unseen(&self.repo)))?;
-        Ok(found.told(Reply::new().with("tags", tags(&found.rows))))
+        Ok(found.told(commits::previewed(Reply::new().with("tags", tags(&found.rows)))))
     }
 }
 
@@ -128,7 +128,7 @@ impl WriteTool for CreateBranch {
 fn tags(rows: &[Value]) -> Vec<Value> {
     let tag = |row: &Value| {
         let mut tag = TAG_LINE.of(row);
-        commits::preview(&mut tag, "message");
+        commits::trim(&mut tag);
         Value::Object(tag)
     };
     rows.iter().map(tag).collect()

@@ -58,7 +58,7 @@ impl ReadTool for ListCommits {
         let commit = lookup::commit(gitea, &self.repo, self.reference.as_ref())?;
         let found = paging::rows(gitea, self.page, || log(&self.repo, &commit))?;
         let reply = Reply::new().with("commit", commit).with("commits", lines(&found.rows));
-        Ok(found.told(reply))
+        Ok(found.told(previewed(reply)))
     }
 }
 
@@ -111,11 +111,11 @@ fn diff(repo: &Repo, sha: &str) -> Call {
     patches::asked(lookup::call(repo, COMMIT_DIFF).segment(sha))
 }
 
-/// Rows of a log with previews of long messages. Who committed is told where it is not the author.
+/// Rows of a log. Who committed is told where it is not the author.
 fn lines(rows: &[Value]) -> Vec<Value> {
     let line = |row: &Value| {
         let mut line = LINE.of(row);
-        preview(&mut line, "message");
+        trim(&mut line);
         if line.get("committer") == line.get("author") {
             line.remove("committer");
         }
@@ -124,16 +124,17 @@ fn lines(rows: &[Value]) -> Vec<Value> {
     rows.iter().map(line).collect()
 }
 
-/// Cut a long text to a preview, and say so by `<field>_truncated`.
-pub(super) fn preview(row: &mut Map<String, Value>, field: &str) {
-    let Some(text) = row.get(field).and_then(Value::as_str) else { return };
-    let text = text.trim_end();
-    let cut = aegis_redaction::bound(text, PREVIEW).map(str::to_owned);
-    let (text, long) = (cut.clone().unwrap_or_else(|| text.to_owned()), cut.is_some());
-    row.insert(field.to_owned(), text.into());
-    if long {
-        row.insert(format!("{field}_truncated"), true.into());
+/// Git ends every message with a line end, which says nothing.
+pub(super) fn trim(line: &mut Map<String, Value>) {
+    if let Some(Value::String(message)) = line.get_mut("message") {
+        message.truncate(message.trim_end().len());
     }
+}
+
+/// Show messages as previews. It is the screen that cuts them, after it has cleaned them: half a secret is not
+/// recognised.
+pub(super) fn previewed(reply: Reply) -> Reply {
+    reply.preview("message", PREVIEW, "get_commit_diff reads one whole")
 }
 
 const LINE: Shape = Shape(&[

@@ -436,3 +436,15 @@ fn more_checks_than_may_be_shown_are_still_summed_up() {
     assert_eq!(answer["state"], "unknown", "success of some is not success of all");
     assert!(answer.get("total").is_none(), "{answer}");
 }
+
+#[test]
+fn a_message_is_cut_after_it_was_masked_so_that_no_part_of_a_secret_is_left_at_the_cut() {
+    let token = format!("ghp_{}", "a1B2c3D4e5".repeat(4).get(..36).unwrap_or_default());
+    let message = format!("{} {token} {}", "x".repeat(485), "y".repeat(100));
+    let row = json!({ "sha": "9".repeat(40), "commit": { "message": message } });
+    let world = World::open().on("GET /repos/acme/site/commits", json!([row]));
+    let answer = world.answer("list_commits", json!({ "owner": "acme", "repo": "site" }));
+    let shown = answer["commits"][0]["message"].as_str().unwrap_or_default();
+    assert!(shown.starts_with("xxx") && !shown.contains("ghp_"), "{shown}");
+    assert_eq!(answer["commits"][0]["message_truncated"], true);
+}

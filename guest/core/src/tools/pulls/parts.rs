@@ -7,17 +7,14 @@ use crate::access::Reader;
 use crate::reply::Reply;
 use crate::tools::args::{IssueNumber, Page, Repo};
 use crate::tools::kit::{Entry, Error, Key, Kind, ReadTool, Shape, read, tool};
-use crate::tools::lookup;
 use crate::tools::paging::{self, HAS_NEXT, HIDDEN, PAGE, TOTAL};
+use crate::tools::{commits, lookup};
 
 pub(super) const LIST_PULL_REQUEST_FILES: &dyn Entry = read::<ListPullRequestFiles>();
 pub(super) const LIST_PULL_REQUEST_COMMITS: &dyn Entry = read::<ListPullRequestCommits>();
 
 const FILES: &str = "/repos/{owner}/{repo}/pulls/{index}/files";
 const COMMITS: &str = "/repos/{owner}/{repo}/pulls/{index}/commits";
-
-/// Most characters of a commit message in a list.
-const PREVIEW: usize = 500;
 
 tool! {
     /// List the files that a pull request changes, without diffs; compare_refs gives those.
@@ -87,19 +84,15 @@ impl ReadTool for ListPullRequestCommits {
                 .query("files", false)
         })
         .map_err(|error| Error::or_not_found(error, missing))?;
-        let commits: Vec<Value> = found.rows.iter().map(|row| commit(row).into()).collect();
-        Ok(found.told(Reply::new().with("commits", commits)))
+        let rows: Vec<Value> = found.rows.iter().map(|row| commit(row).into()).collect();
+        Ok(found.told(commits::previewed(Reply::new().with("commits", rows))))
     }
 }
 
 fn commit(row: &Value) -> Map<String, Value> {
     let mut out = COMMIT.of(row);
     let message = row.pointer("/commit/message").and_then(Value::as_str).unwrap_or_default().trim_end();
-    let preview = aegis_redaction::bound(message, PREVIEW);
-    if preview.is_some() {
-        out.insert("message_truncated".to_owned(), true.into());
-    }
-    out.insert("message".to_owned(), preview.unwrap_or(message).into());
+    out.insert("message".to_owned(), message.into());
     out
 }
 
