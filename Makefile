@@ -108,6 +108,10 @@ browser-test: build ## The sign-in pages in headless Chromium; leaves screenshot
 edge-test: build ## The portable component under jco
 	@SAMPLE_WATCH=no scripts/with-sample tests/clients/edge.sh $(DIST)/gateway.wasm $(DIST)/edge.wasm target/clients
 
+.PHONY: proxy-test
+proxy-test: build ## What clients and attackers frame, behind a real nginx
+	@AEGIS_TEST_NGINX="$$(scripts/setup-nginx)" $(CARGO) test --locked --workspace $(addprefix --exclude ,$(GUESTS)) --test protocol -- --ignored nginx
+
 .PHONY: bench
 bench: build ## Measure this host against its native twin; writes target/bench.json
 	@tests/bench/run.sh

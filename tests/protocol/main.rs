@@ -15,6 +15,7 @@ mod limits;
 mod metrics;
 mod modern;
 mod modern_faults;
+mod nginx;
 mod open;
 mod places;
 mod proxied;

@@ -11,12 +11,12 @@ use crate::raw::{Connection, Piece};
 const PING: &str = r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#;
 
 /// The proxy alone is trusted: its neighbours on 127.0.0.0/8 are the clients here.
-fn behind(setup: Setup) -> Setup {
+pub fn behind(setup: Setup) -> Setup {
     setup.set("TRUSTED_PROXIES", "127.0.0.1").set("MAX_AUTH_FAILURES", "1000000")
 }
 
 /// A connection to `to` from the machine's address 127.0.0.`last`.
-async fn from(last: u8, to: &str) -> Connection {
+pub async fn from(last: u8, to: &str) -> Connection {
     let socket = TcpSocket::new_v4().expect("a socket");
     socket.bind((std::net::Ipv4Addr::new(127, 0, 0, last), 0).into()).expect("an address of loopback");
     Connection::over(socket.connect(to.parse().expect("an address")).await.expect("it listens"))
@@ -94,14 +94,14 @@ async fn a_limit_meets_the_client_behind_the_proxy_and_no_forged_header_lifts_it
 }
 
 /// Requests that the server has answered so far, this question not counted.
-async fn answered(server: &Server) -> usize {
+pub async fn answered(server: &Server) -> usize {
     let text = server.stranger("GET", "/metrics", &[], b"").await.text();
     let counts = text.lines().filter(|line| line.starts_with("aegis_http_requests_total{"));
     counts.filter_map(|line| line.rsplit(' ').next()?.parse::<usize>().ok()).sum()
 }
 
 /// What two readers could frame differently: head lines after the usual ones, and what follows the head.
-fn corpus() -> Vec<(String, String)> {
+pub fn corpus() -> Vec<(String, String)> {
     let length = PING.len();
     let smuggled = "GET /mcp/tools HTTP/1.1\r\nHost: 127.0.0.1\r\nX: ";
     let chunked = format!("{length:x}\r\n{PING}\r\n0\r\n\r\n");
@@ -130,6 +130,9 @@ fn corpus() -> Vec<(String, String)> {
         pair("Connection: Upgrade\r\nUpgrade: h2c\r\nContent-Length: 0\r\n", ""),
         pair(&format!("X: a\r\n b\r\nContent-Length: {length}\r\n"), PING),
         pair(&format!("Content-Length: {length}\n"), PING),
+        pair("Content-Length: 0\r\nTransfer-Encoding: identity\r\n", PING),
+        pair("Content-Length: 0\n\nGET /mcp/tools HTTP/1.1\r\n", ""),
+        pair("Connection: Upgrade\r\nUpgrade: websocket\r\n", smuggled),
     ]
 }
 

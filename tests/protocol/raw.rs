@@ -65,8 +65,9 @@ impl Connection {
             let head = String::from_utf8_lossy(&self.read[..end]).into_owned();
             self.read.drain(..end + 4);
             let status = head.get(9..12).and_then(|text| text.parse().ok()).expect("a status line");
-            let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
-            let length = length.map_or(0, |text| text.parse::<usize>().expect("a length"));
+            let mut lines = head.lines().filter_map(|line| line.split_once(": "));
+            let length = lines.find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
+            let length = length.map_or(0, |(_, text)| text.parse::<usize>().expect("a length"));
             while self.read.len() < length {
                 self.more().await?;
             }

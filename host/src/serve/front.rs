@@ -13,12 +13,9 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::Instant;
 
+use super::framing::{MAX_HEAD_BYTES, MAX_HEADERS};
+use super::heads::Heads;
 use super::{DRAIN, Server};
-
-/// Header lines of one request; more is 431.
-const MAX_HEADERS: usize = 100;
-/// Bytes of one request head.
-const MAX_HEAD_BYTES: usize = 64 << 10;
 
 /// Take SIGTERM and SIGINT from now on; the future resolves at the first of them. With handlers of its own the
 /// program hears them as PID 1 too. Call it before anybody is told that the server listens.
@@ -97,7 +94,7 @@ fn connection(
         let server = server.clone();
         async move { Ok::<_, Infallible>(super::intake::answer(&server, request, peer.ip()).await) }
     });
-    let serving = graceful.watch(builder.serve_connection(TokioIo::new(stream), service));
+    let serving = graceful.watch(builder.serve_connection(TokioIo::new(Heads::new(stream)), service));
     let mut cut = cut.subscribe();
     tokio::spawn(async move {
         let ended = tokio::select! {

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
+use http::header::{AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::body::{Body as _, Incoming};
@@ -25,6 +25,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub(crate) async fn answer(server: &Arc<Server>, request: Request<Incoming>, peer: IpAddr) -> Response<Body> {
     let method = request.method().clone();
     let request_id = request_id(request.headers());
+    let ends = is_the_last(request.headers());
     let route = Arc::new(std::sync::OnceLock::new());
     let (path, mut response) = match probes::answer(server, &method, request.uri().path(), &request_id) {
         Some((path, response)) => (path, response),
@@ -40,7 +41,16 @@ pub(crate) async fn answer(server: &Arc<Server>, request: Request<Incoming>, pee
     server.shared.metrics.http_request(&method, path, response.status().as_u16());
     let id = HeaderValue::from_str(&request_id).unwrap_or(HeaderValue::from_static("unknown"));
     response.headers_mut().insert(REQUEST_ID, id);
+    if ends {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
     response
+}
+
+/// Whether the connection ends with the answer: what follows chunks is not judged ([`super::heads`]), and what follows
+/// an offer of another protocol may be meant for that one.
+fn is_the_last(headers: &HeaderMap) -> bool {
+    headers.contains_key(TRANSFER_ENCODING) || headers.contains_key(UPGRADE)
 }
 
 async fn through_guest(
@@ -104,19 +114,14 @@ fn check_host(request: &Request<Incoming>) -> Result<(), Refusal> {
     }
 }
 
-/// One way to tell where the body ends (RFC 9112 section 6.1): what other codings mean, two parsers may see
-/// differently.
+/// Chunks alone (RFC 9112 section 6.1): what other codings mean, two parsers may see differently. A head that says
+/// more than one thing of its body does not come this far ([`super::framing`]).
 fn check_framing(headers: &HeaderMap) -> Result<(), Refusal> {
     let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
-    let fits = match (codings.next(), codings.next()) {
-        (None, _) => true,
-        (Some(one), None) => one.as_bytes().eq_ignore_ascii_case(b"chunked"),
-        (Some(_), Some(_)) => false,
-    };
-    if fits && headers.get_all(CONTENT_LENGTH).iter().count() <= 1 {
-        Ok(())
-    } else {
-        Err(Refusal::BadFraming)
+    match (codings.next(), codings.next()) {
+        (None, _) => Ok(()),
+        (Some(one), None) if one.as_bytes().eq_ignore_ascii_case(b"chunked") => Ok(()),
+        _ => Err(Refusal::BadFraming),
     }
 }
 

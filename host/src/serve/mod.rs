@@ -5,7 +5,9 @@
 //! decides what a request may do.
 
 mod answer;
+mod framing;
 mod front;
+mod heads;
 mod intake;
 mod places;
 mod probes;
