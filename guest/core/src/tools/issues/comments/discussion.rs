@@ -14,6 +14,9 @@ use crate::gitea::{Body, Call, Error};
 
 /// Most bytes read of all comments of one issue: some eight thousand short ones.
 pub(super) const ALL_BYTES: u64 = 8 * 1024 * 1024;
+/// So many more may be on their way when reading stops. The host counts pieces as they come from the network, and where
+/// it stops differs from call to call; an answer must not.
+const ON_THE_WAY: u64 = 1024 * 1024;
 /// Most bytes of a body that is kept ...
 pub(super) const BODY_BYTES: usize = 512 * 1024;
 /// ... and of all bodies of a page together: with what is made of them on their way out, less than an instance has.
@@ -41,7 +44,8 @@ impl Discussion {
     /// # Errors
     /// No answer came, it broke off, or it is not a list of comments. That it is longer than is read is none.
     pub(super) fn read(reader: &Reader<'_>, call: Call, page: u32, limit: u32) -> Result<Self, Error> {
-        let mut source = Source::new(reader.start(call.at_most(ALL_BYTES))?.body()?);
+        let mut source =
+            Source::new(reader.start(call.at_most(ALL_BYTES.saturating_add(ON_THE_WAY)))?.body()?);
         let mut page = Window::of(page, limit);
         let mut json = serde_json::Deserializer::from_reader(BufReader::new(&mut source));
         let read = json.deserialize_any(&mut page).and_then(|()| json.end());
@@ -199,16 +203,17 @@ impl<'de> Deserialize<'de> for Bounded {
     }
 }
 
-/// The body of the answer, and how it failed.
+/// The body of the answer up to [`ALL_BYTES`], and how it failed.
 struct Source {
     body: Body,
+    left: u64,
     piece: io::Cursor<Vec<u8>>,
     failure: Option<Error>,
 }
 
 impl Source {
     fn new(body: Body) -> Self {
-        Self { body, piece: io::Cursor::default(), failure: None }
+        Self { body, left: ALL_BYTES, piece: io::Cursor::default(), failure: None }
     }
 }
 
@@ -220,7 +225,13 @@ impl Read for Source {
         }
         match self.body.next_piece() {
             Ok(None) => Ok(0),
-            Ok(Some(piece)) => {
+            Ok(Some(_)) if self.left == 0 => {
+                self.failure = Some(Error::TooLarge);
+                Err(io::ErrorKind::Other.into())
+            }
+            Ok(Some(mut piece)) => {
+                piece.truncate(usize::try_from(self.left).unwrap_or(usize::MAX));
+                self.left = self.left.saturating_sub(u64::try_from(piece.len()).unwrap_or(u64::MAX));
                 self.piece = io::Cursor::new(piece);
                 self.piece.read(out)
             }

@@ -108,7 +108,7 @@ fn of_a_discussion_that_is_too_large_the_beginning_is_told() {
     assert_eq!(reason(&error), "comments_too_large");
     assert!(error.message().contains("8 MiB") && error.message().contains("hold 4"), "{}", error.message());
     let requests = world.state.borrow().requests.clone();
-    assert_eq!(requests[1].max_bytes, 8 * 1024 * 1024);
+    assert_eq!(requests[1].max_bytes, 9 * 1024 * 1024);
 }
 
 #[test]
