@@ -103,6 +103,9 @@ async fn a_write_whose_outcome_is_unknown_says_so_and_is_never_sent_again() {
                 let at = stand.at("alice/demo", more.clone());
                 let said = stand.fails_on(wire, tool, &at, 504, "write_outcome_unknown").await;
                 assert!(said.contains(because) && said.contains("Look"), "{kind:?}: {said}");
+                let sent = stand.requests().into_iter().rfind(|seen| seen.method == "POST").expect("a write");
+                let id = sent.x_request_id.expect("an id");
+                assert!(said.contains(&format!("The request id is {id}")), "{kind:?}: {said}");
                 assert_eq!(stand.count("POST") - posts, 1, "{kind:?}: sent once and never again");
             }
         }

@@ -3,6 +3,7 @@
 
 mod audit;
 mod canary;
+mod discussions;
 mod faults;
 mod files;
 mod gate;

@@ -1,6 +1,6 @@
 //! What the modes of secret detection do to what Gitea returns; the product's own tokens are masked in every one.
 
-use aegis_tests::forge::{CANARY, CANARY_TOKEN, Options};
+use aegis_tests::forge::{CANARY, CANARY_TOKEN, Fault, FaultKind, Options};
 use aegis_tests::server::{KEY, OTHER_KEY};
 use serde_json::{Value, json};
 
@@ -39,6 +39,24 @@ async fn mask_replaces_the_secret_and_leaves_the_rest() {
     let key = stand.read("get_file_contents", key).await;
     assert_eq!(key["content"], "[redacted:private-key]\n");
     assert!(!stand.heard().contains(CANARY) && !stand.heard().contains("bm90IGEga2V5"));
+    stand.end().await;
+}
+
+/// A secret in Gitea's own words, wherever a bound may fall on it.
+#[tokio::test]
+async fn giteas_own_words_are_masked_before_they_are_cut() {
+    let stand = stand("mask").await;
+    let at = stand.at("alice/demo", json!({ "issue_number": 5 }));
+    for before in (250..310).chain(1020..1200).step_by(3) {
+        let said = format!("{} {CANARY_TOKEN} and {CANARY}", "x".repeat(before));
+        let words = FaultKind::Instead(422, json!({ "message": said }));
+        stand.forge.as_ref().expect("a forge").next_fault(Fault::on("/issues/5", words));
+        let told = stand.fails_on(Wire::Direct, "get_issue", &at, 422, "unprocessable").await;
+        for secret in [CANARY_TOKEN, CANARY] {
+            let part = secret.get(..secret.len() / 2).expect("ASCII");
+            assert!(!told.contains(part), "a part of a secret after {before} characters: {told}");
+        }
+    }
     stand.end().await;
 }
 

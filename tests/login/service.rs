@@ -1,6 +1,7 @@
 //! A service account besides sign-in: it does the work on repositories, after Gitea has said that the person may do
 //! the same. Any doubt is a no, and lists are the person's own.
 
+mod releases;
 mod units;
 
 use aegis_tests::forge::world::{ROOT_TOKEN, SVC_TOKEN};

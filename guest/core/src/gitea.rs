@@ -192,7 +192,7 @@ impl Started {
             return Ok(head);
         }
         let said = if head.status < 400 { String::new() } else { self.said() };
-        Err(Error::of_status(&head, &said, self.writes))
+        Err(Error::of_status(&head, said, self.writes))
     }
 
     fn read(&self, head: &Head) -> Result<Vec<u8>, Error> {
@@ -221,7 +221,7 @@ impl Started {
         }
     }
 
-    /// Gitea's own words in a refusal, as far as they can be read. Some refusals are empty, some carry a
+    /// Gitea's own words in a refusal, where they can be read whole. Some refusals are empty, some carry a
     /// second JSON value after the first.
     fn said(&self) -> String {
         let mut bytes = Vec::new();
@@ -231,6 +231,9 @@ impl Started {
                 Ok(piece) if !piece.is_empty() => bytes.extend_from_slice(&piece),
                 Ok(_) | Err(_) => break,
             }
+        }
+        if bytes.len() > REFUSAL_BYTES {
+            return String::new();
         }
         let first = serde_json::Deserializer::from_slice(&bytes).into_iter::<Value>().next();
         let message =

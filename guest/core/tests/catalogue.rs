@@ -11,6 +11,7 @@
 
 mod catalogue {
     pub(crate) mod page;
+    mod wanted;
 }
 
 use std::collections::BTreeSet;

@@ -2,7 +2,8 @@
 //!
 //! With API keys every call is the service account's. Somebody who signed in acts with what they granted. Where a
 //! service account is configured besides, it does the work on repositories, after Gitea has said that the person may
-//! do the same; lists are always the person's own, since the account's would show what it can see.
+//! do the same; lists over repositories are always the person's own, since the account's would show what it can see, and
+//! so are releases that may be drafts.
 
 use http::HeaderValue;
 

@@ -10,6 +10,7 @@ mod oversight;
 mod pulls;
 mod releases;
 mod replay;
+mod table;
 mod traps;
 
 use aegis_tests::forge::{Forge, Options};

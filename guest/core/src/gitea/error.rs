@@ -3,9 +3,6 @@
 use super::location;
 use crate::ports::{Failure, Head};
 
-/// Most characters of Gitea's own words that are passed on.
-const SAID_CHARACTERS: usize = 300;
-
 /// Gitea's words where a token, not its user, is what falls short.
 const LACKS_SCOPE: &str = "does not have at least one of required scope";
 
@@ -115,9 +112,9 @@ pub enum Error {
 
 impl Error {
     /// What a status other than success means. `said` are Gitea's words, `writes` whether something was to
-    /// change.
-    pub(super) fn of_status(head: &Head, said: &str, writes: bool) -> Self {
-        let said = aegis_redaction::bound(said, SAID_CHARACTERS).unwrap_or(said).to_owned();
+    /// change. They are kept whole: who tells them masks them first and cuts them then, since a secret that was cut
+    /// is not recognised.
+    pub(super) fn of_status(head: &Head, said: String, writes: bool) -> Self {
         match head.status {
             301 | 302 | 303 | 307 | 308 => Self::redirected(head),
             400 => Self::BadRequest { said },

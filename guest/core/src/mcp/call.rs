@@ -159,7 +159,7 @@ fn run(
     };
     match prepared.run(permit.open(ticket, ground)) {
         Ok(reply) => Ok(screen.finish(reply)),
-        Err(error) => Err(CallError::failed(&error, &screen)),
+        Err(error) => Err(CallError::failed(&error, &screen).under(&ticket.id())),
     }
 }
 

@@ -161,6 +161,7 @@ const ONE: Shape = Shape(&[
     Key::pluck("committer", "/commit/committer", Kind::Object(&PERSON), "Who committed it."),
     PARENTS,
     Key::pluck("verified", "/commit/verification/verified", Kind::Flag, "Gitea trusts its signature."),
+    Key::pluck("verification_reason", "/commit/verification/reason", Kind::Text, "Why, or why not."),
     HTML_URL,
 ]);
 

@@ -21,7 +21,7 @@ pub(super) const TOOLS: &[&dyn Entry] =
     &[read::<ListLabels>(), write::<CreateLabel>(), write::<UpdateLabel>()];
 
 tool! {
-    /// List the labels of a repository, then its organisation's, which it can use too.
+    /// List a repository's labels, then its organisation's, which it can use too.
     "list_labels" ("List labels") => struct ListLabels {
         repo: Repo,
         page: Page,

@@ -41,11 +41,15 @@ pub(super) fn call(repo: &Repo, template: &'static str) -> Call {
 /// that start there, and the policy would judge other names than the ones that are read. `commits` takes
 /// nothing but commits, and tags of them.
 pub(super) fn commit(reader: &Reader<'_>, repo: &Repo, reference: Option<&Ref>) -> Result<String, Error> {
-    let name = reference.map_or("", |reference| reference.0.as_str());
-    let key = format!("{}/{}\n{name}", repo.owner.to_ascii_lowercase(), repo.repo.to_ascii_lowercase());
-    if let Some(id) = reader.recalled(REF_SPACE, &key).filter(|id| is_full_id(id)) {
-        return Ok(id);
+    match reader.recalled(REF_SPACE, &place(repo, reference)).filter(|id| is_full_id(id)) {
+        Some(id) => Ok(id),
+        None => commit_now(reader, repo, reference),
     }
+}
+
+/// The same, asked of Gitea in any case: for answers that are put together from what was remembered. Gitea tells it
+/// to those alone who may read the code, so whoever lost that right is not told what they saw before.
+pub(super) fn commit_now(reader: &Reader<'_>, repo: &Repo, reference: Option<&Ref>) -> Result<String, Error> {
     let mut newest = newest(repo);
     if let Some(reference) = reference {
         newest = newest.query("sha", &reference.0);
@@ -53,8 +57,15 @@ pub(super) fn commit(reader: &Reader<'_>, repo: &Repo, reference: Option<&Ref>) 
     let answer = reader.get(newest).map_err(|error| no_commit(error, repo, reference))?;
     let id = answer.body.pointer("/0/sha").and_then(serde_json::Value::as_str).filter(|id| is_full_id(id));
     let id = id.ok_or(gitea::Error::NotJson)?.to_owned();
-    reader.remember(REF_SPACE, &key, &id, if id == name { ID_SECONDS } else { REF_SECONDS });
+    let is_id = reference.is_some_and(|reference| reference.0 == id);
+    reader.remember(REF_SPACE, &place(repo, reference), &id, if is_id { ID_SECONDS } else { REF_SECONDS });
     Ok(id)
+}
+
+/// Where a resolved ref is remembered: for this caller alone, who learns nothing from it but what they named.
+fn place(repo: &Repo, reference: Option<&Ref>) -> String {
+    let name = reference.map_or("", |reference| reference.0.as_str());
+    format!("{}/{}\n{name}", repo.owner.to_ascii_lowercase(), repo.repo.to_ascii_lowercase())
 }
 
 /// The newest commit of a repository; with `sha`, the one that this names.

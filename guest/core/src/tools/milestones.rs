@@ -128,6 +128,7 @@ const MILESTONE_LINE: Shape = Shape(&[
     Key::pluck("open_issues", "/open_issues", Kind::Number, "Open issues and pull requests in it."),
     Key::pluck("closed_issues", "/closed_issues", Kind::Number, "Closed ones."),
     Key::pluck("due_on", "/due_on", Kind::Time, "When it is due."),
+    Key::pluck("closed_at", "/closed_at", Kind::Time, "When it was closed."),
 ]);
 
 const MILESTONE: Shape = Shape(&[

@@ -44,8 +44,8 @@ impl ReadTool for ListOrganizations {
 }
 
 tool! {
-    /// List the repositories of an organisation that the user may see. A page may be short or empty though
-    /// has_next is true: go on then.
+    /// List an organisation's repositories that the user may see. A page may be short or empty though has_next is
+    /// true: go on then.
     "list_org_repositories" ("List organization repositories") => struct ListOrgRepositories {
         /// Name of the organisation.
         org: Organisation,
@@ -80,8 +80,11 @@ impl ReadTool for ListOrgRepositories {
 }
 
 const ORGANISATION: Shape = Shape(&[
+    Key::pluck("id", "/id", Kind::Number, "Gitea's id."),
     Key::pluck("name", "/name", Kind::Text, "Its name; the owner of its repositories."),
     Key::pluck("full_name", "/full_name", Kind::Text, "Its name for people."),
     Key::pluck("description", "/description", Kind::Text, "What it is for."),
     Key::pluck("visibility", "/visibility", Kind::Text, "public, limited (signed-in users) or private."),
+    Key::pluck("website", "/website", Kind::Text, "Its website."),
+    Key::pluck("location", "/location", Kind::Text, "Where it is."),
 ]);

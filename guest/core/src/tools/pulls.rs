@@ -34,7 +34,7 @@ const PULLS: &str = "/repos/{owner}/{repo}/pulls";
 const ONE_PULL: &str = "/repos/{owner}/{repo}/pulls/{index}";
 
 tool! {
-    /// List the pull requests of a repository, newest first, without their texts.
+    /// List pull requests, newest first, without their texts.
     "list_pull_requests" ("List pull requests") => struct ListPullRequests {
         repo: Repo,
         /// Only those in this state; merged ones are closed. Without it, open ones.

@@ -27,8 +27,8 @@ pub(super) const TOOLS: &[&dyn Entry] = &[
 const MINE: &str = "/user/repos";
 
 tool! {
-    /// List the repositories that the user can work with: their own, those they collaborate on, and those of
-    /// their organisations. Repositories that the policy does not list are left out.
+    /// List the repositories that the user can work with: their own, shared ones, and their organisations'. Those
+    /// that the policy does not list are left out.
     "list_repositories" ("List repositories") => struct ListRepositories {
         page: Page,
     }
@@ -53,8 +53,8 @@ impl ReadTool for ListRepositories {
 }
 
 tool! {
-    /// Describe one repository: description, default branch, visibility, state, what is enabled in it, and what
-    /// this connection may do there.
+    /// Describe one repository: default branch, visibility, state, what is enabled, and what this connection may
+    /// do there.
     "get_repository_info" ("Get repository info") => struct GetRepositoryInfo {
         repo: Repo,
     }
@@ -122,6 +122,7 @@ const REPOSITORY: Shape = Shape(&[
     Key::pluck("branch_count", "/branch_count", Kind::Number, "Branches; Gitea 1.26 and newer."),
     Key::pluck("has_issues", "/has_issues", Kind::Flag, "Issues are enabled."),
     Key::pluck("has_pull_requests", "/has_pull_requests", Kind::Flag, "Pull requests are enabled."),
+    Key::pluck("has_code", "/has_code", Kind::Flag, "The code is enabled."),
     Key::pluck("has_wiki", "/has_wiki", Kind::Flag, "The wiki is enabled."),
     Key::pluck("has_releases", "/has_releases", Kind::Flag, "Releases are enabled."),
     Key::pluck("has_actions", "/has_actions", Kind::Flag, "Actions are enabled."),

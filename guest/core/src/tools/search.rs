@@ -33,8 +33,8 @@ const TREE: &str = "/repos/{owner}/{repo}/git/trees/{sha}";
 const BATCH: &str = "/repos/{owner}/{repo}/file-contents";
 
 tool! {
-    /// Find lines in the files of a repository, in any case. Reads the whole commit, so it is dear: ask for what
-    /// is distinctive. Binary, very large and Git LFS files are skipped.
+    /// Find lines in files, in any case. It reads the whole commit, so ask for what is distinctive. Binary, very
+    /// large and Git LFS files are skipped.
     "search_code" ("Search code") => struct SearchCode {
         repo: Repo,
         /// Text to find, or with regex an expression.
@@ -66,7 +66,8 @@ impl ReadTool for SearchCode {
     fn call(self, gitea: &Reader<'_>) -> Result<Reply, Error> {
         let pattern = Pattern::new(&self.query.0, self.regex == Some(Flag(true)))?;
         let repository = gitea.start(lookup::call(&self.repo, lookup::REPOSITORY))?;
-        let commit = lookup::commit(gitea, &self.repo, self.reference.as_ref())?;
+        // Not from memory: what was found a moment ago is shown to whoever may still read the code.
+        let commit = lookup::commit_now(gitea, &self.repo, self.reference.as_ref())?;
         let repository =
             repository.finish().map_err(|error| Error::or_not_found(error, || lookup::unseen(&self.repo)))?;
         small_enough(gitea, &repository.body)?;

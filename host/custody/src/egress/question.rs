@@ -42,8 +42,8 @@ pub enum Question {
 }
 
 impl Question {
-    /// What to ask before a listed request is sent for somebody; all have to be answered yes. None for what touches
-    /// no repository. `changes` says that the tool call as a whole is to change something: who may not is told so
+    /// What to ask before a listed request is sent for somebody; all have to be answered yes. None for what is sent
+    /// on the person's own authority: what touches no repository, and releases that may be drafts. `changes` says that the tool call as a whole is to change something: who may not is told so
     /// before anything is looked up for them.
     ///
     /// # Errors
@@ -57,7 +57,7 @@ impl Question {
     ) -> Result<Vec<Self>, Refused> {
         let touches = row(method, template)?;
         let of_unit = match touches {
-            Touches::Person => return Ok(Vec::new()),
+            Touches::Person | Touches::Drafts => return Ok(Vec::new()),
             Touches::Code => Vec::new(),
             Touches::NewIssue => vec![Self::Issues],
             Touches::Issues => kinds(query),

@@ -25,8 +25,13 @@ pub enum Touches {
     Pulls,
     /// The pull request whose number is the third value, and the code that it is about.
     Pull,
-    /// Releases.
+    /// Releases, without drafts.
     Releases,
+    /// Releases, with the drafts of whoever may write them. No question would tell that of a unit, so like [`Person`]
+    /// it is always sent on the caller's own authority: a service account would show its own drafts to readers.
+    ///
+    /// [`Person`]: Touches::Person
+    Drafts,
 }
 
 /// Every read: the templates of the tools and of what they look up first.
@@ -63,10 +68,10 @@ pub const READ_ROWS: &[(&str, Touches)] = &[
     ("/repos/{owner}/{repo}/pulls/{index}", Touches::Pull),
     ("/repos/{owner}/{repo}/pulls/{index}/commits", Touches::Pull),
     ("/repos/{owner}/{repo}/pulls/{index}/files", Touches::Pull),
-    ("/repos/{owner}/{repo}/releases", Touches::Releases),
+    ("/repos/{owner}/{repo}/releases", Touches::Drafts),
     ("/repos/{owner}/{repo}/releases/latest", Touches::Releases),
-    ("/repos/{owner}/{repo}/releases/tags/{tag}", Touches::Releases),
-    ("/repos/{owner}/{repo}/releases/{id}", Touches::Releases),
+    ("/repos/{owner}/{repo}/releases/tags/{tag}", Touches::Drafts),
+    ("/repos/{owner}/{repo}/releases/{id}", Touches::Drafts),
     ("/repos/{owner}/{repo}/tags", Touches::Code),
     ("/repos/{owner}/{repo}/tags/{tag...}", Touches::Code),
     ("/repos/{owner}/{repo}/topics", Touches::Code),

@@ -218,6 +218,14 @@ impl CallError {
         }
     }
 
+    /// The same, naming the request where somebody has to look what became of it: Gitea was sent the same id.
+    pub(super) fn under(mut self, request_id: &str) -> Self {
+        if let Self::WriteOutcomeUnknown { message } = &mut self {
+            message.push_str(&format!(" The request id is {request_id}, in the audit log and toward Gitea."));
+        }
+        self
+    }
+
     fn of_gitea(error: &gitea::Error, message: String) -> Self {
         let reason = error.reason();
         match error {

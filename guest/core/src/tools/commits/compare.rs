@@ -26,8 +26,8 @@ const COMMITS_SHOWN: u32 = 20;
 const AT_ONCE: usize = 4;
 
 tool! {
-    /// Compare branches, tags or commits: which commits head has and base lacks, and what they changed since both
-    /// parted, file by file.
+    /// Compare branches, tags or commits: the commits that head has and base lacks, and what they changed, file by
+    /// file.
     "compare_refs" ("Compare refs") => struct CompareRefs {
         repo: Repo,
         /// Branch, tag or commit id to start from.

@@ -20,8 +20,8 @@ const AT_ONCE: u32 = 200;
 const TIMES: u32 = 5;
 
 tool! {
-    /// Read how the checks of a commit went, each check's latest report, failures first. State none means that
-    /// nothing ever reported, not that something is running.
+    /// Read how the checks of a commit went, the latest report of each, failures first. State none: nothing ever
+    /// reported; none is running.
     "get_commit_status" ("Get commit status") => struct GetCommitStatus {
         repo: Repo,
         /// Commit id, branch or tag.

@@ -18,7 +18,8 @@ pub(crate) struct Route {
     answer: Given,
     /// How often it answers still; any number of times if none.
     left: Option<Rc<Cell<u32>>>,
-    breaks: bool,
+    /// What comes where the body should end.
+    breaks: Option<Failure>,
 }
 
 impl Route {
@@ -30,7 +31,7 @@ impl Route {
             query: pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
             answer: Ok((status, Vec::new(), body.to_string().into_bytes())),
             left: None,
-            breaks: false,
+            breaks: None,
         }
     }
 
@@ -57,7 +58,12 @@ impl Route {
 
     /// The same, but the connection is lost where the body should end.
     pub(crate) fn broken(self) -> Self {
-        Self { breaks: true, ..self }
+        self.failing_at_the_end(Failure::Broken("the connection was lost".to_owned()))
+    }
+
+    /// The same, but this comes where the body should end.
+    pub(crate) fn failing_at_the_end(self, failure: Failure) -> Self {
+        Self { breaks: Some(failure), ..self }
     }
 
     pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
@@ -120,7 +126,7 @@ pub(super) fn exchange(routes: &[Route], request: &Request) -> Box<dyn Exchange>
         || Ok((404, Vec::new(), json!({ "message": "not found" }).to_string().into_bytes())),
         Route::given,
     );
-    let breaks = route.is_some_and(|route| route.breaks);
+    let breaks = route.and_then(|route| route.breaks.clone());
     let most = usize::try_from(request.max_bytes).unwrap_or(usize::MAX);
     Box::new(Answering { answer: RefCell::new(answer), most, breaks })
 }
@@ -128,7 +134,7 @@ pub(super) fn exchange(routes: &[Route], request: &Request) -> Box<dyn Exchange>
 struct Answering {
     answer: RefCell<Given>,
     most: usize,
-    breaks: bool,
+    breaks: Option<Failure>,
 }
 
 impl Exchange for Answering {
@@ -143,8 +149,8 @@ impl Exchange for Answering {
         if body.len() > self.most {
             return Err(Failure::TooLarge);
         }
-        if body.is_empty() && self.breaks {
-            return Err(Failure::Broken("the connection was lost".to_owned()));
+        if let Some(failure) = self.breaks.clone().filter(|_| body.is_empty()) {
+            return Err(failure);
         }
         let piece = body.len().min(usize::try_from(max).unwrap_or(usize::MAX)).min(1000);
         Ok(body.drain(..piece).collect())

@@ -1,11 +1,14 @@
 //! What was said about an issue or pull request: list it, and change a comment. Gitea gives all comments of an
 //! issue at once, whatever page is asked for, and fails on an unknown number.
 
+mod discussion;
+
+use discussion::Discussion;
 use serde_json::{Value, json};
 
 use super::{ONE_ISSUE, found, issue};
 use crate::access::{Reader, Writer};
-use crate::gitea::{self, EDIT_COMMENT, Write};
+use crate::gitea::{EDIT_COMMENT, Write};
 use crate::reply::Reply;
 use crate::tools::applied::{self, NOT_APPLIED, same_text};
 use crate::tools::args::{Comment, CommentId, IssueNumber, Page, Repo};
@@ -19,8 +22,6 @@ pub(super) const EDIT_ISSUE_COMMENT: &dyn Entry = write::<EditIssueComment>();
 const COMMENTS: &str = "/repos/{owner}/{repo}/issues/{index}/comments";
 const ONE_COMMENT: &str = "/repos/{owner}/{repo}/issues/comments/{id}";
 
-/// Most bytes read of all comments of one issue: some eight thousand short ones.
-const ALL_BYTES: u64 = 8 * 1024 * 1024;
 /// So many characters of bodies on one page are given whole ...
 const WHOLE_CHARACTERS: usize = 12_000;
 /// ... and of longer pages each body is cut to so many.
@@ -29,8 +30,8 @@ const PREVIEW_CHARACTERS: usize = 500;
 const READ_ON: &str = "limit=1 with page=N reads comment N whole";
 
 tool! {
-    /// List the comments of an issue or pull request, oldest first, without reviews. Long pages hold previews
-    /// (body_truncated): limit=1 with page=N reads comment N whole.
+    /// List comments of an issue or pull request, oldest first, without reviews. Long pages hold previews: limit=1
+    /// with page=N reads comment N whole.
     "list_issue_comments" ("List comments") => struct ListIssueComments {
         repo: Repo,
         issue_number: IssueNumber,
@@ -50,34 +51,66 @@ impl ReadTool for ListIssueComments {
     fn call(self, gitea: &Reader<'_>) -> Result<Reply, Error> {
         // One after the other: an unknown number makes Gitea fail, and a failure counts against it.
         found(issue(gitea, &self.repo, self.issue_number)?, &self.repo, self.issue_number)?;
-        let request = lookup::call(&self.repo, COMMENTS).segment(self.issue_number.0).at_most(ALL_BYTES);
-        let answer = gitea.get(request).map_err(|error| self.unreadable(error))?;
-        let all = if let Value::Array(all) = answer.body { all } else { Vec::new() };
-        let found = paging::rows_of_all(gitea, self.page, all);
-        let mut reply = Reply::new().with("comments", COMMENT_LINE.each(&found.rows));
-        let bodies = found.rows.iter().filter_map(|row| row.get("body")?.as_str());
-        let characters: usize = bodies.map(|body| body.chars().count()).sum();
-        if found.rows.len() > 1 && characters > WHOLE_CHARACTERS {
-            reply = reply.preview("body", PREVIEW_CHARACTERS, READ_ON);
+        let (page, limit) = (self.page.page, paging::limit(gitea, self.page));
+        let request = lookup::call(&self.repo, COMMENTS).segment(self.issue_number.0);
+        let discussion = Discussion::read(gitea, request, page, limit)?;
+        if discussion.ends_before_page() {
+            return Err(self.too_large(discussion.seen()));
         }
-        Ok(found.told(reply))
+        let over = paging::over(gitea, self.page);
+        Ok(paging::told(told(&discussion), page, over, discussion.has_next(), discussion.total()))
     }
 }
 
-impl ListIssueComments {
-    fn unreadable(&self, error: gitea::Error) -> Error {
-        if error != gitea::Error::TooLarge {
-            return error.into();
+/// The comments of a page, whole, as previews, or without the texts that were too long to keep.
+fn told(discussion: &Discussion) -> Reply {
+    let line = |row: &discussion::Row| {
+        let mut line = COMMENT_LINE.of(&row.comment);
+        if row.too_long {
+            line.insert("body_truncated".to_owned(), true.into());
         }
+        Value::Object(line)
+    };
+    let rows = discussion.rows();
+    let mut reply = Reply::new().with("comments", rows.iter().map(line).collect::<Vec<Value>>());
+    let bodies = rows.iter().filter_map(|row| row.comment.get("body")?.as_str());
+    let characters: usize = bodies.map(|body| body.chars().count()).sum();
+    if rows.len() > 1 && characters > WHOLE_CHARACTERS {
+        reply = reply.preview("body", PREVIEW_CHARACTERS, READ_ON);
+    }
+    let left_out = rows.iter().filter(|row| row.too_long).count();
+    if left_out > 0 {
+        let how = format!(
+            "{left_out} bodies are left out, since they or the page are too long; {READ_ON} if it has less than {} \
+             KiB, and Gitea shows it in any case",
+            discussion::BODY_BYTES >> 10
+        );
+        reply = reply.cut(&how);
+    }
+    if discussion.is_cut() {
+        let how = format!(
+            "only the first {} comments can be read here: Gitea gives all at once, and they are more than {} MiB; \
+             the others are on the issue's page in Gitea",
+            discussion.seen(),
+            discussion::ALL_BYTES >> 20
+        );
+        reply = reply.cut(&how);
+    }
+    reply
+}
+
+impl ListIssueComments {
+    fn too_large(&self, seen: u64) -> Error {
         Error::Unprocessable {
             reason: "comments_too_large",
             message: format!(
                 "Gitea gives the comments of number {} of {}/{} only all at once, and they are more than the {} \
-                 MiB that are read here. A smaller page does not help; they are on the issue's page in Gitea.",
+                 MiB that are read here, which hold {seen} of them. This page is not among those; it is on the \
+                 issue's page in Gitea.",
                 self.issue_number.0,
                 self.repo.owner,
                 self.repo.repo,
-                ALL_BYTES >> 20
+                discussion::ALL_BYTES >> 20
             ),
         }
     }
@@ -154,10 +187,20 @@ const COMMENT_LINE: Shape = Shape(&[
     Key::pluck("id", "/id", Kind::Number, "Gitea's id, for edit_issue_comment."),
     Key::pluck("author", "/user/login", Kind::Text, "Who wrote it."),
     Key::pluck("body", "/body", Kind::Text, "Text, in Markdown; its beginning where the page is long."),
-    Key::own("body_truncated", Kind::Flag, "Present and true where the body is only its beginning."),
+    Key::own(
+        "body_truncated",
+        Kind::Flag,
+        "Present and true where the body is only its beginning, or left out.",
+    ),
     Key::pluck("created_at", "/created_at", Kind::Time, "When it was written."),
     Key::pluck("updated_at", "/updated_at", Kind::Time, "Last change."),
+    Key::pluck("assets", "/assets", Kind::Each(&ATTACHED), "Files attached to it."),
     Key::pluck("html_url", "/html_url", Kind::Text, "Its place in Gitea."),
+]);
+
+const ATTACHED: Shape = Shape(&[
+    Key::pluck("name", "/name", Kind::Text, "File name."),
+    Key::pluck("size", "/size", Kind::Number, "Bytes."),
 ]);
 
 const EDITED: Shape = Shape(&[

@@ -111,8 +111,7 @@ fn not_borne(resolved: &Resolved, after: &[String]) -> Vec<Value> {
 }
 
 tool! {
-    /// Take labels off an issue or pull request; the labels themselves stay. Names that it does not bear are told in
-    /// not_set.
+    /// Take labels off an issue or pull request; the labels themselves stay. Those it does not bear are in not_set.
     "remove_labels" ("Remove labels") => struct RemoveLabels {
         repo: Repo,
         issue_number: IssueNumber,

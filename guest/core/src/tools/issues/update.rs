@@ -15,8 +15,8 @@ use crate::tools::lookup;
 pub(super) const UPDATE_ISSUE: &dyn Entry = write::<UpdateIssue>();
 
 tool! {
-    /// Change title, text, state or milestone of an issue, at least one. Not for pull requests. A new text replaces
-    /// the whole old one.
+    /// Change title, text, state or milestone of an issue. Not for pull requests. A new text replaces the whole old
+    /// one.
     "update_issue" ("Update issue") => struct UpdateIssue {
         repo: Repo,
         issue_number: IssueNumber,

@@ -53,7 +53,7 @@ fn is_visible(gitea: &Reader<'_>, row: &Value) -> bool {
 }
 
 tool! {
-    /// List the commits of a pull request, without the files they change.
+    /// List the commits of a pull request, without files.
     "list_pull_request_commits" ("List pull request commits") => struct ListPullRequestCommits {
         repo: Repo,
         pull_number: IssueNumber,

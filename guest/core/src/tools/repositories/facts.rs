@@ -20,8 +20,8 @@ const MOST_TOPICS: usize = 25;
 const TOPICS_AT_ONCE: u32 = 50;
 
 tool! {
-    /// Programming languages of a repository by bytes of code on its default branch, largest first. Empty until
-    /// Gitea has counted them.
+    /// Programming languages by bytes of code on the default branch, largest first. Empty until Gitea has counted
+    /// them.
     "get_repo_languages" ("Get repository languages") => struct GetRepoLanguages {
         repo: Repo,
     }

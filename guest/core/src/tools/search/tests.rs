@@ -210,6 +210,24 @@ fn a_second_page_is_cut_from_what_was_found_a_moment_ago() {
 }
 
 #[test]
+fn who_may_not_read_the_code_any_more_is_shown_nothing_of_what_was_found_before() {
+    let kept = holding(&[("site/src/a.rs", b"the needle")]);
+    for reference in [None, Some(id())] {
+        let mut asked = asking("needle");
+        if let Some(reference) = reference {
+            asked["ref"] = reference.into();
+        }
+        assert_eq!(hits(&kept.answer("search_code", asked.clone())).len(), 1);
+        // The issues are theirs still, and with them the repository.
+        let gone = json!({ "message": "not found" });
+        let lost = Route::new("GET /repos/acme/Site/commits", 404, gone).once();
+        kept.state.borrow_mut().routes.insert(0, lost);
+        let error = kept.failure("search_code", asked);
+        assert!(matches!(error, Error::NotFound { .. }), "{error:?}");
+    }
+}
+
+#[test]
 fn every_bound_ends_a_search_with_what_was_found_and_says_which() {
     let many: Vec<(String, Vec<u8>)> =
         (0..200).map(|nth| (format!("site/f{nth:03}"), vec![b'n'; 1000])).collect();

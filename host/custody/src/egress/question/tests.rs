@@ -30,7 +30,9 @@ fn what_is_read_of_a_repository_is_what_is_asked_about() {
             Some("issues") => vec![Question::Issues, Question::Pulls],
             Some("pulls") if one("{index}") => vec![Question::Read, Question::Issue("3".to_owned())],
             Some("pulls") => vec![Question::Read, Question::Pulls],
-            Some("releases") => vec![Question::Releases],
+            Some("releases") if one("/latest") => vec![Question::Releases],
+            // A draft is shown by a right that no question asks about: the person reads it, or nobody does.
+            Some("releases") => vec![],
             Some(_) => vec![Question::Read],
         };
         assert_eq!(asked, expected, "{template}");
@@ -58,6 +60,7 @@ fn every_request_of_a_change_asks_for_writing_first() {
     let issue = [Question::Write, Question::Issue("3".to_owned())];
     assert_eq!(of(Method::Get, "/repos/{owner}/{repo}/issues/{index}", true), issue);
     assert_eq!(of(Method::Get, "/user/repos", true), []);
+    assert_eq!(of(Method::Get, "/repos/{owner}/{repo}/releases/{id}", true), []);
 }
 
 #[test]

@@ -84,16 +84,82 @@ fn bodies_are_whole_where_they_fit_and_previews_where_they_do_not() {
     assert_eq!(whole["comments"][0]["body"], json!(longer), "and that is true");
 }
 
+/// A Gitea whose answer is longer than is read: it comes up to the bound, and then no more.
+fn endless(comments: &[Value], cut_after: usize) -> World {
+    let mut bytes = Value::from(comments).to_string().into_bytes();
+    bytes.truncate(cut_after);
+    let route = Route::bytes(ALL, "application/json", &bytes).failing_at_the_end(Failure::TooLarge);
+    World::open().on("GET /repos/acme/site/issues/7", issue(7, &[])).route(route)
+}
+
 #[test]
-fn a_discussion_that_is_too_large_says_that_a_smaller_page_does_not_help() {
-    let world = World::open()
-        .on("GET /repos/acme/site/issues/7", issue(7, &[]))
-        .route(Route::failing(ALL, Failure::TooLarge));
-    let error = world.failure("list_issue_comments", page(1, 1));
+fn of_a_discussion_that_is_too_large_the_beginning_is_told() {
+    let all: Vec<Value> = (1..=5).map(|id| comment(id, "text")).collect();
+    let four: usize = all.iter().take(4).map(|row| row.to_string().len() + 1).sum();
+    let world = endless(&all, four + 20);
+    let answer = world.answer("list_issue_comments", page(1, 3));
+    assert_eq!(answer["comments"].as_array().map(Vec::len), Some(3));
+    assert_eq!((&answer["has_next"], answer.get("total")), (&json!(true), None), "nobody knows how many");
+    let how = answer["truncated_how"].as_str().unwrap_or_default();
+    assert!(how.contains("the first 4 comments") && how.contains("8 MiB"), "{how}");
+    let last = world.answer("list_issue_comments", page(2, 3));
+    assert_eq!((last["comments"].as_array().map(Vec::len), &last["has_next"]), (Some(1), &json!(true)));
+    let error = world.failure("list_issue_comments", page(3, 3));
     assert_eq!(reason(&error), "comments_too_large");
-    assert!(error.message().contains("8 MiB"), "{}", error.message());
+    assert!(error.message().contains("8 MiB") && error.message().contains("hold 4"), "{}", error.message());
     let requests = world.state.borrow().requests.clone();
-    assert_eq!(requests[1].max_bytes, 8 * 1024 * 1024);
+    assert_eq!(requests[1].max_bytes, 9 * 1024 * 1024);
+}
+
+#[test]
+fn an_answer_that_breaks_off_or_is_no_list_of_comments_is_no_short_discussion() {
+    let at = |route: Route| World::open().on("GET /repos/acme/site/issues/7", issue(7, &[])).route(route);
+    let whole = Value::from(vec![comment(1, "a"), comment(2, "b")]).to_string().into_bytes();
+    let bytes = |bytes: &[u8]| Route::bytes(ALL, "application/json", bytes);
+    for (route, expected) in [
+        (bytes(&whole).broken(), "gitea_answer_broken"),
+        (bytes(&whole[..whole.len() - 1]), "gitea_answer_not_json"),
+        (bytes(&whole[..40]), "gitea_answer_not_json"),
+        (bytes(&[&whole[..], b"x"].concat()), "gitea_answer_not_json"),
+        (bytes(b"{\"id\": 1}"), "gitea_answer_not_json"),
+        (Route::failing(ALL, Failure::TimedOut), "gitea_timeout"),
+    ] {
+        assert_eq!(reason(&at(route).failure("list_issue_comments", page(1, 1))), expected);
+    }
+    assert_eq!(at(bytes(b"null")).answer("list_issue_comments", page(1, 1))["comments"], json!([]));
+}
+
+#[test]
+fn no_more_of_the_bodies_is_kept_than_fits_and_what_is_left_out_is_marked() {
+    let (large, huge) = ("w ".repeat(200 << 10), "w ".repeat(300 << 10));
+    let all: Vec<Value> = (1..=9)
+        .map(|id| comment(id, if id == 2 { &huge } else { &large }))
+        .chain([comment(10, "short")])
+        .collect();
+    let world = discussion(all);
+    let answer = world.answer("list_issue_comments", page(1, 10));
+    let rows = answer["comments"].as_array().expect("comments");
+    let with_text: Vec<u64> =
+        rows.iter().filter(|row| row["body"].is_string()).filter_map(|row| row["id"].as_u64()).collect();
+    assert_eq!(with_text, [1, 3, 10], "400 KiB each, a mebibyte in all; what is over half of one never");
+    assert_eq!(rows.iter().filter(|row| row["body_truncated"] == true).count(), 9);
+    let how = answer["truncated_how"].as_str().unwrap_or_default();
+    assert!(how.contains("7 bodies are left out") && how.contains("less than 512 KiB"), "{how}");
+    let alone = world.answer("list_issue_comments", page(5, 1));
+    assert!(alone["comments"][0]["body"].as_str().is_some_and(|body| body.starts_with("w w")), "as it says");
+    let huge = world.answer("list_issue_comments", page(2, 1));
+    assert_eq!(
+        (huge["comments"][0].get("body"), &huge["comments"][0]["body_truncated"]),
+        (None, &json!(true))
+    );
+}
+
+#[test]
+fn the_files_of_a_comment_are_named() {
+    let files =
+        json!({ "assets": [{ "id": 4, "name": "log.txt", "size": 12, "uuid": "x", "download_count": 1 }] });
+    let answer = discussion(vec![and(comment(1, "see"), files)]).answer("list_issue_comments", page(1, 1));
+    assert_eq!(answer["comments"][0]["assets"], json!([{ "name": "log.txt", "size": 12 }]));
 }
 
 fn edit(body: &str) -> Value {
