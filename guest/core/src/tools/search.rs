@@ -3,6 +3,8 @@
 
 mod archive;
 mod batches;
+mod entries;
+mod folder;
 #[cfg(test)]
 mod fuzz;
 mod hunt;
@@ -39,7 +41,8 @@ tool! {
         repo: Repo,
         /// Text to find, or with regex an expression.
         query: Query,
-        /// query is a regular expression (without look-around and back-references; case counts).
+        /// query is a regular expression, tried on each line by itself (no look-around, no back-references; case
+        /// counts).
         regex: Option<Flag>,
         reference: Option<Ref>,
         page: Page,
@@ -53,7 +56,11 @@ impl ReadTool for SearchCode {
         PAGE,
         HAS_NEXT,
         TOTAL,
-        Key::own("total_matches", Kind::Number, "Matching lines that were seen, also those not kept."),
+        Key::own(
+            "total_matches",
+            Kind::Number,
+            "Matching lines that were seen, also those not kept. Secrets are masked before.",
+        ),
         Key::own("files_searched", Kind::Number, "Files that were read."),
         Key::own(
             "incomplete",
@@ -113,8 +120,8 @@ fn search(gitea: &Reader<'_>, repo: &Repo, commit: &str, pattern: &Pattern) -> R
         archive::Streamed::Read => {}
         // The archive cannot be had, or it cannot be told which paths it names: the files are asked for instead.
         archive::Streamed::Unusable(why) => {
-            hunt = Hunt::start(gitea, pattern);
-            batches::read(gitea, repo, commit, &mut hunt, why)?;
+            hunt = hunt.over();
+            batches::read(gitea, repo, commit, &mut hunt, &why)?;
         }
     }
     Ok(hunt.finish())
