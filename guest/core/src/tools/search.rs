@@ -41,8 +41,7 @@ tool! {
         repo: Repo,
         /// Text to find, or with regex an expression.
         query: Query,
-        /// query is a regular expression, tried on each line by itself (no look-around, no back-references; case
-        /// counts).
+        /// query is a regular expression, line by line (no look-around, no back-references; case counts).
         regex: Option<Flag>,
         reference: Option<Ref>,
         page: Page,
@@ -56,11 +55,7 @@ impl ReadTool for SearchCode {
         PAGE,
         HAS_NEXT,
         TOTAL,
-        Key::own(
-            "total_matches",
-            Kind::Number,
-            "Matching lines that were seen, also those not kept. Secrets are masked before.",
-        ),
+        Key::own("total_matches", Kind::Number, "Matching lines that were seen, also those not kept."),
         Key::own("files_searched", Kind::Number, "Files that were read."),
         Key::own(
             "incomplete",
