@@ -41,7 +41,7 @@ tool! {
         repo: Repo,
         /// Text to find, or with regex an expression.
         query: Query,
-        /// query is a regular expression, line by line (no look-around, no back-references; case counts).
+        /// query is a regular expression; each line by itself, case counts.
         regex: Option<Flag>,
         reference: Option<Ref>,
         page: Page,
