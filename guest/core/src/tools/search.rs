@@ -35,13 +35,13 @@ const TREE: &str = "/repos/{owner}/{repo}/git/trees/{sha}";
 const BATCH: &str = "/repos/{owner}/{repo}/file-contents";
 
 tool! {
-    /// Find lines in files, in any case. It reads the whole commit, so ask for what is distinctive. Binary, very
+    /// Find lines in files, in any case. It reads the whole commit: ask for what is distinctive. Binary,
     /// large and Git LFS files are skipped.
     "search_code" ("Search code") => struct SearchCode {
         repo: Repo,
         /// Text to find, or with regex an expression.
         query: Query,
-        /// query is a regular expression; each line by itself, case counts.
+        /// query is a regular expression for one line; case counts.
         regex: Option<Flag>,
         reference: Option<Ref>,
         page: Page,
