@@ -30,8 +30,6 @@ use crate::ticket::Tickets;
 
 /// Computing time of one instance.
 const CPU_BUDGET: Duration = Duration::from_millis(250);
-/// Computing time that comes to it with room for long work.
-const LONG_CPU_BUDGET: Duration = Duration::from_secs(20);
 /// Longest that one slice counts: the epoch clock ends a slice after 1 ms, and what goes beyond it is the kernel
 /// giving the thread to somebody else.
 const SLICE: Duration = Duration::from_millis(1);
@@ -84,7 +82,7 @@ pub(crate) struct State {
 impl State {
     /// There is room for long work.
     pub(crate) fn compute_longer(&mut self) {
-        self.may_use = self.used_so_far().saturating_add(LONG_CPU_BUDGET);
+        self.may_use = self.used_so_far().saturating_add(self.shared.long_work.computing());
     }
 
     /// The long work is done; what follows has the time of any request.

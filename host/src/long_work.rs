@@ -3,16 +3,21 @@
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 /// Requests that may work long at the same time.
 const ROOMS: usize = 2;
 /// Seconds after which asking again makes sense: most searches are over by then.
 const WAIT_SECONDS: u32 = 5;
+/// Computing time beyond that of the work itself: a guest looks at the clock between pieces of it, and has to put
+/// together what it found.
+const TO_END: Duration = Duration::from_secs(5);
 
 /// Who works long now, by principal.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(crate) struct LongWork {
     working: Arc<Mutex<HashSet<String>>>,
+    computing: Duration,
 }
 
 /// A place; dropping it gives it back.
@@ -23,6 +28,17 @@ pub struct Slot {
 }
 
 impl LongWork {
+    /// Rooms for work that ends by itself after so many seconds (`SEARCH_MAX_SECONDS`).
+    pub(crate) fn of_seconds(seconds: u32) -> Self {
+        let computing = Duration::from_secs(seconds.into()).saturating_add(TO_END);
+        Self { working: Arc::default(), computing }
+    }
+
+    /// The computing time that a place brings.
+    pub(crate) fn computing(&self) -> Duration {
+        self.computing
+    }
+
     /// A place for this principal.
     ///
     /// # Errors
@@ -44,11 +60,13 @@ impl Drop for Slot {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::LongWork;
 
     #[test]
     fn there_is_room_for_two_callers_and_once_for_each() {
-        let rooms = LongWork::default();
+        let rooms = LongWork::of_seconds(20);
         let first = rooms.enter("alice").map_err(drop);
         assert!(first.is_ok() && rooms.enter("alice").is_err());
         let second = rooms.enter("bob");
@@ -56,5 +74,12 @@ mod tests {
         drop(first);
         assert!(rooms.enter("carol").is_ok());
         assert!(rooms.enter("alice").is_ok(), "carol's place was given back");
+    }
+
+    #[test]
+    fn work_that_ends_in_its_time_does_not_run_out_of_computing_time() {
+        for seconds in [1, 20, 110] {
+            assert!(LongWork::of_seconds(seconds).computing() > Duration::from_secs(seconds.into()));
+        }
     }
 }

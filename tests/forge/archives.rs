@@ -42,7 +42,13 @@ fn packed(call: &Call, repo: &Repo, commit: &Commit) -> std::io::Result<Vec<u8>>
         match &node {
             Node::File(blob) | Node::Program(blob) => {
                 let mut header = entry(EntryType::Regular, blob.bytes.len());
-                archive.append_data(&mut header, path, &*blob.bytes)?;
+                if header.set_path(&path).is_err() {
+                    // What has no room in a header stands in records before it, by bytes and not by lines.
+                    header.set_path(format!("{folder}/{}.data", node.sha()))?;
+                    archive.append_pax_extensions([("path", path.as_bytes())])?;
+                }
+                header.set_cksum();
+                archive.append(&header, &*blob.bytes)?;
             }
             Node::Link(blob) => {
                 let target = String::from_utf8_lossy(&blob.bytes).into_owned();

@@ -72,6 +72,26 @@ pub(super) fn plain(call: &Call, world: &World, repo: &Repo, path: &str) -> Answ
     }
 }
 
+/// Most files that are given at once (`DEFAULT_PAGING_NUM`); what is beyond is not answered at all.
+const AT_ONCE: usize = 30;
+
+/// `GET /repos/{owner}/{repo}/file-contents`: several files at once, named by JSON in the query. A path that is not
+/// there is null in its place.
+pub(super) fn several(call: &Call, world: &World, repo: &Repo) -> Answer {
+    let asked: Option<Value> = call.query("body").and_then(|body| serde_json::from_str(body).ok());
+    let Some(files) = asked.as_ref().and_then(|body| body["files"].as_array()) else {
+        return call.refuse(422, "[]: invalid body parameter");
+    };
+    // A ref that is not there refuses everything; a path that is not there is only that.
+    if let Err(refusal) = find(call, world, repo, "", Wanted::default()) {
+        return refusal;
+    }
+    let wanted = Wanted { content: true, commit: true, ..Wanted::default() };
+    let one = |file: &Value| find(call, world, repo, file.as_str().unwrap_or_default(), wanted);
+    let rows = files.iter().take(AT_ONCE).map(|file| one(file).ok().filter(Value::is_object));
+    Answer::json(200, &json!(rows.collect::<Vec<_>>()))
+}
+
 fn find(call: &Call, world: &World, repo: &Repo, path: &str, wanted: Wanted) -> Result<Value, Answer> {
     let asked =
         call.query("ref").map_or_else(|| repo.git.default_branch().to_owned(), |r| r.trim().to_owned());

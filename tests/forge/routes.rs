@@ -39,6 +39,7 @@ enum Part<'a> {
     Tree(&'a str),
     ContentsExt(String),
     Contents(String),
+    SeveralContents,
     Assignees,
     Permission(&'a str),
     Branches,
@@ -172,6 +173,7 @@ fn part<'a>(method: &Method, rest: &[&'a str]) -> Option<Part<'a>> {
         ["git", "trees", sha] => Part::Tree(sha),
         ["contents-ext", path @ ..] => Part::ContentsExt(path.join("/")),
         ["contents", path @ ..] => Part::Contents(path.join("/")),
+        ["file-contents"] => Part::SeveralContents,
         ["assignees"] => Part::Assignees,
         ["collaborators", login, "permission"] => Part::Permission(login),
         ["git", "commits", sha] => Part::Commit(sha),
@@ -239,6 +241,7 @@ fn scopes(route: &Route<'_>) -> &'static [Category] {
             | Part::Tree(_)
             | Part::ContentsExt(_)
             | Part::Contents(_)
+            | Part::SeveralContents
             | Part::Assignees
             | Part::Permission(_)
             | Part::Branches
@@ -300,6 +303,7 @@ fn withheld(call: &Call, world: &World, repo: &Repo, part: &Part<'_>) -> Option<
         | Part::Tree(_)
         | Part::ContentsExt(_)
         | Part::Contents(_)
+        | Part::SeveralContents
         | Part::Branches
         | Part::Branch(_)
         | Part::MakeBranch
@@ -377,6 +381,7 @@ fn in_repo(call: &Call, world: &mut World, at: usize, part: &Part<'_>) -> Answer
         Part::Tree(sha) => trees::tree(call, world, repo, sha),
         Part::ContentsExt(path) => contents::extended(call, world, repo, path),
         Part::Contents(path) => contents::plain(call, world, repo, path),
+        Part::SeveralContents => contents::several(call, world, repo),
         Part::Assignees => repos::assignees(call, world, repo),
         Part::Permission(login) => repos::permission(call, world, repo, login),
         Part::Commit(sha) => diffs::commit(call, world, repo, sha),

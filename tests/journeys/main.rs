@@ -21,6 +21,7 @@ mod refusals;
 mod releases;
 mod repositories;
 mod runner;
+mod search;
 mod stand;
 mod traps;
 mod wire;

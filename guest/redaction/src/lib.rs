@@ -88,23 +88,51 @@ impl Redactor {
     /// secret that was cut is not recognised.
     #[must_use]
     pub fn clean<'t>(&self, text: &'t str) -> Cleaned<'t> {
+        match self.passes(text, Breaks::Drop) {
+            Ok(cleaned) => cleaned,
+            Err(Withheld { rule, secrets, hostile }) => Cleaned { text: blocked(rule), secrets, hostile },
+        }
+    }
+
+    /// As [`Self::clean`], but every line break of `text` stays, also those within a secret, so that line `n` of the
+    /// result is what may be told of line `n` of `text`. Nothing where none of it may be told.
+    #[must_use]
+    pub fn clean_lines<'t>(&self, text: &'t str) -> Option<Cleaned<'t>> {
+        self.passes(text, Breaks::Keep).ok()
+    }
+
+    fn passes<'t>(&self, text: &'t str, breaks: Breaks) -> Result<Cleaned<'t>, Withheld> {
         let (mut text, hostile) = hostile::strip(text);
         let mut secrets = 0_u32;
         let mut first = None;
         for _ in 0..PASSES {
             let Found { hits, .. } = scan(&text, self.mode == Mode::Off);
             let Some(hit) = hits.first() else {
-                return Cleaned { text, secrets, hostile };
+                return Ok(Cleaned { text, secrets, hostile });
             };
             let rule = *first.get_or_insert(hit.rule);
             secrets = secrets.saturating_add(u32::try_from(hits.len()).unwrap_or(u32::MAX));
             if self.mode == Mode::Block {
-                return Cleaned { text: blocked(rule), secrets, hostile };
+                return Err(Withheld { rule, secrets, hostile });
             }
-            text = masked(&text, &hits).map_or_else(|| blocked(rule), Cow::Owned);
+            text = Cow::Owned(masked(&text, &hits, breaks).ok_or(Withheld { rule, secrets, hostile })?);
         }
-        Cleaned { text: blocked(first.unwrap_or_default()), secrets, hostile }
+        Err(Withheld { rule: first.unwrap_or_default(), secrets, hostile })
     }
+}
+
+/// What becomes of line breaks within a secret.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Breaks {
+    Drop,
+    Keep,
+}
+
+/// A text of which nothing may be told, and the rule that says so.
+struct Withheld {
+    rule: u16,
+    secrets: u32,
+    hostile: u32,
 }
 
 fn name(rule: u16) -> &'static str {
@@ -116,7 +144,7 @@ fn blocked(rule: u16) -> Cow<'static, str> {
 }
 
 /// `text` with each hit replaced; nothing if a hit is not a range of the text, which no rule can ask for.
-fn masked(text: &str, hits: &[Hit]) -> Option<String> {
+fn masked(text: &str, hits: &[Hit], breaks: Breaks) -> Option<String> {
     let mut out = String::with_capacity(text.len());
     let mut kept = 0;
     for hit in hits {
@@ -124,6 +152,9 @@ fn masked(text: &str, hits: &[Hit]) -> Option<String> {
         out.push_str("[redacted:");
         out.push_str(name(hit.rule));
         out.push(']');
+        if breaks == Breaks::Keep {
+            out.extend(text.get(hit.start..hit.end)?.chars().filter(|c| *c == '\n'));
+        }
         kept = hit.end;
     }
     out.push_str(text.get(kept..)?);

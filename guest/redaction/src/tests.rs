@@ -347,3 +347,21 @@ fn cleaning_a_clean_text_changes_nothing() {
         }
     }
 }
+
+#[test]
+fn lines_keep_their_numbers_where_a_secret_runs_over_several() {
+    let [begin, end] = ["BEGIN", "END"].map(|word| format!("-----{word} PRIVATE KEY-----"));
+    let key = format!("{begin}\nMIIabc\nMIIdef\n{end}");
+    let token = concat!("gh", "p_", "abcdefghijklmnopqrstuvwxyz0123456789");
+    let text = format!("one\n{key}\r\nsix\u{202e}\n\u{1b}]8;;\nseven {token}\n");
+    let cleaned = Redactor::new(Mode::Mask).clean_lines(&text).expect("it may be told");
+    let lines: Vec<&str> = cleaned.text.split('\n').collect();
+    assert_eq!(lines.len(), text.split('\n').count());
+    assert_eq!(lines.get(..3), Some(["one", "[redacted:private-key]", ""].as_slice()));
+    assert_eq!((lines.get(5), lines.get(6)), (Some(&"six"), Some(&"8;;")));
+    assert!(lines.get(7).is_some_and(|line| line.starts_with("seven [redacted:")), "{lines:?}");
+    assert!(!cleaned.text.contains("MII"), "{lines:?}");
+    assert_eq!(Redactor::new(Mode::Block).clean_lines(&text), None);
+    let harmless = "a\n\nb\n";
+    assert_eq!(Redactor::new(Mode::Block).clean_lines(harmless).expect("told").text, harmless);
+}

@@ -209,7 +209,7 @@ fn share(
         keys: Keys::new(keys, !settings.auth_enabled() && !settings.oauth_mode()),
         sign_in,
         counters: Counters::default(),
-        long_work: LongWork::default(),
+        long_work: LongWork::of_seconds(settings.search_max_seconds()),
         floods: Floods::default(),
         cache: SharedCache::new(),
         gitea,

@@ -94,6 +94,13 @@ impl Reader<'_> {
             && (plain == path || self.rules.path_visible(&plain, is_directory))
     }
 
+    /// Whether the policy has path rules for the repository that this call is about. If not, everything in it that Git
+    /// would name is shown.
+    #[must_use]
+    pub fn has_path_rules(&self) -> bool {
+        self.rules.has_path_rules()
+    }
+
     /// Whether the policy lists a repository.
     #[must_use]
     pub fn repository_listed(&self, owner: &str, repo: &str) -> bool {

@@ -86,10 +86,11 @@ tool! {
 
 impl ReadTool for GetPullRequest {
     const ANSWER: &'static Shape =
-        &Shape(&[Key::own("pull_request", Kind::Object(&PULL), "The pull request.")]);
-    const READS: &'static [&'static str] = &[ONE_PULL];
+        &Shape(&[Key::own("pull_request", Kind::Object(&PULL), "The pull request."), parts::UNCOUNTED]);
+    const READS: &'static [&'static str] = &[ONE_PULL, parts::FILES];
 
     fn call(self, gitea: &Reader<'_>) -> Result<Reply, Error> {
+        let files = parts::counted(gitea, &self.repo, self.pull_number);
         let answer = gitea
             .get(lookup::call(&self.repo, ONE_PULL).segment(self.pull_number.0))
             .map_err(|error| Error::or_not_found(error, || no_pull(&self.repo, self.pull_number)))?;
@@ -97,7 +98,9 @@ impl ReadTool for GetPullRequest {
         if let Some(head) = pull.get_mut("head").and_then(Value::as_object_mut) {
             hide_fork(gitea, &answer.body, head, &["repository", "label"]);
         }
-        Ok(Reply::new().with("pull_request", pull))
+        let hidden = files.map_or(0, |files| parts::count_shown(gitea, files, &mut pull));
+        let reply = Reply::new().with("pull_request", pull);
+        Ok(reply.with_some("hidden_by_policy", if hidden > 0 { Some(hidden) } else { None }))
     }
 }
 

@@ -3,6 +3,8 @@
 
 mod archive;
 mod batches;
+mod entries;
+mod folder;
 #[cfg(test)]
 mod fuzz;
 mod hunt;
@@ -33,13 +35,13 @@ const TREE: &str = "/repos/{owner}/{repo}/git/trees/{sha}";
 const BATCH: &str = "/repos/{owner}/{repo}/file-contents";
 
 tool! {
-    /// Find lines in files, in any case. It reads the whole commit, so ask for what is distinctive. Binary, very
+    /// Find lines in files, in any case. It reads the whole commit: ask for what is distinctive. Binary,
     /// large and Git LFS files are skipped.
     "search_code" ("Search code") => struct SearchCode {
         repo: Repo,
         /// Text to find, or with regex an expression.
         query: Query,
-        /// query is a regular expression (without look-around and back-references; case counts).
+        /// query is a regular expression for one line; case counts.
         regex: Option<Flag>,
         reference: Option<Ref>,
         page: Page,
@@ -113,8 +115,8 @@ fn search(gitea: &Reader<'_>, repo: &Repo, commit: &str, pattern: &Pattern) -> R
         archive::Streamed::Read => {}
         // The archive cannot be had, or it cannot be told which paths it names: the files are asked for instead.
         archive::Streamed::Unusable(why) => {
-            hunt = Hunt::start(gitea, pattern);
-            batches::read(gitea, repo, commit, &mut hunt, why)?;
+            hunt = hunt.over();
+            batches::read(gitea, repo, commit, &mut hunt, &why)?;
         }
     }
     Ok(hunt.finish())

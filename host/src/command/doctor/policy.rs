@@ -142,7 +142,7 @@ fn shared(
         keys: Keys::new(Vec::new(), false),
         sign_in: None,
         counters: Counters::default(),
-        long_work: LongWork::default(),
+        long_work: LongWork::of_seconds(settings.search_max_seconds()),
         floods: Floods::default(),
         cache: SharedCache::new(),
         gitea: Gitea::new(url, settings).map_err(|error| error.to_string())?,

@@ -1,10 +1,11 @@
 //! `aegis-bench`: measures the built server against what it would be without a sandbox.
 //!
-//! One program in four roles, so that all that is compared is built alike: `run` starts and measures, `times` measures
-//! the timed clauses of the attacks alone, `twin` is the product's core behind native ports, `fixed` answers one file to
-//! everybody. It is no part of the
+//! One program in several roles, so that all that is compared is built alike: `run` starts and measures, `times` measures
+//! the timed clauses of the attacks alone, `dear` the calls that take much, `twin` is the product's core behind native
+//! ports, `fixed` answers one file to everybody, `stock` some files to whoever asks for them. It is no part of the
 //! product and may link `aegis-core`, which no other test may.
 
+mod dear;
 mod fixed;
 mod load;
 mod process;
@@ -27,7 +28,7 @@ type Result<T> = std::result::Result<T, Error>;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const USAGE: &str =
-    "usage: aegis-bench run DIST OUTPUT.json | times DIST OUTPUT.json | twin | fixed FILE THREADS";
+    "usage: aegis-bench run|times|dear DIST OUTPUT.json | twin | fixed FILE THREADS | stock FOLDER";
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -35,6 +36,8 @@ fn main() -> ExitCode {
     let done = match words.as_slice() {
         ["run", dist, output] => run::run(&PathBuf::from(dist), &PathBuf::from(output)),
         ["times", dist, output] => run::times_alone(&PathBuf::from(dist), &PathBuf::from(output)),
+        ["dear", dist, output] => run::dear_alone(&PathBuf::from(dist), &PathBuf::from(output)),
+        ["stock", folder] => dear::serve(&PathBuf::from(folder)),
         ["twin"] => twin::serve(),
         ["fixed", file, threads] => fixed::serve(&PathBuf::from(file), threads),
         _ => Err(USAGE.into()),

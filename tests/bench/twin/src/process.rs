@@ -104,6 +104,20 @@ impl Running {
         Usage::read(&Path::new("/proc").join(pid.to_string()))
     }
 
+    /// Begin to measure the most resident bytes anew.
+    ///
+    /// # Errors
+    /// It is gone, or the kernel does not let us.
+    pub fn forget_high_water(&self) -> Result<()> {
+        let pid = self.child.id().ok_or("the server is gone")?;
+        Ok(std::fs::write(format!("/proc/{pid}/clear_refs"), "5")?)
+    }
+
+    /// The most bytes that it had resident since then; none once it is gone.
+    pub fn high_water(&self) -> Option<u64> {
+        high_water(&Path::new("/proc").join(self.child.id()?.to_string()))
+    }
+
     /// End it and wait until it is gone.
     pub async fn stop(mut self) {
         let _ = self.child.kill().await;

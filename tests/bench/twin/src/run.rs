@@ -8,9 +8,10 @@ use aegis_tests::forge::{Forge, Options, world::ALICE_TOKEN};
 use serde_json::json;
 
 use crate::Result;
+use crate::dear::{self, Dear};
 use crate::load::{Connection, Shot};
 use crate::process::{Launch, Running};
-use crate::report::{Report, Seen};
+use crate::report::{Aim, Report, Seen};
 use crate::rounds::{MANY, Round, Subject, round};
 use crate::start::{COLD_STARTS, Start, WARM_STARTS, start};
 use crate::times::{self, Times};
@@ -29,14 +30,43 @@ const MARKER: &str = "alice/demo";
 pub fn run(dist: &Path, output: &Path) -> Result<()> {
     // One thread: the generator must leave the machine to what it measures.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let (report, times) = runtime.block_on(async {
+    let (report, dear, times) = runtime.block_on(async {
         let report = measure(dist, output).await?;
-        Ok::<_, crate::Error>((report, timed(dist, output).await?))
+        let dear = expensive(dist, output).await?;
+        Ok::<_, crate::Error>((report, dear, timed(dist, output).await?))
     })?;
     let mut all = report.json();
+    all["dear"] = dear.json();
     all["times"] = times.json();
     print!("{}", report.text());
-    written(output, &all, &times)
+    told(&dear.text(), &dear.aims());
+    told(&times.text(), &times.aims());
+    written(output, &all)
+}
+
+/// Measure the calls that take much alone.
+///
+/// # Errors
+/// As [`run`].
+pub fn dear_alone(dist: &Path, output: &Path) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let dear = runtime.block_on(expensive(dist, output))?;
+    told(&dear.text(), &dear.aims());
+    written(output, &json!({"dear": dear.json()}))
+}
+
+async fn expensive(dist: &Path, output: &Path) -> Result<Dear> {
+    let disk = Scratch::new(output.parent().unwrap_or(Path::new(".")))?;
+    let launch = |gitea: &str| host(dist, gitea, &disk, &disk)(0);
+    dear::measure(
+        &disk.0,
+        |folder| role(&["stock", folder]),
+        launch,
+        |caller, tool, arguments| {
+            message(caller, "tools/call", json!({"name": tool, "arguments": arguments}))
+        },
+    )
+    .await
 }
 
 /// Measure the timed clauses of the attacks alone.
@@ -46,7 +76,8 @@ pub fn run(dist: &Path, output: &Path) -> Result<()> {
 pub fn times_alone(dist: &Path, output: &Path) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let times = runtime.block_on(timed(dist, output))?;
-    written(output, &json!({"times": times.json()}), &times)
+    told(&times.text(), &times.aims());
+    written(output, &json!({"times": times.json()}))
 }
 
 async fn timed(dist: &Path, output: &Path) -> Result<Times> {
@@ -54,11 +85,15 @@ async fn timed(dist: &Path, output: &Path) -> Result<Times> {
     times::measure(dist, &scratch.0).await
 }
 
-/// Write everything down, and print the times with their bounds.
-fn written(output: &Path, all: &serde_json::Value, times: &Times) -> Result<()> {
+/// Print figures with their bounds.
+fn told(text: &str, aims: &[Aim]) {
+    println!("{text}");
+    aims.iter().for_each(|aim| println!("{}", aim.text()));
+}
+
+/// Write everything down.
+fn written(output: &Path, all: &serde_json::Value) -> Result<()> {
     std::fs::write(output, format!("{all:#}\n"))?;
-    println!("{}", times.text());
-    times.aims().iter().for_each(|aim| println!("{}", aim.text()));
     println!("\nwritten to {}", output.display());
     Ok(())
 }

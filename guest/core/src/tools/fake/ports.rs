@@ -7,6 +7,9 @@ use crate::ports::{
     Unavailable,
 };
 
+/// The host keeps no larger value.
+const KEPT_BYTES: usize = 64 * 1024;
+
 /// The id of every ticket.
 pub(crate) const TICKET: &str = "ticket-1";
 
@@ -107,6 +110,9 @@ impl Cache for World {
     }
 
     fn put(&self, space: &str, key: &str, value: &[u8], ttl_seconds: u32) {
+        if value.len() > KEPT_BYTES {
+            return;
+        }
         let entry = (value.to_vec(), ttl_seconds);
         self.state.borrow_mut().cached.insert((space.to_owned(), key.to_owned()), entry);
     }

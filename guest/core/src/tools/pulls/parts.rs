@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::no_pull;
 use crate::access::Reader;
+use crate::gitea::{self, Started};
 use crate::reply::Reply;
 use crate::tools::args::{IssueNumber, Page, Repo};
 use crate::tools::kit::{Entry, Error, Key, Kind, ReadTool, Shape, read, tool};
@@ -13,7 +14,7 @@ use crate::tools::{commits, lookup};
 pub(super) const LIST_PULL_REQUEST_FILES: &dyn Entry = read::<ListPullRequestFiles>();
 pub(super) const LIST_PULL_REQUEST_COMMITS: &dyn Entry = read::<ListPullRequestCommits>();
 
-const FILES: &str = "/repos/{owner}/{repo}/pulls/{index}/files";
+pub(super) const FILES: &str = "/repos/{owner}/{repo}/pulls/{index}/files";
 const COMMITS: &str = "/repos/{owner}/{repo}/pulls/{index}/commits";
 
 tool! {
@@ -42,6 +43,46 @@ impl ReadTool for ListPullRequestFiles {
         found.keep(|row| is_visible(gitea, row));
         Ok(found.told(Reply::new().with("files", FILE.each(&found.rows))))
     }
+}
+
+/// Files that are looked at to count those that the policy shows.
+const COUNTED: u32 = paging::GITEA_PAGE;
+/// What Gitea counts over all files, hidden ones among them.
+const TOTALS: [&str; 2] = ["additions", "deletions"];
+
+pub(super) const UNCOUNTED: Key = Key::own("hidden_by_policy", Kind::Number, "Hidden files, not counted.");
+
+/// Ask for the files of a pull request, where the policy may hide some of them: what Gitea counts would tell of those.
+pub(super) fn counted(
+    gitea: &Reader<'_>,
+    repo: &Repo,
+    number: IssueNumber,
+) -> Option<Result<Started, gitea::Error>> {
+    let call = lookup::call(repo, FILES).segment(number.0).query("page", 1).query("limit", COUNTED);
+    gitea.has_path_rules().then(|| gitea.start(call))
+}
+
+/// Count the files that the policy shows in place of all of them; where not all files are known, leave the counts
+/// out. How many files are hidden.
+pub(super) fn count_shown(
+    gitea: &Reader<'_>,
+    files: Result<Started, gitea::Error>,
+    pull: &mut Map<String, Value>,
+) -> usize {
+    let all = files.and_then(Started::finish).ok().filter(|answer| !answer.has_next(1, COUNTED));
+    let Some(rows) = all.as_ref().and_then(|answer| answer.body.as_array()) else {
+        for name in TOTALS.into_iter().chain(["changed_files"]) {
+            pull.remove(name);
+        }
+        return 0;
+    };
+    let shown: Vec<&Value> = rows.iter().filter(|row| is_visible(gitea, row)).collect();
+    for name in TOTALS {
+        let lines = shown.iter().filter_map(|row| row.get(name).and_then(Value::as_u64));
+        pull.insert(name.to_owned(), lines.fold(0, u64::saturating_add).into());
+    }
+    pull.insert("changed_files".to_owned(), shown.len().into());
+    rows.len().saturating_sub(shown.len())
 }
 
 /// Both names of a file that was renamed count: either would tell what the policy hides.
@@ -84,13 +125,16 @@ impl ReadTool for ListPullRequestCommits {
                 .query("files", false)
         })
         .map_err(|error| Error::or_not_found(error, missing))?;
-        let rows: Vec<Value> = found.rows.iter().map(|row| commit(row).into()).collect();
+        let rows: Vec<Value> = found.rows.iter().map(|row| commit(gitea, row).into()).collect();
         Ok(found.told(commits::previewed(Reply::new().with("commits", rows))))
     }
 }
 
-fn commit(row: &Value) -> Map<String, Value> {
+fn commit(gitea: &Reader<'_>, row: &Value) -> Map<String, Value> {
     let mut out = COMMIT.of(row);
+    if gitea.has_path_rules() {
+        TOTALS.iter().for_each(|name| drop(out.remove(*name)));
+    }
     let message = row.pointer("/commit/message").and_then(Value::as_str).unwrap_or_default().trim_end();
     out.insert("message".to_owned(), message.into());
     out

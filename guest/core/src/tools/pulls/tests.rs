@@ -2,6 +2,8 @@
 
 #![expect(clippy::needless_pass_by_value, reason = "JSON literals are handed over as they are written")]
 
+mod counts;
+
 use serde_json::{Value, json};
 
 use crate::gitea::Error as GiteaError;

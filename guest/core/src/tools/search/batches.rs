@@ -39,7 +39,7 @@ pub(super) fn read(
     hunt: &mut Hunt<'_>,
     why: &str,
 ) -> Result<(), Error> {
-    let wanted = files(reader, repo, commit, hunt)?;
+    let wanted = files(reader, repo, commit, hunt, why)?;
     let mut rest = wanted.as_slice();
     let mut read = 0_u64;
     while !rest.is_empty() {
@@ -60,7 +60,13 @@ pub(super) fn read(
 }
 
 /// The files worth reading, in the order of their paths.
-fn files(reader: &Reader<'_>, repo: &Repo, commit: &str, hunt: &mut Hunt<'_>) -> Result<Vec<Wanted>, Error> {
+fn files(
+    reader: &Reader<'_>,
+    repo: &Repo,
+    commit: &str,
+    hunt: &mut Hunt<'_>,
+    why: &str,
+) -> Result<Vec<Wanted>, Error> {
     let mut wanted: Vec<Wanted> = Vec::new();
     for page in 1..=TREE_PAGES {
         let request = lookup::call(repo, TREE)
@@ -72,23 +78,32 @@ fn files(reader: &Reader<'_>, repo: &Repo, commit: &str, hunt: &mut Hunt<'_>) ->
         let rows = answer.body.get("tree").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         wanted.extend(rows.iter().filter_map(|row| file(row, hunt)));
         let more = answer.body.get("truncated").and_then(Value::as_bool).unwrap_or(false);
-        if wanted.len() > FILES || (more && page == TREE_PAGES) {
+        if wanted.len() > FILES {
             wanted.truncate(FILES);
-            hunt.stop(format!("without an archive only {FILES} files are searched"));
+            hunt.stop(format!("{why}, and of files asked for one by one only {FILES} are searched"));
             break;
         }
         if !more {
             break;
+        }
+        if page == TREE_PAGES {
+            let entries = TREE_PAGE.saturating_mul(TREE_PAGES);
+            hunt.stop(format!(
+                "{why}, and of files asked for one by one only the first {entries} entries count"
+            ));
         }
     }
     Ok(wanted)
 }
 
 fn file(row: &Value, hunt: &mut Hunt<'_>) -> Option<Wanted> {
-    let text = |name: &str| row.get(name).and_then(Value::as_str);
-    let (path, bytes) = (text("path")?, row.get("size")?.as_u64()?);
-    let regular = text("type") == Some("blob") && text("mode") != Some("120000");
+    let (path, bytes) = (text(row, "path")?, row.get("size")?.as_u64()?);
+    let regular = text(row, "type") == Some("blob") && text(row, "mode") != Some("120000");
     (regular && hunt.wants(path, bytes)).then(|| Wanted { path: path.to_owned(), bytes })
+}
+
+fn text<'r>(row: &'r Value, name: &str) -> Option<&'r str> {
+    row.get(name).and_then(Value::as_str)
 }
 
 /// How many of the next files go into one request; at least one.
@@ -120,10 +135,14 @@ fn contents(
         .at_most(bytes.div_ceil(3).saturating_mul(4).saturating_add(256 * 1024));
     let answer = reader.get(request)?;
     let rows = answer.body.as_array().map(Vec::as_slice).unwrap_or_default();
-    for (file, row) in files.iter().zip(rows) {
-        // A row without content is a link, a submodule, or a file that Gitea finds too large.
-        let Some(content) = row.get("content").and_then(Value::as_str) else { continue };
-        let Ok(content) = STANDARD.decode(content) else { continue };
+    for (nth, file) in files.iter().enumerate() {
+        // Gitea answers in the order of the question. A row without content is a link, a submodule, or a file that
+        // Gitea finds too large; a file that it does not find is null.
+        let row = rows.get(nth).filter(|row| text(row, "path") == Some(&file.path));
+        let Some(content) = row.and_then(|row| STANDARD.decode(text(row, "content")?).ok()) else {
+            hunt.missing();
+            continue;
+        };
         if hunt.file(&file.path, &content) == Next::Enough {
             return Ok(Next::Enough);
         }

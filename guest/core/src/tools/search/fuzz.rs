@@ -20,6 +20,9 @@ const WORDS: &[&str] = &[
     "00000000007\0",
     "needle\n",
     "././@LongLink",
+    "27 path=site/secrets/key.x\n",
+    "20 path=site/shown\n",
+    "12 size=123\n",
 ];
 const COMMIT: &str = "9999999999999999999999999999999999999999";
 

@@ -1,5 +1,7 @@
 //! One search under way: which files are looked into, what is kept of them, and when it is enough.
 
+use aegis_redaction::{Mode, Redactor};
+
 use super::pattern::Pattern;
 use super::{Found, Match};
 use crate::access::Reader;
@@ -13,6 +15,8 @@ const LFS_POINTER: &[u8] = b"version https://git-lfs.github.com/spec/v1\n";
 const LINE_CHARACTERS: usize = 300;
 /// Bytes before a match that are told of a long line.
 const BEFORE_BYTES: usize = 100;
+/// Lines after which the clock is looked at within a file.
+const BREATH_LINES: usize = 4096;
 
 /// Whether there is reason to go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +32,22 @@ pub(super) struct Hunt<'a> {
     pub(super) bounds: Search,
     until: u64,
     found: Found,
+    left_out: LeftOut,
+}
+
+/// Files of which not everything was searched or kept.
+#[derive(Clone, Copy, Debug, Default)]
+struct LeftOut {
+    /// Larger than `SEARCH_MAX_FILE_BYTES`.
     larger: u64,
+    /// More lines match than are kept of one file.
+    fuller: u64,
+    /// Gitea named them and gave no content.
+    missing: u64,
+    /// Their names cannot be read for sure.
+    unnamed: u64,
+    /// Their text cannot be cleaned.
+    withheld: u64,
 }
 
 impl<'a> Hunt<'a> {
@@ -36,34 +55,52 @@ impl<'a> Hunt<'a> {
         let bounds = reader.config().search;
         let time = u64::from(bounds.seconds).saturating_mul(1_000_000);
         let until = reader.microseconds().saturating_add(time);
-        Self { reader, pattern, bounds, until, found: Found::default(), larger: 0 }
+        Self { reader, pattern, bounds, until, found: Found::default(), left_out: LeftOut::default() }
+    }
+
+    /// Begin again in another way, in what is left of the time.
+    pub(super) fn over(self) -> Self {
+        Self { found: Found::default(), left_out: LeftOut::default(), ..self }
     }
 
     /// Whether a file is to be read: the policy shows it, and it is not too large.
     pub(super) fn wants(&mut self, path: &str, bytes: u64) -> bool {
         if !self.reader.path_visible(path, false) {
+            // Without rules only names that are no clean text (one with a line break) are not shown.
+            if !self.reader.has_path_rules() {
+                self.unnamed();
+            }
             return false;
         }
         let fits = bytes <= self.bounds.file_bytes;
         if !fits {
-            self.larger = self.larger.saturating_add(1);
+            self.left_out.larger = self.left_out.larger.saturating_add(1);
         }
         fits
+    }
+
+    /// A file was named, and its content cannot be had.
+    pub(super) fn missing(&mut self) {
+        self.left_out.missing = self.left_out.missing.saturating_add(1);
+    }
+
+    /// There is a file, and nobody can say for sure what it is called, and so what the policy thinks of it.
+    pub(super) fn unnamed(&mut self) {
+        self.left_out.unnamed = self.left_out.unnamed.saturating_add(1);
     }
 
     /// Look into one file.
     pub(super) fn file(&mut self, path: &str, content: &[u8]) -> Next {
         let head = content.get(..SNIFFED_BYTES.min(content.len())).unwrap_or_default();
-        if !head.contains(&0) && !content.starts_with(LFS_POINTER) {
-            self.found.files = self.found.files.saturating_add(1);
-            self.lines(path, content);
+        if head.contains(&0) || content.starts_with(LFS_POINTER) {
+            return self.time();
         }
-        if self.found.matches.len() >= self.bounds.matches {
-            let most = self.bounds.matches;
-            self.stop(format!("more than {most} lines match (SEARCH_MAX_MATCHES): ask for something rarer"));
-            return Next::Enough;
+        self.found.files = self.found.files.saturating_add(1);
+        match self.first_match(content) {
+            Ok(Some(first)) => self.lines(path, content, first),
+            Ok(None) => self.time(),
+            Err(OutOfTime) => Next::Enough,
         }
-        self.time()
     }
 
     /// Whether there is time left.
@@ -83,60 +120,122 @@ impl<'a> Hunt<'a> {
 
     pub(super) fn finish(mut self) -> Found {
         self.found.matches.sort();
-        if self.larger > 0 {
-            self.found.incomplete.push(format!(
-                "{} files are larger than {} bytes and were not searched (SEARCH_MAX_FILE_BYTES)",
-                self.larger, self.bounds.file_bytes
-            ));
+        let LeftOut { larger, fuller, missing, unnamed, withheld } = self.left_out;
+        let Search { file_bytes, matches_per_file, .. } = self.bounds;
+        let told = [
+            (
+                larger,
+                format!("are larger than {file_bytes} bytes and were not searched (SEARCH_MAX_FILE_BYTES)"),
+            ),
+            (
+                fuller,
+                format!(
+                    "have more matching lines than the {matches_per_file} kept of each (SEARCH_MATCHES_PER_FILE)"
+                ),
+            ),
+            (missing, "were not searched: Gitea gave no content for them".to_owned()),
+            (
+                unnamed,
+                "were not searched: their names cannot be read for sure, as where they are not UTF-8 or hold control characters"
+                    .to_owned(),
+            ),
+            (withheld, "hold so many secrets in one another that none of their lines is told".to_owned()),
+        ];
+        // Said of every search: were it said where such a file matches, it would tell what is in it.
+        if self.mode() == Mode::Block {
+            self.found.incomplete.push(
+                "lines of files that hold a secret are not told (SECRET_DETECTION_MODE=block)".to_owned(),
+            );
         }
+        let told = told.into_iter().filter(|(files, _)| *files > 0);
+        self.found.incomplete.extend(told.map(|(files, what)| format!("{files} files {what}")));
         self.found
     }
 
-    fn lines(&mut self, path: &str, content: &[u8]) {
-        let (mut at, mut line, mut counted, mut kept) = (0_usize, 1_u64, 0_usize, 0_usize);
-        while at <= content.len()
-            && let Some((start, end)) = self.pattern.find(content, at)
-        {
-            line = line.saturating_add(newlines(content.get(counted..start).unwrap_or_default()));
-            counted = start;
-            self.found.seen = self.found.seen.saturating_add(1);
-            let room = self.found.matches.len() < self.bounds.matches;
-            if kept < self.bounds.matches_per_file && room {
-                kept = kept.saturating_add(1);
-                let text = shown(content, start, end);
-                self.found.matches.push(Match { path: path.to_owned(), line, text });
-            }
-            // A line counts once.
-            let rest = content.get(start..).unwrap_or_default();
-            let Some(ends) = rest.iter().position(|byte| *byte == b'\n') else { break };
-            at = start.saturating_add(ends).saturating_add(1);
+    /// Index of the first line that matches as it is in the file. Most files end here, and need no cleaning.
+    fn first_match(&mut self, content: &[u8]) -> Result<Option<usize>, OutOfTime> {
+        if self.pattern.is_nowhere_in(content) {
+            return Ok(None);
         }
+        for (nth, line) in content.split(|byte| *byte == b'\n').enumerate() {
+            if self.pattern.find(line).is_some() {
+                return Ok(Some(nth));
+            }
+            self.breath(nth)?;
+        }
+        Ok(None)
+    }
+
+    /// Take the matching lines of a file, of which the `first` is known.
+    ///
+    /// The text is cleaned as a whole before any line of it is told: what makes a secret of a line (the begin of a
+    /// private key) may stand far from it. A line counts where it matches as it is and as it is told: otherwise
+    /// counts would tell of a masked secret what its text does not.
+    fn lines(&mut self, path: &str, content: &[u8], first: usize) -> Next {
+        let text = String::from_utf8_lossy(content);
+        let Some(cleaned) = Redactor::new(self.mode()).clean_lines(&text) else {
+            if self.mode() != Mode::Block {
+                self.left_out.withheld = self.left_out.withheld.saturating_add(1);
+            }
+            return self.time();
+        };
+        let mut kept = 0_usize;
+        let both = content.split(|byte| *byte == b'\n').zip(cleaned.text.split('\n'));
+        for (nth, (raw, told)) in both.enumerate().skip(first) {
+            if self.breath(nth).is_err() {
+                return Next::Enough;
+            }
+            if self.pattern.find(raw).is_none() {
+                continue;
+            }
+            let Some((start, end)) = self.pattern.find(told.as_bytes()) else { continue };
+            self.found.seen = self.found.seen.saturating_add(1);
+            if kept == self.bounds.matches_per_file {
+                self.left_out.fuller = self.left_out.fuller.saturating_add(1);
+            }
+            kept = kept.saturating_add(1);
+            if kept > self.bounds.matches_per_file {
+                continue;
+            }
+            let most = self.bounds.matches;
+            if self.found.matches.len() >= most {
+                self.stop(format!(
+                    "more than {most} lines match (SEARCH_MAX_MATCHES): ask for something rarer"
+                ));
+                return Next::Enough;
+            }
+            let line = u64::try_from(nth).unwrap_or(u64::MAX).saturating_add(1);
+            self.found.matches.push(Match { path: path.to_owned(), line, text: shown(told, start, end) });
+        }
+        self.time()
+    }
+
+    fn mode(&self) -> Mode {
+        self.reader.config().secret_detection_mode
+    }
+
+    /// Look at the clock now and then within a file.
+    fn breath(&mut self, nth: usize) -> Result<(), OutOfTime> {
+        let due = nth.checked_rem(BREATH_LINES) == Some(BREATH_LINES.saturating_sub(1));
+        if due && self.time() == Next::Enough { Err(OutOfTime) } else { Ok(()) }
     }
 }
 
-fn newlines(bytes: &[u8]) -> u64 {
-    u64::try_from(bytes.iter().filter(|byte| **byte == b'\n').count()).unwrap_or(u64::MAX)
-}
+/// The search has used its time, and said so.
+#[derive(Clone, Copy, Debug)]
+struct OutOfTime;
 
-/// The line in which a match begins; of a long one the part around the match.
-fn shown(content: &[u8], start: usize, end: usize) -> String {
-    let before = content.get(..start).unwrap_or_default();
-    let begins = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at.saturating_add(1));
-    let after = content.get(start..).unwrap_or_default();
-    let ends =
-        after.iter().position(|byte| *byte == b'\n').map_or(content.len(), |at| start.saturating_add(at));
-    let whole = content.get(begins..ends).unwrap_or_default();
-    let text = String::from_utf8_lossy(whole);
-    let text = text.trim_end_matches('\r');
-    if aegis_redaction::bound(text, LINE_CHARACTERS).is_none() {
-        return text.to_owned();
+/// A line, without its carriage return; of a long one the part around the match.
+fn shown(line: &str, start: usize, end: usize) -> String {
+    let line = line.trim_end_matches('\r');
+    if aegis_redaction::bound(line, LINE_CHARACTERS).is_none() {
+        return line.to_owned();
     }
-    let from = begins.max(start.saturating_sub(BEFORE_BYTES));
-    let to = ends.min(end.max(from.saturating_add(LINE_CHARACTERS)));
-    let part = String::from_utf8_lossy(content.get(from..to).unwrap_or_default()).into_owned();
-    // A character that the cut went through is no part of the line.
-    let part = part.trim_start_matches('\u{fffd}').trim_end_matches('\u{fffd}');
+    let from = line.floor_char_boundary(start.saturating_sub(BEFORE_BYTES));
+    let to = end.max(from.saturating_add(LINE_CHARACTERS)).min(line.len());
+    let part = line.get(from..line.floor_char_boundary(to)).unwrap_or_default();
     let part = aegis_redaction::bound(part, LINE_CHARACTERS).unwrap_or(part);
-    let (head, tail) = (if from > begins { "…" } else { "" }, if to < ends { "…" } else { "" });
+    let ends = from.saturating_add(part.len());
+    let (head, tail) = (if from > 0 { "…" } else { "" }, if ends < line.len() { "…" } else { "" });
     format!("{head}{part}{tail}")
 }

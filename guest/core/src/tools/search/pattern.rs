@@ -1,5 +1,7 @@
-//! What is looked for. The engine finds one match in time linear in the length of the text, whatever the expression;
-//! what bounds a hunt for all of them is the computing time of the request.
+//! What is looked for, in one line at a time: no match runs over a line end, `^` and `$` are the ends of the line, and
+//! neither the line break nor the carriage return before it is part of it. The engine finds one match in time linear in
+//! the length of the text whatever the expression, and of each line only the first match is asked for: so a file takes
+//! time linear in its length, where all matches in a text at once may take the square of it.
 
 use regex::bytes::{Regex, RegexBuilder};
 use sha2::{Digest, Sha256};
@@ -17,6 +19,7 @@ const NESTED: u32 = 20;
 #[derive(Debug)]
 pub(super) struct Pattern {
     regex: Regex,
+    is_regex: bool,
     id: String,
 }
 
@@ -26,7 +29,6 @@ impl Pattern {
         let expression = if is_regex { query.to_owned() } else { regex::escape(query) };
         let built = RegexBuilder::new(&expression)
             .case_insensitive(!is_regex)
-            .multi_line(true)
             .size_limit(COMPILED_BYTES)
             .dfa_size_limit(AUTOMATON_BYTES)
             .nest_limit(NESTED)
@@ -40,12 +42,19 @@ impl Pattern {
             });
         }
         let digest = Sha256::digest(format!("{is_regex}\n{query}"));
-        Ok(Self { regex, id: digest.iter().map(|byte| format!("{byte:02x}")).collect() })
+        Ok(Self { regex, is_regex, id: digest.iter().map(|byte| format!("{byte:02x}")).collect() })
     }
 
-    /// Begin and end of the first match at or after `start`.
-    pub(super) fn find(&self, text: &[u8], start: usize) -> Option<(usize, usize)> {
-        self.regex.find_at(text, start).map(|found| (found.start(), found.end()))
+    /// Begin and end of the first match in a line.
+    pub(super) fn find(&self, line: &[u8]) -> Option<(usize, usize)> {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        self.regex.find(line).map(|found| (found.start(), found.end()))
+    }
+
+    /// Whether no line of a text can match, where that is quick to see. An expression may mean something else by the
+    /// ends of a text than by those of a line, so only plain words are looked for in the whole.
+    pub(super) fn is_nowhere_in(&self, text: &[u8]) -> bool {
+        !self.is_regex && !self.regex.is_match(text)
     }
 
     /// The same query has the same id.

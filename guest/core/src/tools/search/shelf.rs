@@ -1,5 +1,8 @@
 //! What was found a moment ago, for whoever pages through it. The matches are kept, never the files; the host keeps
 //! them for this caller alone, and a new policy or a new commit finds nothing here.
+//!
+//! The host keeps no value above 64 KiB, so the matches lie in several, each under the digest of what is in it: the
+//! parts of two searches can never be put together, and where one part is gone, all are.
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -12,6 +15,10 @@ use crate::tools::args::Repo;
 const SPACE: &str = "search";
 /// Seconds for which a search is remembered.
 const SECONDS: u32 = 60;
+/// Most bytes of one part.
+const PART_BYTES: usize = 60 * 1024;
+/// Most parts of one search. A larger result is not kept, so that nobody pushes out what others were told.
+const PARTS: usize = 24;
 
 /// The place of one search.
 pub(super) struct Shelf<'a> {
@@ -30,32 +37,64 @@ impl<'a> Shelf<'a> {
         let id = repository.get("id").and_then(Value::as_u64).unwrap_or_default();
         let name = format!("{}/{}", repo.owner, repo.repo).to_lowercase();
         let parts = [&name, &id.to_string(), commit, pattern.id(), &reader.policy_digest()].join("\n");
-        let key = Sha256::digest(parts).iter().map(|byte| format!("{byte:02x}")).collect();
-        Self { reader, key }
+        Self { reader, key: digest(&parts) }
     }
 
     pub(super) fn recalled(&self) -> Option<Found> {
         let kept: Value = serde_json::from_str(&self.reader.recalled(SPACE, &self.key)?).ok()?;
-        let matches = kept.get("matches")?.as_array()?.iter().map(hit).collect::<Option<Vec<Match>>>()?;
-        let incomplete = kept.get("incomplete")?.as_array()?.iter();
+        let mut matches = Vec::new();
+        for part in texts(kept.get("parts")?)? {
+            let part: Value = serde_json::from_str(&self.reader.recalled(SPACE, &part)?).ok()?;
+            for row in part.as_array()? {
+                matches.push(hit(row)?);
+            }
+        }
         Some(Found {
             matches,
             seen: kept.get("seen")?.as_u64()?,
             files: kept.get("files")?.as_u64()?,
-            incomplete: incomplete
-                .map(|why| why.as_str().map(str::to_owned))
-                .collect::<Option<Vec<String>>>()?,
+            incomplete: texts(kept.get("incomplete")?)?,
         })
     }
 
     pub(super) fn keep(&self, found: &Found) {
-        let matches: Vec<Value> =
-            found.matches.iter().map(|hit| json!([hit.path, hit.line, hit.text])).collect();
+        let Some(parts) = parts(&found.matches) else { return };
+        let keys: Vec<String> = parts.iter().map(|part| digest(&format!("{}\n{part}", self.key))).collect();
+        for (key, part) in keys.iter().zip(&parts) {
+            self.reader.remember(SPACE, key, part, SECONDS);
+        }
         let kept = json!({
-            "matches": matches, "seen": found.seen, "files": found.files, "incomplete": found.incomplete,
+            "parts": keys, "seen": found.seen, "files": found.files, "incomplete": found.incomplete,
         });
         self.reader.remember(SPACE, &self.key, &kept.to_string(), SECONDS);
     }
+}
+
+/// The matches as JSON arrays, each small enough to be kept; nothing where these would be too many.
+fn parts(matches: &[Match]) -> Option<Vec<String>> {
+    let mut parts: Vec<String> = Vec::new();
+    for hit in matches {
+        let row = json!([hit.path, hit.line, hit.text]).to_string();
+        let full = parts.len() >= PARTS;
+        match parts.last_mut() {
+            Some(part) if part.len().saturating_add(row.len()) < PART_BYTES => {
+                part.push(',');
+                part.push_str(&row);
+            }
+            _ if full => return None,
+            _ => parts.push(format!("[{row}")),
+        }
+    }
+    parts.iter_mut().for_each(|part| part.push(']'));
+    Some(parts)
+}
+
+fn texts(list: &Value) -> Option<Vec<String>> {
+    list.as_array()?.iter().map(|text| text.as_str().map(str::to_owned)).collect()
+}
+
+fn digest(text: &str) -> String {
+    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn hit(kept: &Value) -> Option<Match> {
