@@ -101,6 +101,8 @@ async fn again_and_again(weak: Weak<Shared>) {
         // The same again every half a minute would bury everything else in the log.
         if known != before {
             tell(&findings, known);
+            // Somebody is at work there.
+            pause = FIRST;
         }
         if is_over(known) {
             break;

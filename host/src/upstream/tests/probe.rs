@@ -166,6 +166,31 @@ async fn a_gitea_that_is_not_there_is_unreachable_and_says_what_to_look_at() {
 }
 
 #[tokio::test]
+async fn a_gitea_that_cannot_be_connected_to_is_left_alone_here_too() {
+    let gitea = healthy().await;
+    let way = super::way("http://127.0.0.1:1", Duration::from_secs(60), gitea.clock.clone());
+    let settings = super::UpstreamSettings {
+        gitea_url: "http://127.0.0.1:1".to_owned(),
+        internal_url: None,
+        timeout: Duration::from_secs(60),
+        cache_ttl: Duration::from_secs(300),
+        redirect_uri: "https://mcp.example/oauth/callback".to_owned(),
+        oldest: super::Oldest { number: Number(1, 26, 2), refuse: true },
+    };
+    let away = super::Upstream::new(settings, way.clone(), gitea.standing.clone(), gitea.clock.clone());
+    let token = Secret::new("gta_token".to_owned());
+    while !way.breaker.is_open() {
+        assert_eq!(away.version().await.unwrap_err().name(), "gitea_unreachable");
+    }
+    for error in [away.version().await.unwrap_err(), away.introspect(&app("read"), &token).await.unwrap_err()]
+    {
+        assert_eq!(error.name(), "gitea_unreachable");
+        assert!(error.to_string().contains("left alone"), "{error}");
+    }
+    assert!(way.breaker.kept_back() >= 2);
+}
+
+#[tokio::test]
 async fn what_is_away_is_told_from_what_is_too_old() {
     let gitea = healthy().await;
     for (reply, because) in [
