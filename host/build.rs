@@ -221,6 +221,7 @@ fn shape(setting: &Setting) -> Outcome<Shape> {
         ("list", Some("redirect")) => list("String", "rule::redirect", "list of exact redirect URIs"),
         ("list", Some("word")) => list("String", "rule::word", "list of words"),
         ("word", _) => new("String", "&str", ".as_str()", "rule::word", "one word"),
+        ("version", _) => new("Number", "Number", "", "version", "version such as 1.26.2"),
         ("path", _) => new("PathBuf", "&Path", ".as_path()", "path", "path"),
         ("secret", _) => new("Secret", "&Secret", "&", "secret::token", "secret"),
         ("keys", _) => new("Vec<ApiKey>", "&[ApiKey]", ".as_slice()", "secret::api_keys", "secret list"),

@@ -2,12 +2,11 @@
 //!
 //! What may be sent is decided in `aegis_custody::egress`, on whose authority in [`authority`]; this sends it, bounds
 //! the answer in time and bytes and tells the ticket what was sent and answered. A write that was started is finished
-//! even when the guest that began it is gone. A read that failed in passing is sent again ([`again`]), and a Gitea that
-//! cannot be connected to is left alone for a while ([`breaker`]).
+//! even when the guest that began it is gone. A read that failed in passing is sent again ([`again`]). The connection
+//! itself, and leaving alone a Gitea that has none to give, is [`crate::way`]'s.
 
 mod again;
 mod authority;
-mod breaker;
 mod exchange;
 mod kept_out;
 mod permission;
@@ -28,7 +27,6 @@ use tokio::time::Instant;
 
 use again::{Ended, Tries, unanswered};
 use authority::{Authority, Whose};
-use breaker::Breaker;
 #[expect(unreachable_pub, reason = "the generated bindings re-export it")]
 pub use exchange::Exchange;
 use exchange::Progress;
@@ -36,15 +34,16 @@ use kept_out::Arrived;
 use scrub::Scrub;
 
 use crate::component::bindings::aegis::gateway::gitea::Failure;
-use crate::https::HttpsClient;
 use crate::metrics::GiteaGauges;
 use crate::settings::Settings;
-use crate::shared::{Shared, SystemClock, SystemRandom};
+use crate::shared::{Shared, SystemRandom};
+use crate::standing::Held;
 use crate::ticket::{Record, Unfit};
+use crate::way::{LEFT_ALONE, Lost, Way};
 
-/// The client, the origin and the service account.
+/// The way, the origin and the service account.
 pub(crate) struct Gitea {
-    client: HttpsClient,
+    way: Arc<Way>,
     /// `http(s)://host[:port][/sub/path]/api/v1`
     base: String,
     /// `GITEA_TOKEN`.
@@ -53,8 +52,6 @@ pub(crate) struct Gitea {
     sudo: bool,
     /// What people may do, as the service account was told.
     answers: permission::Answers,
-    /// Whether Gitea is left alone.
-    breaker: Breaker,
     /// Reads that were sent again.
     repeated: AtomicU64,
     timeout: Duration,
@@ -98,18 +95,10 @@ pub(crate) enum NotSent {
     Unfit(#[from] Unfit),
 }
 
-/// Why the way to Gitea cannot be made at start.
+/// The token cannot stand in a header.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum NoWay {
-    /// The system's trust store is needed for https and cannot be read.
-    #[error(
-        "GITEA_URL is https and the system's certificates cannot be read: {0}; install ca-certificates or set SSL_CERT_FILE"
-    )]
-    Certificates(std::io::Error),
-    /// The token cannot stand in a header.
-    #[error("GITEA_TOKEN holds characters that cannot be sent; copy it again")]
-    Token,
-}
+#[error("GITEA_TOKEN holds characters that cannot be sent; copy it again")]
+pub(crate) struct NoToken;
 
 impl Wire {
     /// As the guest asked for it. `changes` is what the ticket says of the call as a whole.
@@ -144,26 +133,24 @@ fn path_of(target: &str) -> String {
 }
 
 impl Gitea {
-    /// For an origin (checked by the settings) and what the settings say of a service account.
+    /// For an origin (checked by the settings), the way there, and what the settings say of a service account.
     ///
     /// # Errors
-    /// See [`NoWay`].
-    pub(crate) fn new(url: &str, settings: &Settings) -> Result<Self, NoWay> {
+    /// See [`NoToken`].
+    pub(crate) fn new(url: &str, way: Arc<Way>, settings: &Settings) -> Result<Self, NoToken> {
         let timeout = Duration::from_secs(settings.request_timeout_seconds());
-        let client = crate::https::client(url, timeout).map_err(NoWay::Certificates)?;
         let service = settings.gitea_token().map(|token| {
             let mut header =
-                HeaderValue::from_str(&format!("token {}", token.expose())).map_err(|_| NoWay::Token)?;
+                HeaderValue::from_str(&format!("token {}", token.expose())).map_err(|_| NoToken)?;
             header.set_sensitive(true);
             Ok(header)
         });
         Ok(Self {
-            client,
+            way,
             base: format!("{}/api/v1", url.trim_end_matches('/')),
             service: service.transpose()?,
             sudo: settings.gitea_token_sudo(),
             answers: permission::Answers::new(Duration::from_secs(settings.repo_authz_cache_ttl_seconds())),
-            breaker: Breaker::new(Arc::new(SystemClock)),
             repeated: AtomicU64::new(0),
             timeout,
             writes_enabled: settings.write_mode(),
@@ -173,8 +160,8 @@ impl Gitea {
     /// For `/metrics`.
     pub(crate) fn gauges(&self) -> GiteaGauges {
         GiteaGauges {
-            left_alone: self.breaker.is_open(),
-            kept_back: self.breaker.kept_back(),
+            left_alone: self.way.breaker.is_open(),
+            kept_back: self.way.breaker.kept_back(),
             repeated: self.repeated.load(Ordering::Relaxed),
         }
     }
@@ -197,11 +184,9 @@ impl Gitea {
         let wire = Wire::of(asked, self.writes_enabled, record.writes())?;
         let is_write = wire.is_write;
         let deadline = Instant::now() + self.timeout;
-        if self.breaker.holds() {
+        if let Some(why) = self.kept_back(shared) {
             // Not even noted: the outcome lists what was tried.
-            self.breaker.kept_one_back();
-            let state = Progress::Failed(left_alone());
-            return Ok(Exchange::new(state, record.clone(), is_write, deadline, budget));
+            return Ok(Exchange::new(Progress::Failed(why), record.clone(), is_write, deadline, budget));
         }
         let place = record.call(wire.method.as_str(), &wire.template, &wire.path)?;
         let under_way = is_write.then(|| (record.write_under_way(), shared.pending.guard()));
@@ -212,6 +197,19 @@ impl Gitea {
             tokio::time::timeout_at(deadline, sent).await.unwrap_or(Err(Failure::TimedOut))
         });
         Ok(Exchange::new(Progress::Waiting(task), record.clone(), is_write, deadline, budget))
+    }
+
+    /// Why nothing is sent now, if so.
+    fn kept_back(&self, shared: &Shared) -> Option<Failure> {
+        match shared.look.standing.held() {
+            Some(held @ Held::NotSeen) => return Some(Failure::Unreachable(held.to_string())),
+            Some(held @ (Held::TooOld | Held::Unfit)) => return Some(Failure::Refused(held.to_string())),
+            None => {}
+        }
+        self.way.breaker.holds().then(|| {
+            self.way.breaker.kept_one_back();
+            left_alone()
+        })
     }
 
     /// Send it on the right authority. An access token that Gitea does not take any more is renewed, once: it refuses
@@ -275,12 +273,11 @@ impl Gitea {
         let mut tries = Tries::new(wire.is_write, self.timeout, &SystemRandom);
         loop {
             let request = self.request(record, wire, &authority)?;
-            let Some(pass) = self.breaker.pass() else { return Err(left_alone()) };
-            let sent = self.client.request(request).await;
-            match &sent {
-                Err(error) if error.is_connect() => pass.failed(),
-                Ok(_) | Err(_) => pass.reached(),
-            }
+            let sent = match self.way.send(request).await {
+                Ok(response) => Ok(response),
+                Err(Lost::Failed(error)) => Err(error),
+                Err(Lost::LeftAlone) => return Err(left_alone()),
+            };
             let ended = match &sent {
                 Ok(response) => Ended::Answered(response.status(), response.headers()),
                 Err(error) => unanswered(error),
@@ -290,7 +287,7 @@ impl Gitea {
             }
             let pause = tries.pause(&ended, began.elapsed());
             // What would be kept back is not noted either: the outcome lists what was tried.
-            let pause = pause.filter(|_| !self.breaker.holds());
+            let pause = pause.filter(|_| !self.way.breaker.holds());
             let again = || record.again(wire.method.as_str(), &wire.template);
             let next = pause.and_then(|pause| Some((pause, again()?)));
             let Some((pause, next)) = next else {
@@ -357,5 +354,5 @@ fn unreachable(error: &hyper_util::client::legacy::Error) -> Failure {
 }
 
 fn left_alone() -> Failure {
-    Failure::Unreachable("the last connections failed, so it is left alone for some seconds".to_owned())
+    Failure::Unreachable(LEFT_ALONE.to_owned())
 }

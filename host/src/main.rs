@@ -17,15 +17,18 @@ mod guest;
 mod https;
 mod instance;
 mod long_work;
+mod look;
 mod metrics;
 mod ports;
 mod serve;
 mod settings;
 mod shared;
 mod sign_in;
+mod standing;
 mod store;
 mod ticket;
 mod upstream;
+mod way;
 
 use std::process::ExitCode;
 

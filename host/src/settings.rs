@@ -19,6 +19,7 @@ mod source;
 #[cfg(test)]
 mod tests;
 
+use crate::upstream::Number;
 pub(crate) use problem::Problem;
 pub(crate) use secret::{ApiKey, Secret, principal_name};
 use source::Reading;
@@ -97,6 +98,7 @@ impl Draft {
     fn contradictions(&self, problems: &mut Vec<Problem>) {
         self.callers(problems);
         self.bind(problems);
+        self.proxy(problems);
         let nowhere = self.write_repository_whitelist.as_ref().is_some_and(Vec::is_empty);
         if self.write_mode == Some(true) && nowhere && self.write_allow_all_token_repos == Some(false) {
             problems.push(Problem::of_value(
@@ -185,6 +187,25 @@ impl Draft {
         }
     }
 
+    /// The rules about the proxy on the way to Gitea.
+    fn proxy(&self, problems: &mut Vec<Problem>) {
+        let Some(Some(proxy)) = &self.gitea_proxy else { return };
+        if let Err(error) = crate::https::Proxy::parse(proxy.expose()) {
+            let text = error.to_string();
+            problems.push(Problem::new("GITEA_PROXY", text.strip_prefix("GITEA_PROXY ").unwrap_or(&text)));
+        }
+        let way = match (&self.gitea_internal_url, &self.gitea_url) {
+            (Some(Some(url)), _) | (Some(None), Some(url)) => url,
+            (None, _) | (Some(None), None) => return,
+        };
+        if !way.starts_with("https:") {
+            problems.push(Problem::new(
+                "GITEA_PROXY",
+                "needs Gitea to be reached by https://: over plain http the proxy would read every token and answer",
+            ));
+        }
+    }
+
     /// The rules about the listening address. An IPv4 address written as IPv6 counts as what it is.
     fn bind(&self, problems: &mut Vec<Problem>) {
         let Some(address) = self.mcp_host else { return };
@@ -223,6 +244,10 @@ fn network(text: &str) -> Result<IpNet, String> {
         return Err(format!("has address bits beyond its prefix; write {}", found.trunc()));
     }
     Ok(found)
+}
+
+fn version(text: &str) -> Result<Number, String> {
+    Number::of_setting(text).ok_or_else(|| "must be a version such as 1.26.2".to_owned())
 }
 
 fn path(text: &str) -> Result<PathBuf, String> {

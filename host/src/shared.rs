@@ -13,6 +13,7 @@ use crate::counters::Counters;
 use crate::egress::Gitea;
 use crate::floods::Floods;
 use crate::long_work::LongWork;
+use crate::look::Look;
 use crate::metrics::Metrics;
 use crate::ports::cache::SharedCache;
 use crate::ports::identity::{Access, Keys, Principal};
@@ -44,6 +45,8 @@ pub(crate) struct Shared {
     pub(crate) cache: SharedCache,
     /// The only way out.
     pub(crate) gitea: Gitea,
+    /// What is known of Gitea since the start.
+    pub(crate) look: Look,
     /// Counters for `/metrics`.
     pub(crate) metrics: Metrics,
     /// Memory of all instances.

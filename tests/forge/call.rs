@@ -89,7 +89,7 @@ impl Call {
                 let message = errors.first().map_or(general, String::as_str);
                 Answer::json(404, &json!({ "message": message, "url": url }))
             }
-            Version::V1_26 => {
+            Version::V1_26 | Version::V1_24 => {
                 let errors = if errors.is_empty() { Value::Null } else { json!(errors) };
                 Answer::json(404, &json!({ "errors": errors, "message": general, "url": url }))
             }

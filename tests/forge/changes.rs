@@ -112,7 +112,7 @@ fn state(call: &Call, world: &mut World, (at, place): (usize, usize), body: &Val
 
 /// `POST /repos/{owner}/{repo}/issues/{index}/assignees`, since 1.27: adds.
 pub(super) fn assign(call: &Call, world: &mut World, at: usize, number: &str) -> Answer {
-    if call.version == Version::V1_26 {
+    if call.version < Version::V1_27 {
         return Answer::no_route();
     }
     let Some(viewer) = call.viewer else { return call.refuse(401, "token is required") };

@@ -60,7 +60,7 @@ pub(super) fn list(call: &Call, world: &World, repo: &Repo) -> Answer {
 fn unknown(call: &Call, name: &str) -> Answer {
     match call.version {
         Version::V1_27 => call.refuse(404, &format!("object does not exist [id: {name}, rel_path: ]")),
-        Version::V1_26 => Answer::json(404, &Value::Null),
+        Version::V1_26 | Version::V1_24 => Answer::json(404, &Value::Null),
     }
 }
 

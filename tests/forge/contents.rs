@@ -24,6 +24,8 @@ struct Wanted {
     lfs: bool,
     commit: bool,
     message: bool,
+    /// What is behind a pointer of Git LFS is told since 1.25.
+    before_lfs: bool,
 }
 
 /// Where the asked path lies.
@@ -37,8 +39,11 @@ struct Place<'a> {
     commit: &'a Commit,
 }
 
-/// `GET /repos/{owner}/{repo}/contents-ext/{path}`.
+/// `GET /repos/{owner}/{repo}/contents-ext/{path}`, since 1.25.
 pub(super) fn extended(call: &Call, world: &World, repo: &Repo, path: &str) -> Answer {
+    if call.version < Version::V1_26 {
+        return Answer::no_route();
+    }
     let mut wanted = Wanted::default();
     for word in call.query("includes").unwrap_or_default().split(',').filter(|word| !word.is_empty()) {
         match word {
@@ -65,7 +70,8 @@ pub(super) fn extended(call: &Call, world: &World, repo: &Repo, path: &str) -> A
 
 /// `GET /repos/{owner}/{repo}/contents/{path}`: an object for a file, an array for a directory.
 pub(super) fn plain(call: &Call, world: &World, repo: &Repo, path: &str) -> Answer {
-    let wanted = Wanted { content: true, commit: true, ..Wanted::default() };
+    let before_lfs = call.version < Version::V1_26;
+    let wanted = Wanted { content: true, commit: true, before_lfs, ..Wanted::default() };
     match find(call, world, repo, path, wanted) {
         Ok(found) => Answer::json(200, &found),
         Err(refusal) => refusal,
@@ -104,7 +110,7 @@ fn find(call: &Call, world: &World, repo: &Repo, path: &str, wanted: Wanted) -> 
             Version::V1_27 => {
                 call.refuse(400, &format!("path contains a malformed path component [path: {path}]"))
             }
-            Version::V1_26 => call.refuse(500, ""),
+            Version::V1_26 | Version::V1_24 => call.refuse(500, ""),
         });
     };
     let place = Place { call, repo, full_name: world.full_name(repo), asked, kind, commit: &commit };
@@ -260,6 +266,7 @@ fn file(bytes: &[u8], wanted: Wanted) -> Value {
         merge(&mut shown, json!({ "encoding": "base64", "content": STANDARD.encode(bytes) }));
     }
     if (wanted.content || wanted.lfs)
+        && !wanted.before_lfs
         && let Some((oid, size)) = pointer(bytes)
     {
         merge(&mut shown, json!({ "lfs_oid": oid, "lfs_size": size }));

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use aegis_tests::forge::{Forge, Options, Registered, Settings, Signing, Version};
 use serde_json::{Value, json};
 
-const USAGE: &str = "usage: forge [--port N] [--version 1.27|1.26] [--audit FILE] [--canary] [--empty-milestone] [--json]
+const USAGE: &str = "usage: forge [--port N] [--version 1.27|1.26|1.24] [--audit FILE] [--canary] [--empty-milestone] [--json]
              [--app REDIRECT_URI] [--write-app REDIRECT_URI] [--signing RS256|ES256|EdDSA|HS256]
              [--invalidate-refresh-tokens] [--access-token-seconds N] [--sudo]
   --app registers a confidential application with this redirect and prints its client id and secret, for
@@ -64,7 +64,10 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Asked, String> {
                 options.version = match value()?.as_str() {
                     "1.27" => Version::V1_27,
                     "1.26" => Version::V1_26,
-                    other => return Err(format!("no Gitea {other} is played here, only 1.27 and 1.26")),
+                    "1.24" => Version::V1_24,
+                    other => {
+                        return Err(format!("no Gitea {other} is played here, only 1.27, 1.26 and 1.24"));
+                    }
                 };
             }
             "--audit" => options.audit = Some(PathBuf::from(value()?)),

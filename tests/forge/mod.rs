@@ -1,4 +1,4 @@
-//! The forge: a sample Gitea. A test double with memory, not a mock: it answers as Gitea 1.27 (or 1.26) does,
+//! The forge: a sample Gitea. A test double with memory, not a mock: it answers as Gitea 1.27 (or 1.26, 1.24) does,
 //! with the traps that a naive fake would hide, remembers every request, and names each one that the product
 //! should never have sent. It binds to loopback and holds no real secret. Its API reads no clock and no chance; its
 //! OAuth side needs both, and a test moves the clock instead of waiting.
@@ -45,14 +45,17 @@ pub use oauth::{GrantSeen, IdTokenFlaw, Minted, Registered, Settings, Signing, T
 pub use seeding::{BIDI, CANARY, CANARY_TOKEN};
 pub use watch::{Credential, Fault, FaultKind, Seen};
 
-/// Which Gitea is played.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// Which Gitea is played, the oldest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Version {
+    /// Gitea 1.24.7: as 1.26, without what came between them. Nothing was recorded from one; what is missing is
+    /// what its routes and structs do not have.
+    V1_24,
+    /// Gitea 1.26.3.
+    V1_26,
     /// Gitea 1.27.0.
     #[default]
     V1_27,
-    /// Gitea 1.26.3.
-    V1_26,
 }
 
 impl Version {
@@ -62,6 +65,7 @@ impl Version {
         match self {
             Self::V1_27 => "1.27.0",
             Self::V1_26 => "1.26.3",
+            Self::V1_24 => "1.24.7",
         }
     }
 }
@@ -122,12 +126,17 @@ impl Forge {
         });
         let port = listener.local_addr().map_or(address.1, |bound| bound.port());
         let url = format!("http://127.0.0.1:{port}");
+        let mut settings = options.oauth;
+        if options.version < Version::V1_26 {
+            // Since 1.25 without the slash.
+            settings.issuer.get_or_insert_with(|| format!("{url}/"));
+        }
         let shared = Arc::new(Shared {
             root: url.clone(),
             version: options.version,
             canary: options.canary,
             sudo: options.sudo,
-            oauth: Mutex::new(oauth::State::new(options.oauth, seeding::Seeding(options.canary))),
+            oauth: Mutex::new(oauth::State::new(settings, seeding::Seeding(options.canary))),
             world: Mutex::new(plant::world(seeding::Seeding(options.canary), options.empty_milestone)),
             watch: Mutex::new(watch::Watch::default()),
             intents: options.audit.map(|path| Mutex::new(intent::Intents::new(path))),

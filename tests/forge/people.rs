@@ -37,7 +37,7 @@ pub(super) fn myself(call: &Call, world: &World) -> Answer {
 
 /// `GET /token`, since 1.27.
 pub(super) fn token(call: &Call, world: &World) -> Answer {
-    if call.version == Version::V1_26 {
+    if call.version < Version::V1_27 {
         return Answer::no_route();
     }
     let Some(token) = call.token.and_then(|at| world.tokens.get(at)) else {

@@ -187,6 +187,9 @@ pub(super) fn render(call: &Call, world: &World, repo: &Repo) -> Value {
     });
     merge(&mut shown, units(call.version));
     shown["topics"] = json!(repo.topics);
+    if let (true, Some(fields)) = (call.version < Version::V1_26, shown.as_object_mut()) {
+        fields.remove("branch_count");
+    }
     shown
 }
 

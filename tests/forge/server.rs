@@ -5,7 +5,8 @@ use std::convert::Infallible;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
@@ -18,6 +19,7 @@ use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
+use tokio::time::Sleep;
 
 use super::auth::{Presented, presented, sudo};
 use super::call::{Answer, Call, decoded};
@@ -293,11 +295,12 @@ fn frame(mut answer: Answer, fault: Option<FaultKind>) -> io::Result<Response<Wi
     }
     let body = Bytes::from(answer.body);
     let size = body.len() as u64;
-    let whole = |body| Wire { left: Some(body), declared: None, repeats: 0, then: Then::End };
+    let whole = |body| Wire { left: Some(body), declared: None, repeats: 0, drip: None, then: Then::End };
     let wire = match fault {
         Some(FaultKind::CloseMidBody) => Wire { then: Then::Flush, ..whole(body.slice(..body.len() / 2)) },
         Some(FaultKind::WrongLength) => Wire { declared: Some(size + 100), ..whole(body) },
         Some(FaultKind::Stall) => Wire { then: Then::Stall, ..whole(body.slice(..1)) },
+        Some(FaultKind::Drip) => Wire { drip: Some(second()), ..whole(body) },
         Some(FaultKind::Gigabyte) => Wire { repeats: 1 << 14, ..whole(Bytes::from_static(&[b' '; 1 << 16])) },
         _ => Wire { declared: (body.len() <= CHUNKED_ABOVE).then_some(size), ..whole(body) },
     };
@@ -309,6 +312,8 @@ struct Wire {
     left: Option<Bytes>,
     declared: Option<u64>,
     repeats: usize,
+    /// The pause before each byte.
+    drip: Option<Pin<Box<Sleep>>>,
     then: Then,
 }
 
@@ -326,6 +331,11 @@ enum Then {
     Break,
 }
 
+/// Only a fault takes time, and whoever asks for one has given up long before its end.
+fn second() -> Pin<Box<Sleep>> {
+    Box::pin(tokio::time::sleep(Duration::from_secs(1)))
+}
+
 impl Body for Wire {
     type Data = Bytes;
     type Error = io::Error;
@@ -334,6 +344,14 @@ impl Body for Wire {
         mut self: Pin<&mut Self>,
         task: &mut Context<'_>,
     ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        if let Some(pause) = &mut self.drip {
+            ready!(pause.as_mut().poll(task));
+            *pause = second();
+            if let Some(byte) = self.left.as_mut().filter(|left| left.len() > 1).map(|left| left.split_to(1))
+            {
+                return Poll::Ready(Some(Ok(Frame::data(byte))));
+            }
+        }
         if let Some(bytes) = self.left.take().filter(|bytes| !bytes.is_empty()) {
             if self.repeats > 1 {
                 self.repeats -= 1;

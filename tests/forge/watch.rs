@@ -143,6 +143,8 @@ pub enum FaultKind {
     WrongLength,
     /// The first byte of the right body, and then nothing until the client gives up.
     Stall,
+    /// The right body, a byte a second.
+    Drip,
     /// The right status with a body of a gigabyte of spaces.
     Gigabyte,
     /// The status of [`FaultKind::Status`] with this `Retry-After`.

@@ -8,13 +8,17 @@ mod chatter;
 mod command;
 mod crash;
 mod drain;
+mod faults;
+mod first_sight;
 mod greedy;
 mod hostile;
 mod leaving;
 mod memory;
+mod outbound;
 mod rows;
 mod scene;
 mod start;
 
 mod tickets;
+mod tls;
 mod trail;

@@ -153,12 +153,20 @@ pub async fn reads_files_of_every_kind(ground: Ground) {
         (&json!("lfs"), None),
         "a pointer is not the file"
     );
-    assert_eq!(pointer["lfs_size"], 12345);
-    assert_eq!(pointer["lfs_oid"], "4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393");
+    if ground.tells_less() {
+        assert_eq!((pointer.get("lfs_size"), pointer.get("lfs_oid")), (None, None));
+    } else {
+        assert_eq!(pointer["lfs_size"], 12345);
+        assert_eq!(pointer["lfs_oid"], "4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393");
+    }
     for (path, size) in [("assets/large.txt", 1_199_988), ("assets/huge.bin", 10 * 1024 * 1024 + 1)] {
         let found = file(path).await;
         assert_eq!((&found["type"], found.get("content")), (&json!("too_large"), None), "{path}");
-        assert_eq!((&found["size"], &found["max_bytes"]), (&json!(size), &json!(1_048_576)));
+        assert_eq!(found["max_bytes"], 1_048_576);
+        // Without a way to ask for the description alone, only Gitea's own limit leaves one to be read.
+        if !ground.tells_less() || path == "assets/huge.bin" {
+            assert_eq!(found["size"], size, "{path}");
+        }
         assert_eq!(found["truncated"], true);
         assert!(found["truncated_how"].as_str().expect("a text").contains("MAX_FILE_SIZE_BYTES"));
     }

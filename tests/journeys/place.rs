@@ -89,6 +89,11 @@ impl Ground {
         }
     }
 
+    /// Whether it is older than 1.25, which does not tell everything that is told of files and repositories.
+    pub fn tells_less(&self) -> bool {
+        self.version().starts_with("1.24.")
+    }
+
     /// A server in front of it.
     pub async fn stand(&self, who: Who, dress: impl FnOnce(Setup) -> Setup) -> Stand {
         match self {

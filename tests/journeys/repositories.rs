@@ -80,7 +80,8 @@ pub async fn describes_a_repository(ground: Ground) {
     assert_eq!(demo["object_format_name"], "sha1");
     let page = demo["html_url"].as_str().expect("a URL");
     assert!(page.ends_with(&format!("/{}/demo", stand.login("alice"))), "{page}");
-    assert!(demo["branch_count"].as_u64().is_some_and(|count| count >= 3), "{demo}");
+    let branches = demo["branch_count"].as_u64();
+    assert!(branches.map_or(ground.tells_less(), |count| count >= 3), "{demo}");
     // Any case, as in Gitea.
     let upper = stand.read("get_repository_info", stand.at("alice/DEMO", json!({}))).await;
     assert_eq!(upper["repository"]["name"], "demo");

@@ -110,7 +110,7 @@ async fn examine(options: &Options, settings: &Settings, report: &mut Report) {
     report.add(keys::look(settings, &Process, options.env_file.as_deref()));
     report.add(volumes::look(settings, settings.oauth_mode()));
     report.add(policy::look(settings, true).await);
-    report.add(gitea::look(settings, true, &visitor).await);
+    report.add(gitea::look(settings, true).await);
     if settings.mcp_port() == 0 && settings.public_base_url().is_none() {
         let says = "MCP_PORT is 0, so nobody knows where the server is; set it, or PUBLIC_BASE_URL";
         report.add([warn("public_address", says)]);
@@ -132,7 +132,7 @@ async fn examine_rest(file: Option<&Path>, problems: &[Problem], report: &mut Re
     report.add(volumes::look(&rest.settings, true));
     report.add(policy::look(&rest.settings, false).await);
     if rest.knows_gitea {
-        report.add(gitea::look(&rest.settings, false, &Visitor::new(LIMIT)).await);
+        report.add(gitea::look(&rest.settings, false).await);
     }
 }
 

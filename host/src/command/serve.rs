@@ -20,6 +20,7 @@ use crate::egress::Gitea;
 use crate::floods::Floods;
 use crate::guest::{Linked, default_path};
 use crate::long_work::LongWork;
+use crate::look::Look;
 use crate::metrics::Metrics;
 use crate::ports::cache::SharedCache;
 use crate::ports::identity::Keys;
@@ -27,7 +28,9 @@ use crate::serve::{Server, capacity, run, stop_signal};
 use crate::settings::{LogLevel, Settings};
 use crate::shared::{Pending, Shared, SystemClock, SystemRandom};
 use crate::sign_in::SignIn;
-use crate::upstream::Verdict;
+use crate::standing::Standing;
+use crate::upstream::{Oldest, Upstream, UpstreamSettings};
+use crate::way::Way;
 
 /// Why the server did not start, and with which code it ends.
 struct NoStart(u8, Vec<String>);
@@ -70,7 +73,7 @@ fn start(settings: &Settings) -> Result<ExitCode, NoStart> {
     let listener = bind(settings)?;
     let mut shared =
         share(settings, &linked, &policy, budget, guests.handle().clone(), pending.clone(), &listener)?;
-    guests.block_on(validate(settings, &shared))?;
+    guests.block_on(validate(&shared))?;
     let prepared = guests.block_on(prepare(&linked, shared.clone(), &policy))?;
     match Arc::get_mut(&mut shared) {
         Some(only) => only.prepared = prepared,
@@ -113,7 +116,12 @@ fn public_origin(settings: &Settings, listener: &std::net::TcpListener) -> Strin
 }
 
 /// Sign-in through Gitea, where it is on.
-fn sign_in(settings: &Settings, origin: &str, trail: &Trail) -> Result<Option<Arc<SignIn>>, NoStart> {
+fn sign_in(
+    settings: &Settings,
+    origin: &str,
+    trail: &Trail,
+    (way, standing): (&Arc<Way>, &Arc<Standing>),
+) -> Result<Option<Arc<SignIn>>, NoStart> {
     if !settings.oauth_mode() {
         return Ok(None);
     }
@@ -138,33 +146,34 @@ fn sign_in(settings: &Settings, origin: &str, trail: &Trail) -> Result<Option<Ar
     for note in opened.notes.iter().chain(&original) {
         crate::sign_in::tell(trail, note);
     }
-    let sign_in =
-        SignIn::new(settings, origin, opened).map_err(|unusable| NoStart::settings(unusable.to_string()))?;
+    let sign_in = SignIn::new(settings, origin, opened, way.clone(), standing.clone())
+        .map_err(|unusable| NoStart::settings(unusable.to_string()))?;
     Ok(Some(Arc::new(sign_in)))
 }
 
-/// `STARTUP_VALIDATE_GITEA`: what a login will need of Gitea is looked at before anybody is served.
-async fn validate(settings: &Settings, shared: &Shared) -> Result<(), NoStart> {
-    let Some(sign_in) = shared.sign_in.as_ref().filter(|_| settings.startup_validate_gitea()) else {
-        return Ok(());
+/// `STARTUP_VALIDATE_GITEA`: what is needed of Gitea is looked at before anybody is served.
+async fn validate(shared: &Shared) -> Result<(), NoStart> {
+    shared.look_at_the_start().await.map_err(|mut wrong| {
+        wrong.push("Mend that, or set STARTUP_VALIDATE_GITEA=false to start all the same.".to_owned());
+        NoStart(1, wrong)
+    })
+}
+
+/// Who looks at Gitea where nobody signs in through it.
+fn look(settings: &Settings, way: &Arc<Way>, standing: Arc<Standing>) -> Look {
+    let upstream = || {
+        let asked = UpstreamSettings {
+            gitea_url: settings.gitea_url().to_owned(),
+            internal_url: settings.gitea_internal_url().map(str::to_owned),
+            timeout: Duration::from_secs(settings.request_timeout_seconds()),
+            cache_ttl: Duration::ZERO,
+            redirect_uri: String::new(),
+            oldest: Oldest { number: settings.min_gitea_version(), refuse: false },
+        };
+        Upstream::new(asked, way.clone(), standing.clone(), Arc::new(SystemClock))
     };
-    let mut wrong = Vec::new();
-    for finding in sign_in.look_at_gitea().await {
-        match finding.verdict {
-            Verdict::Pass => {
-                tracing::info!(event = "gitea_checked", check = finding.check, says = finding.says)
-            }
-            Verdict::Warn => {
-                tracing::warn!(event = "gitea_checked", check = finding.check, says = finding.says)
-            }
-            Verdict::Fail => wrong.push(format!("{}: {}", finding.check, finding.says)),
-        }
-    }
-    if wrong.is_empty() {
-        return Ok(());
-    }
-    wrong.push("Mend that, or set STARTUP_VALIDATE_GITEA=false to start all the same.".to_owned());
-    Err(NoStart(1, wrong))
+    let keys = (!settings.oauth_mode()).then(upstream);
+    Look { standing, keys }
 }
 
 /// One small runtime in front, one for guests with twice the cores: spinning guests then leave room for others.
@@ -197,9 +206,12 @@ fn share(
         .map(|k| (k.principal().to_owned(), digest(k.key().expose())))
         .collect();
     let url = settings.gitea_internal_url().unwrap_or(settings.gitea_url());
-    let gitea = Gitea::new(url, settings).map_err(|e| NoStart::settings(e.to_string()))?;
+    let timeout = Duration::from_secs(settings.request_timeout_seconds());
+    let way = Way::new(url, timeout, settings).map_err(|e| NoStart::settings(e.to_string()))?;
+    let gitea = Gitea::new(url, way.clone(), settings).map_err(|e| NoStart::settings(e.to_string()))?;
+    let standing = Arc::new(Standing::new(settings.startup_validate_gitea(), settings.oauth_mode()));
     let origin = public_origin(settings, listener);
-    let sign_in = sign_in(settings, &origin, &trail)?;
+    let sign_in = sign_in(settings, &origin, &trail, (&way, &standing))?;
     Ok(Arc::new(Shared {
         guest_values: guest_values(settings, &origin).into_iter().collect(),
         prepared: HashMap::new(),
@@ -213,6 +225,7 @@ fn share(
         floods: Floods::default(),
         cache: SharedCache::new(),
         gitea,
+        look: look(settings, &way, standing),
         metrics: Metrics::default(),
         memory: Budget::new(budget),
         pending,

@@ -123,6 +123,7 @@ pub(crate) async fn run(
     tick(&server.linked.engine);
     tell_floods_now_and_then(&server.shared);
     keep_the_registry(&server.shared);
+    crate::look::look_until_it_is_good(&server.shared);
     let since = front::accept(server.clone(), listener, stop).await;
     // Before the registry's file is closed: what an operator is told to be done must be on it.
     drop(admin);

@@ -56,6 +56,7 @@ fn ready(server: &Server) -> (StatusCode, String) {
     if server.draining() {
         reasons.push("draining");
     }
+    reasons.extend(server.shared.look.standing.reason());
     let status = if reasons.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     // Calls go on, but a restart forgets who has signed in.
     let registry = server.shared.sign_in.as_ref().map(|sign_in| sign_in.records.store.health());
@@ -65,6 +66,11 @@ fn ready(server: &Server) -> (StatusCode, String) {
     }
     if registry.is_some_and(|health| health.revocations.is_some()) {
         warnings.push("revocations_volatile");
+    }
+    warnings.extend(server.shared.look.standing.warning());
+    if server.shared.gitea.gauges().left_alone {
+        // Ready all the same: calls fail at once and say why, which no proxy's page does.
+        warnings.push("gitea_left_alone");
     }
     let text = json!({
         "status": if reasons.is_empty() { "ready" } else { "not_ready" },

@@ -36,7 +36,9 @@ use timeline::Timeline;
 use crate::documents::{Documents, Rules};
 use crate::settings::{Secret, Settings};
 use crate::shared::{SystemClock, SystemRandom};
-use crate::upstream::{Application, Upstream, UpstreamSettings};
+use crate::standing::Standing;
+use crate::upstream::{Application, Oldest, Upstream, UpstreamSettings};
+use crate::way::Way;
 
 /// `read:repository`.
 pub(crate) const READ: &str = "read:repository";
@@ -103,6 +105,8 @@ impl SignIn {
         settings: &Settings,
         origin: &str,
         opened: crate::store::Opened,
+        way: Arc<Way>,
+        standing: Arc<Standing>,
     ) -> Result<Self, Unusable> {
         let (Some(id), Some(secret), Some(state_secret)) = (
             settings.gitea_oauth_client_id(),
@@ -136,10 +140,9 @@ impl SignIn {
             timeout: Duration::from_secs(settings.request_timeout_seconds()),
             cache_ttl: Duration::from_secs(settings.oauth_cache_ttl_seconds()),
             redirect_uri: format!("{origin}/oauth/callback"),
+            oldest: Oldest { number: settings.min_gitea_version(), refuse: true },
         };
-        let upstream = Upstream::new(asked, Arc::new(SystemClock)).map_err(|e| {
-            unusable("GITEA_URL", format!("is https and the system's certificates cannot be read: {e}"))
-        })?;
+        let upstream = Upstream::new(asked, way, standing, Arc::new(SystemClock));
         let documents = documents(settings)?;
         redirects(&settings.guest_values())?;
         let bounds = bounds(settings);

@@ -3,6 +3,7 @@
 //! No variant carries a token, a code, a secret or text that Gitea wrote into an answer.
 
 use super::fault::Fault;
+use super::version::Number;
 
 /// Why something asked of Gitea did not work.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -49,8 +50,11 @@ pub(crate) enum UpstreamError {
     )]
     EndpointElsewhere(&'static str),
     /// Gitea cannot do what the login needs.
-    #[error("Gitea's discovery document lacks {0}; this needs Gitea 1.26.2 or newer")]
+    #[error("Gitea's discovery document lacks {0}; update Gitea to 1.27.0 or newer")]
     Lacking(&'static str),
+    /// Older than `MIN_GITEA_VERSION`, which is this.
+    #[error("Gitea is older than MIN_GITEA_VERSION, {0}; update Gitea to 1.27.0 or newer")]
+    Outdated(Number),
     /// The client id is unknown or the secret is wrong.
     #[error(
         "Gitea rejects this server's own credentials for the {0} application; check the client id and secret against \
@@ -141,7 +145,8 @@ impl UpstreamError {
             Self::OauthDisabled(_) => "gitea_oauth_disabled",
             Self::IssuerDiffers => "gitea_issuer_differs",
             Self::EndpointElsewhere(_) => "gitea_endpoint_elsewhere",
-            Self::Lacking(_) => "gitea_too_old",
+            Self::Lacking(_) => "gitea_lacks_feature",
+            Self::Outdated(_) => "gitea_too_old",
             Self::ClientRejected(_) => "gitea_client_rejected",
             Self::RedirectRejected(_) => "gitea_redirect_uri_rejected",
             Self::CodeRefused => "gitea_refused_code",
@@ -156,6 +161,14 @@ impl UpstreamError {
         }
     }
 
+    /// Whether it may be over by itself soon: Gitea is away, or it or a proxy in front of it says that it is in trouble.
+    pub(crate) fn may_pass(&self) -> bool {
+        match self {
+            Self::Failed(_, status) => *status == 429 || *status >= 500,
+            other => other.remedy() == Remedy::Retry,
+        }
+    }
+
     /// Who acts next.
     pub(crate) fn remedy(&self) -> Remedy {
         match self {
@@ -167,6 +180,7 @@ impl UpstreamError {
             | Self::IssuerDiffers
             | Self::EndpointElsewhere(_)
             | Self::Lacking(_)
+            | Self::Outdated(_)
             | Self::ClientRejected(_)
             | Self::RedirectRejected(_)
             | Self::StrangeLogin => Remedy::Operator,
@@ -184,7 +198,7 @@ impl UpstreamError {
 
 #[cfg(test)]
 mod tests {
-    use super::{Dead, Fault, Remedy, UpstreamError};
+    use super::{Dead, Fault, Number, Remedy, UpstreamError};
 
     #[test]
     fn every_error_has_its_own_name_and_says_what_to_do() {
@@ -200,7 +214,8 @@ mod tests {
             (UpstreamError::OauthDisabled(at), "gitea_oauth_disabled", Remedy::Operator),
             (UpstreamError::IssuerDiffers, "gitea_issuer_differs", Remedy::Operator),
             (UpstreamError::EndpointElsewhere("jwks_uri"), "gitea_endpoint_elsewhere", Remedy::Operator),
-            (UpstreamError::Lacking("issuer"), "gitea_too_old", Remedy::Operator),
+            (UpstreamError::Lacking("issuer"), "gitea_lacks_feature", Remedy::Operator),
+            (UpstreamError::Outdated(Number(1, 26, 2)), "gitea_too_old", Remedy::Operator),
             (UpstreamError::ClientRejected("read"), "gitea_client_rejected", Remedy::Operator),
             (UpstreamError::RedirectRejected("read"), "gitea_redirect_uri_rejected", Remedy::Operator),
             (UpstreamError::CodeRefused, "gitea_refused_code", Remedy::SignIn),

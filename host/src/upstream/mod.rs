@@ -24,6 +24,7 @@ mod strict;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod version;
 mod wire;
 
 use std::sync::Arc;
@@ -32,6 +33,8 @@ use std::time::Duration;
 use aegis_custody::{Clock, Timestamp};
 
 use crate::settings::Secret;
+use crate::standing::{Held, Standing};
+use crate::way::Way;
 use cached::Cached;
 use id_token::Expected;
 use jwt::Parts;
@@ -45,9 +48,10 @@ pub(crate) use discovery::Discovery;
 pub(crate) use error::{Remedy, UpstreamError};
 pub(crate) use fault::Fault;
 pub(crate) use people::{Identity, Introspection, Userinfo};
-pub(crate) use probe::{Finding, Verdict};
+pub(crate) use probe::{Because, Finding, Verdict};
 pub(crate) use scopes::{Judgement, READ_SET, WRITE_SET, judge};
 pub(crate) use tokens::Tokens;
+pub(crate) use version::{Number, Oldest};
 
 /// What is asked besides the API scopes: `openid` for the ID token, `profile` for the login in it.
 const OPENID: [&str; 2] = ["openid", "profile"];
@@ -80,6 +84,8 @@ pub(crate) struct UpstreamSettings {
     pub(crate) cache_ttl: Duration,
     /// Where Gitea sends the browser back to.
     pub(crate) redirect_uri: String,
+    /// `MIN_GITEA_VERSION`, and what becomes of an older one.
+    pub(crate) oldest: Oldest,
 }
 
 /// Gitea as provider. Cheap to share, safe to use from many tasks.
@@ -89,6 +95,8 @@ pub(crate) struct Upstream {
     public: String,
     internal: String,
     redirect_uri: String,
+    oldest: Oldest,
+    standing: Arc<Standing>,
     discovery: Cached<Discovery>,
     keys: Cached<Keys>,
     good: bearer::Good,
@@ -100,26 +108,31 @@ pub(crate) struct Upstream {
 }
 
 impl Upstream {
-    /// For checked settings. Nothing is asked yet.
-    ///
-    /// # Errors
-    /// Gitea is reached by https and the system's certificates cannot be read.
-    pub(crate) fn new(settings: UpstreamSettings, clock: Arc<dyn Clock>) -> Result<Self, std::io::Error> {
-        let UpstreamSettings { gitea_url, internal_url, timeout, cache_ttl, redirect_uri } = settings;
+    /// For checked settings, over the way to Gitea. Nothing is asked yet. While `standing` holds sign-in back, no
+    /// code of a person is exchanged.
+    pub(crate) fn new(
+        settings: UpstreamSettings,
+        way: Arc<Way>,
+        standing: Arc<Standing>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let UpstreamSettings { gitea_url, internal_url, timeout, cache_ttl, redirect_uri, oldest } = settings;
         let bare = |url: &str| url.trim_end_matches('/').to_owned();
         let public = bare(&gitea_url);
         let internal = internal_url.as_deref().map_or_else(|| public.clone(), bare);
-        Ok(Self {
-            wire: Wire::new(&internal, timeout)?,
+        Self {
+            wire: Wire::new(way, timeout),
             clock,
             public,
             internal,
             redirect_uri,
+            oldest,
+            standing,
             discovery: Cached::new(cache_ttl),
             keys: Cached::new(cache_ttl),
             good: bearer::Good::new(),
             exchanging: tokio::sync::RwLock::new(()),
-        })
+        }
     }
 
     /// Where to send the browser: Gitea's authorization endpoint (RFC 6749 section 4.1.1) with PKCE S256 (RFC 7636)
@@ -166,8 +179,25 @@ impl Upstream {
     ///
     /// # Errors
     /// [`UpstreamError::CodeRefused`] for a code that is not good, [`UpstreamError::ClientRejected`] and
-    /// [`UpstreamError::RedirectRejected`] for our own registration, others for a Gitea that could not be asked.
+    /// [`UpstreamError::RedirectRejected`] for our own registration, [`UpstreamError::Outdated`] while Gitea is too old
+    /// to sign anybody in, others for a Gitea that could not be asked.
     pub(crate) async fn exchange(
+        &self,
+        app: &Application,
+        code: &Secret,
+        verifier: &Secret,
+    ) -> Result<Tokens, UpstreamError> {
+        match self.standing.held() {
+            Some(held @ Held::NotSeen) => return Err(UpstreamError::Unreachable(held.to_string())),
+            Some(Held::TooOld) => return Err(UpstreamError::Outdated(self.oldest.number)),
+            // The exchange itself will say what it is.
+            Some(Held::Unfit) | None => {}
+        }
+        self.present(app, code, verifier).await
+    }
+
+    /// [`exchange`](Self::exchange), whatever is known of Gitea.
+    async fn present(
         &self,
         app: &Application,
         code: &Secret,

@@ -7,16 +7,13 @@ use aegis_custody::Timestamp;
 
 use super::error::UpstreamError;
 use super::tokens::Asked;
+use super::version::{Number, WANTED};
 use super::wire::As;
 use super::{Application, Upstream, jwt, provider, strict};
 use crate::settings::Secret;
 
 /// What errors call the version endpoint.
 const VERSION: &str = "/api/v1/version";
-/// The first version without known scope bypasses (CVE-2026-28699, CVE-2026-28744).
-pub(crate) const OLDEST: (u32, u32, u32) = (1, 26, 2);
-/// The first version that shows a token to its own application alone (GHSA-vxv2-8j6r-pcpg).
-pub(crate) const WANTED: (u32, u32, u32) = (1, 27, 0);
 /// How far the clocks may differ before a warning, in milliseconds: half of what ID tokens are allowed.
 const DRIFT: i64 = jwt::LEEWAY * 1_000 / 2;
 /// A code that Gitea never issued; its codes begin with `gta_`.
@@ -25,10 +22,10 @@ const MADE_UP: &str = "aegis-mcp-doctor";
 /// Gitea's version.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Version {
-    /// As Gitea writes it, such as `1.27.0+dev-12-gabc`.
+    /// As Gitea writes it, such as `1.27.0+dev-12-gabc`; at most 64 visible characters of it.
     pub(crate) text: String,
-    /// Major, minor and patch.
-    pub(crate) number: (u32, u32, u32),
+    /// Its number; none where the text has none.
+    pub(crate) number: Option<Number>,
     /// Gitea's clock minus ours, in milliseconds, give or take a second; unknown without a header `Date`.
     pub(crate) clock_ahead: Option<i64>,
 }
@@ -53,16 +50,28 @@ pub(crate) struct Finding {
     pub(crate) verdict: Verdict,
     /// What was found and, unless it passed, what to do.
     pub(crate) says: String,
+    /// Why it did not pass, where more than the operator's eyes depends on it.
+    pub(crate) because: Option<Because>,
+}
+
+/// Reasons that decide what becomes of the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Because {
+    /// Gitea could not be asked; that may pass by itself.
+    Away,
+    /// It is older than `MIN_GITEA_VERSION`, or nobody can tell.
+    TooOld,
 }
 
 impl Finding {
     /// One line.
     pub(crate) fn new(check: &'static str, verdict: Verdict, says: impl Into<String>) -> Self {
-        Self { check, verdict, says: says.into() }
+        Self { check, verdict, says: says.into(), because: None }
     }
 
     fn failed(check: &'static str, error: &UpstreamError) -> Self {
-        Self::new(check, Verdict::Fail, error.to_string())
+        let because = error.may_pass().then_some(Because::Away);
+        Self { because, ..Self::new(check, Verdict::Fail, error.to_string()) }
     }
 }
 
@@ -81,7 +90,10 @@ impl Upstream {
         strict::object(&answer.body)
             .as_ref()
             .and_then(|members| strict::text(members, "version"))
-            .and_then(|text| Some(Version { text: text.to_owned(), number: number(text)?, clock_ahead }))
+            .map(|text| {
+                let shown = text.chars().filter(char::is_ascii_graphic).take(64).collect();
+                Version { text: shown, number: Number::of_gitea(text), clock_ahead }
+            })
             .ok_or(UpstreamError::Unreadable(VERSION, "is no version of Gitea"))
     }
 
@@ -108,20 +120,13 @@ impl Upstream {
         let version = match self.version().await {
             Ok(version) => version,
             Err(UpstreamError::Failed(_, 401 | 403)) => {
-                let says =
-                    "Gitea shows its version to signed-in people alone; make sure that it is 1.26.2 or newer";
+                let says = format!(
+                    "Gitea shows its version to signed-in people alone; make sure that it is {} or newer",
+                    self.oldest.number
+                );
                 return vec![Finding::new("gitea_version", Verdict::Warn, says)];
             }
             Err(error) => return vec![Finding::failed("gitea_version", &error)],
-        };
-        let text = &version.text;
-        let (verdict, says) = if version.number < OLDEST {
-            (Verdict::Fail, format!("Gitea {text} has known scope bypasses; update to 1.27.0 or newer"))
-        } else if version.number < WANTED {
-            let says = format!("Gitea {text} shows tokens to every application; update to 1.27.0 or newer");
-            (Verdict::Warn, says)
-        } else {
-            (Verdict::Pass, format!("Gitea {text}"))
         };
         let clock = match version.clock_ahead {
             None => {
@@ -133,7 +138,31 @@ impl Upstream {
             }
             Some(_) => Finding::new("gitea_clock", Verdict::Pass, "Gitea's clock agrees with ours"),
         };
-        vec![Finding::new("gitea_version", verdict, says), clock]
+        vec![self.judge_version(&version), clock]
+    }
+
+    /// Whether it is new enough. One that cannot be read may be any, so it counts as older than all.
+    fn judge_version(&self, version: &Version) -> Finding {
+        const CHECK: &str = "gitea_version";
+        let (text, least) = (&version.text, self.oldest.number);
+        let number = version.number.unwrap_or(Number::NONE);
+        if number < least {
+            let why = match version.number {
+                Some(_) => format!("Gitea {text} is older than {least} (MIN_GITEA_VERSION)"),
+                None => format!("Gitea's version `{text}` cannot be read, so it counts as too old"),
+            };
+            let says = format!(
+                "{why}; versions before 1.26.2 have known scope bypasses: update to 1.27.0 or newer, or set \
+                 MIN_GITEA_VERSION to what you take instead (0.0.0 takes any)"
+            );
+            let verdict = if self.oldest.refuse { Verdict::Fail } else { Verdict::Warn };
+            return Finding { because: Some(Because::TooOld), ..Finding::new(CHECK, verdict, says) };
+        }
+        if number < WANTED {
+            let says = format!("Gitea {text} shows tokens to every application; update to 1.27.0 or newer");
+            return Finding::new(CHECK, Verdict::Warn, says);
+        }
+        Finding::new(CHECK, Verdict::Pass, format!("Gitea {text}"))
     }
 
     async fn probe_keys(&self) -> Finding {
@@ -167,7 +196,7 @@ impl Upstream {
     async fn probe_application(&self, app: &Application) -> Vec<Finding> {
         const CHECK: &str = "gitea_application";
         let made_up = Secret::new(MADE_UP.to_owned());
-        let registered = match self.exchange(app, &made_up, &made_up).await {
+        let registered = match self.present(app, &made_up, &made_up).await {
             Err(UpstreamError::CodeRefused) => {
                 let says =
                     format!("Gitea knows the {} application, its secret and its redirect URI", app.name);
@@ -194,14 +223,6 @@ impl Upstream {
     }
 }
 
-/// `1.27.0`, with anything after the patch number that is no digit.
-fn number(text: &str) -> Option<(u32, u32, u32)> {
-    let mut parts = text.splitn(3, '.');
-    let (major, minor, rest) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?, parts.next()?);
-    let patch: String = rest.chars().take_while(char::is_ascii_digit).collect();
-    Some((major, minor, patch.parse().ok()?))
-}
-
 /// `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110 section 5.6.7), the only form that servers still write.
 fn http_date(text: &str) -> Option<Timestamp> {
     const MONTHS: [&str; 12] =
@@ -215,22 +236,7 @@ fn http_date(text: &str) -> Option<Timestamp> {
 
 #[cfg(test)]
 mod tests {
-    use super::{http_date, number};
-
-    #[test]
-    fn versions_are_read_as_gitea_writes_them() {
-        for (text, read) in [
-            ("1.27.0", Some((1, 27, 0))),
-            ("1.26.2+rc1", Some((1, 26, 2))),
-            ("1.28.0+dev-123-gabcdef0", Some((1, 28, 0))),
-            ("1.27", None),
-            ("v1.27.0", None),
-            ("main", None),
-            ("", None),
-        ] {
-            assert_eq!(number(text), read, "{text}");
-        }
-    }
+    use super::http_date;
 
     #[test]
     fn dates_are_read_in_the_one_form() {

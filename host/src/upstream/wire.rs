@@ -3,6 +3,7 @@
 //! It decides nothing about the answers but their size and that they are no redirect. What it read is wiped when
 //! it goes, since it may hold tokens.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -17,15 +18,16 @@ use zeroize::{Zeroize as _, Zeroizing};
 use super::Application;
 use super::error::UpstreamError;
 use super::fault::Fault;
-use crate::https::{self, HttpsClient};
+use crate::https;
 use crate::settings::Secret;
+use crate::way::{LEFT_ALONE, Lost, Way};
 
 /// The most bytes of an answer.
 pub(super) const MOST: usize = 64 * 1024;
 
-/// The client and how long a whole request may take.
+/// The way and how long a whole request may take.
 pub(super) struct Wire {
-    client: HttpsClient,
+    way: Arc<Way>,
     timeout: Duration,
 }
 
@@ -48,8 +50,8 @@ pub(super) struct Answer {
 }
 
 impl Wire {
-    pub(super) fn new(url: &str, timeout: Duration) -> Result<Self, std::io::Error> {
-        Ok(Self { client: https::client(url, timeout)?, timeout })
+    pub(super) fn new(way: Arc<Way>, timeout: Duration) -> Self {
+        Self { way, timeout }
     }
 
     /// GET. `what` is what errors call the endpoint.
@@ -97,11 +99,10 @@ impl Wire {
             .body(Full::from(Bytes::from(form.unwrap_or_default())))
             .map_err(|_| UpstreamError::Unreachable("the address cannot be used".to_owned()))?;
         let whole = async {
-            let response = self
-                .client
-                .request(request)
-                .await
-                .map_err(|error| UpstreamError::Unreachable(https::reason(&error)))?;
+            let response = self.way.send(request).await.map_err(|lost| match lost {
+                Lost::Failed(error) => UpstreamError::Unreachable(https::reason(&error)),
+                Lost::LeftAlone => UpstreamError::Unreachable(LEFT_ALONE.to_owned()),
+            })?;
             read(what, response).await
         };
         tokio::time::timeout(self.timeout, whole).await.unwrap_or(Err(UpstreamError::TimedOut))

@@ -299,7 +299,7 @@ pub(super) fn grant(visit: &Visit, _: &World, state: &mut State, user: u64) -> A
 pub(super) fn applications(visit: &Visit, _: &World, state: &mut State, user: u64) -> Answer {
     let class = match visit.version {
         Version::V1_27 => "link-action",
-        Version::V1_26 => "delete-button",
+        Version::V1_26 | Version::V1_24 => "delete-button",
     };
     let mut rows = String::new();
     for grant in state.grants.iter().filter(|grant| grant.user == user) {

@@ -8,6 +8,7 @@ mod claims;
 mod clients;
 mod consent;
 mod held;
+mod old;
 
 use std::path::Path;
 

@@ -19,7 +19,8 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// A server for the Gitea at this URL: two keys, writes off, the built-in policy, everything in its folder.
+    /// A server for the Gitea at this URL: two keys, writes off, the built-in policy, everything in its folder. It
+    /// does not look at Gitea by itself.
     #[must_use]
     pub fn new(gitea: &str, token: &str) -> Self {
         let folder = Folder::new();
@@ -33,6 +34,7 @@ impl Setup {
             ("MCP_PORT", "0"),
             ("AUDIT_LOG_PATH", &audit),
             ("GUEST_CACHE_DIR", &cache),
+            ("STARTUP_VALIDATE_GITEA", "false"),
             ("RATE_LIMIT_PER_MINUTE", "100000"),
             ("TOKEN_RATE_LIMIT_PER_MINUTE", "100000"),
         ];
@@ -60,7 +62,7 @@ impl Setup {
             ("REGISTER_RATE_LIMIT_PER_MINUTE", "1000000"),
             ("TOKEN_ENDPOINT_RATE_LIMIT_PER_MINUTE", "1000000"),
         ];
-        let setup = setup.unset("GITEA_TOKEN").unset("MCP_API_KEYS");
+        let setup = setup.unset("GITEA_TOKEN").unset("MCP_API_KEYS").unset("STARTUP_VALIDATE_GITEA");
         variables.into_iter().fold(setup, |setup, (name, value)| setup.set(name, value))
     }
 

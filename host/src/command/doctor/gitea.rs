@@ -8,9 +8,12 @@ use serde_json::Value;
 
 use super::report::{Finding, fail, pass, printable, warn};
 use super::visitor::{Trouble, Visitor};
+use crate::https::NoClient;
 use crate::settings::{Secret, Settings};
 use crate::shared::SystemClock;
-use crate::upstream::{Application, Upstream, UpstreamSettings};
+use crate::standing::Standing;
+use crate::upstream::{Application, Oldest, Upstream, UpstreamSettings};
+use crate::way::Way;
 
 /// Where Gitea describes the account, and the token itself.
 const MYSELF: &str = "/api/v1/user";
@@ -24,7 +27,7 @@ const READS: [(&str, &str); 4] = [
 ];
 
 /// What there is to say. `whole` says that the settings are in force, applications and tokens included.
-pub(super) async fn look(settings: &Settings, whole: bool, visitor: &Visitor) -> Vec<Finding> {
+pub(super) async fn look(settings: &Settings, whole: bool) -> Vec<Finding> {
     let oauth = whole && settings.oauth_mode();
     let mut findings = match upstream(settings, settings.gitea_internal_url()) {
         Ok(upstream) if oauth => {
@@ -32,33 +35,34 @@ pub(super) async fn look(settings: &Settings, whole: bool, visitor: &Visitor) ->
             upstream.probe(&applications.iter().collect::<Vec<_>>()).await
         }
         Ok(upstream) => upstream.probe_version().await,
-        Err(error) => vec![fail("gitea_version", certificates(&error))],
+        Err(error) => return vec![fail("gitea_version", error.to_string())],
     };
     if settings.gitea_internal_url().is_some() {
         findings.push(public_address(settings).await);
     }
     if let Some(token) = settings.gitea_token().filter(|_| whole) {
-        findings.extend(service(settings, token, visitor).await);
+        findings.extend(match Visitor::of_gitea(super::LIMIT, settings) {
+            Ok(visitor) => service(settings, token, &visitor).await,
+            Err(error) => vec![fail("gitea_token", error.to_string())],
+        });
     }
     findings
 }
 
-fn certificates(error: &std::io::Error) -> String {
-    format!(
-        "GITEA_URL is https and the system's certificates cannot be read: {error}; install ca-certificates, or set \
-         SSL_CERT_FILE"
-    )
-}
-
-fn upstream(settings: &Settings, internal: Option<&str>) -> std::io::Result<Upstream> {
+fn upstream(settings: &Settings, internal: Option<&str>) -> Result<Upstream, NoClient> {
+    let timeout = Duration::from_secs(settings.request_timeout_seconds()).min(super::LIMIT);
+    let way = Way::new(internal.unwrap_or(settings.gitea_url()), timeout, settings)?;
     let asked = UpstreamSettings {
         gitea_url: settings.gitea_url().to_owned(),
         internal_url: internal.map(str::to_owned),
-        timeout: Duration::from_secs(settings.request_timeout_seconds()).min(super::LIMIT),
+        timeout,
         cache_ttl: Duration::from_secs(60),
         redirect_uri: format!("{}/oauth/callback", super::origin(settings)),
+        oldest: Oldest { number: settings.min_gitea_version(), refuse: settings.oauth_mode() },
     };
-    Upstream::new(asked, Arc::new(SystemClock))
+    // The doctor finds out for itself.
+    let standing = Arc::new(Standing::new(false, false));
+    Ok(Upstream::new(asked, way, standing, Arc::new(SystemClock)))
 }
 
 fn applications(settings: &Settings) -> Vec<Application> {
@@ -82,7 +86,7 @@ async fn public_address(settings: &Settings) -> Finding {
         Ok(upstream) => {
             upstream.version().await.map(|version| version.text).map_err(|error| error.to_string())
         }
-        Err(error) => Err(certificates(&error)),
+        Err(error) => Err(error.to_string()),
     };
     match asked {
         Ok(version) => pass(CHECK, format!("GITEA_URL {url} answers too (Gitea {version})")),

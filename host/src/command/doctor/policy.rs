@@ -15,11 +15,13 @@ use crate::egress::Gitea;
 use crate::floods::Floods;
 use crate::guest::{Linked, default_path};
 use crate::long_work::LongWork;
+use crate::look::Look;
 use crate::metrics::Metrics;
 use crate::ports::cache::SharedCache;
 use crate::ports::identity::Keys;
 use crate::settings::Settings;
 use crate::shared::{Pending, Shared, SystemClock, SystemRandom};
+use crate::way::Way;
 
 /// One instance runs, and slots are cheap.
 const SLOTS: u32 = 8;
@@ -133,6 +135,7 @@ fn shared(
     };
     let trail = Trail::open(opening, Arc::new(SystemClock), Arc::new(SystemRandom));
     let url = settings.gitea_internal_url().unwrap_or(settings.gitea_url());
+    let way = Way::new(url, super::LIMIT, settings).map_err(|error| error.to_string())?;
     Ok(Arc::new(Shared {
         guest_values: values.iter().cloned().collect(),
         prepared: HashMap::new(),
@@ -145,7 +148,8 @@ fn shared(
         long_work: LongWork::of_seconds(settings.search_max_seconds()),
         floods: Floods::default(),
         cache: SharedCache::new(),
-        gitea: Gitea::new(url, settings).map_err(|error| error.to_string())?,
+        gitea: Gitea::new(url, way, settings).map_err(|error| error.to_string())?,
+        look: Look::never(),
         metrics: Metrics::default(),
         memory: Budget::new(MEMORY),
         pending: Pending::new(),

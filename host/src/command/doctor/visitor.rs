@@ -10,15 +10,18 @@ use bytes::Bytes;
 use http::header::{CONNECTION, HOST, USER_AGENT};
 use http::{HeaderMap, Method, Request, Uri};
 use http_body_util::{BodyExt as _, Full, Limited};
-use hyper_rustls::ConfigBuilderExt as _;
+use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use tower_service::Service as _;
 
 use super::certificate;
+use crate::https::{self, NoClient, Proxy};
+use crate::settings::Settings;
 
 #[cfg(test)]
 mod tests;
@@ -29,6 +32,8 @@ const MOST: usize = 4 << 20;
 /// Makes requests, each on a connection of its own.
 pub(super) struct Visitor {
     tls: Result<Arc<rustls::ClientConfig>, String>,
+    /// Where the way leads through one.
+    proxy: Option<Proxy>,
     limit: Duration,
 }
 
@@ -99,15 +104,20 @@ impl Answer {
 }
 
 impl Visitor {
-    /// Gives up each request after `limit`.
+    /// As clients come: straight, trusting what the system trusts. Gives up each request after `limit`.
     pub(super) fn new(limit: Duration) -> Self {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let tls = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|error| error.to_string())
-            .and_then(|builder| builder.with_native_roots().map_err(|error| error.to_string()))
-            .map(|builder| Arc::new(builder.with_no_client_auth()));
-        Self { tls, limit }
+        let tls = https::tls(None).map(Arc::new).map_err(|error| error.to_string());
+        Self { tls, proxy: None, limit }
+    }
+
+    /// As the server goes to Gitea: by its proxy, trusting its authorities too.
+    ///
+    /// # Errors
+    /// The settings of either cannot be used.
+    pub(super) fn of_gitea(limit: Duration, settings: &Settings) -> Result<Self, NoClient> {
+        let proxy = settings.gitea_proxy().map(|text| Proxy::parse(text.expose())).transpose()?;
+        let tls = https::tls(settings.gitea_ca_file()).map(Arc::new).map_err(|error| error.to_string());
+        Ok(Self { tls, proxy, limit })
     }
 
     /// GET.
@@ -142,7 +152,11 @@ impl Visitor {
         let authority = uri.authority().cloned().ok_or_else(no_url)?;
         let is_https = uri.scheme_str() == Some("https");
         let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
-        let stream = connect(&host, authority.port_u16().unwrap_or(if is_https { 443 } else { 80 })).await?;
+        let port = authority.port_u16().unwrap_or(if is_https { 443 } else { 80 });
+        let stream = match &self.proxy {
+            None => connect(&host, port).await?,
+            Some(proxy) => through(proxy, &uri).await?,
+        };
         let request = request(asked, &uri, authority.as_str()).ok_or_else(no_url)?;
         if !is_https {
             return talk(stream, request, asked.url).await;
@@ -174,6 +188,12 @@ async fn connect(host: &str, port: u16) -> Result<TcpStream, Trouble> {
         }
     }
     Err(last)
+}
+
+/// A tunnel to the server of this address.
+async fn through(proxy: &Proxy, uri: &Uri) -> Result<TcpStream, Trouble> {
+    let made = proxy.tunnel(HttpConnector::new()).call(uri.clone()).await;
+    made.map(TokioIo::into_inner).map_err(|error| Trouble::Http("GITEA_PROXY".to_owned(), error.to_string()))
 }
 
 fn request(asked: &Asked<'_>, uri: &Uri, authority: &str) -> Option<Request<Full<Bytes>>> {

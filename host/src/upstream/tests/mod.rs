@@ -24,8 +24,10 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 
-use super::{Application, Tokens, Upstream, UpstreamSettings};
+use super::{Application, Number, Oldest, Tokens, Upstream, UpstreamSettings};
 use crate::settings::Secret;
+use crate::standing::{Known, Standing};
+use crate::way::Way;
 use signer::Signer;
 
 /// What Gitea calls itself; the host reaches it on another address.
@@ -90,12 +92,18 @@ struct Script {
     seen: Mutex<Vec<Seen>>,
 }
 
+/// The way to it.
+fn way(url: &str, timeout: Duration, clock: Arc<Hand>) -> Arc<Way> {
+    Way::over(crate::https::client(url, timeout, None, None).unwrap(), clock)
+}
+
 /// The server, the upstream that asks it, and its clock.
 struct Gitea {
     script: Arc<Script>,
     address: SocketAddr,
     clock: Arc<Hand>,
     upstream: Arc<Upstream>,
+    standing: Arc<Standing>,
     key: Signer,
 }
 
@@ -129,9 +137,13 @@ impl Gitea {
             timeout,
             cache_ttl: Duration::from_secs(300),
             redirect_uri: "https://mcp.example/oauth/callback".to_owned(),
+            oldest: Oldest { number: Number(1, 26, 2), refuse: true },
         };
-        let upstream = Arc::new(Upstream::new(settings, clock.clone()).unwrap());
-        let gitea = Self { script, address, clock, upstream, key };
+        let way = way(&format!("http://{address}"), timeout, clock.clone());
+        let standing = Arc::new(Standing::new(true, true));
+        standing.is(Known::Good);
+        let upstream = Arc::new(Upstream::new(settings, way, standing.clone(), clock.clone()));
+        let gitea = Self { script, address, clock, upstream, standing, key };
         gitea.answers(DISCOVERY, ok(&document(gitea.key.algorithm)));
         gitea.answers(KEYS, ok(&json!({"keys": [gitea.key.jwk()]})));
         gitea.answers(INTROSPECT, ok(&introspection()));

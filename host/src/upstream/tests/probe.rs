@@ -5,9 +5,11 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::super::probe::Version;
-use super::super::{Finding, Verdict};
+use super::super::{Because, Finding, Number, UpstreamError, Verdict};
 use super::signer::Signer;
 use super::{DISCOVERY, Gitea, KEYS, NOW, Reply, Seen, TOKEN, VERSION, app, but, document, ok, text};
+use crate::settings::Secret;
+use crate::standing::Known;
 
 fn version(number: &str) -> Reply {
     Reply {
@@ -57,7 +59,8 @@ async fn the_version_is_told_with_the_difference_of_the_clocks() {
     let gitea = healthy().await;
     gitea.answers(VERSION, version("1.27.3+rc1"));
     gitea.clock.set(NOW - 5);
-    let expected = Version { text: "1.27.3+rc1".to_owned(), number: (1, 27, 3), clock_ahead: Some(5_000) };
+    let expected =
+        Version { text: "1.27.3+rc1".to_owned(), number: Some(Number(1, 27, 3)), clock_ahead: Some(5_000) };
     assert_eq!(gitea.upstream.version().await, Ok(expected));
 }
 
@@ -76,7 +79,13 @@ async fn versions_and_clocks_are_judged() {
         (version("1.27.0"), NOW - 31, vec![("gitea_version", Verdict::Pass), ("gitea_clock", Verdict::Fail)]),
         (text(403, ""), NOW, vec![("gitea_version", Verdict::Warn)]),
         (text(500, ""), NOW, vec![("gitea_version", Verdict::Fail)]),
-        (version("main"), NOW, vec![("gitea_version", Verdict::Fail)]),
+        (version("main"), NOW, vec![("gitea_version", Verdict::Fail), ("gitea_clock", Verdict::Pass)]),
+        (
+            version("11.0.1+gitea-1.22.0"),
+            NOW,
+            vec![("gitea_version", Verdict::Fail), ("gitea_clock", Verdict::Pass)],
+        ),
+        (ok(&json!({"version": 1})), NOW, vec![("gitea_version", Verdict::Fail)]),
     ] {
         gitea.answers(VERSION, reply);
         gitea.clock.set(now);
@@ -138,15 +147,79 @@ async fn a_gitea_that_is_not_there_is_unreachable_and_says_what_to_look_at() {
         timeout: Duration::from_secs(60),
         cache_ttl: Duration::from_secs(300),
         redirect_uri: "https://mcp.example/oauth/callback".to_owned(),
+        oldest: super::Oldest { number: Number(1, 26, 2), refuse: true },
     };
-    let away = super::Upstream::new(settings.clone(), gitea.clock.clone()).unwrap();
+    let upstream = |settings: &super::UpstreamSettings| {
+        let way = super::way(&settings.gitea_url, settings.timeout, gitea.clock.clone());
+        super::Upstream::new(settings.clone(), way, gitea.standing.clone(), gitea.clock.clone())
+    };
+    let away = upstream(&settings);
     let error = away.discovery().await.unwrap_err();
     assert_eq!(error.name(), "gitea_unreachable");
     assert!(error.to_string().contains("GITEA_URL"), "{error}");
     // TLS towards what speaks none is no connection either.
     settings.gitea_url = format!("https://{}", gitea.address());
-    let away = super::Upstream::new(settings, gitea.clock.clone());
-    if let Ok(away) = away {
-        assert_eq!(away.discovery().await.unwrap_err().name(), "gitea_unreachable");
+    // Where the system has no certificates there is no such client at all.
+    if crate::https::tls(None).is_ok() {
+        assert_eq!(upstream(&settings).discovery().await.unwrap_err().name(), "gitea_unreachable");
     }
+}
+
+#[tokio::test]
+async fn a_gitea_that_cannot_be_connected_to_is_left_alone_here_too() {
+    let gitea = healthy().await;
+    let way = super::way("http://127.0.0.1:1", Duration::from_secs(60), gitea.clock.clone());
+    let settings = super::UpstreamSettings {
+        gitea_url: "http://127.0.0.1:1".to_owned(),
+        internal_url: None,
+        timeout: Duration::from_secs(60),
+        cache_ttl: Duration::from_secs(300),
+        redirect_uri: "https://mcp.example/oauth/callback".to_owned(),
+        oldest: super::Oldest { number: Number(1, 26, 2), refuse: true },
+    };
+    let away = super::Upstream::new(settings, way.clone(), gitea.standing.clone(), gitea.clock.clone());
+    let token = Secret::new("gta_token".to_owned());
+    while !way.breaker.is_open() {
+        assert_eq!(away.version().await.unwrap_err().name(), "gitea_unreachable");
+    }
+    for error in [away.version().await.unwrap_err(), away.introspect(&app("read"), &token).await.unwrap_err()]
+    {
+        assert_eq!(error.name(), "gitea_unreachable");
+        assert!(error.to_string().contains("left alone"), "{error}");
+    }
+    assert!(way.breaker.kept_back() >= 2);
+}
+
+#[tokio::test]
+async fn what_is_away_is_told_from_what_is_too_old() {
+    let gitea = healthy().await;
+    for (reply, because) in [
+        (version("1.26.1"), Some(Because::TooOld)),
+        (version("main"), Some(Because::TooOld)),
+        (version("1.26.2"), None),
+        (text(502, ""), Some(Because::Away)),
+        (text(404, ""), None),
+        (text(200, "<html>"), None),
+    ] {
+        gitea.answers(VERSION, reply);
+        let findings = gitea.upstream.probe_version().await;
+        assert_eq!(findings[0].because, because, "{findings:?}");
+    }
+}
+
+#[tokio::test]
+async fn no_code_is_exchanged_before_gitea_is_known_to_be_new_enough() {
+    let gitea = healthy().await;
+    let secret = || Secret::new("gta_code".to_owned());
+    for (known, name) in [(Known::Away, "gitea_unreachable"), (Known::TooOld, "gitea_too_old")] {
+        gitea.standing.is(known);
+        let Err(refused) = gitea.upstream.exchange(&app("read"), &secret(), &secret()).await else {
+            panic!("{known:?} is taken")
+        };
+        assert_eq!(refused.name(), name);
+        assert_eq!(gitea.asked(), [] as [String; 0]);
+    }
+    gitea.standing.is(Known::Good);
+    let refused = gitea.upstream.exchange(&app("read"), &secret(), &secret()).await;
+    assert!(matches!(refused, Err(UpstreamError::CodeRefused)));
 }

@@ -32,19 +32,19 @@ enum State {
 }
 
 /// Leave to try one connection. Dropped without a word it says nothing about Gitea.
-pub(super) struct Pass<'a> {
+pub(crate) struct Pass<'a> {
     breaker: &'a Breaker,
     probe: bool,
     settled: bool,
 }
 
 impl Breaker {
-    pub(super) fn new(clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
         Self { clock, state: Mutex::new(State::Closed(0)), kept_back: AtomicU64::new(0) }
     }
 
     /// Leave to send something; none while Gitea is left alone.
-    pub(super) fn pass(&self) -> Option<Pass<'_>> {
+    pub(crate) fn pass(&self) -> Option<Pass<'_>> {
         let now = self.now();
         let mut state = self.state();
         let probe = match *state {
@@ -62,7 +62,7 @@ impl Breaker {
     }
 
     /// Whether a request would be kept back now. Only [`Breaker::pass`] decides.
-    pub(super) fn holds(&self) -> bool {
+    pub(crate) fn holds(&self) -> bool {
         match *self.state() {
             State::Closed(_) => false,
             State::Open(since) => !is_over(since, self.now()),
@@ -71,7 +71,7 @@ impl Breaker {
     }
 
     /// Count a call that was not even begun.
-    pub(super) fn kept_one_back(&self) {
+    pub(crate) fn kept_one_back(&self) {
         self.kept_back.fetch_add(1, Ordering::Relaxed);
     }
 
@@ -101,7 +101,7 @@ fn is_over(since: i64, now: i64) -> bool {
 
 impl Pass<'_> {
     /// There was a connection.
-    pub(super) fn reached(mut self) {
+    pub(crate) fn reached(mut self) {
         self.settled = true;
         let mut state = self.breaker.state();
         // What was sent before the failures says nothing about the time after them.
@@ -111,7 +111,7 @@ impl Pass<'_> {
     }
 
     /// There was none.
-    pub(super) fn failed(mut self) {
+    pub(crate) fn failed(mut self) {
         self.settled = true;
         let now = self.breaker.now();
         let mut state = self.breaker.state();
