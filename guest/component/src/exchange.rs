@@ -21,7 +21,7 @@ pub(crate) fn handle(request: &IncomingRequest, out: ResponseOutparam) {
     let ports = ports::Imported;
     let gateway = Gateway {
         ports: ports.ports(),
-        catalogue: &aegis_core::tools::CATALOGUE,
+        offer: &aegis_core::offer::PRODUCT,
         version: env!("CARGO_PKG_VERSION"),
     };
     let mut stream = Streaming { out: Some(out), body: None };

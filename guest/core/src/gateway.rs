@@ -23,9 +23,9 @@ use crate::admission;
 use crate::mcp::{self, Post, call::Session};
 use crate::oauth::challenge::SignIn;
 use crate::oauth::notice::Notice;
+use crate::offer::Offer;
 use crate::ports::{Caller, Claims, Level, Ports};
 use crate::settings::Config;
-use crate::tools::Catalogue;
 use dress::{Dress, Dressed};
 use media::Body;
 use route::{Reader, Route, Step};
@@ -37,8 +37,8 @@ pub use refusal::{Envelope, Refusal};
 pub struct Gateway<'a> {
     /// What the world offers.
     pub ports: Ports<'a>,
-    /// The tools that exist.
-    pub catalogue: &'a Catalogue,
+    /// What there is.
+    pub offer: &'a Offer,
     /// The product's version.
     pub version: &'static str,
 }
@@ -230,7 +230,7 @@ impl<'a> Visit<'a> {
         Session {
             ports: self.gateway.ports,
             config: self.config,
-            catalogue: self.gateway.catalogue,
+            offer: self.gateway.offer,
             caller,
             claims,
             request_id: request_id(self.request),
@@ -254,7 +254,7 @@ fn describe(gateway: &Gateway<'_>, config: &Config) -> Value {
 
 /// `GET /mcp/tools`.
 fn tools(gateway: &Gateway<'_>) -> Value {
-    json!({ "tools": mcp::methods::definitions(gateway.catalogue) })
+    json!({ "tools": mcp::methods::definitions(gateway.offer.tools) })
 }
 
 fn record(ports: &Ports<'_>, refusal: &Refusal) {

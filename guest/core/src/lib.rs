@@ -9,6 +9,10 @@
 //! - [`admission`]: who is calling and whether there is room for one more request.
 //! - [`oauth`]: the authorization server in front of Gitea: clients, consent, tokens on the wire.
 //! - [`mcp`]: the Model Context Protocol in both eras; `mcp::call` is the path of every tool call.
+//! - [`offer`]: what a guest offers in all.
+//! - [`prompts`]: beginnings of conversations.
+//! - [`resources`]: what can be read by address.
+//! - [`completion`]: suggestions for what somebody is typing.
 //! - [`tools`]: the catalogue. One struct in one file for each tool.
 //! - [`access`]: where scope, write mode and policy meet; hands out the only doors to Gitea.
 //! - [`gitea`]: requests to Gitea and what its answers mean.
@@ -20,12 +24,16 @@
 pub mod access;
 pub mod admission;
 pub mod audit;
+pub mod completion;
 pub mod gateway;
 pub mod gitea;
 pub mod mcp;
 pub mod oauth;
+pub mod offer;
 pub mod ports;
 pub mod preflight;
+pub mod prompts;
 pub mod reply;
+pub mod resources;
 pub mod settings;
 pub mod tools;

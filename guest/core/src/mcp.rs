@@ -11,6 +11,7 @@ pub mod json;
 pub mod message;
 pub mod methods;
 pub mod stream;
+mod views;
 
 #[cfg(test)]
 pub(crate) mod fake;
@@ -64,17 +65,40 @@ fn dispatch(
     out: &mut dyn Outgoing,
 ) -> Option<Response<Vec<u8>>> {
     let Request { id, method, params } = request;
-    let result = match (era, method.as_str()) {
-        (_, "tools/call") => return tools_call(session, post, era, &id, params, out),
-        (_, "tools/list") => methods::tools_list(session, era, &params),
-        (Era::Legacy, "initialize") => methods::initialize(session, post.version, &params),
-        (Era::Legacy, "ping") => Ok(Map::new()),
-        (Era::Modern, "server/discover") => Ok(methods::discover(session)),
-        (Era::Legacy | Era::Modern, _) => Err(Fault::UnknownMethod(method)),
-    };
-    Some(match result {
+    if method == "tools/call" {
+        return tools_call(session, post, era, &id, params, out);
+    }
+    Some(match result(session, post.version, era, method, &params) {
         Ok(result) => plain(StatusCode::OK, &success(era, post.version, &id, result)),
-        Err(fault) => refuse(session, era, &id, &fault),
+        Err(views::Failed::Fault(fault)) => refuse(session, era, &id, &fault),
+        Err(views::Failed::Call { error, correlation_id }) => {
+            let wire = error::on_read(&error, era, &correlation_id);
+            let message = said(wire.said, era, post.version, &id);
+            dressed(wire.status, wire.retry_after, wire.challenge, &message)
+        }
+    })
+}
+
+/// The result of every method but `tools/call`.
+fn result(
+    session: &Session<'_>,
+    version: &'static str,
+    era: Era,
+    method: String,
+    params: &Map<String, Value>,
+) -> Result<Map<String, Value>, views::Failed> {
+    Ok(match (era, method.as_str()) {
+        (_, "tools/list") => methods::tools_list(session, era, params)?,
+        (_, "resources/list") => views::resources_list(session, era, params)?,
+        (_, "resources/templates/list") => views::templates_list(session, era, params)?,
+        (_, "resources/read") => views::resources_read(session, era, params)?,
+        (_, "prompts/list") => views::prompts_list(session, era, params)?,
+        (_, "prompts/get") => views::prompts_get(session, params)?,
+        (_, "completion/complete") => views::complete(session, params)?,
+        (Era::Legacy, "initialize") => methods::initialize(session, version, params)?,
+        (Era::Legacy, "ping") => Map::new(),
+        (Era::Modern, "server/discover") => methods::discover(session),
+        (Era::Legacy | Era::Modern, _) => return Err(Fault::UnknownMethod(method).into()),
     })
 }
 
@@ -94,28 +118,42 @@ fn tools_call(
     let arguments = params.remove("arguments");
     // The answer to a write stays one document, which the host can hold back and replace until it is known
     // what became of the write. Progress is optional.
-    let reads = session.catalogue.find(&name).is_some_and(|tool| tool.class() == Class::Read);
+    let reads = session.offer.tools.find(&name).is_some_and(|tool| tool.class() == Class::Read);
     let mut stream = Stream::new(out, token.filter(|_| post.streams && reads));
     let called = call::call(session, &name, arguments, &mut stream);
     let wire = match called.result {
         Ok(finished) => Wire::result(methods::tool_result(finished, &called.correlation_id)),
         Err(error) => error::on_mcp(&error, era, &called.correlation_id),
     };
-    let message = match wire.said {
-        error::Said::Result(result) => success(era, post.version, id, result),
-        error::Said::Error(error) => failure(id, &error),
-    };
+    let message = said(wire.said, era, post.version, id);
     // Once events flow the status is sent; the last event says the same as the body would have.
     let message = stream.finish(message)?;
-    let mut response = plain(wire.status, &message);
+    Some(dressed(wire.status, wire.retry_after, wire.challenge, &message))
+}
+
+fn said(said: error::Said, era: Era, version: &str, id: &Value) -> Value {
+    match said {
+        error::Said::Result(result) => success(era, version, id, result),
+        error::Said::Error(error) => failure(id, &error),
+    }
+}
+
+/// An answer with what tells a client when, or with what, to come again.
+fn dressed(
+    status: StatusCode,
+    retry_after: Option<u32>,
+    challenge: Option<String>,
+    message: &Value,
+) -> Response<Vec<u8>> {
+    let mut response = plain(status, message);
     let headers = response.headers_mut();
-    if let Some(seconds) = wire.retry_after {
+    if let Some(seconds) = retry_after {
         headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
-    if let Some(challenge) = wire.challenge.and_then(|text| HeaderValue::try_from(text).ok()) {
+    if let Some(challenge) = challenge.and_then(|text| HeaderValue::try_from(text).ok()) {
         headers.insert(WWW_AUTHENTICATE, challenge);
     }
-    Some(response)
+    response
 }
 
 /// Modern results name their kind and their server; legacy ones carry what the method put there.
@@ -137,7 +175,7 @@ fn failure(id: &Value, error: &Value) -> Value {
 /// Records a protocol error under its name and says it on the wire.
 fn refuse(session: &Session<'_>, era: Era, id: &Value, fault: &Fault) -> Response<Vec<u8>> {
     session.ports.audit.note(&fault.remark());
-    plain(fault.status(era), &failure(id, &fault.error()))
+    plain(fault.status(era), &failure(id, &fault.error(era)))
 }
 
 /// Legacy clients may answer requests; this server never asks, so there is nothing to do. Modern ones may not.

@@ -26,6 +26,8 @@ mod releases;
 mod repositories;
 mod search;
 
+use serde_json::Value;
+
 use kit::Entry;
 
 pub use args::SHARED;
@@ -50,6 +52,19 @@ impl Catalogue {
         self.tools().find(|tool| tool.name() == name)
     }
 }
+
+/// Somebody for whom tools can be run.
+pub trait Run {
+    /// Run a tool, as if the caller had called it. The structured answer, which may leave.
+    ///
+    /// # Errors
+    /// It was refused or failed. Why is told to whoever runs it, and not here.
+    fn run(&mut self, tool: &'static str, arguments: Value) -> Result<Value, Stopped>;
+}
+
+/// A tool gave no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stopped;
 
 /// The product's tools.
 pub static CATALOGUE: Catalogue = Catalogue { domains: DOMAINS, instructions: INSTRUCTIONS };

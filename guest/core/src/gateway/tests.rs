@@ -26,7 +26,7 @@ fn send(
     headers: &[(&str, &str)],
     body: &str,
 ) -> Response<Vec<u8>> {
-    let gateway = Gateway { ports: world.ports(), catalogue: &FEW, version: "1.2.3" };
+    let gateway = Gateway { ports: world.ports(), offer: &FEW, version: "1.2.3" };
     match handle(&gateway, request(method, target, headers, body), &mut Reader::default()) {
         Answer::Whole(response) => response,
         Answer::Streamed => panic!("streamed"),
@@ -227,7 +227,7 @@ fn streams_only_to_clients_that_name_event_streams() {
         ("*/*", false),
         ("application/json, text/event-stream;q=0", false),
     ] {
-        let gateway = Gateway { ports: world.ports(), catalogue: &FEW, version: "1.2.3" };
+        let gateway = Gateway { ports: world.ports(), offer: &FEW, version: "1.2.3" };
         let mut reader = Reader::default();
         let answer = handle(
             &gateway,

@@ -11,10 +11,10 @@ use serde_json::{Map, Value};
 
 use crate::access::{self, Asked, Ground, Permit, Target};
 use crate::audit;
+use crate::offer::Offer;
 use crate::ports::{Caller, Claims, Outcome, Ports, Status, Ticket};
 use crate::reply::Screen;
 use crate::settings::Config;
-use crate::tools::Catalogue;
 use crate::tools::kit::{Entry, Prepared};
 
 pub use crate::reply::Finished;
@@ -26,8 +26,8 @@ pub struct Session<'a> {
     pub ports: Ports<'a>,
     /// The settings in force.
     pub config: &'a Config,
-    /// The tools that exist.
-    pub catalogue: &'a Catalogue,
+    /// What there is.
+    pub offer: &'a Offer,
     /// Who calls.
     pub caller: &'a dyn Caller,
     /// What is known about them.
@@ -71,7 +71,7 @@ pub fn call(
     let clock = session.ports.clock;
     let started = clock.monotonic_microseconds();
     let mut correlation_id = session.request_id.to_owned();
-    let known = session.catalogue.find(tool);
+    let known = session.offer.tools.find(tool);
     let result = match known {
         None => Err(unknown_tool(session, tool)),
         Some(entry) => journey(session, entry, arguments, progress, &mut correlation_id),

@@ -30,6 +30,8 @@ pub enum Fault {
     UnsupportedVersion(String),
     /// A method that this era does not have.
     UnknownMethod(String),
+    /// An address at which there is nothing.
+    NoSuchResource(String),
 }
 
 impl Fault {
@@ -46,6 +48,7 @@ impl Fault {
             Self::HeaderMismatch(..) => "header_mismatch",
             Self::UnsupportedVersion(_) => "unsupported_version",
             Self::UnknownMethod(_) => "unknown_method",
+            Self::NoSuchResource(_) => "no_such_resource",
         }
     }
 
@@ -53,9 +56,11 @@ impl Fault {
     #[must_use]
     pub fn status(&self, era: Era) -> StatusCode {
         match (self, era) {
-            (Self::InvalidParams(_) | Self::UnknownMethod(_), Era::Legacy) => StatusCode::OK,
+            (Self::InvalidParams(_) | Self::UnknownMethod(_) | Self::NoSuchResource(_), Era::Legacy) => {
+                StatusCode::OK
+            }
             (Self::UnknownMethod(_), Era::Modern) => StatusCode::NOT_FOUND,
-            (Self::InvalidParams(_), Era::Modern)
+            (Self::InvalidParams(_) | Self::NoSuchResource(_), Era::Modern)
             | (
                 Self::Parse(_)
                 | Self::InvalidRequest(_)
@@ -68,7 +73,7 @@ impl Fault {
 
     /// The JSON-RPC error object.
     #[must_use]
-    pub fn error(&self) -> Value {
+    pub fn error(&self, era: Era) -> Value {
         match self {
             Self::Parse(why) => json!({ "code": -32700, "message": why.message() }),
             Self::InvalidRequest(why) => json!({ "code": -32600, "message": why }),
@@ -84,6 +89,11 @@ impl Fault {
             Self::UnknownMethod(method) => {
                 json!({ "code": -32601, "message": format!("There is no method {}.", printable(method)) })
             }
+            Self::NoSuchResource(uri) => json!({
+                "code": match era { Era::Legacy => -32002, Era::Modern => -32602 },
+                "message": "There is nothing to read at this address. resources/templates/list shows which there are.",
+                "data": { "uri": uri },
+            }),
         }
     }
 
@@ -95,6 +105,7 @@ impl Fault {
             Self::HeaderMismatch(header, why) => Some(("header", format!("{header} {why}"))),
             Self::UnsupportedVersion(requested) => Some(("requested", printable(requested))),
             Self::UnknownMethod(method) => Some(("method", printable(method))),
+            Self::NoSuchResource(uri) => Some(("uri", printable(uri))),
         };
         Remark {
             kind: Kind::AccessDenied,
@@ -172,6 +183,30 @@ pub(super) fn on_mcp(error: &CallError, era: Era, correlation_id: &str) -> Wire 
         "data": { "reason": error.reason(), "correlation_id": correlation_id },
     }));
     Wire { status, said, retry_after: retry_after(error), challenge: challenge(error) }
+}
+
+/// The same for a method whose result has no place for a failure: what a tool's result would say is an error object.
+pub(super) fn on_read(error: &CallError, era: Era, correlation_id: &str) -> Wire {
+    let wire = on_mcp(error, era, correlation_id);
+    if matches!(wire.said, Said::Error(_)) {
+        return wire;
+    }
+    let of_the_request = matches!(
+        error,
+        CallError::InvalidArguments { .. }
+            | CallError::Denied { .. }
+            | CallError::Renamed { .. }
+            | CallError::Conflict { .. }
+            | CallError::Unprocessable { .. }
+    );
+    let code = if of_the_request { -32602 } else { -32603 };
+    let status = if of_the_request && era == Era::Modern { StatusCode::BAD_REQUEST } else { StatusCode::OK };
+    let said = Said::Error(json!({
+        "code": code,
+        "message": error.message(),
+        "data": { "reason": error.reason(), "correlation_id": correlation_id },
+    }));
+    Wire { status, said, ..wire }
 }
 
 /// The status of a failed call at `POST /mcp/tool/call`.

@@ -24,9 +24,19 @@ pub fn server_info(version: &str) -> Value {
     json!({ "name": "aegis-gitea-mcp", "title": "AegisGitea-MCP", "version": version })
 }
 
-/// Tools, without change notices: the list changes only across restarts.
-fn capabilities() -> Value {
-    json!({ "tools": {} })
+/// What there is, without change notices: lists change only across restarts.
+fn capabilities(session: &Session<'_>) -> Value {
+    let mut capabilities = json!({ "tools": {} });
+    if !session.offer.resources.is_empty() {
+        capabilities["resources"] = json!({});
+    }
+    if !session.offer.prompts.is_empty() {
+        capabilities["prompts"] = json!({});
+    }
+    if !session.offer.resources.is_empty() || !session.offer.prompts.is_empty() {
+        capabilities["completions"] = json!({});
+    }
+    capabilities
 }
 
 /// Legacy `initialize`. No session is opened: every later request stands on its own.
@@ -44,9 +54,9 @@ pub fn initialize(
     let agreed = era::LEGACY.iter().find(|served| **served == asked).unwrap_or(&era::LEGACY_NEWEST);
     Ok(object([
         ("protocolVersion", json!(agreed)),
-        ("capabilities", capabilities()),
+        ("capabilities", capabilities(session)),
         ("serverInfo", server_info(version)),
-        ("instructions", json!(session.catalogue.instructions)),
+        ("instructions", json!(session.offer.tools.instructions)),
     ]))
 }
 
@@ -55,8 +65,8 @@ pub fn initialize(
 pub fn discover(session: &Session<'_>) -> Map<String, Value> {
     object([
         ("supportedVersions", supported_versions()),
-        ("capabilities", capabilities()),
-        ("instructions", json!(session.catalogue.instructions)),
+        ("capabilities", capabilities(session)),
+        ("instructions", json!(session.offer.tools.instructions)),
         ("ttlMs", json!(LIST_TTL_MS)),
         ("cacheScope", json!("private")),
     ])
@@ -77,18 +87,32 @@ pub fn tools_list(
     era: Era,
     params: &Map<String, Value>,
 ) -> Result<Map<String, Value>, Fault> {
+    list(era, params, "tools", definitions(session.offer.tools))
+}
+
+/// A list in one page.
+///
+/// # Errors
+/// A cursor: this server hands none out.
+pub(super) fn list(
+    era: Era,
+    params: &Map<String, Value>,
+    name: &str,
+    entries: Value,
+) -> Result<Map<String, Value>, Fault> {
     if params.contains_key("cursor") {
         return Err(Fault::InvalidParams("The list has one page: ask without a cursor.".to_owned()));
     }
-    let mut result = object([("tools", definitions(session.catalogue))]);
-    match era {
-        Era::Legacy => {}
-        Era::Modern => {
-            result.insert("ttlMs".to_owned(), json!(LIST_TTL_MS));
-            result.insert("cacheScope".to_owned(), json!("private"));
-        }
+    Ok(kept(era, LIST_TTL_MS, object([(name, entries)])))
+}
+
+/// What a modern client is told of how long a result holds, and that it is for this caller alone.
+pub(super) fn kept(era: Era, milliseconds: u32, mut result: Map<String, Value>) -> Map<String, Value> {
+    if era == Era::Modern {
+        result.insert("ttlMs".to_owned(), milliseconds.into());
+        result.insert("cacheScope".to_owned(), "private".into());
     }
-    Ok(result)
+    result
 }
 
 /// The definitions of all tools, in the catalogue's order.
@@ -135,6 +159,6 @@ pub(super) fn tool_error(reason: &str, message: &str, correlation_id: &str) -> M
     ])
 }
 
-fn object<const N: usize>(members: [(&str, Value); N]) -> Map<String, Value> {
+pub(super) fn object<const N: usize>(members: [(&str, Value); N]) -> Map<String, Value> {
     members.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }

@@ -24,7 +24,7 @@ fn post(
     let session = Session {
         ports,
         config: &config,
-        catalogue: &FEW,
+        offer: &FEW,
         caller: &*caller,
         claims: &claims,
         request_id: "req-1",
@@ -102,9 +102,14 @@ fn legacy_answers_carry_nothing_of_the_modern_wire() {
 #[test]
 fn methods_that_an_era_does_not_have_are_unknown_in_it() {
     let world = World::new();
-    for method in
-        ["server/discover", "logging/setLevel", "resources/list", "prompts/list", "completion/complete", "x"]
-    {
+    for method in [
+        "server/discover",
+        "logging/setLevel",
+        "resources/subscribe",
+        "subscriptions/listen",
+        "tools/get",
+        "x",
+    ] {
         let (status, said) = legacy(&world, method, &json!({}));
         assert_eq!(
             (status, said["error"]["code"].as_i64(), &said["id"]),

@@ -126,7 +126,7 @@ fn through_core(
     let visit = Visit::new(world, address, request_id);
     let gateway = Gateway {
         ports: visit.ports(),
-        catalogue: &aegis_core::tools::CATALOGUE,
+        offer: &aegis_core::offer::PRODUCT,
         version: env!("CARGO_PKG_VERSION"),
     };
     match handle(&gateway, request, &mut NoStream) {

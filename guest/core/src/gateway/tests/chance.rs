@@ -65,7 +65,7 @@ fn every_refusal_leaves_one_line_and_every_success_none() {
             (pick(&mut dice, METHODS), pick(&mut dice, TARGETS), pick(&mut dice, BODIES));
         let told = format!("seed {seed}: {method} {target} {headers:?} {text}");
 
-        let gateway = Gateway { ports: world.ports(), catalogue: &FEW, version: "1.2.3" };
+        let gateway = Gateway { ports: world.ports(), offer: &FEW, version: "1.2.3" };
         let mut reader = Reader::default();
         let refused = match handle(&gateway, request(method, target, &headers, text), &mut reader) {
             Answer::Streamed => !reader.events().last().unwrap()["result"]["isError"].eq(&false),

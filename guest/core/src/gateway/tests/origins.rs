@@ -50,7 +50,7 @@ fn answers_for_its_own_names_and_loopback_only() {
             "{host}"
         );
     }
-    let gateway = Gateway { ports: world.ports(), catalogue: &FEW, version: "1.2.3" };
+    let gateway = Gateway { ports: world.ports(), offer: &FEW, version: "1.2.3" };
     let bare = http::Request::get("/").body(Vec::new()).unwrap();
     let Answer::Whole(response) = handle(&gateway, bare, &mut Reader::default()) else { panic!("streamed") };
     assert_eq!(response.status(), 421, "no host at all");

@@ -10,8 +10,8 @@ use super::{Answer, FEW, Gateway, JSON, PING, Reader, World, body, handle, reque
 use crate::oauth::redirect::BadRedirect;
 use crate::oauth::refused::{BadClient, Refused};
 use crate::oauth::scripted::Scripted;
+use crate::offer::Offer;
 use crate::ports::{Bucket, Denied};
-use crate::tools::Catalogue;
 
 const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
 const BAD: (&str, &str) = ("authorization", "Bearer bad");
@@ -50,13 +50,13 @@ impl Server {
 
     fn send_to(
         &self,
-        catalogue: &Catalogue,
+        offer: &Offer,
         method: &str,
         path: &str,
         headers: &[(&str, &str)],
         text: &str,
     ) -> http::Response<Vec<u8>> {
-        let gateway = Gateway { ports: self.host.ports(&self.world), catalogue, version: "1.2.3" };
+        let gateway = Gateway { ports: self.host.ports(&self.world), offer, version: "1.2.3" };
         let request = request(method, &format!("{ORIGIN}{path}"), headers, text);
         match handle(&gateway, request, &mut Reader::default()) {
             Answer::Whole(response) => response,
@@ -155,7 +155,7 @@ fn documents_say_nothing_of_what_a_request_says() {
     ];
     for path in METADATA {
         let plain = server.send("GET", path, &[], "");
-        let gateway = Gateway { ports: server.host.ports(&server.world), catalogue: &FEW, version: "1.2.3" };
+        let gateway = Gateway { ports: server.host.ports(&server.world), offer: &FEW, version: "1.2.3" };
         let elsewhere = request("GET", &format!("http://inner.example.com{path}"), &forged, "");
         let Answer::Whole(other) = handle(&gateway, elsewhere, &mut Reader::default()) else {
             panic!("streamed")

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::offer::PRODUCT;
 use crate::ports::{Class, Kind};
-use crate::tools::CATALOGUE;
 use crate::tools::fake::{OPEN_POLICY, Route, World, claims};
 
 fn called(world: &World, tool: &str, arguments: Option<Value>) -> Called {
@@ -16,7 +16,7 @@ fn scoped(world: &World, scopes: &[&str], tool: &str, arguments: Option<Value>) 
     let session = Session {
         ports: world.ports(),
         config: &config,
-        catalogue: &CATALOGUE,
+        offer: &PRODUCT,
         caller: world,
         claims: &claims,
         request_id: "request-1",
@@ -193,7 +193,7 @@ fn progress_is_told_in_steps_and_without_data() {
     let session = Session {
         ports: world.ports(),
         config: &config,
-        catalogue: &CATALOGUE,
+        offer: &PRODUCT,
         caller: &world,
         claims: &claims,
         request_id: "request-1",

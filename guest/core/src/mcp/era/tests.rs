@@ -190,7 +190,7 @@ fn modern_cases() -> Vec<Case> {
 fn holds_modern_requests_to_meta_headers_and_version_in_this_order() {
     for (why, method, params, sent, code) in modern_cases() {
         let outcome = Era::Modern.check(&headers(&sent), &request(method, &params));
-        let found = outcome.err().map_or(0, |fault| fault.error()["code"].as_i64().unwrap());
+        let found = outcome.err().map_or(0, |fault| fault.error(Era::Modern)["code"].as_i64().unwrap());
         assert_eq!(found, code, "{why}");
     }
 }
@@ -213,7 +213,7 @@ fn lets_legacy_requests_go_without_headers_but_not_with_lies() {
 
 #[test]
 fn names_every_served_revision_when_one_is_not() {
-    let error = Fault::UnsupportedVersion("v9\u{202e}\n".to_owned()).error();
+    let error = Fault::UnsupportedVersion("v9\u{202e}\n".to_owned()).error(Era::Modern);
     assert_eq!(
         error["data"]["supported"],
         json!(["2026-07-28", "2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"])

@@ -107,8 +107,9 @@ fn gives_every_protocol_error_its_code_status_and_line() {
         (Fault::HeaderMismatch("mcp-name", "is missing"), -32020, 400, 400, "header_mismatch"),
         (Fault::UnsupportedVersion(text()), -32022, 400, 400, "unsupported_version"),
         (Fault::UnknownMethod(text()), -32601, 200, 404, "unknown_method"),
+        (Fault::NoSuchResource(text()), -32602, 200, 400, "no_such_resource"),
     ] {
-        assert_eq!(fault.error()["code"], code);
+        assert_eq!(fault.error(Era::Modern)["code"], code);
         assert_eq!(fault.status(Era::Legacy), StatusCode::from_u16(legacy).unwrap());
         assert_eq!(fault.status(Era::Modern), StatusCode::from_u16(modern).unwrap());
         let remark = fault.remark();
@@ -121,8 +122,14 @@ fn gives_every_protocol_error_its_code_status_and_line() {
 }
 
 #[test]
+fn an_address_without_anything_has_a_code_of_its_own_for_legacy_clients() {
+    assert_eq!(Fault::NoSuchResource("gitea://x".to_owned()).error(Era::Legacy)["code"], -32002);
+}
+
+#[test]
 fn bounds_what_it_repeats_of_a_made_up_method() {
-    let Value::String(said) = Fault::UnknownMethod("é".repeat(5_000)).error()["message"].take() else {
+    let Value::String(said) = Fault::UnknownMethod("é".repeat(5_000)).error(Era::Legacy)["message"].take()
+    else {
         panic!("a message")
     };
     assert_eq!(said, format!("There is no method {}.", "?".repeat(64)));

@@ -3,13 +3,16 @@
 use serde_json::{Map, Value, json};
 
 use crate::access::{Door, Target};
+use crate::offer::Offer;
 use crate::ports::{Class, Recorded};
 use crate::reply::Reply;
 use crate::tools::Catalogue;
 use crate::tools::kit::{ArgumentError, Entry, Error, Prepared};
 
 /// A catalogue for tests.
-pub(crate) static FEW: Catalogue =
+pub(crate) static FEW: Offer = Offer { tools: &TOOLS, resources: &[], prompts: &[] };
+
+static TOOLS: Catalogue =
     Catalogue { domains: &[&[&Fake::Greet, &Fake::Fail, &Fake::Write]], instructions: "Be kind." };
 
 #[derive(Clone, Copy)]

@@ -65,7 +65,7 @@ const REFUSED: &[(&str, &str, i64, &str)] = &[
 fn refuses_what_is_not_one_message() {
     for (why, body, code, id) in REFUSED {
         let refused = parse(body.as_bytes()).expect_err(why);
-        assert_eq!(refused.fault.error()["code"], *code, "{why}");
+        assert_eq!(refused.fault.error(crate::mcp::era::Era::Legacy)["code"], *code, "{why}");
         assert_eq!(refused.id, serde_json::from_str::<Value>(id).unwrap(), "{why}");
     }
 }

@@ -6,6 +6,7 @@ use super::super::KEY;
 use super::{BAD, JSON, ORIGIN, PING, Server, body};
 use crate::access::{Door, Target};
 use crate::gitea;
+use crate::offer::Offer;
 use crate::ports::{Class, Recorded, Refusal as Credential};
 use crate::reply::Reply;
 use crate::tools::Catalogue;
@@ -85,7 +86,8 @@ fn a_missing_scope_asks_for_all_that_the_token_should_have() {
 /// A tool whose user has revoked in Gitea what they granted.
 struct Gone;
 
-static GONE: Catalogue = Catalogue { domains: &[&[&Gone]], instructions: "" };
+static GONE: Offer =
+    Offer { tools: &Catalogue { domains: &[&[&Gone]], instructions: "" }, resources: &[], prompts: &[] };
 
 impl Entry for Gone {
     fn name(&self) -> &'static str {

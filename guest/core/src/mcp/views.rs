@@ -1,0 +1,216 @@
+//! Resources, prompts and suggestions on the wire. What they show of Gitea comes from tool calls of the same caller.
+//!
+//! Nothing here knows a single resource or prompt, and nothing here reaches Gitea but by [`call`].
+
+use serde_json::{Map, Value, json};
+
+use super::call::{self, CallError, Session, Silent};
+use super::era::Era;
+use super::error::Fault;
+use super::methods::{CORRELATION_ID, kept, list, object};
+use crate::completion::{self, Completes, Suggested};
+use crate::prompts::{Filled, Prompt};
+use crate::reply::NOTICE;
+use crate::resources::{Address, Resource, Unread, Variables};
+use crate::tools::{Run, Stopped};
+
+/// Why there is no result.
+pub(super) enum Failed {
+    /// The message is wrong.
+    Fault(Fault),
+    /// A call that it needed gave no answer.
+    Call { error: Box<CallError>, correlation_id: String },
+}
+
+impl From<Fault> for Failed {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+/// Tools for the caller of this request; keeps why the last one gave nothing.
+struct Calls<'a> {
+    session: &'a Session<'a>,
+    /// The call that the answer is known by.
+    correlation_id: String,
+    failed: Option<CallError>,
+}
+
+impl<'a> Calls<'a> {
+    fn of(session: &'a Session<'a>) -> Self {
+        Self { session, correlation_id: session.request_id.to_owned(), failed: None }
+    }
+
+    fn failure(self, otherwise: Fault) -> Failed {
+        match self.failed {
+            Some(error) => Failed::Call { error: Box::new(error), correlation_id: self.correlation_id },
+            None => Failed::Fault(otherwise),
+        }
+    }
+}
+
+impl Run for Calls<'_> {
+    fn run(&mut self, tool: &'static str, arguments: Value) -> Result<Value, Stopped> {
+        let called = call::call(self.session, tool, Some(arguments), &mut Silent);
+        self.correlation_id = called.correlation_id;
+        called.result.map(|finished| finished.structured).map_err(|error| {
+            self.failed = Some(error);
+            Stopped
+        })
+    }
+}
+
+/// `resources/list`: those with one address.
+pub(super) fn resources_list(
+    session: &Session<'_>,
+    era: Era,
+    params: &Map<String, Value>,
+) -> Result<Map<String, Value>, Fault> {
+    list(era, params, "resources", definitions(session, |at| matches!(at, Address::One(_))))
+}
+
+/// `resources/templates/list`: those with many.
+pub(super) fn templates_list(
+    session: &Session<'_>,
+    era: Era,
+    params: &Map<String, Value>,
+) -> Result<Map<String, Value>, Fault> {
+    list(era, params, "resourceTemplates", definitions(session, |at| matches!(at, Address::Many(_))))
+}
+
+fn definitions(session: &Session<'_>, which: impl Fn(Address) -> bool) -> Value {
+    let chosen = session.offer.resources.iter().filter(|resource| which(resource.address()));
+    chosen.map(|resource| resource.definition()).collect()
+}
+
+/// `resources/read`.
+pub(super) fn resources_read(
+    session: &Session<'_>,
+    era: Era,
+    params: &Map<String, Value>,
+) -> Result<Map<String, Value>, Failed> {
+    let uri = string(params, "uri")?;
+    let missing = || Fault::NoSuchResource(uri.to_owned());
+    let (resource, at) = resource(session, uri).ok_or_else(missing)?;
+    let mut calls = Calls::of(session);
+    match resource.read(&at, &mut calls) {
+        Ok(contents) => {
+            let contents: Vec<Value> = contents.iter().map(|content| content.told(uri)).collect();
+            let meta = json!({ CORRELATION_ID: calls.correlation_id, "notice": NOTICE });
+            Ok(kept(era, 0, object([("contents", contents.into()), ("_meta", meta)])))
+        }
+        Err(Unread::Missing) => Err(Failed::Fault(missing())),
+        // What a person may not see and what is not there look the same in Gitea, and here.
+        Err(Unread::Stopped) if matches!(calls.failed, Some(CallError::NotFound { .. })) => {
+            Err(Failed::Fault(missing()))
+        }
+        Err(Unread::Stopped) => Err(calls.failure(missing())),
+    }
+}
+
+fn resource(session: &Session<'_>, uri: &str) -> Option<(&'static dyn Resource, Variables)> {
+    let mut found = session.offer.resources.iter().copied();
+    found.find_map(|resource| Some((resource, resource.address().matches(uri)?)))
+}
+
+/// `prompts/list`.
+pub(super) fn prompts_list(
+    session: &Session<'_>,
+    era: Era,
+    params: &Map<String, Value>,
+) -> Result<Map<String, Value>, Fault> {
+    list(era, params, "prompts", session.offer.prompts.iter().map(|prompt| prompt.definition()).collect())
+}
+
+/// `prompts/get`.
+pub(super) fn prompts_get(
+    session: &Session<'_>,
+    params: &Map<String, Value>,
+) -> Result<Map<String, Value>, Fault> {
+    let prompt = prompt(session, string(params, "name")?)?;
+    let none = Map::new();
+    let arguments = match params.get("arguments") {
+        None => &none,
+        Some(Value::Object(arguments)) => arguments,
+        Some(_) => return Err(Fault::InvalidParams("params.arguments is an object.".to_owned())),
+    };
+    let filled = Filled::of(prompt, arguments).map_err(Fault::InvalidParams)?;
+    Ok(object([("description", prompt.description().into()), ("messages", prompt.messages(&filled).into())]))
+}
+
+fn prompt(session: &Session<'_>, name: &str) -> Result<&'static dyn Prompt, Fault> {
+    let mut prompts = session.offer.prompts.iter().copied();
+    prompts.find(|prompt| prompt.name() == name).ok_or_else(|| {
+        let known: Vec<&str> = session.offer.prompts.iter().map(|prompt| prompt.name()).collect();
+        Fault::InvalidParams(format!("There is no prompt of this name; there are: {}.", known.join(", ")))
+    })
+}
+
+/// `completion/complete`. What may not be listed suggests nothing, and says no more than that.
+pub(super) fn complete(
+    session: &Session<'_>,
+    params: &Map<String, Value>,
+) -> Result<Map<String, Value>, Failed> {
+    let completes = completed(session, params)?;
+    let argument = params.get("argument").and_then(Value::as_object);
+    let typed = argument.and_then(|argument| argument.get("value")).and_then(Value::as_str);
+    let typed = typed.ok_or_else(|| invalid("params.argument.value is a string and required."))?;
+    let known = |name: &str| {
+        let text = params.get("context")?.get("arguments")?.get(name)?.as_str()?;
+        Some(text.to_owned())
+    };
+    let mut calls = Calls::of(session);
+    let found = match completion::suggest(completes, typed, &known, &mut calls) {
+        Ok(found) => found,
+        Err(Stopped) => match calls.failed {
+            // Only signing in again, or waiting, helps here.
+            Some(
+                CallError::SignedOut { .. }
+                | CallError::InsufficientScope { .. }
+                | CallError::AuditUnavailable
+                | CallError::OutcomeNotRecorded { .. },
+            ) => return Err(calls.failure(invalid("Nothing can be suggested."))),
+            Some(_) | None => Suggested::default(),
+        },
+    };
+    let completion = json!({ "values": found.values, "hasMore": found.more });
+    Ok(object([("completion", completion)]))
+}
+
+/// What is being typed.
+fn completed(session: &Session<'_>, params: &Map<String, Value>) -> Result<Completes, Fault> {
+    let reference = params.get("ref").and_then(Value::as_object);
+    let reference = reference.ok_or_else(|| invalid("params.ref is an object and required."))?;
+    let name = params.get("argument").and_then(|argument| argument.get("name")).and_then(Value::as_str);
+    let name = name.ok_or_else(|| invalid("params.argument.name is a string and required."))?;
+    let found = match reference.get("type").and_then(Value::as_str) {
+        Some("ref/prompt") => {
+            let prompt = prompt(session, string(reference, "name")?)?;
+            prompt.blanks().iter().find(|blank| blank.name == name).map(|blank| blank.completes)
+        }
+        Some("ref/resource") => {
+            let uri = string(reference, "uri")?;
+            let of_template = |resource: &&&dyn Resource| match resource.address() {
+                Address::One(known) | Address::Many(known) => known == uri,
+            };
+            let resource = session.offer.resources.iter().find(of_template);
+            let resource = resource.ok_or_else(|| Fault::NoSuchResource(uri.to_owned()))?;
+            let listed = resource.completes().iter().find(|(known, _)| *known == name);
+            Some(listed.map_or(Completes::Free, |(_, completes)| *completes))
+        }
+        _ => return Err(invalid("params.ref.type is ref/prompt or ref/resource.")),
+    };
+    found.ok_or_else(|| invalid("The prompt has no argument of this name."))
+}
+
+fn string<'p>(params: &'p Map<String, Value>, name: &str) -> Result<&'p str, Fault> {
+    let text = params.get(name).and_then(Value::as_str);
+    text.ok_or_else(|| Fault::InvalidParams(format!("{name} is a string and required.")))
+}
+
+fn invalid(message: &str) -> Fault {
+    Fault::InvalidParams(message.to_owned())
+}
+
+#[cfg(test)]
+mod tests;
