@@ -43,7 +43,7 @@ async fn a_gitea_that_comes_late_and_is_too_old_is_refused_until_it_is_updated()
     let tokens = desk.client.tokens("alice", &password("alice"), false).await;
     desk.secret(&tokens.access);
     desk.scene.forge.every_fault(Fault::on(VERSION, FaultKind::Close));
-    let desk = desk.restarted(|setup| setup).await;
+    let mut desk = desk.restarted(|setup| setup).await;
     assert_eq!(ready(&desk.server).await, (503, json!(["gitea_unreachable"])));
     // Nobody knows yet what it is: it is not given a chance to be too old.
     let (status, code, _, lines) = called(&desk, &tokens.access).await;
