@@ -36,14 +36,15 @@ impl Credential {
 /// The keys that callers may present: digests and names, never values.
 pub(crate) struct Keys {
     entries: Vec<(String, [u8; 32])>,
-    /// Authentication is off: everybody is `anonymous`. Only on a loopback bind (checked by the settings).
-    open: bool,
+    /// Nobody has to prove anything, and everybody is called this. Only on a loopback bind (checked by the settings),
+    /// and where there is no socket at all.
+    open: Option<String>,
     in_flight: Arc<Mutex<HashMap<String, u32>>>,
 }
 
 impl Keys {
-    /// From (name, digest of the key).
-    pub(crate) fn new(entries: Vec<(String, [u8; 32])>, open: bool) -> Self {
+    /// From (name, digest of the key), and what everybody is called where nobody needs one.
+    pub(crate) fn new(entries: Vec<(String, [u8; 32])>, open: Option<String>) -> Self {
         Self { entries, open, in_flight: Arc::default() }
     }
 
@@ -151,11 +152,12 @@ impl State {
     }
 
     fn by_key(&self, presented: &str) -> Result<Found, Refusal> {
-        let subject = if self.shared.keys.open {
-            "anonymous".to_owned()
-        } else {
-            let key = self.presented_token(presented)?;
-            self.shared.keys.find(key.expose().as_bytes()).ok_or(Refusal::Unknown)?.to_owned()
+        let subject = match &self.shared.keys.open {
+            Some(everybody) => everybody.clone(),
+            None => {
+                let key = self.presented_token(presented)?;
+                self.shared.keys.find(key.expose().as_bytes()).ok_or(Refusal::Unknown)?.to_owned()
+            }
         };
         // A key carries both scopes; the write gate decides what it may do.
         let scopes = vec![READ.to_owned(), WRITE.to_owned()];
@@ -217,7 +219,7 @@ mod tests {
 
     fn keys() -> Keys {
         let digest = |key: &str| Sha256::digest(key.as_bytes()).into();
-        Keys::new(vec![("laptop".into(), digest("first-key")), ("ci".into(), digest("second-key"))], false)
+        Keys::new(vec![("laptop".into(), digest("first-key")), ("ci".into(), digest("second-key"))], None)
     }
 
     #[test]
