@@ -22,7 +22,7 @@ mod tests;
 
 use crate::upstream::Number;
 pub(crate) use problem::Problem;
-pub(crate) use secret::{ApiKey, Secret, principal_name};
+pub(crate) use secret::{ApiKey, Secret, bare_key_name, principal_name};
 use source::Reading;
 pub(crate) use source::{Environment, Process, Row};
 

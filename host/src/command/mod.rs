@@ -8,6 +8,7 @@ mod generate_key;
 mod guest;
 mod in_force;
 mod keys;
+mod named_keys;
 mod private_file;
 mod registry;
 mod serve;
@@ -66,6 +67,9 @@ enum Command {
         /// Name that the audit log shows for this client, such as `laptop`.
         #[arg(long)]
         name: Option<String>,
+        /// Add it to MCP_API_KEYS in this file too; the name must be new there.
+        #[arg(long, value_name = "FILE", requires = "name")]
+        env_file: Option<PathBuf>,
     },
     /// Look at guest components.
     #[command(subcommand)]
@@ -135,7 +139,8 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         Command::Connect(options) => connect::run(&options),
         Command::Stdio(env) => stdio::run(env.env_file.as_ref()),
         Command::Doctor(options) => doctor::run(&options),
-        Command::GenerateKey { name } => {
+        Command::GenerateKey { name: Some(name), env_file: Some(file) } => named_keys::add(&name, &file),
+        Command::GenerateKey { name, env_file: _ } => {
             exit(generate_key::print(name.as_deref(), getrandom::fill, &mut out, &mut err))
         }
         Command::Guest(Guest::Inspect { file }) => guest::inspect(&file),

@@ -17,9 +17,9 @@ const HEADING: &str = "# Written by `aegis-mcp setup`; docs/configuration.md exp
 const ROOM: usize = 4_096;
 
 /// The file and what is to be changed in it.
-pub(super) struct Draft {
+pub(in crate::command) struct Draft {
     /// Absolute.
-    pub(super) path: PathBuf,
+    pub(in crate::command) path: PathBuf,
     before: Zeroizing<String>,
     values: env_edit::Values,
     changes: Vec<(String, Zeroizing<String>)>,
@@ -27,7 +27,7 @@ pub(super) struct Draft {
 
 impl Draft {
     /// Read the file; one that is not there is empty.
-    pub(super) fn read(path: &Path) -> Done<Self> {
+    pub(in crate::command) fn read(path: &Path) -> Done<Self> {
         let path = std::path::absolute(path)
             .map_err(|error| Stop::usage(format!("{} names no file: {error}", path.display())))?;
         let before = match std::fs::read_to_string(&path) {
@@ -49,12 +49,12 @@ impl Draft {
     }
 
     /// The directory of the file.
-    pub(super) fn directory(&self) -> &Path {
+    pub(in crate::command) fn directory(&self) -> &Path {
         private_file::directory(&self.path)
     }
 
     /// What is in force for a setting, by the environment or else by the file as it will be.
-    pub(super) fn get(&self, name: &str) -> Option<Zeroizing<String>> {
+    pub(in crate::command) fn get(&self, name: &str) -> Option<Zeroizing<String>> {
         let from_process = Process.variable(name).and_then(|value| value.into_string().ok());
         let changed = self.changes.iter().rev().find(|(changed, _)| changed == name).map(|(_, value)| value);
         let in_file =
@@ -68,7 +68,7 @@ impl Draft {
     }
 
     /// A secret that is in force, from its setting or from the file that `NAME_FILE` names.
-    pub(super) fn secret(&self, name: &str) -> Option<Secret> {
+    pub(in crate::command) fn secret(&self, name: &str) -> Option<Secret> {
         let direct = self.get(name).map(|text| Secret::new(text.to_string()));
         direct.or_else(|| {
             let text =
@@ -78,12 +78,12 @@ impl Draft {
     }
 
     /// Whether anything sets it.
-    pub(super) fn has(&self, name: &str) -> bool {
+    pub(in crate::command) fn has(&self, name: &str) -> bool {
         self.get(name).is_some() || self.get(&format!("{name}_FILE")).is_some()
     }
 
     /// Have a setting changed. The environment would win over it, and a secret cannot stand in two places: both are told.
-    pub(super) fn set(&mut self, name: &str, value: &str) -> Done<()> {
+    pub(in crate::command) fn set(&mut self, name: &str, value: &str) -> Done<()> {
         let file = format!("{name}_FILE");
         if !value.is_empty() && self.get(&file).is_some() {
             return Err(Stop::settings(format!(
@@ -102,7 +102,7 @@ impl Draft {
     }
 
     /// The same draft, to try something on.
-    pub(super) fn copy(&self) -> Self {
+    pub(in crate::command) fn copy(&self) -> Self {
         Self {
             path: self.path.clone(),
             before: self.before.clone(),
@@ -112,13 +112,13 @@ impl Draft {
     }
 
     /// [`Draft::set`] for a trial that is never written.
-    pub(super) fn set_quietly(&mut self, name: &str, value: &str) {
+    pub(in crate::command) fn set_quietly(&mut self, name: &str, value: &str) {
         self.changes.retain(|(changed, _)| changed != name);
         self.changes.push((name.to_owned(), Zeroizing::new(value.to_owned())));
     }
 
     /// Set it unless anything does already.
-    pub(super) fn set_if_missing(&mut self, name: &str, value: &str) -> Done<()> {
+    pub(in crate::command) fn set_if_missing(&mut self, name: &str, value: &str) -> Done<()> {
         if self.has(name) { Ok(()) } else { self.set(name, value) }
     }
 
@@ -134,7 +134,7 @@ impl Draft {
     ///
     /// # Errors
     /// Every problem with them.
-    pub(super) fn settings(&self) -> Done<Settings> {
+    pub(in crate::command) fn settings(&self) -> Done<Settings> {
         let text = self.text()?;
         let drafted = Drafted { path: &self.path, text: &text };
         Settings::load(&drafted, Some(&self.path)).map_err(|problems| {
@@ -144,7 +144,7 @@ impl Draft {
     }
 
     /// Take the room that the file will need, so that a full disk is met before anything is made at Gitea.
-    pub(super) fn reserve(&self) -> Done<Reservation> {
+    pub(in crate::command) fn reserve(&self) -> Done<Reservation> {
         let unwritable = |error: io::Error| {
             Stop::failed(format!(
                 "{} cannot be written: {error}; nothing was changed. Name a file in a directory of yours by --env-file, or free some space",
@@ -158,7 +158,7 @@ impl Draft {
     }
 
     /// Put the file in place. Whether anything in it is new.
-    pub(super) fn write(&self, reserved: Reservation) -> Done<bool> {
+    pub(in crate::command) fn write(&self, reserved: Reservation) -> Done<bool> {
         let text = self.text()?;
         if *text == *self.before && self.path.exists() && is_private(&self.path) {
             return Ok(false);
@@ -177,7 +177,7 @@ fn is_private(path: &Path) -> bool {
 }
 
 /// Room on the disk, and nobody else changes the file meanwhile.
-pub(super) struct Reservation {
+pub(in crate::command) struct Reservation {
     file: Reserved,
     _lock: std::fs::File,
 }

@@ -7,7 +7,7 @@
 mod applications;
 mod ask;
 mod click;
-mod draft;
+pub(in crate::command) mod draft;
 pub(in crate::command) mod names;
 mod paths;
 mod reach;
@@ -71,16 +71,16 @@ struct Common {
 
 /// Why setup ended before its end. Nothing was written then.
 #[derive(Debug)]
-struct Stop {
-    code: u8,
-    text: String,
+pub(in crate::command) struct Stop {
+    pub(in crate::command) code: u8,
+    pub(in crate::command) text: String,
 }
 
-type Done<T> = Result<T, Stop>;
+pub(in crate::command) type Done<T> = Result<T, Stop>;
 
 impl Stop {
     /// Wrong flags.
-    fn usage(text: impl Into<String>) -> Self {
+    pub(in crate::command) fn usage(text: impl Into<String>) -> Self {
         Self { code: 2, text: text.into() }
     }
 
@@ -90,7 +90,7 @@ impl Stop {
     }
 
     /// It did not work.
-    fn failed(text: impl Into<String>) -> Self {
+    pub(in crate::command) fn failed(text: impl Into<String>) -> Self {
         Self { code: 1, text: text.into() }
     }
 

@@ -257,7 +257,16 @@ impl Place<'_> {
         };
         let Some(token) = token else {
             self.typed(draft, kinds)?;
-            examine(draft, self.visitor).await?;
+            examine(draft, self.visitor).await.map_err(|stop| Stop {
+                text: format!(
+                    "{}\nAn application with another redirect or secret is mended with a token that makes applications \
+                     (--admin-token-stdin), or by hand at {}; its redirect must be exactly {}",
+                    stop.text,
+                    click::token_page(&self.found.url),
+                    self.redirect
+                ),
+                ..stop
+            })?;
             let reserved = draft.reserve()?;
             return finish(draft, reserved, folder);
         };
