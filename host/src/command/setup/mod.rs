@@ -85,7 +85,7 @@ impl Stop {
     }
 
     /// Settings that do not go together, or a file that cannot be read as one.
-    fn settings(text: impl Into<String>) -> Self {
+    pub(in crate::command) fn settings(text: impl Into<String>) -> Self {
         Self { code: EXIT_SETTINGS, text: text.into() }
     }
 

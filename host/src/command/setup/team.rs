@@ -462,11 +462,13 @@ fn tell(draft: &Draft, found: &Found, origin: &str, is_new: bool) {
         "\n  Gitea        {}\n  this server  {origin}\n  callback     {origin}/oauth/callback\n  MCP URL      {origin}/mcp",
         found.url
     ));
+    if is_new {
+        say(&format!("\nIf you made a token for this, delete it now: {}", click::token_page(&found.url)));
+    }
     let (program, file) = (names::program(), names::quoted(&path));
     say(&format!(
-        "\nIf you made a token for this, delete it now: {}\n\nStart the server:\n  {program} serve --env-file {file}\nand give \
-         everybody what this prints:\n  {program} connect claude-code --env-file {file}",
-        click::token_page(&found.url)
+        "\nStart the server:\n  {program} serve --env-file {file}\nand give \
+         everybody what this prints:\n  {program} connect claude-code --env-file {file}"
     ));
     if origin.starts_with("https://") {
         say(&format!(

@@ -83,8 +83,9 @@ pub(super) fn refusal(id: &Value, code: i64, reason: &str, message: &str) -> Vec
 pub(super) fn line_of(body: &[u8], status: u16, id: Option<&Value>) -> Option<Vec<u8>> {
     let whole: Value = serde_json::from_slice(body).unwrap_or_default();
     if whole.get("jsonrpc").is_some() {
-        // Written anew: whatever it holds, a message is one line.
-        return Some(whole.to_string().into_bytes());
+        // As it is; written anew only where that would be more than one line.
+        let is_one_line = !body.iter().any(|byte| matches!(byte, b'\n' | b'\r'));
+        return Some(if is_one_line { body.to_vec() } else { whole.to_string().into_bytes() });
     }
     let id = id?;
     let text = |name: &str| whole.get(name).and_then(Value::as_str).map(str::to_owned);

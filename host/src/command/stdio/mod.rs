@@ -8,6 +8,7 @@ mod message;
 mod pipes;
 mod talk;
 
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -70,6 +71,8 @@ fn open_trail(settings: &Settings, policy: &str, component: &str) -> Result<Trai
     let path = settings.audit_log_path();
     let directory = path.parent().unwrap_or(std::path::Path::new("."));
     let name = path.file_name().unwrap_or_default();
+    // As the server makes it for its own log. Where it cannot be made, what follows says why.
+    let _ = std::fs::DirBuilder::new().mode(0o700).create(directory);
     for number in 1..=MOST {
         let own = directory.join(format!("stdio-{number}")).join(name);
         match trail_at(&own, policy, component) {
