@@ -62,14 +62,27 @@ async fn a_redirect_that_gitea_does_not_know() {
 async fn a_secret_that_gitea_does_not_know() {
     let (stage, _) = team().await;
     set(&stage, "GITEA_OAUTH_CLIENT_SECRET", "gto_wrong");
-    doctor(&stage).await.says(1, &["fail  gitea_application", "GITEA_OAUTH_CLIENT_SECRET"]);
+    doctor(&stage).await.says(1, &["fail  gitea_application", "check the client id and secret"]);
 }
 
 #[tokio::test]
 async fn a_clock_that_is_off() {
-    let (stage, _) = team().await;
-    stage.forge.pass(3_600);
-    doctor(&stage).await.says(1, &["fail  gitea_clock", "set both by NTP"]);
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    // A Gitea that lives in the past: the sample has the machine's clock.
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let _ = stream.read(&mut [0; 4_096]).await;
+            let answer = "HTTP/1.1 200 OK\r\nDate: Wed, 01 Jan 2025 00:00:00 GMT\r\nContent-Type: application/json\r\n\
+                          Content-Length: 20\r\nConnection: close\r\n\r\n{\"version\":\"1.27.0\"}";
+            let _ = stream.write_all(answer.as_bytes()).await;
+        }
+    });
+    let stage = Stage::new().await;
+    let arguments = ["setup", "solo", "--gitea-url", &url, "--token-stdin"];
+    stage.run(&arguments, "token").await.says(1, &["fail  gitea_clock", "set both by NTP"]);
+    assert!(!stage.path(".env").exists());
 }
 
 #[tokio::test]

@@ -64,7 +64,7 @@ async fn a_second_run_changes_what_it_is_asked_and_nothing_else() {
     stage.solo().await;
     let mine = format!("# mine\nLOG_LEVEL=DEBUG # while I try it\n\n{}", stage.env());
     std::fs::write(stage.path(".env"), &mine).unwrap();
-    std::fs::set_permissions(stage.path(".env"), PermissionsExt::from_mode(0o600)).unwrap();
+    std::fs::set_permissions(stage.path(".env"), std::fs::Permissions::from_mode(0o600)).unwrap();
 
     stage.run(&["setup", "solo"], "").await.says(0, &["nothing was changed"]);
     assert_eq!(stage.env(), mine);

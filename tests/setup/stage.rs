@@ -161,7 +161,10 @@ impl Stage {
 
     /// A token of alice.
     pub async fn token(&self, name: &str, scopes: &[&str]) -> String {
-        token(&self.forge.url(), "alice", &password("alice"), name, scopes).await
+        let token = token(&self.forge.url(), "alice", &password("alice"), name, scopes).await;
+        // Only what the program does is looked at.
+        self.forge.forget();
+        token
     }
 
     /// `setup solo` with a token that has exactly the read set.

@@ -282,8 +282,14 @@ impl Place<'_> {
             for (kind, plan) in kinds.iter().zip(plans) {
                 let made = match plan {
                     Plan::Keep => continue,
-                    Plan::Make => workshop.make(&kind.name, self.redirect).await?,
-                    Plan::Renew(listed) => workshop.renew(&listed, self.redirect).await?,
+                    Plan::Make => workshop
+                        .make(&kind.name, self.redirect)
+                        .await
+                        .map_err(|stop| self.with_clicks(stop, kinds))?,
+                    Plan::Renew(listed) => workshop
+                        .renew(&listed, self.redirect)
+                        .await
+                        .map_err(|stop| self.with_clicks(stop, kinds))?,
                 };
                 fresh.extend(made.fresh.map(|id| (id, made.client_id.clone())));
                 enter(draft, kind, &made)?;
