@@ -131,9 +131,11 @@ fn replace(
     unwritable: impl Fn(io::Error) -> Failure,
 ) -> Result<Vec<String>, Failure> {
     // Two rotations at once would lose one of the two new keys; the directory is locked, so that no file is left behind.
-    let _lock = private_file::lock(private_file::directory(path)).map_err(|error| match error.kind() {
-        io::ErrorKind::WouldBlock => failed("another rotation is under way; nothing was changed"),
-        _ => unwritable(error),
+    let _lock = private_file::lock(private_file::directory(path)).map_err(|error| {
+        if error.kind() == io::ErrorKind::WouldBlock {
+            return failed("another rotation is under way; nothing was changed");
+        }
+        unwritable(error)
     })?;
     let before = read(path)?;
     let after = keyring_file::with_new_root(&before, random)

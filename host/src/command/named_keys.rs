@@ -19,15 +19,15 @@ const KEYS: &str = "MCP_API_KEYS";
 
 /// Make a key and add it to the settings.
 pub(super) fn add(name: &str, file: &Path) -> ExitCode {
-    let done = added(name, file).map(|key| {
-        complain(&format!(
-            "# Added to {KEYS} in {}: restart the server. The client needs the line below; it is not shown again here.",
-            file.display()
-        ));
-        key
-    });
-    match done {
-        Ok(key) => exit(writeln!(io::stdout(), "{}", key.as_str())),
+    match added(name, file) {
+        Ok(key) => {
+            complain(&format!(
+                "# Added to {KEYS} in {0}: restart the server. `aegis-mcp connect CLIENT --key {name} --env-file {0}` prints \
+                 what the client takes.",
+                file.display()
+            ));
+            exit(writeln!(io::stdout(), "{}", key.as_str()))
+        }
         Err(stop) => told(&stop),
     }
 }
