@@ -10,6 +10,7 @@ mod click;
 pub(in crate::command) mod draft;
 pub(in crate::command) mod names;
 mod paths;
+mod public;
 mod reach;
 mod solo;
 mod team;
