@@ -195,10 +195,10 @@ fn keep_internal(draft: &mut Draft, internal: Option<&str>) -> Done<()> {
 }
 
 /// Look at Gitea with the settings as they will be, and tell what was found.
-async fn examine(draft: &Draft, visitor: &Visitor) -> Done<()> {
+async fn examine(draft: &Draft) -> Done<()> {
     let settings = draft.settings()?;
     let mut report = Report::default();
-    report.add(gitea::look(&settings, true, visitor).await);
+    report.add(gitea::look(&settings, true).await);
     report.print_lines(&mut std::io::stdout()).map_err(|error| Stop::failed(error.to_string()))?;
     if report.has_failed() {
         return Err(Stop::refused("Mend what failed and run this again. Nothing was written."));

@@ -45,7 +45,7 @@ pub(super) async fn go(person: &Person, visitor: &Visitor, draft: &mut Draft, fl
     let folder = paths::choose(draft, &common, false)?;
     paths::port(draft, common.port)?;
     let key = key(draft, key_name)?;
-    token(person, visitor, draft, &found.url, piped, changes).await?;
+    token(person, draft, &found.url, piped, changes).await?;
     let reserved = draft.reserve()?;
     paths::make(folder.as_deref())?;
     paths::make_policy(draft)?;
@@ -57,7 +57,6 @@ pub(super) async fn go(person: &Person, visitor: &Visitor, draft: &mut Draft, fl
 /// Take tokens until one is good; once, where nobody can be asked.
 async fn token(
     person: &Person,
-    visitor: &Visitor,
     draft: &mut Draft,
     gitea: &str,
     piped: Option<Secret>,
@@ -79,7 +78,7 @@ async fn token(
         if let Some(token) = next.take() {
             draft.set("GITEA_TOKEN", token.expose())?;
         }
-        match examine(draft, visitor).await {
+        match examine(draft).await {
             Ok(()) => return Ok(()),
             // A person can try another token; settings that are wrong by themselves stay wrong.
             Err(stop) if person.is_here && stop.code == 1 => {

@@ -170,7 +170,7 @@ impl Place<'_> {
         };
         let Some(token) = token else {
             self.typed(draft, kinds)?;
-            examine(draft, self.visitor).await.map_err(|stop| Stop {
+            examine(draft).await.map_err(|stop| Stop {
                 text: format!(
                     "{}\nAn application with another redirect or secret is mended with a token that makes applications \
                      (--admin-token-stdin), or by hand at {}; its redirect must be exactly {}",
@@ -207,7 +207,7 @@ impl Place<'_> {
                 fresh.extend(made.fresh.map(|id| (id, made.client_id.clone())));
                 enter(draft, kind, &made)?;
             }
-            examine(draft, self.visitor).await?;
+            examine(draft).await?;
             if stopped.load(std::sync::atomic::Ordering::Relaxed) {
                 return Err(Stop::over());
             }
