@@ -191,6 +191,12 @@ impl Stage {
         setting(&self.env(), name)
     }
 
+    /// What Gitea was asked, but for its version, which every start asks for.
+    pub fn asked(&self) -> Vec<String> {
+        let seen = self.forge.requests();
+        seen.into_iter().map(|seen| seen.path).filter(|path| path != "/api/v1/version").collect()
+    }
+
     /// Requests that change something at Gitea.
     pub fn changes(&self) -> Vec<String> {
         let seen = self.forge.requests();

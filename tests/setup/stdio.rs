@@ -156,7 +156,7 @@ async fn what_is_no_message_gets_its_error_and_the_next_one_its_answer() {
     assert_eq!(pipes.asks(&legacy(8, "ping", json!({}))).await["result"], json!({}));
     let (code, rest, log) = pipes.ends().await;
     assert_eq!((code, rest.as_str()), (0, ""), "{log}");
-    assert!(stage.forge.requests().is_empty());
+    assert_eq!(stage.asked(), [] as [&str; 0]);
 }
 
 #[tokio::test]
@@ -168,7 +168,7 @@ async fn the_gates_are_those_of_the_server() {
     let refused = pipes.asks(&legacy(1, "tools/call", write)).await;
     assert!(refused["error"].is_object() || refused["result"]["isError"] == true, "{refused}");
     assert_eq!(pipes.ends().await.0, 0);
-    assert!(stage.forge.requests().is_empty());
+    assert_eq!(stage.asked(), [] as [&str; 0]);
     let lines = audit(&stage.path("audit/stdio-1/audit.log"));
     assert_eq!(of_event(&lines, "access_denied").len(), 1, "{lines:#?}");
 }
@@ -199,7 +199,7 @@ async fn a_call_that_is_taken_back_is_given_up() {
     let mut pipes = Pipes::open(&stage, &[]);
     pipes.says(&legacy(1, "tools/call", repository()).to_string()).await;
     // It has arrived at Gitea, or the next line would not matter.
-    while stage.forge.requests().is_empty() {
+    while stage.asked().is_empty() {
         tokio::task::yield_now().await;
     }
     pipes.says(r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}"#).await;
