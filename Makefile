@@ -93,6 +93,7 @@ ci: ## What a change must pass
 .PHONY: clients
 clients: build ## Official SDKs and other clients against the server, by API key and by signing in
 	@scripts/with-sample tests/clients/run.sh target/clients
+	@SAMPLE_WATCH=no scripts/with-sample tests/clients/stdio.sh target/clients
 	@tests/clients/sign-in.sh target/clients
 
 .PHONY: conformance-auth

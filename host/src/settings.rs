@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 #[cfg(test)]
 mod document;
+pub(crate) mod env_edit;
 mod env_file;
 mod problem;
 #[path = "../../guest/core/src/settings/rule.rs"]
@@ -21,7 +22,7 @@ mod tests;
 
 use crate::upstream::Number;
 pub(crate) use problem::Problem;
-pub(crate) use secret::{ApiKey, Secret, principal_name};
+pub(crate) use secret::{ApiKey, Secret, bare_key_name, principal_name};
 use source::Reading;
 pub(crate) use source::{Environment, Process, Row};
 
@@ -248,6 +249,22 @@ fn network(text: &str) -> Result<IpNet, String> {
 
 fn version(text: &str) -> Result<Number, String> {
     Number::of_setting(text).ok_or_else(|| "must be a version such as 1.26.2".to_owned())
+}
+
+/// An `http` or `https` address as GITEA_URL takes it, in its normal form.
+///
+/// # Errors
+/// What is wrong with it; continues a sentence that begins with its name.
+pub(crate) fn web_address(text: &str) -> Result<String, String> {
+    rule::url(text)
+}
+
+/// A repository as WRITE_REPOSITORY_WHITELIST takes it.
+///
+/// # Errors
+/// As above.
+pub(crate) fn repository(text: &str) -> Result<(String, String), String> {
+    rule::repository(text)
 }
 
 fn path(text: &str) -> Result<PathBuf, String> {

@@ -37,13 +37,16 @@ impl Drop for Attending {
     }
 }
 
-/// Answer operators from now on, where sign-in is on. Where no socket can be made at either place the log says so
+/// Answer operators from now on. Without sign-in there is no registry, and the socket is beside the audit log. Where no socket can be made at either place the log says so
 /// once, and it is tried again for as long as the server runs.
 pub(crate) fn attend(storage: &Path, audit: &Path, shared: &Arc<Shared>) -> Option<Attending> {
-    shared.sign_in.as_ref()?;
+    let places = match shared.sign_in {
+        Some(_) => Places::beside(storage, audit),
+        None => Places::beside_audit(audit),
+    };
     let clerk = OfServer { shared: Arc::downgrade(shared), registry: registry_beside(storage) };
     let own = rustix::process::geteuid().as_raw();
-    Some(keep(Places::beside(storage, audit), clerk, move |uid| is_let_in(own)(uid), LOOK))
+    Some(keep(places, clerk, move |uid| is_let_in(own)(uid), LOOK))
 }
 
 /// [`attend`] with everything given.

@@ -221,7 +221,20 @@ pub(super) struct OfServer {
 impl Clerk for OfServer {
     async fn answer(&self, request: Request, uid: u32) -> Option<Answer> {
         let shared = self.shared.upgrade()?;
-        let sign_in = shared.sign_in.clone()?;
+        if let Request::KeyRevoke { name } = &request {
+            let answer = Answer::KeyRevoked { name: name.clone(), known: shared.keys.revoke(name) };
+            if let Some(entry) = record::entry(&request, uid, Stage::Answered(&answer)) {
+                tracing::info!(event = "operator", what = request.reason(), uid);
+                // Taking power away is done whatever becomes of the log; who is told so may rely on both.
+                let _ = shared.trail.append(entry).await;
+            }
+            return Some(answer);
+        }
+        let Some(sign_in) = shared.sign_in.clone() else {
+            let text =
+                "nobody signs in at this server: its clients have keys, which `aegis-mcp users list` shows";
+            return Some(Answer::refused("no_sign_in", text));
+        };
         let desk = Desk { records: &sign_in.records, sign_in: Some(&sign_in), file: self.registry.clone() };
         if request.is_recorded_first()
             && let Some(entry) = record::entry(&request, uid, Stage::Asked)

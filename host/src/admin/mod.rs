@@ -76,6 +76,11 @@ pub(crate) enum Request {
         /// An absolute path, as the server sees it.
         path: PathBuf,
     },
+    /// Take an API key no more.
+    KeyRevoke {
+        /// Its name in MCP_API_KEYS.
+        name: String,
+    },
     /// Read the keyring file again.
     KeysReload,
     /// The newest sign-ins, step by step.
@@ -161,6 +166,13 @@ pub(crate) enum Answer {
         /// As above.
         #[serde(flatten)]
         kept: Kept,
+    },
+    /// To [`Request::KeyRevoke`].
+    KeyRevoked {
+        /// Its name.
+        name: String,
+        /// Whether the server took it until now.
+        known: bool,
     },
     /// To [`Request::KeysReload`].
     Keys {

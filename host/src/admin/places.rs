@@ -22,6 +22,12 @@ impl Places {
         Self::beside(settings.dcr_storage_path(), settings.audit_log_path())
     }
 
+    /// Where a server without sign-in has it: beside its audit log.
+    pub(crate) fn beside_audit(audit: &Path) -> Self {
+        let Self { stand_in, .. } = Self::beside(Path::new(""), audit);
+        Self { home: stand_in.clone(), stand_in }
+    }
+
     pub(super) fn beside(storage: &Path, audit: &Path) -> Self {
         let mut name = audit.file_name().unwrap_or_default().to_owned();
         name.push(".admin.sock");

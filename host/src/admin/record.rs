@@ -29,6 +29,7 @@ impl Request {
             Self::UsersAllow { .. } => Some("operator_allowed_user"),
             Self::Backup { .. } => Some("operator_backed_up_registry"),
             Self::Restore { .. } => Some("operator_restored_registry"),
+            Self::KeyRevoke { .. } => Some("operator_revoked_key"),
             Self::KeysReload => Some("operator_reloaded_keys"),
         }
     }
@@ -45,6 +46,7 @@ impl Request {
             | Self::UsersList
             | Self::UsersShow { .. }
             | Self::UsersRevoke { .. }
+            | Self::KeyRevoke { .. }
             | Self::KeysReload
             | Self::Timeline
             | Self::Status => false,
@@ -58,6 +60,7 @@ impl Request {
             Self::UsersShow { login } | Self::UsersRevoke { login } | Self::UsersAllow { login } => {
                 ("login", json!(login))
             }
+            Self::KeyRevoke { name } => ("key", json!(name)),
             Self::Backup { path } | Self::Restore { path } => ("path", json!(path.display().to_string())),
             Self::ClientsList | Self::UsersList | Self::KeysReload | Self::Timeline | Self::Status => {
                 return Map::new();
@@ -105,6 +108,7 @@ fn facts(answer: &Answer) -> Value {
         Answer::Restored { rows, unreadable, kept, .. } => {
             json!({"rows": rows, "unreadable": unreadable, "durable": kept.durable, "kept_once": kept.kept_once})
         }
+        Answer::KeyRevoked { known, .. } => json!({ "known": known }),
         Answer::Keys { kids } => json!({ "kids": kids }),
         Answer::Clients { .. }
         | Answer::Users { .. }

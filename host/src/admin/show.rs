@@ -98,6 +98,12 @@ pub(crate) fn answer(answer: &Answer, json: bool, out: &mut dyn Write) -> io::Re
             writeln!(out, "What was revoked or ended after the backup was made stays so.")?;
             volatile(*kept, out)
         }
+        Answer::KeyRevoked { name, known: true } => {
+            writeln!(out, "The running server takes the key {} no more.", clean(name))
+        }
+        Answer::KeyRevoked { name, known: false } => {
+            writeln!(out, "The running server has no key named {}.", clean(name))
+        }
         Answer::Keys { kids } => keys(kids, out),
         Answer::Timeline { logins } => writeln!(out, "{} sign-ins are remembered.", logins.len()),
         Answer::Status { status } => self::status(status, out),
@@ -265,7 +271,11 @@ fn clean(text: &str) -> String {
     text.chars().map(|c| if c.is_control() || hidden(c) { '\u{fffd}' } else { c }).collect()
 }
 
-fn table<const N: usize>(
+/// A table in columns.
+///
+/// # Errors
+/// The writer fails.
+pub(crate) fn table<const N: usize>(
     heads: [&str; N],
     rows: impl Iterator<Item = [String; N]>,
     out: &mut dyn Write,

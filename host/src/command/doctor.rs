@@ -4,14 +4,14 @@
 mod callback;
 mod certificate;
 mod front;
-mod gitea;
+pub(in crate::command) mod gitea;
 mod keys;
 mod last_login;
 mod login;
 mod partial;
 mod policy;
-mod report;
-mod visitor;
+pub(in crate::command) mod report;
+pub(in crate::command) mod visitor;
 mod volumes;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -137,7 +137,7 @@ async fn examine_rest(file: Option<&Path>, problems: &[Problem], report: &mut Re
 }
 
 /// What clients call this server: `PUBLIC_BASE_URL`, or on loopback the address itself.
-fn origin(settings: &Settings) -> String {
+pub(super) fn origin(settings: &Settings) -> String {
     settings.public_base_url().map_or_else(|| socket(settings), |url| url.trim_end_matches('/').to_owned())
 }
 

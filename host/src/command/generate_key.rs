@@ -28,18 +28,30 @@ pub(crate) fn print(
         let message = "--name takes 1 to 64 letters, digits, dots, underscores and hyphens";
         return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
     }
-    let mut bytes = Zeroizing::new([0; 32]);
-    random(bytes.as_mut_slice()).map_err(io::Error::other)?;
-    let key = base64url(bytes.as_slice());
+    let key = fresh(random)?;
     match name {
-        Some(name) => writeln!(out, "{name}={PREFIX}{}", key.as_str())?,
-        None => writeln!(out, "{PREFIX}{}", key.as_str())?,
+        Some(name) => writeln!(out, "{name}={}", key.as_str())?,
+        None => writeln!(out, "{}", key.as_str())?,
     }
     writeln!(
         notes,
         "# Add it to MCP_API_KEYS in .env (several are separated by commas), restart, and give the client the key \
          as its bearer token. It is not shown again."
     )
+}
+
+/// `aegis_key_` and 32 random bytes in base64url.
+///
+/// # Errors
+/// There is no randomness.
+pub(super) fn fresh(random: Random) -> io::Result<Zeroizing<String>> {
+    let mut bytes = Zeroizing::new([0; 32]);
+    random(bytes.as_mut_slice()).map_err(io::Error::other)?;
+    let encoded = base64url(bytes.as_slice());
+    let mut key = Zeroizing::new(String::with_capacity(PREFIX.len().saturating_add(encoded.len())));
+    key.push_str(PREFIX);
+    key.push_str(&encoded);
+    Ok(key)
 }
 
 /// Base64 with the URL alphabet and without padding (RFC 4648 section 5).

@@ -1,21 +1,18 @@
 //! `aegis-mcp keys`: the root keys. Rotating puts a new one in front in OAUTH_KEYRING_FILE and has the running server
 //! read it; what was made under the older ones stays good. No key is ever shown, only key ids.
 
-use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use aegis_custody::Random;
-use aegis_custody::oauth::SecretText;
 use aegis_custody::oauth::keyring_file;
 use aegis_custody::oauth::keys::{Keyring, Root};
 use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::registry::chosen;
-use super::{EXIT_SETTINGS, EnvFile, complain, exit};
+use super::{EXIT_SETTINGS, EnvFile, complain, exit, private_file};
 use crate::admin::{Answer, NotAsked, Places, Request, ask, show};
 use crate::settings::Settings;
 use crate::shared::SystemRandom;
@@ -134,48 +131,19 @@ fn replace(
     unwritable: impl Fn(io::Error) -> Failure,
 ) -> Result<Vec<String>, Failure> {
     // Two rotations at once would lose one of the two new keys; the directory is locked, so that no file is left behind.
-    let directory = File::open(directory(path)).map_err(&unwritable)?;
-    directory.try_lock().map_err(|error| match error {
-        std::fs::TryLockError::WouldBlock => failed("another rotation is under way; nothing was changed"),
-        std::fs::TryLockError::Error(error) => unwritable(error),
+    let _lock = private_file::lock(private_file::directory(path)).map_err(|error| {
+        if error.kind() == io::ErrorKind::WouldBlock {
+            return failed("another rotation is under way; nothing was changed");
+        }
+        unwritable(error)
     })?;
     let before = read(path)?;
     let after = keyring_file::with_new_root(&before, random)
         .map_err(|error| failed(format!("OAUTH_KEYRING_FILE: {error}; nothing was changed")))?;
     // Proved before it is written: a file that the server refuses would keep it from starting.
     let kids = kids(settings, after.expose())?;
-    write(path, &after).map_err(&unwritable)?;
-    directory.sync_all().map_err(&unwritable)?;
+    private_file::put(path, after.expose().as_bytes()).map_err(&unwritable)?;
     Ok(kids)
-}
-
-fn directory(path: &Path) -> &Path {
-    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
-/// Write a new file beside, for the owner alone, and put it in place when it is whole and on the disk.
-fn write(path: &Path, text: &SecretText) -> io::Result<()> {
-    let mut fresh = path.as_os_str().to_owned();
-    fresh.push(".new");
-    let fresh = PathBuf::from(fresh);
-    // What an interrupted rotation left.
-    let _ = std::fs::remove_file(&fresh);
-    let written = fill(path, &fresh, text).and_then(|()| std::fs::rename(&fresh, path));
-    if written.is_err() {
-        let _ = std::fs::remove_file(&fresh);
-    }
-    written
-}
-
-fn fill(path: &Path, fresh: &Path, text: &SecretText) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(fresh)?;
-    // Run as root it must stay readable for the server's user: as the file was, or as the directory is.
-    let owner = std::fs::metadata(path).or_else(|_| std::fs::metadata(directory(path)))?;
-    if owner.uid() != file.metadata()?.uid() {
-        std::os::unix::fs::fchown(&file, Some(owner.uid()), Some(owner.gid()))?;
-    }
-    file.write_all(text.expose().as_bytes())?;
-    file.sync_all()
 }
 
 /// Have the running server use the new keys.
@@ -197,48 +165,5 @@ fn tell_server(settings: &Settings, kids: &[String]) -> Result<(), Failure> {
             Ok(())
         }
         Err(not) => Err(restart(&not.to_string())),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
-
-    use super::*;
-
-    struct Seven;
-
-    impl Random for Seven {
-        fn fill(&self, out: &mut [u8]) {
-            out.fill(7);
-        }
-    }
-
-    fn secret(text: &str) -> SecretText {
-        keyring_file::with_new_root(text, &Seven).unwrap()
-    }
-
-    #[test]
-    fn a_keyring_file_is_replaced_whole_and_for_the_owner_alone() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("keyring");
-        write(&path, &secret("")).unwrap();
-        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
-        std::fs::write(folder.path().join("keyring.new"), "what a kill left").unwrap();
-        let text = secret("# mine\n");
-        write(&path, &text).unwrap();
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), text.expose());
-        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
-    }
-
-    #[test]
-    fn nothing_is_left_behind_where_the_file_cannot_be_put_in_place() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("keyring");
-        std::fs::create_dir(&path).unwrap();
-        assert!(write(&path, &secret("")).is_err());
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 }

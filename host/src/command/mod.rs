@@ -2,14 +2,19 @@
 
 mod audit;
 mod clients;
+mod connect;
 mod doctor;
 mod generate_key;
 mod guest;
 mod in_force;
 mod keys;
+mod named_keys;
+mod private_file;
 mod registry;
 mod serve;
 pub(crate) mod settings;
+mod setup;
+mod stdio;
 mod users;
 
 use std::io::Write as _;
@@ -38,6 +43,14 @@ pub(crate) struct Cli {
 enum Command {
     /// Serve MCP over HTTP until SIGTERM or Ctrl-C.
     Serve(EnvFile),
+    /// Make the settings of your server, by questions or by flags: look for Gitea, check the token or make the OAuth2
+    /// application, write the .env file. May be run again.
+    Setup(setup::Options),
+    /// Print the exact line or JSON that connects one client, by the settings in force.
+    Connect(connect::Options),
+    /// Serve one client on this machine over standard input and output, with a personal token: for a client that starts
+    /// this program itself. `aegis-mcp connect CLIENT --stdio` prints what it needs.
+    Stdio(EnvFile),
     /// Print the effective settings, secrets masked, and where each came from.
     Settings {
         #[command(flatten)]
@@ -54,6 +67,9 @@ enum Command {
         /// Name that the audit log shows for this client, such as `laptop`.
         #[arg(long)]
         name: Option<String>,
+        /// Add it to MCP_API_KEYS in this file too; the name must be new there.
+        #[arg(long, value_name = "FILE", requires = "name")]
+        env_file: Option<PathBuf>,
     },
     /// Look at guest components.
     #[command(subcommand)]
@@ -119,8 +135,12 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
             Ok(settings) => exit(settings::print(&settings, json, &mut out)),
             Err(code) => code,
         },
+        Command::Setup(options) => setup::run(options),
+        Command::Connect(options) => connect::run(&options),
+        Command::Stdio(env) => stdio::run(env.env_file.as_ref()),
         Command::Doctor(options) => doctor::run(&options),
-        Command::GenerateKey { name } => {
+        Command::GenerateKey { name: Some(name), env_file: Some(file) } => named_keys::add(&name, &file),
+        Command::GenerateKey { name, env_file: _ } => {
             exit(generate_key::print(name.as_deref(), getrandom::fill, &mut out, &mut err))
         }
         Command::Guest(Guest::Inspect { file }) => guest::inspect(&file),

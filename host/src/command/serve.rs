@@ -33,14 +33,14 @@ use crate::upstream::{Oldest, Upstream, UpstreamSettings};
 use crate::way::Way;
 
 /// Why the server did not start, and with which code it ends.
-struct NoStart(u8, Vec<String>);
+pub(super) struct NoStart(pub(super) u8, pub(super) Vec<String>);
 
 impl NoStart {
     fn settings(message: impl Into<String>) -> Self {
         Self(EXIT_SETTINGS, vec![message.into()])
     }
 
-    fn failed(message: impl Into<String>) -> Self {
+    pub(super) fn failed(message: impl Into<String>) -> Self {
         Self(1, vec![message.into()])
     }
 }
@@ -58,6 +58,51 @@ pub(crate) fn serve(settings: &Settings) -> ExitCode {
 }
 
 fn start(settings: &Settings) -> Result<ExitCode, NoStart> {
+    let mut bound = None;
+    let origin = || {
+        let listener = bind(settings)?;
+        let origin = public_origin(settings, &listener);
+        bound = Some(listener);
+        Ok(origin)
+    };
+    let open = (!settings.auth_enabled() && !settings.oauth_mode()).then(|| "anonymous".to_owned());
+    let Ready { front, guests, linked, shared, capacity, pending } =
+        make_ready(settings, origin, &open_trail, open)?;
+    let Some(listener) = bound else { return Err(NoStart::failed("there is no listening socket")) };
+    let code = front.block_on(async {
+        let listener = tokio::net::TcpListener::from_std(listener)
+            .map_err(|e| NoStart::failed(format!("cannot use the listening socket: {e}")))?;
+        // Before anybody is told: a stop that comes right after the start must find a handler.
+        let stop = stop_signal().map_err(|e| NoStart::failed(format!("no signal handlers: {e}")))?;
+        let admin = crate::admin::attend(settings.dcr_storage_path(), settings.audit_log_path(), &shared);
+        announce(settings, &shared, &listener, capacity);
+        Ok(run(Server::new(shared, linked, settings, capacity), listener, pending, admin, stop).await)
+    });
+    guests.shutdown_timeout(Duration::from_secs(1));
+    code
+}
+
+/// Everything that answers requests, wherever they come from.
+pub(super) struct Ready {
+    pub(super) front: Runtime,
+    pub(super) guests: Runtime,
+    pub(super) linked: Linked,
+    pub(super) shared: Arc<Shared>,
+    pub(super) capacity: usize,
+    pub(super) pending: Pending,
+}
+
+/// Opens the audit trail, given the digests of policy and component.
+pub(super) type OpenTrail<'a> = &'a dyn Fn(&Settings, &str, &str) -> Result<Trail, NoStart>;
+
+/// Load the guest, take the place where requests come from by asking for its `origin`, open the trail, and have the
+/// guest check policy and settings. `open` is what everybody is called where nobody needs a key.
+pub(super) fn make_ready(
+    settings: &Settings,
+    origin: impl FnOnce() -> Result<String, NoStart>,
+    trail: OpenTrail<'_>,
+    open: Option<String>,
+) -> Result<Ready, NoStart> {
     let (front, guests) = runtimes().map_err(|e| NoStart::failed(format!("no threads: {e}")))?;
     let budget = match usize::try_from(settings.memory_budget_bytes()).unwrap_or(0) {
         0 => Budget::automatic(),
@@ -70,26 +115,18 @@ fn start(settings: &Settings) -> Result<ExitCode, NoStart> {
         .map_err(|e| NoStart::failed(e.to_string()))?;
     let policy = policy(settings).map_err(|error| NoStart::settings(error.to_string()))?;
     let pending = Pending::new();
-    let listener = bind(settings)?;
-    let mut shared =
-        share(settings, &linked, &policy, budget, guests.handle().clone(), pending.clone(), &listener)?;
+    let origin = origin()?;
+    let trail = trail(settings, &hex(&Sha256::digest(&policy.1)), &linked.guest.digest)?;
+    let base =
+        Base { origin, trail, open, budget, runtime: guests.handle().clone(), pending: pending.clone() };
+    let mut shared = share(settings, &linked, &policy, base)?;
     guests.block_on(validate(&shared))?;
     let prepared = guests.block_on(prepare(&linked, shared.clone(), &policy))?;
     match Arc::get_mut(&mut shared) {
         Some(only) => only.prepared = prepared,
         None => return Err(NoStart::failed("the guest kept a store after preflight")),
     }
-    let code = front.block_on(async {
-        let listener = tokio::net::TcpListener::from_std(listener)
-            .map_err(|e| NoStart::failed(format!("cannot use the listening socket: {e}")))?;
-        // Before anybody is told: a stop that comes right after the start must find a handler.
-        let stop = stop_signal().map_err(|e| NoStart::failed(format!("no signal handlers: {e}")))?;
-        let admin = crate::admin::attend(settings.dcr_storage_path(), settings.audit_log_path(), &shared);
-        announce(settings, &shared, &listener, capacity);
-        Ok(run(Server::new(shared, linked, settings, capacity), listener, pending, admin, stop).await)
-    });
-    guests.shutdown_timeout(Duration::from_secs(1));
-    code
+    Ok(Ready { front, guests, linked, shared, capacity, pending })
 }
 
 /// The socket, before anything depends on which port it got. Nobody is accepted yet.
@@ -188,17 +225,23 @@ fn runtimes() -> std::io::Result<(Runtime, Runtime)> {
     Ok((front, guests))
 }
 
+/// What [`share`] puts together with the settings.
+struct Base {
+    origin: String,
+    trail: Trail,
+    open: Option<String>,
+    budget: usize,
+    runtime: tokio::runtime::Handle,
+    pending: Pending,
+}
+
 fn share(
     settings: &Settings,
     linked: &Linked,
     policy: &(String, Vec<u8>),
-    budget: usize,
-    runtime: tokio::runtime::Handle,
-    pending: Pending,
-    listener: &std::net::TcpListener,
+    base: Base,
 ) -> Result<Arc<Shared>, NoStart> {
-    let policy_digest = hex(&Sha256::digest(&policy.1));
-    let trail = open_trail(settings, &policy_digest, &linked.guest.digest)?;
+    let Base { origin, trail, open, budget, runtime, pending } = base;
     let digest = |key: &str| Sha256::digest(key.as_bytes()).into();
     let keys = settings
         .mcp_api_keys()
@@ -210,15 +253,14 @@ fn share(
     let way = Way::new(url, timeout, settings).map_err(|e| NoStart::settings(e.to_string()))?;
     let gitea = Gitea::new(url, way.clone(), settings).map_err(|e| NoStart::settings(e.to_string()))?;
     let standing = Arc::new(Standing::new(settings.startup_validate_gitea(), settings.oauth_mode()));
-    let origin = public_origin(settings, listener);
     let sign_in = sign_in(settings, &origin, &trail, (&way, &standing))?;
     Ok(Arc::new(Shared {
         guest_values: guest_values(settings, &origin).into_iter().collect(),
         prepared: HashMap::new(),
-        policy_digest,
+        policy_digest: hex(&Sha256::digest(&policy.1)),
         component_digest: linked.guest.digest.clone(),
         trail,
-        keys: Keys::new(keys, !settings.auth_enabled() && !settings.oauth_mode()),
+        keys: Keys::new(keys, open),
         sign_in,
         counters: Counters::default(),
         long_work: LongWork::of_seconds(settings.search_max_seconds()),
@@ -235,18 +277,26 @@ fn share(
 
 fn open_trail(settings: &Settings, policy: &str, component: &str) -> Result<Trail, NoStart> {
     let path = settings.audit_log_path();
+    trail_at(path, policy, component).map_err(|error| {
+        let code = if matches!(error, OpenError::Locked { .. }) { EXIT_LOCKED } else { 1 };
+        let message =
+            format!("the audit log cannot be used: {error}; AUDIT_LOG_PATH={} names it", path.display());
+        NoStart(code, vec![message])
+    })
+}
+
+/// The trail at a path, begun or continued.
+///
+/// # Errors
+/// See [`OpenError`].
+pub(super) fn trail_at(path: &std::path::Path, policy: &str, component: &str) -> Result<Trail, OpenError> {
     let opening = Opening {
         path: path.to_owned(),
         version: env!("CARGO_PKG_VERSION"),
         policy_digest: policy.to_owned(),
         component_digest: component.to_owned(),
     };
-    Trail::open(opening, Arc::new(SystemClock), Arc::new(SystemRandom)).map_err(|error| {
-        let code = if matches!(error, OpenError::Locked { .. }) { EXIT_LOCKED } else { 1 };
-        let message =
-            format!("the audit log cannot be used: {error}; AUDIT_LOG_PATH={} names it", path.display());
-        NoStart(code, vec![message])
-    })
+    Trail::open(opening, Arc::new(SystemClock), Arc::new(SystemRandom))
 }
 
 /// The guest checks policy and settings; every problem is told with its place.
@@ -283,7 +333,7 @@ fn announce(settings: &Settings, shared: &Shared, listener: &tokio::net::TcpList
     );
 }
 
-fn log_to_stderr(level: LogLevel) {
+pub(super) fn log_to_stderr(level: LogLevel) {
     let level = match level {
         LogLevel::Debug => tracing::Level::DEBUG,
         LogLevel::Info => tracing::Level::INFO,

@@ -2,14 +2,14 @@
 
 use std::process::ExitCode;
 
-use super::EnvFile;
 use super::registry::ask;
+use super::{EnvFile, named_keys};
 use crate::admin::Request;
 
 /// People are named by their Gitea login, or by `id:` and their number at Gitea.
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Users {
-    /// List everybody who signed in.
+    /// List everybody who signed in; without sign-in, the keys by name and fingerprint.
     List {
         #[command(flatten)]
         env: EnvFile,
@@ -32,8 +32,11 @@ pub(super) enum Users {
     /// The next call with any of their tokens is refused. They can sign in again: disable the account in Gitea or narrow
     /// SIGNIN_ALLOW to keep them out. With ACCEPT_GITEA_TOKENS that counts for tokens of Gitea too: those issued up to now
     /// are refused for good, and those that do not say when (personal and opaque ones) until `users allow`.
+    ///
+    /// `key:NAME` revokes the API key of that name: the running server refuses it at once, and it is taken out of the file
+    /// that it came from.
     Revoke {
-        /// Login at Gitea, or `id:NUMBER`.
+        /// Login at Gitea, `id:NUMBER`, or `key:NAME`.
         login: String,
         #[command(flatten)]
         env: EnvFile,
@@ -58,9 +61,14 @@ pub(super) enum Users {
 
 pub(super) fn run(command: Users) -> ExitCode {
     match command {
-        Users::List { env, json } => ask(&env, Request::UsersList, json),
+        Users::List { env, json } => {
+            named_keys::list(&env, json).unwrap_or_else(|| ask(&env, Request::UsersList, json))
+        }
         Users::Show { login, env, json } => ask(&env, Request::UsersShow { login }, json),
         Users::Allow { login, env, json } => ask(&env, Request::UsersAllow { login }, json),
-        Users::Revoke { login, env, json } => ask(&env, Request::UsersRevoke { login }, json),
+        Users::Revoke { login, env, json } => match login.strip_prefix("key:") {
+            Some(name) => named_keys::revoke(name, &env),
+            None => ask(&env, Request::UsersRevoke { login }, json),
+        },
     }
 }

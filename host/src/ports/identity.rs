@@ -1,7 +1,7 @@
 //! `aegis:gateway/identity`: whose credential arrived. The guest holds a handle; the value stays here.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use aegis_custody::oauth::registry::Application;
 use http::HeaderValue;
@@ -36,15 +36,18 @@ impl Credential {
 /// The keys that callers may present: digests and names, never values.
 pub(crate) struct Keys {
     entries: Vec<(String, [u8; 32])>,
-    /// Authentication is off: everybody is `anonymous`. Only on a loopback bind (checked by the settings).
-    open: bool,
+    /// Nobody has to prove anything, and everybody is called this. Only on a loopback bind (checked by the settings),
+    /// and where there is no socket at all.
+    open: Option<String>,
     in_flight: Arc<Mutex<HashMap<String, u32>>>,
+    /// Names of keys that an operator revoked since the start.
+    revoked: RwLock<BTreeSet<String>>,
 }
 
 impl Keys {
-    /// From (name, digest of the key).
-    pub(crate) fn new(entries: Vec<(String, [u8; 32])>, open: bool) -> Self {
-        Self { entries, open, in_flight: Arc::default() }
+    /// From (name, digest of the key), and what everybody is called where nobody needs one.
+    pub(crate) fn new(entries: Vec<(String, [u8; 32])>, open: Option<String>) -> Self {
+        Self { entries, open, in_flight: Arc::default(), revoked: RwLock::default() }
     }
 
     /// The name of a key. All entries are compared, in constant time, whether one fits or not.
@@ -54,7 +57,18 @@ impl Keys {
         for (index, (_, known)) in (0_u64..).zip(&self.entries) {
             found.conditional_assign(&index, digest.ct_eq(known));
         }
-        self.entries.get(usize::try_from(found).ok()?).map(|(name, _)| name.as_str())
+        let name = self.entries.get(usize::try_from(found).ok()?).map(|(name, _)| name.as_str())?;
+        let revoked = self.revoked.read().unwrap_or_else(PoisonError::into_inner);
+        (!revoked.contains(name)).then_some(name)
+    }
+
+    /// Take the key of this name no more; whether there is one.
+    pub(crate) fn revoke(&self, name: &str) -> bool {
+        let known = self.entries.iter().any(|(entry, _)| entry == name);
+        if known {
+            self.revoked.write().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned());
+        }
+        known
     }
 
     fn enter(&self, subject: &str) -> Option<Slot> {
@@ -151,11 +165,12 @@ impl State {
     }
 
     fn by_key(&self, presented: &str) -> Result<Found, Refusal> {
-        let subject = if self.shared.keys.open {
-            "anonymous".to_owned()
-        } else {
-            let key = self.presented_token(presented)?;
-            self.shared.keys.find(key.expose().as_bytes()).ok_or(Refusal::Unknown)?.to_owned()
+        let subject = match &self.shared.keys.open {
+            Some(everybody) => everybody.clone(),
+            None => {
+                let key = self.presented_token(presented)?;
+                self.shared.keys.find(key.expose().as_bytes()).ok_or(Refusal::Unknown)?.to_owned()
+            }
         };
         // A key carries both scopes; the write gate decides what it may do.
         let scopes = vec![READ.to_owned(), WRITE.to_owned()];
@@ -217,7 +232,7 @@ mod tests {
 
     fn keys() -> Keys {
         let digest = |key: &str| Sha256::digest(key.as_bytes()).into();
-        Keys::new(vec![("laptop".into(), digest("first-key")), ("ci".into(), digest("second-key"))], false)
+        Keys::new(vec![("laptop".into(), digest("first-key")), ("ci".into(), digest("second-key"))], None)
     }
 
     #[test]
@@ -228,6 +243,14 @@ mod tests {
         for wrong in ["first-ke", "first-key ", "FIRST-KEY", ""] {
             assert_eq!(keys.find(wrong.as_bytes()), None, "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn a_revoked_key_is_nobody_and_the_others_stay() {
+        let keys = keys();
+        assert!(keys.revoke("laptop") && !keys.revoke("phone"));
+        assert_eq!(keys.find(b"first-key"), None);
+        assert_eq!(keys.find(b"second-key"), Some("ci"));
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod framing;
 mod front;
 mod heads;
 mod intake;
+pub(crate) mod local;
 mod places;
 mod probes;
 mod refusal;

@@ -52,7 +52,7 @@ fn entry(line: &str) -> Result<(&str, Zeroizing<String>), &'static str> {
     Ok((name, value_of(value.trim())?))
 }
 
-fn value_of(written: &str) -> Result<Zeroizing<String>, &'static str> {
+pub(super) fn value_of(written: &str) -> Result<Zeroizing<String>, &'static str> {
     let mut characters = written.chars();
     let quote = match characters.next() {
         Some(quote @ ('\'' | '"')) => quote,

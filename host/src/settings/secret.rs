@@ -62,6 +62,12 @@ impl ApiKey {
         &self.principal
     }
 
+    /// The first 8 hex digits of the key's SHA-256: enough to tell keys apart, and nothing to call with.
+    #[must_use]
+    pub(crate) fn fingerprint(&self) -> String {
+        fingerprint(self.key.expose())
+    }
+
     /// The key as clients present it.
     #[must_use]
     pub(crate) fn key(&self) -> &Secret {
@@ -114,9 +120,13 @@ fn api_key(entry: &str) -> Result<ApiKey, String> {
             "must have a key of {KEY_MIN} to {KEY_MAX} characters; `aegis-mcp generate-key` makes a good one"
         ));
     }
-    let principal = name
-        .map_or_else(|| format!("key-{}", digest(key).chars().take(8).collect::<String>()), str::to_owned);
+    let principal = name.map_or_else(|| bare_key_name(key), str::to_owned);
     Ok(ApiKey { principal, key: Secret::new(key.to_owned()) })
+}
+
+/// The name that a key without one goes by.
+pub(crate) fn bare_key_name(key: &str) -> String {
+    format!("key-{}", fingerprint(key))
 }
 
 /// Whether a name can stand for a client in the audit log.
@@ -126,6 +136,10 @@ pub(crate) fn principal_name(name: &str) -> Result<(), String> {
         return Ok(());
     }
     Err("must have a name of 1 to 64 letters, digits and ._- before the `=`".to_owned())
+}
+
+fn fingerprint(key: &str) -> String {
+    digest(key).chars().take(8).collect()
 }
 
 fn digest(key: &str) -> String {

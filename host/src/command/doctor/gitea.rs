@@ -27,7 +27,7 @@ const READS: [(&str, &str); 4] = [
 ];
 
 /// What there is to say. `whole` says that the settings are in force, applications and tokens included.
-pub(super) async fn look(settings: &Settings, whole: bool) -> Vec<Finding> {
+pub(in crate::command) async fn look(settings: &Settings, whole: bool) -> Vec<Finding> {
     let oauth = whole && settings.oauth_mode();
     let mut findings = match upstream(settings, settings.gitea_internal_url()) {
         Ok(upstream) if oauth => {

@@ -142,7 +142,7 @@ fn shared(
         policy_digest: String::new(),
         component_digest: component.to_owned(),
         trail: trail.map_err(|error| error.to_string())?,
-        keys: Keys::new(Vec::new(), false),
+        keys: Keys::new(Vec::new(), None),
         sign_in: None,
         counters: Counters::default(),
         long_work: LongWork::of_seconds(settings.search_max_seconds()),

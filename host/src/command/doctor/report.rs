@@ -4,11 +4,11 @@ use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
-pub(super) use crate::upstream::{Finding, Verdict};
+pub(in crate::command) use crate::upstream::{Finding, Verdict};
 
 /// Everything found, in the order in which it was looked at.
 #[derive(Default)]
-pub(super) struct Report(Vec<Finding>);
+pub(in crate::command) struct Report(Vec<Finding>);
 
 /// It is as it should be.
 pub(super) fn pass(check: &'static str, says: impl Into<String>) -> Finding {
@@ -27,12 +27,12 @@ pub(super) fn fail(check: &'static str, says: impl Into<String>) -> Finding {
 
 impl Report {
     /// Take findings in.
-    pub(super) fn add(&mut self, findings: impl IntoIterator<Item = Finding>) {
+    pub(in crate::command) fn add(&mut self, findings: impl IntoIterator<Item = Finding>) {
         self.0.extend(findings);
     }
 
     /// Whether anything failed.
-    pub(super) fn has_failed(&self) -> bool {
+    pub(in crate::command) fn has_failed(&self) -> bool {
         self.count(Verdict::Fail) > 0
     }
 
@@ -49,13 +49,22 @@ impl Report {
             serde_json::to_writer_pretty(&mut *out, &self.json(exit_code))?;
             return writeln!(out);
         }
+        self.print_lines(out)?;
+        let [passed, warned, failed] = [Verdict::Pass, Verdict::Warn, Verdict::Fail].map(|v| self.count(v));
+        writeln!(out, "{passed} passed, {warned} to look at, {failed} failed")
+    }
+
+    /// Write what was found for a person, a line each.
+    ///
+    /// # Errors
+    /// The writer fails.
+    pub(in crate::command) fn print_lines(&self, out: &mut dyn Write) -> io::Result<()> {
         let width = self.0.iter().map(|finding| finding.check.len()).max().unwrap_or_default();
         for finding in &self.0 {
             let (verdict, says) = (word(finding.verdict), printable(&finding.says));
             writeln!(out, "{verdict}  {:width$}  {says}", finding.check)?;
         }
-        let [passed, warned, failed] = [Verdict::Pass, Verdict::Warn, Verdict::Fail].map(|v| self.count(v));
-        writeln!(out, "{passed} passed, {warned} to look at, {failed} failed")
+        Ok(())
     }
 
     fn json(&self, exit_code: u8) -> Value {
@@ -80,7 +89,7 @@ fn word(verdict: Verdict) -> &'static str {
 }
 
 /// What a server somewhere said must not steer the terminal.
-pub(super) fn printable(text: &str) -> String {
+pub(in crate::command) fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 

@@ -30,7 +30,7 @@ mod tests;
 const MOST: usize = 4 << 20;
 
 /// Makes requests, each on a connection of its own.
-pub(super) struct Visitor {
+pub(in crate::command) struct Visitor {
     tls: Result<Arc<rustls::ClientConfig>, String>,
     /// Where the way leads through one.
     proxy: Option<Proxy>,
@@ -38,19 +38,19 @@ pub(super) struct Visitor {
 }
 
 /// What is asked.
-pub(super) struct Asked<'a> {
-    pub(super) method: Method,
+pub(in crate::command) struct Asked<'a> {
+    pub(in crate::command) method: Method,
     /// Whole, with scheme and host.
-    pub(super) url: &'a str,
-    pub(super) headers: &'a [(&'a str, &'a str)],
-    pub(super) body: &'a [u8],
+    pub(in crate::command) url: &'a str,
+    pub(in crate::command) headers: &'a [(&'a str, &'a str)],
+    pub(in crate::command) body: &'a [u8],
 }
 
 /// What came back.
 #[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) status: u16,
-    pub(super) headers: HeaderMap,
+pub(in crate::command) struct Answer {
+    pub(in crate::command) status: u16,
+    pub(in crate::command) headers: HeaderMap,
     pub(super) body: Bytes,
     /// Until when the server's certificate is good; none over plain http.
     pub(super) good_until: Option<Timestamp>,
@@ -58,7 +58,7 @@ pub(super) struct Answer {
 
 /// Why nothing came back.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Trouble {
+pub(in crate::command) enum Trouble {
     /// The URL is none.
     #[error("{0} is no address of a web server; correct the setting")]
     Url(String),
@@ -88,12 +88,12 @@ impl Trouble {
 
 impl Answer {
     /// A header as text; empty where there is none.
-    pub(super) fn header(&self, name: &str) -> &str {
+    pub(in crate::command) fn header(&self, name: &str) -> &str {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
 
     /// The body as JSON, also of an answer that is one event of a stream; null where it is neither.
-    pub(super) fn json(&self) -> Value {
+    pub(in crate::command) fn json(&self) -> Value {
         if let Ok(value) = serde_json::from_slice(&self.body) {
             return value;
         }
@@ -105,7 +105,7 @@ impl Answer {
 
 impl Visitor {
     /// As clients come: straight, trusting what the system trusts. Gives up each request after `limit`.
-    pub(super) fn new(limit: Duration) -> Self {
+    pub(in crate::command) fn new(limit: Duration) -> Self {
         let tls = https::tls(None).map(Arc::new).map_err(|error| error.to_string());
         Self { tls, proxy: None, limit }
     }
@@ -124,7 +124,11 @@ impl Visitor {
     ///
     /// # Errors
     /// See [`Trouble`].
-    pub(super) async fn get(&self, url: &str, headers: &[(&str, &str)]) -> Result<Answer, Trouble> {
+    pub(in crate::command) async fn get(
+        &self,
+        url: &str,
+        headers: &[(&str, &str)],
+    ) -> Result<Answer, Trouble> {
         self.send(&Asked { method: Method::GET, url, headers, body: b"" }).await
     }
 
@@ -141,7 +145,11 @@ impl Visitor {
         self.send(&Asked { method: Method::POST, url, headers, body }).await
     }
 
-    async fn send(&self, asked: &Asked<'_>) -> Result<Answer, Trouble> {
+    /// Any request.
+    ///
+    /// # Errors
+    /// See [`Trouble`].
+    pub(in crate::command) async fn send(&self, asked: &Asked<'_>) -> Result<Answer, Trouble> {
         let slow = || Trouble::Slow(asked.url.to_owned(), self.limit.as_secs());
         tokio::time::timeout(self.limit, self.visit(asked)).await.unwrap_or_else(|_| Err(slow()))
     }
