@@ -8,7 +8,7 @@ use std::process::Command;
 use aegis_tests::forge::world::SVC_TOKEN;
 use aegis_tests::forge::{Fault, FaultKind};
 use aegis_tests::http::Answer;
-use aegis_tests::server::{KEY, Server, Setup, of_event};
+use aegis_tests::server::{KEY, Server, Setup, of_event, program};
 use serde_json::json;
 
 use crate::scene::{READ, Scene, WRITE, call, events, until};
@@ -94,6 +94,42 @@ async fn a_log_that_was_emptied_in_place_stops_all_calls_and_does_not_verify() {
     std::fs::write(&scene.audit, &whole).expect("restored");
     heals(&scene, &server).await;
     verified(&scene, server, "recovery").await;
+}
+
+#[tokio::test]
+async fn a_log_whose_place_is_missing_at_the_start_is_said_once_refuses_all_calls_and_heals() {
+    let scene = Scene::new().await;
+    let place = scene.folder.0.join("none").join("trail");
+    let audit = place.join("audit.log").display().to_string();
+    let server = scene.setup().set("AUDIT_LOG_PATH", &audit).start().await;
+    refuses(&scene, &server).await;
+    refuses(&scene, &server).await;
+    let log = server.log();
+    let said: Vec<_> = log.lines().filter(|line| line.contains("audit_unavailable")).collect();
+    let [said] = said.as_slice() else { panic!("one line: {log}") };
+    let uid = std::os::unix::fs::MetadataExt::uid(&std::fs::metadata(&scene.folder.0).expect("there"));
+    let command = format!("run sudo install -d -m 700 -o {uid}");
+    assert!(said.contains(&command) && said.contains(&place.display().to_string()), "{said}");
+    std::fs::create_dir_all(&place).expect("made");
+    until("it is ready", async || server.stranger("GET", "/ready", &[], b"").await.status == 200).await;
+    // The forge looks for intents where the scene's own log would be, so nothing is asked of it here.
+    let stopped = server.stop().await;
+    assert_eq!(stopped.code, 0);
+    assert_eq!(events(&stopped.audit).first().map(String::as_str), Some("log_open"));
+    let (code, out, err) = program(&["audit", "verify", &place.display().to_string()], &[]).await;
+    assert_eq!(code, 0, "{out}{err}");
+}
+
+#[tokio::test]
+async fn a_path_that_can_never_hold_a_log_stops_the_start() {
+    let scene = Scene::new().await;
+    let file = scene.folder.0.join("file");
+    std::fs::write(&file, "").expect("written");
+    let below = file.join("audit.log").display().to_string();
+    let (code, said) = scene.setup().set("AUDIT_LOG_PATH", &below).refused().await;
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("AUDIT_LOG_PATH") && said.contains(&below), "{said}");
+    assert!(scene.forge.requests().is_empty());
 }
 
 /// A small filesystem of its own under a folder, unmounted with it. None where that is not permitted.

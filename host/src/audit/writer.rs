@@ -2,6 +2,7 @@
 //! fails. It runs on one thread, knows no queue and no waiter, and never changes a byte it acknowledged.
 
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
 use aegis_custody::audit::{Chain, Event, Tickets};
@@ -35,15 +36,25 @@ pub(super) enum Failure {
     Io { doing: &'static str, source: io::Error },
     #[error("{0}")]
     Foreign(String),
+    #[error("{0}")]
+    Shut(super::OpenError),
 }
 
 impl Failure {
+    /// What a person has to do, where that is not part of the message: somebody else's hand on the log says so itself.
+    pub(super) fn mend(&self, log: &Path) -> String {
+        match self {
+            Self::Foreign(_) => String::new(),
+            Self::Io { .. } | Self::Shut(_) => crate::mend::writable(log),
+        }
+    }
+
     fn disk_full(&self) -> bool {
         match self {
             Self::Io { source, .. } => {
                 matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
             }
-            Self::Foreign(_) => false,
+            Self::Foreign(_) | Self::Shut(_) => false,
         }
     }
 }

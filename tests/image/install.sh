@@ -1,0 +1,81 @@
+#!/usr/bin/env bash
+# `make dist-test`: an archive of what was built, installed by its install.sh in a Debian that has nothing else, and again over
+# itself; a changed file installs nothing; what is installed serves; systemd accepts the unit and rates it. Needs root.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+[ "$(id -u)" -eq 0 ] || { echo "make dist-test makes a root directory: run it as root." >&2; exit 64; }
+command -v debootstrap >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends debootstrap >/dev/null; }
+dist=${AEGIS_DIST:-target/dist}
+bare=$PWD/target/image/debian
+work=$(mktemp -d)
+failures=0 passes=0 server=
+leave() {
+    [ -z "$server" ] || kill "$server" 2>/dev/null || true
+    umount "$bare/proc" 2>/dev/null || true
+    rm -rf "$work" "$bare/root/aegis" "$bare/etc/aegis-mcp" "$bare/usr/local/bin/"* "$bare/etc/systemd/system/aegis-mcp.service"
+}
+trap leave EXIT
+check() {
+    local what=$1
+    shift
+    if "$@" >"$work/check" 2>&1; then passes=$((passes + 1)); echo "PASS $what"; else
+        failures=$((failures + 1)); echo "FAIL $what"; tail -n 8 "$work/check"
+    fi
+}
+has() { grep -qF -- "$2" <<<"$1" || { echo "$2 is not in: $1"; return 1; }; }
+in_debian() { chroot "$bare" env -i PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root "$@"; }
+
+if [ ! -e "$bare/usr/bin/systemd-analyze" ]; then
+    rm -rf "$bare"
+    debootstrap --variant=minbase --include=systemd bookworm "$bare" >"$work/debootstrap" || { tail "$work/debootstrap" >&2; exit 1; }
+fi
+mountpoint -q "$bare/proc" || mount -t proc proc "$bare/proc"
+
+archive=$(AEGIS_GUESTS=$dist scripts/archive "$dist/aegis-mcp" amd64)
+cp "$archive" "$work/first.tar.gz"
+check "the same inputs make the same archive" cmp "$work/first.tar.gz" "$(AEGIS_GUESTS=$dist scripts/archive "$dist/aegis-mcp" amd64)"
+mkdir -p "$bare/root/aegis"
+tar -xzf "$archive" -C "$bare/root/aegis" --strip-components=1
+install="/root/aegis/install.sh"
+
+cp "$bare/root/aegis/gateway.wasm" "$work/gateway.wasm"
+printf 'x' >>"$bare/root/aegis/gateway.wasm"
+check "a changed file is refused" eval '! in_debian $install'
+check "and named" has "$(cat "$work/check"; in_debian $install 2>&1 || true)" "gateway.wasm: FAILED"
+check "and nothing is installed" test ! -e "$bare/usr/local/bin/aegis-mcp"
+cp "$work/gateway.wasm" "$bare/root/aegis/gateway.wasm"
+mv "$bare/root/aegis/SHA256SUMS" "$work/"
+check "without SHA256SUMS nothing is installed" eval '! in_debian $install'
+cp "$work/SHA256SUMS" "$bare/root/aegis/"
+check "only root installs" eval '! chroot --userspec=1000:1000 "$bare" /bin/sh $install'
+
+check "it installs" in_debian $install
+check "it says what to type next" has "$(cat "$work/check")" "sudo systemctl enable --now aegis-mcp"
+check "the program runs there" in_debian aegis-mcp --version
+check "the settings are for root alone" test "$(stat -c '%a %u' "$bare/etc/aegis-mcp/aegis-mcp.env")" = "600 0"
+check "systemd accepts the unit" in_debian systemd-analyze verify /etc/systemd/system/aegis-mcp.service
+check "without a word" test ! -s "$work/check"
+rating=$(in_debian systemd-analyze security --offline=true --no-pager /etc/systemd/system/aegis-mcp.service | tail -n 1)
+echo "     $rating"
+check "systemd rates its exposure below 2 of 10" awk -v level="$(grep -oE '[0-9]+\.[0-9]+' <<<"$rating" | tail -n 1)" 'BEGIN { exit !(level > 0 && level < 2) }'
+
+cat >"$bare/etc/aegis-mcp/aegis-mcp.env" <<'TEXT'
+GITEA_URL=http://127.0.0.1:1
+GITEA_TOKEN=0123456789012345678901234567890123456789
+MCP_API_KEYS=test=aegis_key_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8
+MCP_PORT=0
+AUDIT_LOG_PATH=/root/aegis/log/audit.log
+TEXT
+check "installing again succeeds" in_debian $install
+check "and leaves the settings alone" grep -q MCP_PORT=0 "$bare/etc/aegis-mcp/aegis-mcp.env"
+# Not by in_debian: its shell would stand between us and the server.
+chroot "$bare" env -i /usr/local/bin/aegis-mcp serve --env-file /etc/aegis-mcp/aegis-mcp.env 2>"$work/log" &
+server=$!
+for _ in $(seq 400); do grep -q '"event":"listening"' "$work/log" && break; sleep 0.05; done
+address=$(sed -n 's/.*"event":"listening","address":"\([^"]*\)".*/\1/p' "$work/log")
+check "what is installed serves" curl -sf "http://$address/health"
+kill "$server"
+check "and ends in good order" wait "$server"
+server=
+echo "$passes passed, $failures failed"
+[ "$failures" -eq 0 ]
