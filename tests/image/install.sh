@@ -4,7 +4,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 [ "$(id -u)" -eq 0 ] || { echo "make dist-test makes a root directory: run it as root." >&2; exit 64; }
-command -v debootstrap >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends debootstrap >/dev/null; }
+if ! command -v debootstrap >/dev/null || ! command -v systemd-nspawn >/dev/null; then
+    apt-get update -qq && apt-get install -y -qq --no-install-recommends debootstrap systemd-container >/dev/null
+fi
 dist=${AEGIS_DIST:-target/dist}
 bare=$PWD/target/image/debian
 work=$(mktemp -d)
@@ -12,7 +14,7 @@ failures=0 passes=0 server=
 leave() {
     [ -z "$server" ] || kill "$server" 2>/dev/null || true
     umount "$bare/proc" 2>/dev/null || true
-    rm -rf "$work" "$bare/root/aegis" "$bare/etc/aegis-mcp" "$bare/usr/local/bin/"* "$bare/etc/systemd/system/aegis-mcp.service"
+    rm -rf "$work" "$bare/root/aegis" "$bare/root/"booted* "$bare/etc/systemd/system/"{booted.service,multi-user.target.wants} "$bare/etc/aegis-mcp" "$bare/usr/local/bin/"* "$bare/etc/systemd/system/aegis-mcp.service"
 }
 trap leave EXIT
 check() {
@@ -25,9 +27,9 @@ check() {
 has() { grep -qF -- "$2" <<<"$1" || { echo "$2 is not in: $1"; return 1; }; }
 in_debian() { chroot "$bare" env -i PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root "$@"; }
 
-if [ ! -e "$bare/usr/bin/systemd-analyze" ]; then
+if [ ! -e "$bare/usr/bin/curl" ]; then
     rm -rf "$bare"
-    debootstrap --variant=minbase --include=systemd bookworm "$bare" >"$work/debootstrap" || { tail "$work/debootstrap" >&2; exit 1; }
+    debootstrap --variant=minbase --include=systemd,systemd-sysv,curl bookworm "$bare" >"$work/debootstrap" || { tail "$work/debootstrap" >&2; exit 1; }
 fi
 mountpoint -q "$bare/proc" || mount -t proc proc "$bare/proc"
 
@@ -54,7 +56,8 @@ check "it says what to type next" has "$(cat "$work/check")" "sudo systemctl ena
 check "the program runs there" in_debian aegis-mcp --version
 check "the settings are for root alone" test "$(stat -c '%a %u' "$bare/etc/aegis-mcp/aegis-mcp.env")" = "600 0"
 check "systemd accepts the unit" in_debian systemd-analyze verify /etc/systemd/system/aegis-mcp.service
-check "without a word" test ! -s "$work/check"
+remarks=$(in_debian systemd-analyze verify /etc/systemd/system/aegis-mcp.service 2>&1 || true)
+check "without a remark" test -z "$remarks"
 rating=$(in_debian systemd-analyze security --offline=true --no-pager /etc/systemd/system/aegis-mcp.service | tail -n 1)
 echo "     $rating"
 check "systemd rates its exposure below 2 of 10" awk -v level="$(grep -oE '[0-9]+\.[0-9]+' <<<"$rating" | tail -n 1)" 'BEGIN { exit !(level > 0 && level < 2) }'
@@ -77,5 +80,35 @@ check "what is installed serves" curl -sf "http://$address/health"
 kill "$server"
 check "and ends in good order" wait "$server"
 server=
+
+# The same, booted: what systemd makes of the unit.
+cat >"$bare/etc/aegis-mcp/aegis-mcp.env" <<'TEXT'
+GITEA_URL=http://127.0.0.1:1
+GITEA_TOKEN=0123456789012345678901234567890123456789
+MCP_API_KEYS=test=aegis_key_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8
+MCP_PORT=18080
+TEXT
+umount "$bare/proc"
+install -m 755 tests/image/booted.sh "$bare/root/booted.sh"
+printf '[Unit]\nAfter=aegis-mcp.service\n[Service]\nType=oneshot\nTimeoutStartSec=180\nExecStart=/root/booted.sh\n[Install]\nWantedBy=multi-user.target\n' \
+    >"$bare/etc/systemd/system/booted.service"
+in_debian systemctl enable -q aegis-mcp booted
+timeout -k 5 240 systemd-nspawn -q -D "$bare" -b --register=no --keep-unit --private-network </dev/null >"$work/boot" 2>&1 || tail -n 5 "$work/boot"
+found() { check "booted: $2" grep -qx "$1" "$bare/root/booted.txt"; }
+found ready=yes "the service is ready"
+found 'uid=6[1-5][0-9][0-9][0-9]' "as a user made for it"
+found CapEff=0000000000000000 "without a capability"
+found CapBnd=0000000000000000 "or a way to one"
+found NoNewPrivs=1 "it can gain no privilege"
+found Seccomp=2 "under a filter of system calls"
+found cached=1 "the compiled guest is kept"
+found log_mode=700 "the log's directory is closed to others"
+found warnings=0 "it warns of nothing"
+found ready_again=yes "it is ready again after a restart"
+found cached_again=1 "with the guest that was kept"
+found stopped=success "it stops in good order"
+found verified=0 "its audit log verifies"
+found 'wrong=64 restarts=0' "wrong settings end it once and for all"
+grep -q ready=yes "$bare/root/booted.txt" || cat "$bare/root/booted.txt"
 echo "$passes passed, $failures failed"
 [ "$failures" -eq 0 ]

@@ -82,12 +82,17 @@ refuses_calls() {
 
 ip netns add "$net"
 inside ip link set lo up
-inside "$dist/forge" --port 3000 --app http://127.0.0.1:8080/oauth/callback >"$work/gitea" 2>&1 &
+# One application for sign-in at the server itself, one for sign-in through Caddy.
+inside "$dist/forge" --port 3000 --app http://127.0.0.1:8080/oauth/callback \
+    --write-app https://mcp.localhost/oauth/callback >"$work/gitea" 2>&1 &
 forge=$!
 for _ in $(seq 200); do grep -q ' alice/demo' "$work/gitea" && break; sleep 0.05; done
-read -r id secret < <(awk '/application reading/ { print $3, $4 }' "$work/gitea")
-signing_in=(-e GITEA_URL=http://127.0.0.1:3000 -e OAUTH_MODE=true -e "GITEA_OAUTH_CLIENT_ID=$id"
-    -e "GITEA_OAUTH_CLIENT_SECRET=$secret" -e OAUTH_STATE_SECRET=0123456789abcdef0123456789abcdef0123456789abcdef)
+# signing_in APPLICATION: settings for sign-in, in the array of that name.
+signing_in() {
+    read -r id secret < <(awk -v name="$1" '$1 == "application" && $2 == name { print $3, $4 }' "$work/gitea")
+    signing_in=(-e GITEA_URL=http://127.0.0.1:3000 -e OAUTH_MODE=true -e "GITEA_OAUTH_CLIENT_ID=$id" -e "GITEA_OAUTH_CLIENT_SECRET=$secret"
+        -e OAUTH_STATE_SECRET=0123456789abcdef0123456789abcdef0123456789abcdef)
+}
 musl-gcc -static -Wall -Werror -o "$work/probe" "$here/probe.c"
 
 # One part alone: tests/image/run.sh 50. It must not need what an earlier one leaves.

@@ -8,6 +8,7 @@ run -v "$net-logs:/var/log/aegis-mcp:ro" -v "$net-data:/var/lib/aegis-mcp:ro" "$
 up
 refuses_calls "read-only volumes"
 
+signing_in reading
 run "${signing_in[@]}" -e PUBLIC_BASE_URL=$url "$image"
 up
 check "no volumes: sign-in says what it is" is "$(status "$url/.well-known/oauth-authorization-server")" 200
