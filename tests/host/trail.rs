@@ -8,7 +8,7 @@ use std::process::Command;
 use aegis_tests::forge::world::SVC_TOKEN;
 use aegis_tests::forge::{Fault, FaultKind};
 use aegis_tests::http::Answer;
-use aegis_tests::server::{KEY, Server, Setup, of_event, program};
+use aegis_tests::server::{KEY, Server, Setup, of_event};
 use serde_json::json;
 
 use crate::scene::{READ, Scene, WRITE, call, events, until};
@@ -96,12 +96,13 @@ async fn a_log_that_was_emptied_in_place_stops_all_calls_and_does_not_verify() {
     verified(&scene, server, "recovery").await;
 }
 
+/// As a volume that is not mounted: the directory is a link to one that is not there.
 #[tokio::test]
 async fn a_log_whose_place_is_missing_at_the_start_is_said_once_refuses_all_calls_and_heals() {
     let scene = Scene::new().await;
-    let place = scene.folder.0.join("none").join("trail");
-    let audit = place.join("audit.log").display().to_string();
-    let server = scene.setup().set("AUDIT_LOG_PATH", &audit).start().await;
+    let (place, volume) = (scene.audit.parent().expect("a folder"), scene.folder.0.join("volume"));
+    std::os::unix::fs::symlink(&volume, place).expect("linked");
+    let server = scene.setup().start().await;
     refuses(&scene, &server).await;
     refuses(&scene, &server).await;
     let log = server.log();
@@ -110,26 +111,16 @@ async fn a_log_whose_place_is_missing_at_the_start_is_said_once_refuses_all_call
     let uid = std::os::unix::fs::MetadataExt::uid(&std::fs::metadata(&scene.folder.0).expect("there"));
     let command = format!("run sudo install -d -m 700 -o {uid}");
     assert!(said.contains(&command) && said.contains(&place.display().to_string()), "{said}");
-    std::fs::create_dir_all(&place).expect("made");
-    until("it is ready", async || server.stranger("GET", "/ready", &[], b"").await.status == 200).await;
-    // The forge looks for intents where the scene's own log would be, so nothing is asked of it here.
+    std::fs::create_dir(&volume).expect("made");
+    heals(&scene, &server).await;
     let stopped = server.stop().await;
     assert_eq!(stopped.code, 0);
-    assert_eq!(events(&stopped.audit).first().map(String::as_str), Some("log_open"));
-    let (code, out, err) = program(&["audit", "verify", &place.display().to_string()], &[]).await;
-    assert_eq!(code, 0, "{out}{err}");
-}
-
-#[tokio::test]
-async fn a_path_that_can_never_hold_a_log_stops_the_start() {
-    let scene = Scene::new().await;
-    let file = scene.folder.0.join("file");
-    std::fs::write(&file, "").expect("written");
-    let below = file.join("audit.log").display().to_string();
-    let (code, said) = scene.setup().set("AUDIT_LOG_PATH", &below).refused().await;
-    assert_eq!(code, 1, "{said}");
-    assert!(said.contains("AUDIT_LOG_PATH") && said.contains(&below), "{said}");
-    assert!(scene.forge.requests().is_empty());
+    assert_eq!(events(&stopped.audit).first().copied(), Some("log_open"), "{:#?}", stopped.audit);
+    let refused = of_event(&stopped.audit, "tool_invocation");
+    let refused = refused.iter().filter(|line| line["reason"] == "audit_unavailable").count();
+    assert_eq!(refused, 2, "what was refused is told of afterwards: {:#?}", stopped.audit);
+    let (code, said) = scene.verify().await;
+    assert_eq!(code, 0, "{said}");
 }
 
 /// A small filesystem of its own under a folder, unmounted with it. None where that is not permitted.
@@ -206,13 +197,13 @@ async fn a_second_server_on_the_same_log_does_not_start() {
 }
 
 #[tokio::test]
-async fn a_log_that_cannot_be_written_is_named_with_its_setting() {
+async fn a_path_that_can_never_hold_a_log_is_named_with_its_setting() {
     let scene = Scene::new().await;
     let file = scene.folder.0.join("a-file");
     std::fs::write(&file, b"").expect("written");
     let below = file.join("audit.log").display().to_string();
     let folder = scene.folder.0.display().to_string();
-    for path in ["/proc/no-such-place/audit.log", below.as_str(), folder.as_str()] {
+    for path in [below.as_str(), folder.as_str()] {
         let setup = Setup::new(&scene.forge.url(), SVC_TOKEN).set("AUDIT_LOG_PATH", path);
         let (code, said) = setup.refused().await;
         assert_eq!(code, 1, "{path}: {said}");
