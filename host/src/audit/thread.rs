@@ -153,15 +153,19 @@ impl Worker {
         let opened = self.open();
         let (entries, acks) = self.batch();
         let lost = self.shared.lost.load(Ordering::Acquire);
-        let reported = self.shared.reported.load(Ordering::Acquire);
+        let mut reported = self.shared.reported.load(Ordering::Acquire);
         let done = opened.map_err(Failure::Shut).and_then(|()| match &mut self.log {
-            Log::Open(writer) => writer.commit(&entries, lost.saturating_sub(reported)),
+            Log::Open(writer) => {
+                let untold = if writer.begun() { lost.saturating_sub(reported) } else { 0 };
+                reported = reported.saturating_add(untold);
+                writer.commit(&entries, untold)
+            }
             Log::Shut(_) => Err(Failure::Foreign("the audit log is not open".to_owned())),
         });
         self.publish(&done);
         match done {
             Ok(first) => {
-                self.shared.reported.store(lost, Ordering::Release);
+                self.shared.reported.store(reported, Ordering::Release);
                 for (seq, ack) in (first..).zip(acks) {
                     // Whoever gave up waiting has been answered by their deadline.
                     let _ = ack.map(|ack| ack.send(Ok(Appended { seq })));

@@ -164,7 +164,16 @@ impl Writer {
         done
     }
 
+    /// Whether the log has a line. The first one says what log it is, so nothing about an outage or a loss may come
+    /// before it.
+    pub(super) fn begun(&self) -> bool {
+        self.chain.last_seq() > 0
+    }
+
     fn note_outage(&mut self, failure: &Failure) {
+        if !self.begun() {
+            return;
+        }
         let since = self.clock.now();
         let outage = self.outage.get_or_insert_with(|| Outage {
             since,
@@ -279,7 +288,7 @@ impl Writer {
     fn create(&mut self) -> Result<(), Failure> {
         // The old name must be durable before the name it had is used again.
         self.sync_dir()?;
-        let file = self.fs.create(&self.place.active).map_err(doing("create the audit log"))?;
+        let file = self.create_file().map_err(doing("create the audit log"))?;
         self.dir_dirty = true;
         let stat = file.stat().map_err(doing("look at the new audit log"));
         let id = match stat {
@@ -294,6 +303,21 @@ impl Writer {
         let first_ts = self.clock.now();
         self.active = Some(Active { file, id, len: 0, first_seq, first_ts, need: Need::Nothing });
         Ok(())
+    }
+
+    /// A new active file. An empty one of that name was left by an attempt that failed half way and could not clean up
+    /// after itself: it holds no line, and nobody else may write here while we hold the lock.
+    fn create_file(&self) -> io::Result<Box<dyn LogFile>> {
+        match self.fs.create(&self.place.active) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                if self.fs.stat(&self.place.active)?.is_none_or(|found| found.len > 0) {
+                    return Err(error);
+                }
+                self.fs.remove(&self.place.active)?;
+                self.fs.create(&self.place.active)
+            }
+            done => done,
+        }
     }
 
     fn write(&mut self, entries: &[Entry], lost: u64) -> Result<u64, Failure> {

@@ -364,6 +364,32 @@ async fn a_volume_that_cannot_be_written_at_the_start_refuses_until_it_can_be() 
 }
 
 #[tokio::test]
+async fn what_is_lost_before_the_log_has_a_line_is_told_of_after_its_first() {
+    let sim = Sim::default();
+    sim.plan(0, Fault::From(io::ErrorKind::ReadOnlyFilesystem));
+    let trail = open(sim.clone());
+    for n in 0..3 * QUEUE {
+        trail.push(entry(&n.to_string()));
+    }
+    trail.append(entry("refused")).await.unwrap_err();
+    let lost = trail.health().lost;
+    assert!(lost > 0);
+    sim.heal();
+    // What was pushed fills the queue until the thread has taken it.
+    while trail.append(entry("after")).await.is_err() {
+        tokio::task::yield_now().await;
+    }
+    trail.close();
+    let lines = verified(&sim.log(&path()));
+    assert_eq!(events(&lines)[0], "log_open");
+    let counts = lines.iter().filter(|line| line["event"] == "lines_lost");
+    let told: u64 = counts.map(|line| line["count"].as_u64().unwrap()).sum();
+    let kept = lines.iter().filter(|line| line["event"] == "security_event").count();
+    assert_eq!(told, trail.health().lost);
+    assert_eq!(u64::try_from(kept).unwrap() + told, u64::try_from(3 * QUEUE + 1).unwrap());
+}
+
+#[tokio::test]
 async fn a_volume_that_never_could_be_written_ends_without_a_line() {
     let sim = Sim::default();
     sim.plan(0, Fault::From(io::ErrorKind::ReadOnlyFilesystem));
