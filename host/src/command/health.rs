@@ -43,7 +43,7 @@ fn reachable(host: IpAddr) -> IpAddr {
 fn ask(address: SocketAddr) -> Result<StatusCode, String> {
     let url = format!("http://{address}/health");
     let uri = url.parse().map_err(|_| "no address".to_owned())?;
-    let client = https::client(&url, PATIENCE).map_err(|error| error.to_string())?;
+    let client = https::client(&url, PATIENCE, None, None).map_err(|error| error.to_string())?;
     let runtime = Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
     runtime.block_on(async {
         match tokio::time::timeout(PATIENCE, client.get(uri)).await {
