@@ -9,7 +9,9 @@ ready() {
     echo no
 }
 show() { systemctl show -p "$1" --value aegis-mcp; }
+/root/forge --port 3000 >/dev/null 2>&1 &
 {
+    systemctl start aegis-mcp
     echo "ready=$(ready)"
     pid=$(show MainPID)
     echo "uid=$(awk '/^Uid/ { print $2 }' "/proc/$pid/status")"

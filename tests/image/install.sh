@@ -11,10 +11,17 @@ dist=${AEGIS_DIST:-target/dist}
 bare=$PWD/target/image/debian
 work=$(mktemp -d)
 failures=0 passes=0 server=
+# What a run leaves in the Debian, also one that was cut short.
+clean() {
+    umount "$bare/proc" 2>/dev/null || true
+    rm -rf "$bare/root/"{aegis,booted.sh,booted.txt,forge} "$bare/etc/aegis-mcp" "$bare/usr/local/bin/"* \
+        "$bare/etc/systemd/system/"{aegis-mcp.service,booted.service,multi-user.target.wants} \
+        "$bare/var/"{log,lib,cache}/{private/,}aegis-mcp "$bare/var/log/journal/"*
+}
 leave() {
     [ -z "$server" ] || kill "$server" 2>/dev/null || true
-    umount "$bare/proc" 2>/dev/null || true
-    rm -rf "$work" "$bare/root/aegis" "$bare/root/"booted* "$bare/etc/systemd/system/"{booted.service,multi-user.target.wants} "$bare/etc/aegis-mcp" "$bare/usr/local/bin/"* "$bare/etc/systemd/system/aegis-mcp.service"
+    clean
+    rm -rf "$work"
 }
 trap leave EXIT
 check() {
@@ -31,7 +38,8 @@ if [ ! -e "$bare/usr/bin/curl" ]; then
     rm -rf "$bare"
     debootstrap --variant=minbase --include=systemd,systemd-sysv,curl bookworm "$bare" >"$work/debootstrap" || { tail "$work/debootstrap" >&2; exit 1; }
 fi
-mountpoint -q "$bare/proc" || mount -t proc proc "$bare/proc"
+clean
+mount -t proc proc "$bare/proc"
 
 archive=$(AEGIS_GUESTS=$dist scripts/archive "$dist/aegis-mcp" amd64)
 cp "$archive" "$work/first.tar.gz"
@@ -83,16 +91,18 @@ server=
 
 # The same, booted: what systemd makes of the unit.
 cat >"$bare/etc/aegis-mcp/aegis-mcp.env" <<'TEXT'
-GITEA_URL=http://127.0.0.1:1
-GITEA_TOKEN=0123456789012345678901234567890123456789
+GITEA_URL=http://127.0.0.1:3000
+GITEA_TOKEN=5bc05bc05bc05bc05bc05bc05bc05bc05bc05bc0
 MCP_API_KEYS=test=aegis_key_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8
 MCP_PORT=18080
 TEXT
+install -m 755 "$dist/forge" "$bare/root/forge"
 umount "$bare/proc"
 install -m 755 tests/image/booted.sh "$bare/root/booted.sh"
-printf '[Unit]\nAfter=aegis-mcp.service\n[Service]\nType=oneshot\nTimeoutStartSec=180\nExecStart=/root/booted.sh\n[Install]\nWantedBy=multi-user.target\n' \
+printf '[Service]\nType=oneshot\nTimeoutStartSec=180\nExecStart=/root/booted.sh\n[Install]\nWantedBy=multi-user.target\n' \
     >"$bare/etc/systemd/system/booted.service"
-in_debian systemctl enable -q aegis-mcp booted
+# The service is started by the script, which first starts a sample Gitea for it.
+in_debian systemctl enable -q booted
 timeout -k 5 240 systemd-nspawn -q -D "$bare" -b --register=no --keep-unit --private-network </dev/null >"$work/boot" 2>&1 || tail -n 5 "$work/boot"
 found() { check "booted: $2" grep -qx "$1" "$bare/root/booted.txt"; }
 found ready=yes "the service is ready"
