@@ -117,6 +117,42 @@ proxy-test: build ## What clients and attackers frame, behind a real nginx
 bench: build ## Measure this host against its native twin; writes target/bench.json
 	@tests/bench/run.sh
 
+.PHONY: image
+image: build ## Make the image localhost/aegis-mcp:test of what was built, by buildah and without an engine
+	@scripts/setup-containers
+	@scripts/image
+
+.PHONY: image-test
+image-test: image ## Run that image hardened, ended, without volumes, behind Caddy; prints start to first answer
+	@tests/image/run.sh
+
+.PHONY: docker-build docker-up
+docker-build: ## Build the image aegis-mcp:latest with Docker (or ENGINE=podman)
+	$(or $(ENGINE),docker) build -f docker/Dockerfile -t aegis-mcp:latest .
+docker-up: ## Start that image with the settings in .env (PROFILE=dev: with the sample Gitea)
+	$(or $(ENGINE),docker) compose --profile $(or $(PROFILE),prod) up -d
+
+# What a stage of docker/Dockerfile calls: the shipped program with its guest, or the sample Gitea, laid out in OUT.
+SHIP := $(CARGO) build --locked --profile dist --target-dir target/shipped
+.PHONY: image-parts sample-parts
+image-parts: setup
+	$(CARGO) build --locked --profile guest --target $(WASM) -p aegis-gateway
+	$(SHIP) --target $(NATIVE) -p aegis-mcp
+	scripts/image-parts target/shipped/$(NATIVE)/dist/aegis-mcp target/$(WASM)/guest/gateway.wasm $(OUT)
+sample-parts: setup
+	$(CARGO) build --locked -p aegis-tests --bin forge
+	install -D -m 755 target/$(NATIVE)/debug/forge $(OUT)/forge
+
+# One architecture, or both where the other's compiler can be had: ARCHES=amd64.
+.PHONY: dist dist-test
+dist: setup ## Archives to install from, one for each architecture, and their SHA256SUMS, in target/archives
+	$(CARGO) build --locked --profile guest --target $(WASM) -p aegis-gateway -p aegis-edge
+	$(CARGO) build --locked -p aegis-compose
+	@scripts/dist $(or $(ARCHES),amd64 arm64)
+dist-test: build ## Make an archive of what was built, and install from it in a bare Debian
+	@scripts/setup-containers
+	@tests/image/install.sh
+
 .PHONY: bench-times
 bench-times: build ## The timed clauses of the attacks alone; writes target/bench.json
 	@tests/bench/run.sh times

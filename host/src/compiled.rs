@@ -3,6 +3,9 @@
 //! Compiling takes a hundred megabytes for a second, which the server would keep: so a child of the same program does
 //! it, and hands the result over a pipe.
 //!
+//! A folder may also come with code that was compiled ahead of time for every processor of the architecture, as in the
+//! image, whose file system is read-only. It is used where this machine's own is not there.
+//!
 //! A `.cwasm` holds native code, so a file is used only from a folder that is ours and closed to others, and
 //! only under a name made of the component's digest and the engine's compatibility hash. Files are written
 //! under another name and renamed; an existing one is never overwritten, since it may be mapped.
@@ -10,11 +13,14 @@
 use std::hash::{Hash as _, Hasher as _};
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use sha2::{Digest as _, Sha256};
 use wasmtime::Engine;
 use wasmtime::component::Component;
+
+use crate::component::{hex, portable_engine};
 
 /// The compiled form of `bytes`, from the folder if it is there and good, else compiled and kept.
 /// A folder that cannot be used costs the time of a compilation and a warning, never the start.
@@ -31,26 +37,57 @@ pub(crate) fn load(
         tracing::warn!(event = "guest_cache_unusable", folder = %folder.display(), %reason);
         return compile(engine, bytes).map(|(component, _)| component);
     }
-    let mut hasher = std::hash::DefaultHasher::new();
-    engine.precompile_compatibility_hash().hash(&mut hasher);
-    let name = format!("{digest}-{:016x}.cwasm", hasher.finish());
-    let path = folder.join(&name);
-    if trusted(&path) {
-        #[expect(
-            unsafe_code,
-            reason = "the folder is ours alone (`prepare`), and files in it are never changed"
-        )]
-        // SAFETY: the file was written by this program by rename into a folder that nobody else can write.
-        match unsafe { Component::deserialize_file(engine, &path) } {
-            Ok(component) => return Ok(component),
-            Err(error) => tracing::warn!(event = "guest_cache_stale", file = %path.display(), %error),
-        }
+    let name = file_name(engine, digest);
+    if let Some(component) = kept(engine, &folder.join(&name)) {
+        return Ok(component);
+    }
+    if let Ok(portable) = portable_engine()
+        && let Some(component) = kept(engine, &folder.join(file_name(&portable, digest)))
+    {
+        return Ok(component);
     }
     let (component, compiled) = compile(engine, bytes)?;
     if let Err(error) = keep(folder, &name, &compiled) {
         tracing::warn!(event = "guest_cache_unwritable", folder = %folder.display(), %error);
     }
     Ok(component)
+}
+
+/// Compile for every processor of this architecture and keep it in a folder; where it is now.
+///
+/// # Errors
+/// The bytes are not a component, or the folder is not ours alone or cannot be written.
+pub(crate) fn keep_portable(bytes: &[u8], folder: &Path) -> Result<PathBuf, String> {
+    let wrong = |why: String| format!("{} cannot be used: {why}", folder.display());
+    prepare(folder).map_err(wrong)?;
+    let engine = portable_engine().map_err(|error| format!("{error:#}"))?;
+    let compiled = engine.precompile_component(bytes).map_err(|error| format!("{error:#}"))?;
+    let name = file_name(&engine, &hex(&Sha256::digest(bytes)));
+    keep(folder, &name, &compiled).map_err(|error| wrong(error.to_string()))?;
+    Ok(folder.join(name))
+}
+
+/// What the code that an engine makes of a component is called: another engine or component has another name.
+fn file_name(engine: &Engine, digest: &str) -> String {
+    let mut hasher = std::hash::DefaultHasher::new();
+    engine.precompile_compatibility_hash().hash(&mut hasher);
+    format!("{digest}-{:016x}.cwasm", hasher.finish())
+}
+
+/// The compiled guest in a file of a folder that [`prepare`] accepted, where it is there and good.
+fn kept(engine: &Engine, path: &Path) -> Option<Component> {
+    if !trusted(path) {
+        return None;
+    }
+    #[expect(unsafe_code, reason = "the folder is ours alone (`prepare`), and files in it are never changed")]
+    // SAFETY: the file was written by this program by rename into a folder that nobody else can write.
+    match unsafe { Component::deserialize_file(engine, path) } {
+        Ok(component) => Some(component),
+        Err(error) => {
+            tracing::warn!(event = "guest_cache_stale", file = %path.display(), %error);
+            None
+        }
+    }
 }
 
 /// Compile in a child; here, where none can be had.

@@ -142,6 +142,21 @@ pub(crate) struct Guest {
 /// # Errors
 /// wasmtime refuses the configuration on this machine.
 pub(crate) fn engine(slots: u32) -> wasmtime::Result<Engine> {
+    Engine::new(&config(slots))
+}
+
+/// An engine whose code runs on every processor of this architecture, and in [`engine`]: it uses nothing that the
+/// processor at hand has beyond the others.
+///
+/// # Errors
+/// wasmtime refuses the configuration on this machine.
+pub(crate) fn portable_engine() -> wasmtime::Result<Engine> {
+    let mut config = config(1);
+    config.target(&format!("{}-unknown-linux-musl", std::env::consts::ARCH))?;
+    Engine::new(&config)
+}
+
+fn config(slots: u32) -> Config {
     let pagemap = pagemap_scan_works();
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(slots)
@@ -169,7 +184,7 @@ pub(crate) fn engine(slots: u32) -> wasmtime::Result<Engine> {
         .max_wasm_stack(512 << 10)
         .async_stack_size(1 << 20)
         .concurrency_support(false);
-    Engine::new(&config)
+    config
 }
 
 /// Whether the kernel offers PAGEMAP_SCAN (Linux 6.7): asked by version, since the ioctl has no probe.

@@ -18,6 +18,7 @@ mod https;
 mod instance;
 mod long_work;
 mod look;
+mod mend;
 mod metrics;
 mod ports;
 mod serve;

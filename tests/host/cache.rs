@@ -3,7 +3,7 @@
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use aegis_tests::server::{Setup, Stopped};
+use aegis_tests::server::{Setup, Stopped, dist, program};
 
 use crate::scene::Scene;
 
@@ -47,6 +47,33 @@ async fn the_compiled_guest_is_kept_in_a_closed_folder_and_used_as_it_is() {
         (used.ino(), used.mtime_nsec(), used.mtime()),
         (written.ino(), written.mtime_nsec(), written.mtime())
     );
+}
+
+#[tokio::test]
+async fn code_compiled_ahead_of_time_is_used_and_nothing_is_written_beside_it() {
+    let scene = Scene::new().await;
+    let folder = scene.folder.0.join("ahead");
+    let place = folder.display().to_string();
+    let guest = dist().join("hostile.wasm").display().to_string();
+    let (code, out, err) = program(&["guest", "compile", &guest, "--into", &place], &[]).await;
+    assert_eq!(code, 0, "{err}");
+    let files = compiled(&folder);
+    assert_eq!(files, [PathBuf::from(out.trim())]);
+    let stopped = served(&scene, &folder).await;
+    assert!(!stopped.log.contains("guest_cache_"), "{}", stopped.log);
+    assert_eq!(compiled(&folder), files, "it was used, so nothing was compiled");
+}
+
+#[tokio::test]
+async fn what_would_not_be_served_is_not_compiled_ahead_of_time() {
+    let scene = Scene::new().await;
+    let folder = scene.folder.0.join("ahead");
+    let place = folder.display().to_string();
+    let greedy = dist().join("greedy.wasm").display().to_string();
+    let (code, out, err) = program(&["guest", "compile", &greedy, "--into", &place], &[]).await;
+    assert_eq!((code, out.as_str()), (1, ""), "{err}");
+    assert!(err.contains("is refused: it imports"), "{err}");
+    assert!(compiled(&folder).is_empty());
 }
 
 #[tokio::test]

@@ -135,6 +135,29 @@ async fn help_teaches_and_the_version_is_the_one_that_serves() {
 }
 
 #[tokio::test]
+async fn health_says_whether_the_server_with_these_settings_answers() {
+    let scene = Scene::new().await;
+    let server = scene.setup().set("MCP_HOST", "0.0.0.0").set("ALLOW_INSECURE_BIND", "true").start().await;
+    let port = server.url.rsplit(':').next().expect("a port").to_owned();
+    let settings = [
+        ("GITEA_URL", scene.forge.url()),
+        ("GITEA_TOKEN", SVC_TOKEN.to_owned()),
+        ("MCP_API_KEYS", KEY.to_owned()),
+        ("MCP_HOST", "0.0.0.0".to_owned()),
+        ("ALLOW_INSECURE_BIND", "true".to_owned()),
+        ("MCP_PORT", port),
+    ];
+    let settings = settings.each_ref().map(|(name, value)| (*name, value.as_str()));
+    let (code, out, err) = program(&["health"], &settings).await;
+    assert_eq!((code, out.as_str(), err.as_str()), (0, "", ""));
+    assert_eq!(server.stop().await.code, 0);
+    let (code, _, err) = program(&["health"], &settings).await;
+    assert_eq!(code, 1);
+    assert!(err.contains("nothing healthy at http://127.0.0.1:") && err.contains("MCP_PORT"), "{err}");
+    assert!(scene.forge.requests().is_empty());
+}
+
+#[tokio::test]
 async fn a_command_that_does_not_exist_is_wrong_usage() {
     for arguments in [&["sevre"][..], &[], &["serve", "--no-such-option"], &["audit", "verify"]] {
         let (code, out, err) = program(arguments, &[]).await;

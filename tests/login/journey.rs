@@ -30,3 +30,21 @@ async fn a_person_signs_in_and_their_assistant_works_as_them() {
     let stopped = server.stop().await;
     assert_eq!(stopped.code, 0, "{}", stopped.log);
 }
+
+#[tokio::test]
+async fn without_its_record_people_sign_in_and_nothing_is_done_for_them() {
+    let scene = Scene::new().await;
+    let nowhere = scene.folder().join("none").join("trail").join("audit.log").display().to_string();
+    let server = scene.setup().set("AUDIT_LOG_PATH", &nowhere).start().await;
+    let client = Client::register(&server.url).await;
+    let ready = aegis_tests::http::send(&server.url, "GET", "/ready", &[], b"").await.unwrap();
+    assert_eq!((ready.status, &ready.json()["reasons"]), (503, &json!(["audit_unavailable"])));
+    let tokens = client.tokens("alice", &password("alice"), false).await;
+    let before = scene.forge.requests().len();
+    let answer =
+        call(&server.url, &tokens.access, "get_repository_info", &json!({"owner": "alice", "repo": "demo"}))
+            .await;
+    assert_eq!((answer.status, answer.reason().as_deref()), (503, Some("audit_unavailable")));
+    assert_eq!(scene.forge.requests().len(), before, "nothing is asked of Gitea without a record");
+    assert_eq!(server.stop().await.code, 0);
+}

@@ -29,7 +29,7 @@ mod tests;
 pub(crate) use aegis_custody::audit::Event;
 pub(crate) use start::OpenError;
 
-use thread::{Message, Worker};
+use thread::{Log, Message, Worker};
 
 /// Entries that may wait for the thread, and pushed entries that are kept while the log cannot be written.
 const QUEUE: usize = 4096;
@@ -122,10 +122,12 @@ pub(crate) struct Trail {
 }
 
 impl Trail {
-    /// Take the lock, verify the log, recover from an interrupted write and write the opening lines.
+    /// Take the lock, verify the log, recover from an interrupted write and write the opening lines, all of it
+    /// durable when this returns. Where the volume cannot be written, the trail is there and refuses every entry that
+    /// somebody waits for; [`Self::health`] says why, and the log is opened as soon as it can be.
     ///
     /// # Errors
-    /// Where the log is in use, cannot be written, or was changed by somebody else.
+    /// Where the log is in use, its path names no file, or it was changed by somebody else.
     pub(crate) fn open(
         opening: Opening,
         clock: Arc<dyn Clock>,
@@ -136,23 +138,28 @@ impl Trail {
     }
 
     fn open_in(opening: Opening, world: start::World) -> Result<Self, OpenError> {
-        let writer = start::start(&opening, world)?;
+        let path = opening.path.clone();
         let shared = Arc::new(Shared {
             writable: AtomicBool::new(true),
             gone: AtomicBool::new(false),
             last_error: Mutex::new(None),
-            lines: AtomicU64::new(writer.lines),
+            lines: AtomicU64::new(0),
             depth: AtomicUsize::new(0),
             batches: AtomicU64::new(0),
-            syncs: AtomicU64::new(writer.syncs),
+            syncs: AtomicU64::new(0),
             lost: AtomicU64::new(0),
             reported: AtomicU64::new(0),
         });
         let (queue, receiver) = sync_channel(QUEUE);
-        let worker =
-            Worker { writer, queue: receiver, shared: Arc::clone(&shared), waiting: VecDeque::new() };
+        let mut worker = Worker {
+            log: Log::Shut(Box::new((opening, world))),
+            queue: receiver,
+            shared: Arc::clone(&shared),
+            waiting: VecDeque::new(),
+        };
+        worker.begin()?;
         let thread = std::thread::Builder::new().name("audit".to_owned()).spawn(move || worker.run());
-        let thread = thread.map_err(|source| OpenError::Unwritable { path: opening.path, source })?;
+        let thread = thread.map_err(|source| OpenError::Unwritable { path, source })?;
         Ok(Self { queue, shared, thread: Arc::new(Mutex::new(Some(thread))) })
     }
 

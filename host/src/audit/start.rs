@@ -18,9 +18,6 @@ use super::{Entry, Opening};
 /// How many copies of cut-off bytes may lie beside the log for the same line.
 const TORN_COPIES: u32 = 100;
 
-/// Lines written at once while the log is opened.
-const CHUNK: usize = 1024;
-
 /// Why the log was not opened. Every message names the path.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum OpenError {
@@ -56,7 +53,22 @@ pub(crate) enum OpenError {
     Segment(PathBuf),
 }
 
+impl OpenError {
+    /// What cannot be written now and may be later, without anybody changing a setting: a volume that is missing, full,
+    /// read-only or somebody else's. Everything else is a mistake or evidence, and no server starts over it.
+    pub(super) fn may_pass(&self) -> bool {
+        match self {
+            Self::Unwritable { source, .. } => !matches!(
+                source.kind(),
+                io::ErrorKind::NotADirectory | io::ErrorKind::IsADirectory | io::ErrorKind::InvalidFilename
+            ),
+            Self::Locked(_) | Self::Path(_) | Self::Damaged { .. } | Self::Segment(_) => false,
+        }
+    }
+}
+
 /// Everything that opening needs from outside.
+#[derive(Clone)]
 pub(super) struct World {
     pub(super) fs: Arc<dyn LogFs>,
     pub(super) clock: Arc<dyn Clock>,
@@ -72,8 +84,8 @@ struct Torn {
     after_seq: u64,
 }
 
-/// Open the log and write the lines about the opening; they are durable when this returns.
-pub(super) fn start(opening: &Opening, world: World) -> Result<Writer, OpenError> {
+/// Open the log; the lines about the opening are still to be written, before any other.
+pub(super) fn start(opening: &Opening, world: World) -> Result<(Writer, Vec<Entry>), OpenError> {
     let World { fs, clock, random, bounds } = world;
     let place = Place::new(&opening.path).ok_or_else(|| OpenError::Path(opening.path.clone()))?;
     fs.create_dir(&place.dir).map_err(unwritable(&place.dir))?;
@@ -115,15 +127,7 @@ pub(super) fn start(opening: &Opening, world: World) -> Result<Writer, OpenError
         tickets,
     };
     let entries = opening_lines(opening, &found, torn);
-    let path = place.active.clone();
-    let mut writer = Writer::new(fs, clock, place, bounds, found, lock);
-    for chunk in entries.chunks(CHUNK) {
-        writer.commit(chunk, 0).map_err(|failure| OpenError::Unwritable {
-            path: path.clone(),
-            source: io::Error::other(failure),
-        })?;
-    }
-    Ok(writer)
+    Ok((Writer::new(fs, clock, place, bounds, found, lock), entries))
 }
 
 fn unwritable(path: &Path) -> impl Fn(io::Error) -> OpenError {
@@ -185,19 +189,36 @@ fn recover(
     let End::Torn { bytes, sha256 } = &segment.end else { return Ok(None) };
     let after_seq = chain.last_seq();
     let (path, mut copy) = create_copy(fs, place, after_seq.saturating_add(1))?;
-    let mut tail = Tail { file, offset: segment.bytes };
+    let done = copy_tail(file, segment.bytes, place, copy.as_mut(), &path).and_then(|()| {
+        fs.sync_dir(&place.dir).map_err(unwritable(&place.dir))?;
+        file.cut(segment.bytes).map_err(unwritable(&place.active))
+    });
+    if let Err(error) = done {
+        // The bytes are still in the log. A server that tries again for hours would leave a copy each time.
+        let _ = fs.remove(&path);
+        return Err(error);
+    }
+    Ok(Some(Torn { bytes: *bytes, sha256: sha256.clone(), copy: path, after_seq }))
+}
+
+/// Make what follows the last valid line durable in another file.
+fn copy_tail(
+    file: &dyn LogFile,
+    from: u64,
+    place: &Place,
+    copy: &mut dyn LogFile,
+    path: &Path,
+) -> Result<(), OpenError> {
+    let mut tail = Tail { file, offset: from };
     let mut piece = vec![0_u8; 64 * 1024];
     loop {
         let count = tail.read(&mut piece).map_err(unwritable(&place.active))?;
         match piece.get(..count) {
             Some([]) | None => break,
-            Some(read) => copy.append(read).map_err(unwritable(&path))?,
+            Some(read) => copy.append(read).map_err(unwritable(path))?,
         }
     }
-    copy.sync().map_err(unwritable(&path))?;
-    fs.sync_dir(&place.dir).map_err(unwritable(&place.dir))?;
-    file.cut(segment.bytes).map_err(unwritable(&place.active))?;
-    Ok(Some(Torn { bytes: *bytes, sha256: sha256.clone(), copy: path, after_seq }))
+    copy.sync().map_err(unwritable(path))
 }
 
 fn create_copy(fs: &dyn LogFs, place: &Place, seq: u64) -> Result<(PathBuf, Box<dyn LogFile>), OpenError> {

@@ -69,7 +69,16 @@ fn path() -> PathBuf {
 fn open_writer(fs: &Arc<dyn LogFs>, clock: &Arc<Hand>, bounds: Bounds) -> Result<Writer, OpenError> {
     let world =
         World { fs: Arc::clone(fs), clock: Arc::clone(clock) as Arc<dyn Clock>, random: dice(), bounds };
-    start(&opening(&path()), world)
+    begin(&path(), world)
+}
+
+/// Open a log and have the lines about that written.
+fn begin(path: &Path, world: World) -> Result<Writer, OpenError> {
+    let (mut writer, entries) = start(&opening(path), world)?;
+    let unwritten =
+        |error| OpenError::Unwritable { path: path.to_path_buf(), source: std::io::Error::other(error) };
+    writer.commit(&entries, 0).map_err(unwritten)?;
+    Ok(writer)
 }
 
 /// Every line of a log given as its files in order, after the whole of it was verified.

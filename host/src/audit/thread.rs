@@ -1,7 +1,8 @@
-//! The writer's thread: gathers what waits into one batch, has it written, tells those who wait. It decides
-//! nothing about files.
+//! The writer's thread: gathers what waits into one batch, has it written, tells those who wait; and opens the log later
+//! where it could not be opened at the start. It decides nothing about files.
 
 use std::collections::VecDeque;
+use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, PoisonError};
@@ -9,8 +10,9 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+use super::start::{OpenError, World, start};
 use super::writer::{Failure, Writer};
-use super::{Appended, Entry, Event, QUEUE, Shared, Unavailable};
+use super::{Appended, Entry, Event, Opening, QUEUE, Shared, Unavailable};
 
 /// Most entries in one batch.
 const BATCH: usize = 1024;
@@ -33,8 +35,14 @@ pub(super) struct Waiting {
     ack: Option<Ack>,
 }
 
+/// The log, or all that it takes to open it.
+pub(super) enum Log {
+    Open(Box<Writer>),
+    Shut(Box<(Opening, World)>),
+}
+
 pub(super) struct Worker {
-    pub(super) writer: Writer,
+    pub(super) log: Log,
     pub(super) queue: Receiver<Message>,
     pub(super) shared: Arc<Shared>,
     /// What is to be written, in the order in which it came. Pushed entries stay in their place when a batch
@@ -43,6 +51,36 @@ pub(super) struct Worker {
 }
 
 impl Worker {
+    /// Open the log and write the lines about that. Where its volume cannot be written this is put off, and the trail is
+    /// not writable until then.
+    pub(super) fn begin(&mut self) -> Result<(), OpenError> {
+        if let Err(error) = self.open() {
+            if !error.may_pass() {
+                return Err(error);
+            }
+            self.publish(&Err(Failure::Shut(error)));
+            return Ok(());
+        }
+        loop {
+            self.commit();
+            if self.waiting.is_empty() || !self.shared.writable.load(Ordering::Acquire) {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Have an open log, and the lines about its opening in front of all others.
+    fn open(&mut self) -> Result<(), OpenError> {
+        if let Log::Shut(needed) = &self.log {
+            let (writer, entries) = start(&needed.0, needed.1.clone())?;
+            self.log = Log::Open(Box::new(writer));
+            for entry in entries.into_iter().rev() {
+                self.waiting.push_front(Waiting { entry, ack: None });
+            }
+        }
+        Ok(())
+    }
+
     /// Work until told to close, or until nobody is left who could send.
     pub(super) fn run(mut self) {
         // However this thread ends, also by a panic, the log is not writable after it; the queue goes with
@@ -112,14 +150,22 @@ impl Worker {
 
     /// Write one batch, in the order in which its entries came.
     fn commit(&mut self) {
+        let opened = self.open();
         let (entries, acks) = self.batch();
         let lost = self.shared.lost.load(Ordering::Acquire);
-        let reported = self.shared.reported.load(Ordering::Acquire);
-        let done = self.writer.commit(&entries, lost.saturating_sub(reported));
+        let mut reported = self.shared.reported.load(Ordering::Acquire);
+        let done = opened.map_err(Failure::Shut).and_then(|()| match &mut self.log {
+            Log::Open(writer) => {
+                let untold = if writer.begun() { lost.saturating_sub(reported) } else { 0 };
+                reported = reported.saturating_add(untold);
+                writer.commit(&entries, untold)
+            }
+            Log::Shut(_) => Err(Failure::Foreign("the audit log is not open".to_owned())),
+        });
         self.publish(&done);
         match done {
             Ok(first) => {
-                self.shared.reported.store(lost, Ordering::Release);
+                self.shared.reported.store(reported, Ordering::Release);
                 for (seq, ack) in (first..).zip(acks) {
                     // Whoever gave up waiting has been answered by their deadline.
                     let _ = ack.map(|ack| ack.send(Ok(Appended { seq })));
@@ -129,7 +175,7 @@ impl Worker {
         }
     }
 
-    /// Refuse everybody who waits, also those behind the batch that failed, and keep what was pushed.
+    /// Refuse everybody who waits, also those behind the batch that failed, and keep what was pushed, in its place.
     fn refuse(&mut self, entries: Vec<Entry>, acks: Vec<Option<Ack>>, failure: &Failure) {
         let unavailable = Unavailable::new(failure.to_string());
         let failed = entries.into_iter().zip(acks).map(|(entry, ack)| Waiting { entry, ack });
@@ -144,20 +190,31 @@ impl Worker {
 
     fn publish(&self, done: &Result<u64, Failure>) {
         let shared = &self.shared;
-        shared.lines.store(self.writer.lines, Ordering::Release);
-        shared.syncs.store(self.writer.syncs, Ordering::Release);
+        if let Log::Open(writer) = &self.log {
+            shared.lines.store(writer.lines, Ordering::Release);
+            shared.syncs.store(writer.syncs, Ordering::Release);
+        }
         shared.batches.fetch_add(1, Ordering::AcqRel);
         let was = shared.writable.swap(done.is_ok(), Ordering::AcqRel);
         match done {
-            Ok(_) if !was => tracing::info!("the audit log can be written again"),
+            Ok(_) if !was => tracing::info!(event = "audit_available", "the audit log can be written again"),
             Ok(_) => {}
             Err(failure) => {
                 if was {
-                    tracing::error!(error = %failure, "the audit log cannot be written: tool calls are refused");
+                    let mend = failure.mend(self.place());
+                    tracing::error!(event = "audit_unavailable", error = %failure, mend, "the audit log cannot be written: tool calls are refused");
                 }
                 let mut last = shared.last_error.lock().unwrap_or_else(PoisonError::into_inner);
                 *last = Some(failure.to_string());
             }
+        }
+    }
+
+    /// The active file.
+    fn place(&self) -> &Path {
+        match &self.log {
+            Log::Open(writer) => &writer.place.active,
+            Log::Shut(needed) => &needed.0.path,
         }
     }
 

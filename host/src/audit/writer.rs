@@ -2,6 +2,7 @@
 //! fails. It runs on one thread, knows no queue and no waiter, and never changes a byte it acknowledged.
 
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
 use aegis_custody::audit::{Chain, Event, Tickets};
@@ -35,15 +36,25 @@ pub(super) enum Failure {
     Io { doing: &'static str, source: io::Error },
     #[error("{0}")]
     Foreign(String),
+    #[error("{0}")]
+    Shut(super::OpenError),
 }
 
 impl Failure {
+    /// What a person has to do, where that is not part of the message: somebody else's hand on the log says so itself.
+    pub(super) fn mend(&self, log: &Path) -> String {
+        match self {
+            Self::Foreign(_) => String::new(),
+            Self::Io { .. } | Self::Shut(_) => crate::mend::writable(log),
+        }
+    }
+
     fn disk_full(&self) -> bool {
         match self {
             Self::Io { source, .. } => {
                 matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
             }
-            Self::Foreign(_) => false,
+            Self::Foreign(_) | Self::Shut(_) => false,
         }
     }
 }
@@ -153,7 +164,16 @@ impl Writer {
         done
     }
 
+    /// Whether the log has a line. The first one says what log it is, so nothing about an outage or a loss may come
+    /// before it.
+    pub(super) fn begun(&self) -> bool {
+        self.chain.last_seq() > 0
+    }
+
     fn note_outage(&mut self, failure: &Failure) {
+        if !self.begun() {
+            return;
+        }
         let since = self.clock.now();
         let outage = self.outage.get_or_insert_with(|| Outage {
             since,
@@ -268,7 +288,7 @@ impl Writer {
     fn create(&mut self) -> Result<(), Failure> {
         // The old name must be durable before the name it had is used again.
         self.sync_dir()?;
-        let file = self.fs.create(&self.place.active).map_err(doing("create the audit log"))?;
+        let file = self.create_file().map_err(doing("create the audit log"))?;
         self.dir_dirty = true;
         let stat = file.stat().map_err(doing("look at the new audit log"));
         let id = match stat {
@@ -283,6 +303,21 @@ impl Writer {
         let first_ts = self.clock.now();
         self.active = Some(Active { file, id, len: 0, first_seq, first_ts, need: Need::Nothing });
         Ok(())
+    }
+
+    /// A new active file. An empty one of that name was left by an attempt that failed half way and could not clean up
+    /// after itself: it holds no line, and nobody else may write here while we hold the lock.
+    fn create_file(&self) -> io::Result<Box<dyn LogFile>> {
+        match self.fs.create(&self.place.active) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                if self.fs.stat(&self.place.active)?.is_none_or(|found| found.len > 0) {
+                    return Err(error);
+                }
+                self.fs.remove(&self.place.active)?;
+                self.fs.create(&self.place.active)
+            }
+            done => done,
+        }
     }
 
     fn write(&mut self, entries: &[Entry], lost: u64) -> Result<u64, Failure> {

@@ -1,4 +1,4 @@
-//! `aegis-mcp guest inspect`: what a component may do, told from its imports alone.
+//! `aegis-mcp guest`: what a component may do, told from its imports alone, and compiling it ahead of time.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -48,6 +48,27 @@ pub(crate) fn inspect(file: &Path) -> ExitCode {
     match std::io::stdout().write_all(text.as_bytes()) {
         Ok(()) => code,
         Err(_) => ExitCode::FAILURE,
+    }
+}
+
+/// Compile a component that this host would run, for any processor of this architecture, and keep it in a directory.
+pub(crate) fn keep(file: &Path, folder: &Path) -> ExitCode {
+    let kept = engine(1).map_err(|e| format!("{e:#}")).and_then(|engine| {
+        let guest = Guest::load(&engine, file, None).map_err(|e| e.to_string())?;
+        let linker = linker(&engine).map_err(|e| format!("{e:#}"))?;
+        guest.link(file, &linker).map_err(|e| e.to_string())?;
+        let bytes = std::fs::read(file).map_err(|e| format!("{} cannot be read: {e}", file.display()))?;
+        crate::compiled::keep_portable(&bytes, folder)
+    });
+    match kept {
+        Ok(path) => match writeln!(std::io::stdout(), "{}", path.display()) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(_) => ExitCode::FAILURE,
+        },
+        Err(message) => {
+            super::complain(&message);
+            ExitCode::FAILURE
+        }
     }
 }
 

@@ -6,6 +6,7 @@ mod connect;
 mod doctor;
 mod generate_key;
 mod guest;
+mod health;
 mod in_force;
 mod keys;
 mod named_keys;
@@ -51,6 +52,8 @@ enum Command {
     /// Serve one client on this machine over standard input and output, with a personal token: for a client that starts
     /// this program itself. `aegis-mcp connect CLIENT --stdio` prints what it needs.
     Stdio(EnvFile),
+    /// Ask the server with these settings whether it answers: 0 if it does. What the image's health check runs.
+    Health(EnvFile),
     /// Print the effective settings, secrets masked, and where each came from.
     Settings {
         #[command(flatten)]
@@ -108,6 +111,15 @@ enum Guest {
         /// The component file.
         file: PathBuf,
     },
+    /// Compile a component for every processor of this architecture and keep the result in a directory. A server whose
+    /// GUEST_CACHE_DIR is that directory starts without compiling, also where it cannot write there.
+    Compile {
+        /// The component file.
+        file: PathBuf,
+        /// The directory, made if need be: this user's own, closed to the writing of others.
+        #[arg(long)]
+        into: PathBuf,
+    },
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -131,6 +143,10 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
             Ok(settings) => serve::serve(&settings),
             Err(code) => code,
         },
+        Command::Health(env) => match load(&env) {
+            Ok(settings) => health::run(&settings),
+            Err(code) => code,
+        },
         Command::Settings { env, json } => match load(&env) {
             Ok(settings) => exit(settings::print(&settings, json, &mut out)),
             Err(code) => code,
@@ -144,6 +160,7 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
             exit(generate_key::print(name.as_deref(), getrandom::fill, &mut out, &mut err))
         }
         Command::Guest(Guest::Inspect { file }) => guest::inspect(&file),
+        Command::Guest(Guest::Compile { file, into }) => guest::keep(&file, &into),
         Command::Clients(command) => clients::run(command),
         Command::Users(command) => users::run(command),
         Command::Registry(command) => registry::run(command),

@@ -1,5 +1,5 @@
 //! `aegis-mcp serve`: settings in force, trail open, guest ready, then the socket. Whatever is wrong is said
-//! before a port is open.
+//! before a port is open. A volume that cannot be written is said and keeps nobody from starting: it may be mended.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;

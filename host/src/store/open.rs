@@ -230,9 +230,9 @@ pub(super) fn volatile(place: &Place, why: &str) -> Note {
     Note::new(
         Name::Volatile,
         format!(
-            "{} cannot be written ({why}): sign-ins live in memory and end with this process; make {} a writable directory",
+            "{} cannot be written ({why}): sign-ins live in memory and end with this process; {}",
             place.file.display(),
-            place.directory.display()
+            crate::mend::writable(&place.file)
         ),
     )
 }

@@ -7,11 +7,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::super::fs::RealFs;
-use super::{Bounds, OpenError, World, Writer, clock, dice, entry, events, opening, start, verified};
+use super::{Bounds, OpenError, World, Writer, clock, dice, entry, events, verified};
 
 fn open(path: &Path) -> Result<Writer, OpenError> {
     let world = World { fs: Arc::new(RealFs), clock: clock(), random: dice(), bounds: Bounds::default() };
-    start(&opening(path), world)
+    super::begin(path, world)
 }
 
 /// A log with one entry, in a directory that the log made itself.
@@ -115,7 +115,7 @@ fn a_closed_segment_in_the_way_is_not_overwritten() {
     let path = dir.path().join("audit.log");
     let bounds = Bounds { size: 1, age: i64::MAX };
     let world = World { fs: Arc::new(RealFs), clock: clock(), random: dice(), bounds };
-    let mut writer = start(&opening(&path), world).unwrap();
+    let mut writer = super::begin(&path, world).unwrap();
     let closed = dir.path().join("audit-000000000001-000000000002.jsonl");
     fs::write(&closed, b"evidence").unwrap();
     writer.commit(&[entry("refused")], 0).unwrap_err();

@@ -340,6 +340,66 @@ async fn an_outage_refuses_and_keeps_what_was_pushed_and_ends_without_a_restart(
 }
 
 #[tokio::test]
+async fn a_volume_that_cannot_be_written_at_the_start_refuses_until_it_can_be() {
+    // Every operation of an opening, from the first to the lines about it.
+    for index in 0..8 {
+        let sim = Sim::default();
+        sim.plan(index, Fault::From(io::ErrorKind::PermissionDenied));
+        let trail = open(sim.clone());
+        trail.push(entry("pushed"));
+        trail.append(entry("refused")).await.unwrap_err();
+        assert!(!trail.health().writable && trail.health().last_error.is_some(), "{index}");
+        assert_eq!(trail.health().lines, 0, "{index}");
+        sim.heal();
+        trail.append(entry("after")).await.unwrap();
+        assert!(trail.health().writable, "{index}");
+        trail.close();
+        let lines = verified(&sim.log(&path()));
+        let said: Vec<_> = lines.iter().filter_map(|line| line["reason"].as_str()).collect();
+        assert_eq!(said, ["pushed", "after"], "{index}: {lines:#?}");
+        let opened = events(&lines).iter().position(|event| *event == "log_open");
+        assert!(opened.is_some_and(|at| at <= 1), "{index}: only an outage may come before it: {lines:#?}");
+        assert_eq!(sim.second_syncs(), 0, "{index}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_lost_before_the_log_has_a_line_is_told_of_after_its_first() {
+    let sim = Sim::default();
+    sim.plan(0, Fault::From(io::ErrorKind::ReadOnlyFilesystem));
+    let trail = open(sim.clone());
+    for n in 0..3 * QUEUE {
+        trail.push(entry(&n.to_string()));
+    }
+    trail.append(entry("refused")).await.unwrap_err();
+    let lost = trail.health().lost;
+    assert!(lost > 0);
+    sim.heal();
+    // What was pushed fills the queue until the thread has taken it.
+    while trail.append(entry("after")).await.is_err() {
+        tokio::task::yield_now().await;
+    }
+    trail.close();
+    let lines = verified(&sim.log(&path()));
+    assert_eq!(events(&lines)[0], "log_open");
+    let counts = lines.iter().filter(|line| line["event"] == "lines_lost");
+    let told: u64 = counts.map(|line| line["count"].as_u64().unwrap()).sum();
+    let kept = lines.iter().filter(|line| line["event"] == "security_event").count();
+    assert_eq!(told, trail.health().lost);
+    assert_eq!(u64::try_from(kept).unwrap() + told, u64::try_from(3 * QUEUE + 1).unwrap());
+}
+
+#[tokio::test]
+async fn a_volume_that_never_could_be_written_ends_without_a_line() {
+    let sim = Sim::default();
+    sim.plan(0, Fault::From(io::ErrorKind::ReadOnlyFilesystem));
+    let trail = open(sim.clone());
+    trail.append(entry("refused")).await.unwrap_err();
+    trail.close();
+    assert!(sim.log(&path()).is_empty());
+}
+
+#[tokio::test]
 async fn a_full_queue_refuses_at_once_and_counts_what_it_loses() {
     let disk = Gated::new();
     let trail = open(disk.clone());

@@ -1,0 +1,51 @@
+#!/bin/sh
+# Installs AegisGitea-MCP from the directory that this script is in, or brings it up to date: checks every file against
+# SHA256SUMS, then puts program and guest into PREFIX/bin and a unit for systemd in place. It starts nothing, downloads
+# nothing, and leaves settings that are there alone. Run it as root: ./install.sh
+set -eu
+prefix=${PREFIX:-/usr/local}
+root=${DESTDIR:-}
+cd "$(dirname "$0")"
+
+refuse() {
+    echo "install.sh: $1" >&2
+    exit 1
+}
+
+[ -f SHA256SUMS ] || refuse "there is no SHA256SUMS beside this script: unpack the whole archive and run it from there"
+sha256sum --check --strict --quiet SHA256SUMS >&2 ||
+    refuse "a file is not what SHA256SUMS says: nothing was installed; download the archive again"
+# A file that nobody vouches for is not installed, but it should not be here either.
+for file in aegis-mcp gateway.wasm aegis-mcp.service env.example; do
+    grep -q "[ *]$file\$" SHA256SUMS || refuse "SHA256SUMS does not name $file: nothing was installed"
+done
+[ -n "$root" ] || [ "$(id -u)" -eq 0 ] || refuse "run it as root: sudo ./install.sh"
+version=$(./aegis-mcp --version) || refuse "this program does not run on this machine ($(uname -m)): take the archive for it"
+
+# place MODE FILE TARGET: under another name first, so that a running server never sees half a file.
+place() {
+    install -D -m "$1" "$2" "$root$3.new"
+    mv -f "$root$3.new" "$root$3"
+}
+place 755 aegis-mcp "$prefix/bin/aegis-mcp"
+place 644 gateway.wasm "$prefix/bin/gateway.wasm"
+sed "s|/usr/local/bin/|$prefix/bin/|" aegis-mcp.service >"${TMPDIR:-/tmp}/aegis-mcp.service.$$"
+place 644 "${TMPDIR:-/tmp}/aegis-mcp.service.$$" /etc/systemd/system/aegis-mcp.service
+rm -f "${TMPDIR:-/tmp}/aegis-mcp.service.$$"
+settings=/etc/aegis-mcp/aegis-mcp.env
+if [ -e "$root$settings" ]; then
+    kept="Your settings in $settings were left as they are."
+else
+    install -d -m 700 "$root/etc/aegis-mcp"
+    place 600 env.example "$settings"
+    kept="Settings are in $settings: fill in its first lines."
+fi
+if [ -z "$root" ] && [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
+
+cat <<TEXT
+$version is installed in $prefix/bin.
+$kept
+Then:    sudo systemctl enable --now aegis-mcp      (after an update: sudo systemctl restart aegis-mcp)
+Logs:    journalctl -u aegis-mcp
+Check:   sudo aegis-mcp doctor --env-file $settings
+TEXT
