@@ -30,7 +30,10 @@ async fn initialize_echoes_a_revision_that_is_served_and_offers_the_newest_other
                 "{asked}: {said}"
             );
             assert_eq!(said["id"], 0);
-            assert_eq!(said["result"]["capabilities"], json!({"tools": {}}));
+            assert_eq!(
+                said["result"]["capabilities"],
+                json!({"completions": {}, "prompts": {}, "resources": {}, "tools": {}})
+            );
             assert_eq!(said["result"]["serverInfo"]["name"], "aegis-gitea-mcp");
             assert!(said["result"]["instructions"].as_str().is_some_and(|text| !text.is_empty()));
             assert_eq!(answer.header("mcp-session-id"), None, "there are no sessions");
@@ -102,10 +105,9 @@ async fn methods_that_are_not_offered_are_unknown() {
     for method in [
         "server/discover",
         "logging/setLevel",
-        "resources/list",
-        "resources/read",
-        "prompts/list",
-        "completion/complete",
+        "resources/subscribe",
+        "resources/List",
+        "prompts",
         "subscriptions/listen",
         "tasks/list",
         "tools/Call",

@@ -18,7 +18,10 @@ async fn discovery_lists_every_revision_newest_first() {
     let answer = ground.server.modern("server/discover", json!({})).await;
     let result = &answer.json()["result"];
     assert_eq!((answer.status, &result["supportedVersions"]), (200, &json!(SERVED)));
-    assert_eq!(result["capabilities"], json!({"tools": {}}));
+    assert_eq!(
+        result["capabilities"],
+        json!({"completions": {}, "prompts": {}, "resources": {}, "tools": {}})
+    );
     assert!(result["instructions"].as_str().is_some_and(|text| !text.is_empty()));
     assert_eq!(result["cacheScope"], "private");
     assert!(result["ttlMs"].as_u64().is_some());

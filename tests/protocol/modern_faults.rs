@@ -80,14 +80,17 @@ async fn headers_repeat_the_body_or_the_request_is_refused() {
 #[tokio::test]
 async fn prompts_and_resources_are_named_in_a_header_before_they_are_found_missing() {
     let ground = Ground::new().await;
-    for (method, field, name) in [("prompts/get", "name", "p"), ("resources/read", "uri", "test://x")] {
+    for (method, field, name, reason) in [
+        ("prompts/get", "name", "p", "invalid_params"),
+        ("resources/read", "uri", "test://x", "no_such_resource"),
+    ] {
         let headers = [("mcp-protocol-version", "2026-07-28"), ("mcp-method", method)];
         let body = message(method, json!({field: name, "_meta": meta("2026-07-28")}));
         let unnamed = ground.post("/mcp", &headers, body.as_bytes()).await;
         ground.fault(&unnamed, 400, -32020, "header_mismatch").await;
         let headers = [headers[0], headers[1], ("mcp-name", name)];
         let named = ground.post("/mcp", &headers, body.as_bytes()).await;
-        ground.fault(&named, 404, -32601, "unknown_method").await;
+        ground.fault(&named, 400, -32602, reason).await;
     }
     ground.assert_nothing_upstream();
 }
@@ -118,9 +121,8 @@ async fn methods_that_were_removed_or_never_were_are_not_found() {
         "logging/setLevel",
         "resources/subscribe",
         "resources/unsubscribe",
-        "resources/list",
-        "prompts/list",
-        "completion/complete",
+        "resources/write",
+        "prompts/set",
         "subscriptions/listen",
         "tasks/get",
         "tools/Call",

@@ -34,6 +34,11 @@ const TESTS: &[(&str, &str)] = &[
     ("legacy", include_str!("legacy.rs")),
     ("limits", include_str!("limits.rs")),
     ("modern_faults", include_str!("modern_faults.rs")),
+    (
+        "no_such_resource",
+        "modern_faults",
+        "prompts_and_resources_are_named_in_a_header_before_they_are_found_missing",
+    ),
     ("places", include_str!("places.rs")),
     ("login/authorize", include_str!("../login/refusals/authorize.rs")),
     ("login/callback", include_str!("../login/refusals/callback.rs")),
