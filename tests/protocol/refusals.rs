@@ -34,11 +34,6 @@ const TESTS: &[(&str, &str)] = &[
     ("legacy", include_str!("legacy.rs")),
     ("limits", include_str!("limits.rs")),
     ("modern_faults", include_str!("modern_faults.rs")),
-    (
-        "no_such_resource",
-        "modern_faults",
-        "prompts_and_resources_are_named_in_a_header_before_they_are_found_missing",
-    ),
     ("places", include_str!("places.rs")),
     ("login/authorize", include_str!("../login/refusals/authorize.rs")),
     ("login/callback", include_str!("../login/refusals/callback.rs")),
@@ -171,6 +166,11 @@ const CASES: &[(&str, &str, &str)] = &[
     ("nested_too_deep", "json", "what_is_not_strict_json_is_a_parse_error_everywhere"),
     ("too_many_values", "json", "what_is_not_strict_json_is_a_parse_error_everywhere"),
     ("no_memory", "instance", "a_guest_that_finds_the_memory_of_all_used_up_is_told_to_come_again"),
+    (
+        "no_such_resource",
+        "modern_faults",
+        "prompts_and_resources_are_named_in_a_header_before_they_are_found_missing",
+    ),
     ("no_such_path", "endpoints", "every_path_and_method_has_its_one_status_with_and_without_a_key"),
     ("not_acceptable", "bodies", "a_client_that_takes_no_json_gets_none"),
     ("not_allowed", "login/callback", "a_person_who_may_not_sign_in_here_gets_no_code"),

@@ -68,21 +68,21 @@ pub fn suggest(
         (Completes::Choice(choices), _) => listed.add(choices.iter().map(|choice| (*choice).to_owned())),
         (Completes::Owner, _) => listed.owners()?,
         (Completes::Repository, _) => listed.repositories(known("owner").as_deref())?,
-        (Completes::Branch, Some(at)) => listed.names("list_branches", at, "branches", "name")?,
-        (Completes::Tag, Some(at)) => listed.names("list_tags", at, "tags", "name")?,
+        (Completes::Branch, Some(at)) => listed.names("list_branches", &at, "branches", "name")?,
+        (Completes::Tag, Some(at)) => listed.names("list_tags", &at, "tags", "name")?,
         (Completes::Ref, Some(at)) => {
-            listed.names("list_branches", at.clone(), "branches", "name")?;
-            listed.names("list_tags", at, "tags", "name")?;
+            listed.names("list_branches", &at, "branches", "name")?;
+            listed.names("list_tags", &at, "tags", "name")?;
         }
-        (Completes::Label, Some(at)) => listed.names("list_labels", at, "labels", "name")?,
-        (Completes::Milestone, Some(at)) => listed.names("list_milestones", at, "milestones", "title")?,
+        (Completes::Label, Some(at)) => listed.names("list_labels", &at, "labels", "name")?,
+        (Completes::Milestone, Some(at)) => listed.names("list_milestones", &at, "milestones", "title")?,
         (Completes::User, Some(at)) => {
-            listed.names("list_issues", at.clone(), "issues", "author")?;
-            listed.names("list_pull_requests", at, "pull_requests", "author")?;
+            listed.names("list_issues", &at, "issues", "author")?;
+            listed.names("list_pull_requests", &at, "pull_requests", "author")?;
         }
-        (Completes::Issue, Some(at)) => listed.names("list_issues", at, "issues", "number")?,
+        (Completes::Issue, Some(at)) => listed.names("list_issues", &at, "issues", "number")?,
         (Completes::PullRequest, Some(at)) => {
-            listed.names("list_pull_requests", at, "pull_requests", "number")?;
+            listed.names("list_pull_requests", &at, "pull_requests", "number")?;
         }
         // Without its repository nothing can be said of what is in it.
         (
@@ -124,12 +124,12 @@ impl List<'_> {
     }
 
     fn full_names(&mut self) -> Result<Vec<(String, String)>, Stopped> {
-        let names = self.page("list_repositories", json!({}), "repositories", "full_name")?;
+        let names = self.page("list_repositories", &json!({}), "repositories", "full_name")?;
         let split = |name: String| name.split_once('/').map(|(a, b)| (a.to_owned(), b.to_owned()));
         Ok(names.into_iter().filter_map(split).collect())
     }
 
-    fn names(&mut self, tool: &'static str, at: Value, list: &str, field: &str) -> Result<(), Stopped> {
+    fn names(&mut self, tool: &'static str, at: &Value, list: &str, field: &str) -> Result<(), Stopped> {
         let names = self.page(tool, at, list, field)?;
         self.add(names.into_iter());
         Ok(())
@@ -139,18 +139,18 @@ impl List<'_> {
     fn page(
         &mut self,
         tool: &'static str,
-        mut arguments: Value,
+        arguments: &Value,
         list: &str,
         field: &str,
     ) -> Result<Vec<String>, Stopped> {
-        arguments["limit"] = json!(MOST);
-        let answer = self.tools.run(tool, arguments)?;
+        let mut arguments = arguments.as_object().cloned().unwrap_or_default();
+        arguments.insert("limit".to_owned(), json!(MOST));
+        let answer = self.tools.run(tool, arguments.into())?;
         self.more |= answer.get("has_next").and_then(Value::as_bool).unwrap_or(false);
         let rows = answer.get(list).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-        let text = |row: &Value| match row.get(field)? {
-            Value::String(text) => Some(text.clone()),
-            Value::Number(number) => Some(number.to_string()),
-            _ => None,
+        let text = |row: &Value| {
+            let value = row.get(field)?;
+            value.as_str().map(str::to_owned).or_else(|| Some(value.as_u64()?.to_string()))
         };
         Ok(rows.iter().filter_map(text).collect())
     }

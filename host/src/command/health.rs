@@ -36,7 +36,7 @@ fn reachable(host: IpAddr) -> IpAddr {
     match host {
         IpAddr::V4(four) if four.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(six) if six.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        other => other,
+        IpAddr::V4(_) | IpAddr::V6(_) => host,
     }
 }
 

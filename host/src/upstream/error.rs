@@ -163,10 +163,10 @@ impl UpstreamError {
 
     /// Whether it may be over by itself soon: Gitea is away, or it or a proxy in front of it says that it is in trouble.
     pub(crate) fn may_pass(&self) -> bool {
-        match self {
-            Self::Failed(_, status) => *status == 429 || *status >= 500,
-            other => other.remedy() == Remedy::Retry,
+        if let Self::Failed(_, status) = self {
+            return *status == 429 || *status >= 500;
         }
+        self.remedy() == Remedy::Retry
     }
 
     /// Who acts next.

@@ -26,17 +26,15 @@ pub fn server_info(version: &str) -> Value {
 
 /// What there is, without change notices: lists change only across restarts.
 fn capabilities(session: &Session<'_>) -> Value {
-    let mut capabilities = json!({ "tools": {} });
-    if !session.offer.resources.is_empty() {
-        capabilities["resources"] = json!({});
-    }
-    if !session.offer.prompts.is_empty() {
-        capabilities["prompts"] = json!({});
-    }
-    if !session.offer.resources.is_empty() || !session.offer.prompts.is_empty() {
-        capabilities["completions"] = json!({});
-    }
-    capabilities
+    let (resources, prompts) = (!session.offer.resources.is_empty(), !session.offer.prompts.is_empty());
+    let there_is = [
+        ("tools", true),
+        ("resources", resources),
+        ("prompts", prompts),
+        ("completions", resources || prompts),
+    ];
+    let named = there_is.into_iter().filter(|(_, there)| *there);
+    named.map(|(name, _)| (name.to_owned(), json!({}))).collect::<Map<_, _>>().into()
 }
 
 /// Legacy `initialize`. No session is opened: every later request stands on its own.

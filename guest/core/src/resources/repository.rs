@@ -2,7 +2,7 @@
 
 mod page;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{Address, Content, Resource, Unread, Variables};
 use crate::completion::Completes;
@@ -115,11 +115,9 @@ impl Resource for View {
 
 /// Arguments that name the repository, and these.
 fn of(at: &Variables, more: &[(&str, Value)]) -> Value {
-    let mut arguments = json!({ "owner": at.get("owner"), "repo": at.get("repo") });
-    for (name, value) in more {
-        arguments[*name] = value.clone();
-    }
-    arguments
+    let repository = [("owner", json!(at.get("owner"))), ("repo", json!(at.get("repo")))];
+    let all = repository.iter().chain(more);
+    all.map(|(name, value)| ((*name).to_owned(), value.clone())).collect::<Map<_, _>>().into()
 }
 
 /// The number in an address; what is none has nothing behind it.
@@ -135,6 +133,10 @@ fn rows<'a>(value: &'a Value, name: &str) -> &'a [Value] {
     value.get(name).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
 }
 
+fn part<'a>(answer: &'a Value, name: &str) -> &'a Value {
+    answer.get(name).unwrap_or(&Value::Null)
+}
+
 fn readme(at: &Variables, tools: &mut dyn Run) -> Result<Vec<Content>, Unread> {
     let tree = tools.run("get_file_tree", of(at, &[]))?;
     let files = rows(&tree, "entries").iter().filter(|entry| text(entry, "/type") == "file");
@@ -142,9 +144,11 @@ fn readme(at: &Variables, tools: &mut dyn Run) -> Result<Vec<Content>, Unread> {
     // Gitea shows Markdown before plain text, and the plain name last.
     let path = named.min_by_key(|path| (!path.to_lowercase().ends_with(".md"), !path.contains('.'), *path));
     let path = path.ok_or(Unread::Missing)?;
-    let found = tools
-        .run("get_file_contents", of(at, &[("filepath", json!(path)), ("ref", tree["commit"].clone())]))?;
-    Ok(vec![shown(path, found)])
+    let found = tools.run(
+        "get_file_contents",
+        of(at, &[("filepath", json!(path)), ("ref", json!(text(&tree, "/commit")))]),
+    )?;
+    Ok(vec![shown(path, &found)])
 }
 
 fn is_readme(path: &str) -> bool {
@@ -156,11 +160,11 @@ fn file(at: &Variables, tools: &mut dyn Run) -> Result<Vec<Content>, Unread> {
     let path = at.get("path");
     let found = tools
         .run("get_file_contents", of(at, &[("filepath", json!(path)), ("ref", json!(at.get("ref")))]))?;
-    Ok(vec![shown(path, found)])
+    Ok(vec![shown(path, &found)])
 }
 
 /// The text of a file as it stands. What is no text, or only a part, is what the tool says of it.
-fn shown(path: &str, answer: Value) -> Content {
+fn shown(path: &str, answer: &Value) -> Content {
     match answer.get("content").and_then(Value::as_str) {
         Some(content) if answer.get("truncated").is_none() => {
             Content::text(media_type(path), content.to_owned())
@@ -186,7 +190,7 @@ fn issue(at: &Variables, tools: &mut dyn Run) -> Result<Vec<Content>, Unread> {
     let number = number(at)?;
     let found = tools.run("get_issue", of(at, &[("issue_number", json!(number))]))?;
     let comments = tools.run("list_issue_comments", of(at, &[("issue_number", json!(number))]))?;
-    let mut page = Page::about(&found["issue"], "Issue");
+    let mut page = Page::about(part(&found, "issue"), "Issue");
     page.comments(&comments);
     page.cut(&found);
     Ok(vec![Content::text(MARKDOWN, page.text())])
@@ -195,7 +199,7 @@ fn issue(at: &Variables, tools: &mut dyn Run) -> Result<Vec<Content>, Unread> {
 fn pull_request(at: &Variables, tools: &mut dyn Run) -> Result<Vec<Content>, Unread> {
     let number = number(at)?;
     let found = tools.run("get_pull_request", of(at, &[("pull_number", json!(number))]))?;
-    let pull = &found["pull_request"];
+    let pull = part(&found, "pull_request");
     let comments = tools.run("list_issue_comments", of(at, &[("issue_number", json!(number))]))?;
     let (base, head) = (text(pull, "/base/sha"), text(pull, "/head/sha"));
     let changes = tools.run("compare_refs", of(at, &[("base", json!(base)), ("head", json!(head))]))?;
@@ -212,7 +216,7 @@ fn release(at: &Variables, tools: &mut dyn Run) -> Result<Vec<Content>, Unread> 
             rows(&list, "releases").iter().find(|release| text(release, "/tag_name") == at.get("tag"));
         if let Some(id) = named.and_then(|release| release.get("id")) {
             let found = tools.run("get_release", of(at, &[("release_id", id.clone())]))?;
-            let mut page = Page::of_release(&found["release"]);
+            let mut page = Page::of_release(part(&found, "release"));
             page.cut(&found);
             return Ok(vec![Content::text(MARKDOWN, page.text())]);
         }

@@ -162,7 +162,7 @@ async fn lives_in_memory_where_the_directory_cannot_be_made() {
     std::fs::write(directory.path().join("file"), "not a directory").unwrap();
     let opened = Store::open(&directory.path().join("file/dcr.json"), clock());
     assert_eq!(names(&opened), [Name::Volatile]);
-    assert!(opened.notes[0].text.contains("writable directory"), "{:?}", opened.notes);
+    assert!(opened.notes[0].text.contains("is not a directory: name another place"), "{:?}", opened.notes);
     assert_eq!(opened.store.commit(vec![put(Table::Meta, "k", "v")]).await, Committed::Volatile);
     assert!(opened.store.health().reason.is_some());
 }
