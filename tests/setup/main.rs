@@ -3,6 +3,7 @@
 
 mod connect;
 mod dialogue;
+mod documents;
 mod errors;
 mod keys;
 mod real;
