@@ -11,3 +11,6 @@ mod solo;
 mod stage;
 mod stdio;
 mod team;
+#[path = "../host/tls.rs"]
+#[expect(dead_code, reason = "the proxy in it is for others")]
+mod tls;

@@ -4,6 +4,8 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use aegis_tests::server::free_port;
 
+use crate::tls::{Flaw, Tls};
+
 use crate::stage::{READS, Serving, Stage, audit};
 
 #[tokio::test]
@@ -147,4 +149,30 @@ async fn a_file_that_cannot_be_read_or_written_is_left_alone() {
     let url = stage.forge.url();
     let arguments = ["setup", "solo", "--gitea-url", &url, "--token-stdin", "--env-file", "no/such/.env"];
     stage.run(&arguments, &token).await.says(1, &["cannot be written", "--env-file"]).hides(&[&token]);
+}
+
+#[tokio::test]
+async fn a_gitea_behind_an_authority_of_ones_own_is_found_once_that_is_named() {
+    let stage = Stage::new().await;
+    let tls = Tls::before(&stage.forge.url(), Flaw::None).await;
+    let token = stage.token("mine", &READS).await;
+    let arguments = ["setup", "solo", "--gitea-url", &tls.url, "--token-stdin"];
+    let ran = stage.run(&arguments, &token).await;
+    ran.says(1, &["No Gitea answers at", "UnknownIssuer", "--gitea-ca-file FILE"]).hides(&[&token]);
+    assert!(!stage.path(".env").exists());
+
+    std::fs::write(stage.path("authority.pem"), &tls.pem).unwrap();
+    let named = [&arguments[..], &["--gitea-ca-file", "authority.pem"]].concat();
+    stage.run(&named, &token).await.says(0, &["Gitea answers at", "pass  gitea_token", "Wrote "]);
+    let file = stage.path("authority.pem").display().to_string();
+    assert_eq!(stage.setting("GITEA_CA_FILE"), Some(file));
+    let port = free_port().to_string();
+    stage.run(&["setup", "solo", "--port", &port], "").await.says(0, &["Wrote "]);
+    let server = Serving::start(&stage.folder).await;
+    let entry = stage.setting("MCP_API_KEYS").unwrap();
+    assert_eq!(server.call(entry.rsplit('=').next().unwrap()).await.status, 200);
+    assert_eq!(server.stop().await, 0);
+
+    let ran = stage.run(&["setup", "solo", "--gitea-ca-file", "nothing.pem"], "").await;
+    ran.says(64, &["GITEA_CA_FILE", "nothing.pem", "cannot be used"]);
 }

@@ -41,10 +41,12 @@ pub(in crate::command) async fn look(settings: &Settings, whole: bool) -> Vec<Fi
         findings.push(public_address(settings).await);
     }
     if let Some(token) = settings.gitea_token().filter(|_| whole) {
-        findings.extend(match Visitor::of_gitea(super::LIMIT, settings) {
-            Ok(visitor) => service(settings, token, &visitor).await,
-            Err(error) => vec![fail("gitea_token", error.to_string())],
-        });
+        findings.extend(
+            match Visitor::of_gitea(super::LIMIT, settings.gitea_ca_file(), settings.gitea_proxy()) {
+                Ok(visitor) => service(settings, token, &visitor).await,
+                Err(error) => vec![fail("gitea_token", error.to_string())],
+            },
+        );
     }
     findings
 }

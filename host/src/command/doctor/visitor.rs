@@ -2,6 +2,7 @@
 //! No redirect is followed, nothing is retried, and what goes wrong is told with what to do about it.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,13 +22,16 @@ use tower_service::Service as _;
 
 use super::certificate;
 use crate::https::{self, NoClient, Proxy};
-use crate::settings::Settings;
+use crate::settings::Secret;
 
 #[cfg(test)]
 mod tests;
 
 /// The longest answer that is read, in bytes.
 const MOST: usize = 4 << 20;
+const HOSTED: &str = "serve the whole chain, or use a certificate that clients trust; hosted clients know public authorities alone";
+const OF_GITEA: &str = "name the file of its authority in GITEA_CA_FILE (`aegis-mcp setup` takes it as --gitea-ca-file \
+     FILE), or have it serve the whole chain";
 
 /// Makes requests, each on a connection of its own.
 pub(in crate::command) struct Visitor {
@@ -35,6 +39,8 @@ pub(in crate::command) struct Visitor {
     /// Where the way leads through one.
     proxy: Option<Proxy>,
     limit: Duration,
+    /// What to do about a certificate of an unknown authority.
+    stranger: &'static str,
 }
 
 /// What is asked.
@@ -107,17 +113,25 @@ impl Visitor {
     /// As clients come: straight, trusting what the system trusts. Gives up each request after `limit`.
     pub(in crate::command) fn new(limit: Duration) -> Self {
         let tls = https::tls(None).map(Arc::new).map_err(|error| error.to_string());
-        Self { tls, proxy: None, limit }
+        Self { tls, proxy: None, limit, stranger: HOSTED }
     }
 
     /// As the server goes to Gitea: by its proxy, trusting its authorities too.
     ///
     /// # Errors
     /// The settings of either cannot be used.
-    pub(super) fn of_gitea(limit: Duration, settings: &Settings) -> Result<Self, NoClient> {
-        let proxy = settings.gitea_proxy().map(|text| Proxy::parse(text.expose())).transpose()?;
-        let tls = https::tls(settings.gitea_ca_file()).map(Arc::new).map_err(|error| error.to_string());
-        Ok(Self { tls, proxy, limit })
+    pub(in crate::command) fn of_gitea(
+        limit: Duration,
+        authorities: Option<&Path>,
+        proxy: Option<&Secret>,
+    ) -> Result<Self, NoClient> {
+        let proxy = proxy.map(|text| Proxy::parse(text.expose())).transpose()?;
+        let tls = match authorities {
+            // Whoever names a file means it: there is no going on without it.
+            Some(file) => Ok(https::tls(Some(file))?),
+            None => https::tls(None).map_err(|error| error.to_string()),
+        };
+        Ok(Self { tls: tls.map(Arc::new), proxy, limit, stranger: OF_GITEA })
     }
 
     /// GET.
@@ -174,7 +188,7 @@ impl Visitor {
         let name = ServerName::try_from(host.clone()).map_err(|_| no_url())?;
         let stream = TlsConnector::from(tls).connect(name, stream).await.map_err(|error| {
             let text = error.to_string();
-            let advice = advice(&text);
+            let advice = advice(&text).unwrap_or(self.stranger);
             Trouble::Tls(host, text, advice)
         })?;
         let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
@@ -248,15 +262,15 @@ impl Drop for Driver {
     }
 }
 
-/// What to do about the words of rustls.
-fn advice(error: &str) -> &'static str {
+/// What to do about the words of rustls; none where the authority is unknown: that depends on who asks.
+fn advice(error: &str) -> Option<&'static str> {
     if error.contains("NotValidForName") || error.contains("not valid for name") {
-        "get a certificate for this name, or set the address to a name in the certificate"
+        Some("get a certificate for this name, or set the address to a name in the certificate")
     } else if error.contains("Expired") || error.contains("expired") {
-        "renew the certificate"
+        Some("renew the certificate")
     } else if error.contains("UnknownIssuer") {
-        "serve the whole chain, or use a certificate that clients trust; hosted clients know public authorities alone"
+        None
     } else {
-        "check that the proxy serves TLS on this port"
+        Some("check that the proxy serves TLS on this port")
     }
 }

@@ -48,6 +48,15 @@ enum Way {
     Team(team::Flags),
 }
 
+impl Way {
+    fn common(&self) -> &Common {
+        match self {
+            Self::Solo(flags) => &flags.common,
+            Self::Team(flags) => &flags.common,
+        }
+    }
+}
+
 /// What both ways take. What is left out is asked at a terminal.
 #[derive(Debug, Default, clap::Args)]
 struct Common {
@@ -57,6 +66,9 @@ struct Common {
     /// Where this machine or container reaches Gitea, if that is another address, such as `http://gitea:3000`.
     #[arg(long, value_name = "URL")]
     gitea_internal_url: Option<String>,
+    /// Certificates, in PEM form, of an authority of your own that vouches for Gitea.
+    #[arg(long, value_name = "FILE")]
+    gitea_ca_file: Option<PathBuf>,
     /// Let assistants make changes, in these repositories (`owner/repo` or `owner/*`, separated by commas); without a
     /// list, in every repository that the token or the person may write to.
     #[arg(long, value_name = "REPOSITORIES", num_args = 0..=1, default_missing_value = "", require_equals = true)]
@@ -130,15 +142,27 @@ pub(super) fn run(options: Options) -> ExitCode {
 async fn go(options: Options) -> Done<()> {
     let person = Person::new();
     let mut draft = Draft::read(&options.env_file)?;
-    let visitor = Visitor::new(LIMIT);
     let way = match options.way {
         Some(way) => way,
         None => choose(&person, &draft)?,
     };
+    let visitor = visitor(&mut draft, way.common())?;
     match way {
         Way::Solo(flags) => solo::go(&person, &visitor, &mut draft, flags).await,
         Way::Team(flags) => team::go(&person, &visitor, &mut draft, flags).await,
     }
+}
+
+/// Who goes to Gitea as the server will: by its proxy, trusting its authorities too.
+fn visitor(draft: &mut Draft, common: &Common) -> Done<Visitor> {
+    if let Some(file) = &common.gitea_ca_file {
+        let path =
+            std::path::absolute(file).map_err(|error| Stop::usage(format!("--gitea-ca-file: {error}")))?;
+        draft.set("GITEA_CA_FILE", &path.display().to_string())?;
+    }
+    let authorities = draft.get("GITEA_CA_FILE").map(|path| PathBuf::from(path.as_str()));
+    Visitor::of_gitea(LIMIT, authorities.as_deref(), draft.secret("GITEA_PROXY").as_ref())
+        .map_err(|error| Stop::settings(error.to_string()))
 }
 
 /// Which of the two ways; the one of an earlier run is offered first.

@@ -10,7 +10,7 @@ use crate::settings::{Secret, principal_name};
 #[derive(Debug, Default, clap::Args)]
 pub(super) struct Flags {
     #[command(flatten)]
-    common: Common,
+    pub(super) common: Common,
     /// Read the token of Gitea from standard input, one line.
     #[arg(long)]
     token_stdin: bool,

@@ -20,7 +20,7 @@ const NAME: &str = "AegisGitea-MCP";
 #[derive(Debug, Default, clap::Args)]
 pub(super) struct Flags {
     #[command(flatten)]
-    common: Common,
+    pub(super) common: Common,
     /// Address at which clients will reach this server, such as `https://mcp.example.com`. Plain http is for this
     /// machine alone.
     #[arg(long, value_name = "URL")]

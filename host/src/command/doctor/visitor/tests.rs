@@ -47,7 +47,7 @@ async fn tls(names: &[&str], last_year: i32, trusted: bool) -> (Visitor, String)
         }
     });
     (
-        Visitor { tls: Ok(Arc::new(client)), proxy: None, limit: Duration::from_secs(10) },
+        Visitor { tls: Ok(Arc::new(client)), proxy: None, limit: Duration::from_secs(10), stranger: HOSTED },
         format!("https://localhost:{port}/"),
     )
 }
