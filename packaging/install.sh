@@ -36,8 +36,12 @@ settings=/etc/aegis-mcp/aegis-mcp.env
 if [ -e "$root$settings" ]; then
     kept="Your settings in $settings were left as they are."
 else
-    install -d -m 700 "$root/etc/aegis-mcp"
+    # The settings are root's alone; a policy beside them is read by the server's user.
+    install -d -m 755 "$root/etc/aegis-mcp"
     place 600 env.example "$settings"
+    # Where the unit keeps things, so that commands on this file look there too.
+    sed -i -e 's|^#*\(AUDIT_LOG_PATH\)=.*|\1=/var/log/aegis-mcp/audit.log|' \
+        -e 's|^#*\(DCR_STORAGE_PATH\)=.*|\1=/var/lib/aegis-mcp/dcr_clients.json|' "$root$settings"
     kept="Settings are in $settings: fill in its first lines."
 fi
 if [ -z "$root" ] && [ -d /run/systemd/system ]; then systemctl daemon-reload; fi

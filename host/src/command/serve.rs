@@ -138,7 +138,9 @@ fn bind(settings: &Settings) -> Result<std::net::TcpListener, NoStart> {
     });
     listener.map_err(|e| {
         NoStart::failed(format!(
-            "cannot listen on {address}: {e}; set MCP_HOST and MCP_PORT to a free address"
+            "cannot listen on {address}: {e}; set MCP_HOST and MCP_PORT to a free address, or run \
+             `aegis-mcp setup {} --port PORT` with a free one",
+            if settings.oauth_mode() { "team" } else { "solo" }
         ))
     })
 }

@@ -133,7 +133,10 @@ impl Upstream {
                 Finding::new("gitea_clock", Verdict::Warn, "Gitea sends no header Date; check both clocks")
             }
             Some(ahead) if ahead.abs() > DRIFT => {
-                let says = format!("Gitea's clock is {} s off ours; set both by NTP", ahead / 1_000);
+                let says = format!(
+                    "Gitea's clock is {} s off ours; set both by NTP (timedatectl set-ntp true)",
+                    ahead / 1_000
+                );
                 Finding::new("gitea_clock", Verdict::Fail, says)
             }
             Some(_) => Finding::new("gitea_clock", Verdict::Pass, "Gitea's clock agrees with ours"),

@@ -67,6 +67,13 @@ pub(super) fn run(options: &Options) -> ExitCode {
 fn line(options: &Options) -> Result<Line, (u8, String)> {
     if options.stdio {
         let way = stdio(options.env_file.as_deref()).map_err(|text| (1, text))?;
+        let without = "GITEA_TOKEN is not set, and a server of one client works with a token: `aegis-mcp setup solo` makes \
+             settings with one, for yourself";
+        match Settings::load(&Process, options.env_file.as_deref()) {
+            Ok(settings) if settings.gitea_token().is_none() => return Err((1, without.to_owned())),
+            // What else is missing does not concern it, or `stdio` says it.
+            Ok(_) | Err(_) => {}
+        }
         return clients::line(options.client, &way).map_err(|text| (1, text));
     }
     let settings = Settings::load(&Process, options.env_file.as_deref()).map_err(|problems| {

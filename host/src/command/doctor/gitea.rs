@@ -113,8 +113,7 @@ async fn service(settings: &Settings, token: &Secret, visitor: &Visitor) -> Vec<
     let shown = match ask(SELF).await {
         Ok(answer) if answer.status == 200 => scopes_in(&answer.json()),
         Ok(answer) if answer.status == 401 => {
-            let says = "Gitea does not take GITEA_TOKEN; make a new token in Gitea (Settings, Applications) and set it";
-            return vec![fail(CHECK, says)];
+            return vec![fail(CHECK, not_taken(settings))];
         }
         Ok(_) => None,
         Err(trouble) => return vec![unreachable(CHECK, &trouble)],
@@ -122,6 +121,8 @@ async fn service(settings: &Settings, token: &Secret, visitor: &Visitor) -> Vec<
     let (mut user, mut missing) = (Value::Null, Vec::new());
     for (scope, path) in READS {
         let refused = match ask(path).await {
+            // Before 1.27 there is no page of a token's own, and any token is told so.
+            Ok(answer) if answer.status == 401 => return vec![fail(CHECK, not_taken(settings))],
             Ok(answer) => {
                 if path == MYSELF && answer.status == 200 {
                     user = answer.json();
@@ -150,9 +151,25 @@ async fn service(settings: &Settings, token: &Secret, visitor: &Visitor) -> Vec<
             ),
         )
     }];
+    if shown.is_none() && settings.write_mode() {
+        let wanted = crate::upstream::WRITE_SET.join(" and ");
+        let says = format!(
+            "whether GITEA_TOKEN has {wanted} cannot be seen before Gitea 1.27; changes fail without"
+        );
+        findings.push(warn("gitea_token_scopes", says));
+    }
     findings.extend(surplus(settings, shown.as_deref().unwrap_or_default()));
     findings.extend(power(settings, user.get("is_admin").and_then(Value::as_bool).unwrap_or_default()));
     findings
+}
+
+/// What to do about a token that is mistyped, deleted or of another Gitea.
+fn not_taken(settings: &Settings) -> String {
+    format!(
+        "Gitea does not take GITEA_TOKEN; make a new one at {}/user/settings/applications and run \
+         `aegis-mcp setup solo --token-stdin < FILE`, or set it",
+        settings.gitea_url().trim_end_matches('/')
+    )
 }
 
 /// `scopes` of a token's own description.

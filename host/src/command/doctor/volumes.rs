@@ -142,9 +142,9 @@ impl Volume<'_> {
         let own = rustix::process::geteuid().as_raw();
         (own != 0 && found.uid() != own).then(|| {
             let says = format!(
-                "{shown} belongs to uid {} and this runs as {}; run the doctor as the server's user, or chown it",
-                found.uid(),
-                user()
+                "run the doctor as the server's user; if that is {}: {}",
+                user(),
+                crate::mend::writable(&self.directory.join("file"))
             );
             warn(self.check, says)
         })
