@@ -95,6 +95,7 @@ fn kept(engine: &Engine, path: &Path) -> Option<Component> {
 /// # Errors
 /// The bytes are not a component.
 pub(crate) fn compile(engine: &Engine, bytes: &[u8]) -> wasmtime::Result<(Component, Vec<u8>)> {
+    tracing::info!(event = "guest_compiling", text = "takes some seconds; later starts find it compiled");
     match in_child(bytes) {
         Ok(compiled) => {
             #[expect(

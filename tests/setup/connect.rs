@@ -118,3 +118,14 @@ async fn without_settings_it_says_how_they_are_made() {
     let ran = stage.run(&["connect", "generic", "--stdio", "--env-file", ".env"], "").await;
     ran.says(1, &["cannot be found", "aegis-mcp setup solo"]);
 }
+
+#[tokio::test]
+async fn a_line_that_could_not_start_is_not_printed() {
+    let stage = Stage::new().await;
+    stage.solo().await;
+    let token = stage.setting("GITEA_TOKEN").unwrap();
+    std::fs::write(stage.path(".env"), stage.env().replace(&format!("GITEA_TOKEN={token}"), "")).unwrap();
+    let ran = stage.run(&["connect", "claude-code", "--stdio", "--env-file", ".env"], "").await;
+    ran.says(1, &["GITEA_TOKEN is not set", "aegis-mcp setup solo"]);
+    assert_eq!(ran.out, "");
+}

@@ -232,6 +232,32 @@ async fn called(url: &str, key: &str, call: &str) -> String {
         .text()
 }
 
+/// Flags and subcommands of commands that stand within sentences and tables: known to the program, whatever they say.
+#[tokio::test]
+async fn every_command_within_a_sentence_is_one_that_the_program_knows() {
+    let reader = Reader::new().await;
+    let mut seen = 0;
+    for file in [
+        "README.md",
+        "docs/getting-started.md",
+        "docs/deployment.md",
+        "docs/operators.md",
+        "docs/troubleshooting.md",
+    ] {
+        let text = read(file);
+        for named in text.split('`').skip(1).step_by(2).filter(|named| named.starts_with("aegis-mcp ")) {
+            let words = named.split(" < ").next().unwrap_or_default();
+            if words.contains(['\n', '|', '…', '[']) || words.contains("...") {
+                continue;
+            }
+            let (well, said) = reader.types(&format!("{words} --help")).await;
+            assert!(well && said.contains("Usage:"), "{file}: {named}: {said}");
+            seen += 1;
+        }
+    }
+    assert!(seen > 10, "{seen}");
+}
+
 #[test]
 fn every_verb_that_a_document_names_is_there() {
     let makefile = read("Makefile");

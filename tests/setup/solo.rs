@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 
+use aegis_tests::forge::{Options, Version};
 use aegis_tests::server::free_port;
 
 use crate::tls::{Flaw, Tls};
@@ -175,4 +176,37 @@ async fn a_gitea_behind_an_authority_of_ones_own_is_found_once_that_is_named() {
 
     let ran = stage.run(&["setup", "solo", "--gitea-ca-file", "nothing.pem"], "").await;
     ran.says(64, &["GITEA_CA_FILE", "nothing.pem", "cannot be used"]);
+}
+
+/// Gitea shows a token its own scopes since 1.27; before that, what it refuses must tell.
+#[tokio::test]
+async fn a_token_that_gitea_does_not_take_is_refused_by_the_older_gitea_too() {
+    let stage = Stage::at(Options { version: Version::V1_26, ..Options::default() }).await;
+    let url = stage.forge.url();
+    let arguments = ["setup", "solo", "--gitea-url", &url, "--token-stdin"];
+    for token in ["changeme", "0123456789012345678901234567890123456789"] {
+        let ran = stage.run(&arguments, token).await;
+        ran.says(1, &["Gitea does not take GITEA_TOKEN", "/user/settings/applications", "--token-stdin"]);
+        assert!(!stage.path(".env").exists());
+    }
+    let token = stage.token("mine", &READS).await;
+    let ran = stage.run(&[&arguments[..], &["--writes=alice/demo"]].concat(), &token).await;
+    ran.says(0, &["pass  gitea_token", "cannot be seen before Gitea 1.27"]).hides(&[&token]);
+}
+
+/// A credential of a few characters is not looked for in answers, and must not hold one up either.
+#[tokio::test]
+async fn a_short_token_is_answered_at_once() {
+    let stage = Stage::new().await;
+    stage.solo().await;
+    let text = stage.env().replace(&stage.setting("GITEA_TOKEN").unwrap(), "changeme");
+    std::fs::write(stage.path(".env"), text).unwrap();
+    let server = Serving::start(&stage.folder).await;
+    let entry = stage.setting("MCP_API_KEYS").unwrap();
+    let answer = server.call(entry.rsplit('=').next().unwrap()).await;
+    assert_eq!(
+        (answer.status, &answer.json()["error"]["code"]),
+        (502, &serde_json::json!("gitea_unauthorized"))
+    );
+    assert_eq!(server.stop().await, 0);
 }

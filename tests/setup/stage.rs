@@ -152,7 +152,12 @@ pub fn audit(path: &std::path::Path) -> Vec<Value> {
 
 impl Stage {
     pub async fn new() -> Self {
-        Self { forge: Forge::start(Options::default()).await, folder: Folder::new() }
+        Self::at(Options::default()).await
+    }
+
+    /// Beside a Gitea with these properties.
+    pub async fn at(options: Options) -> Self {
+        Self { forge: Forge::start(options).await, folder: Folder::new() }
     }
 
     pub async fn run(&self, arguments: &[&str], input: &str) -> Ran {

@@ -204,3 +204,14 @@ async fn addresses_at_which_nobody_could_sign_in_are_refused() {
     team.run(&[]).await.says(1, &["ENABLED=true"]);
     assert!(team.applications().await.is_empty());
 }
+
+#[tokio::test]
+async fn a_port_at_which_no_client_would_look_is_refused() {
+    let team = Team::new().await;
+    team.run(&[]).await.says(0, &["Wrote "]);
+    let before = team.stage.env();
+    let other = free_port().to_string();
+    let ran = team.stage.run(&["setup", "team", "--port", &other], "").await;
+    ran.says(2, &[&team.public, "--public-url", "callback"]);
+    assert_eq!(team.stage.env(), before);
+}

@@ -69,10 +69,13 @@ fn line(options: &Options) -> Result<Line, (u8, String)> {
         let way = stdio(options.env_file.as_deref()).map_err(|text| (1, text))?;
         let without = "GITEA_TOKEN is not set, and a server of one client works with a token: `aegis-mcp setup solo` makes \
              settings with one, for yourself";
-        match Settings::load(&Process, options.env_file.as_deref()) {
-            Ok(settings) if settings.gitea_token().is_none() => return Err((1, without.to_owned())),
-            // What else is missing does not concern it, or `stdio` says it.
-            Ok(_) | Err(_) => {}
+        // What else is wrong does not concern a server of one client, or `stdio` says it.
+        let lacks_token = match Settings::load(&Process, options.env_file.as_deref()) {
+            Ok(settings) => settings.gitea_token().is_none(),
+            Err(problems) => problems.iter().any(|problem| problem.to_string().starts_with("GITEA_TOKEN")),
+        };
+        if lacks_token {
+            return Err((1, without.to_owned()));
         }
         return clients::line(options.client, &way).map_err(|text| (1, text));
     }

@@ -136,6 +136,12 @@ fn listen(draft: &mut Draft, origin: &str, told: Option<u16>) -> Done<()> {
     let own = origin
         .strip_prefix("http://")
         .map(|authority| authority.rsplit_once(':').and_then(|(_, port)| port.parse().ok()).unwrap_or(80));
+    if let (Some(told), Some(own)) = (told, own.filter(|own| told.is_some_and(|told| told != *own))) {
+        return Err(Stop::usage(format!(
+            "--port {told}: clients would look for this server at {origin}, port {own}. Give --public-url with port {told} \
+             as well; Gitea then needs the new callback, which the next run with --admin-token-stdin sets"
+        )));
+    }
     paths::port(draft, told.or(own))?;
     let proxied = own.is_none() && draft.get("MCP_HOST").is_none();
     if proxied && !names::is_container() {
