@@ -42,7 +42,7 @@ else
     # Where the unit keeps things, so that commands on this file look there too.
     sed -i -e 's|^#*\(AUDIT_LOG_PATH\)=.*|\1=/var/log/aegis-mcp/audit.log|' \
         -e 's|^#*\(DCR_STORAGE_PATH\)=.*|\1=/var/lib/aegis-mcp/dcr_clients.json|' "$root$settings"
-    kept="Settings are in $settings: fill in its first lines."
+    kept="Settings are in $settings. Make them yours: sudo aegis-mcp setup team --env-file $settings   (or setup solo)"
 fi
 if [ -z "$root" ] && [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
 
