@@ -22,3 +22,4 @@ mod proxied;
 mod raw;
 mod refusals;
 mod streams;
+mod views;
