@@ -29,10 +29,10 @@ pub const SHARED: &[(&str, &str)] = &[
 
 pub(super) use choices::{Flag, IssueState, Labels, Logins, MilestoneChoice};
 pub(super) use dates::{DueDate, instant};
-pub(super) use edits::{CommentId, NewMilestone, NewState};
+pub(super) use edits::{CommentId, ContentVersion, NewMilestone, NewState};
 pub(super) use labels::{Color, LabelName, ShortText};
 pub(super) use names::{Ref, Repo, RepoPath};
-pub(super) use numbers::{EntryPage, IssueNumber, Line, Page, Paging};
+pub(super) use numbers::{Character, EntryPage, IssueNumber, LineRange, Page, Paging};
 pub(super) use places::{Branch, Organisation};
 pub(super) use releases::{ReleaseId, TagName, TagTarget};
 pub(super) use revisions::{NewBranch, Revision};

@@ -21,7 +21,7 @@ const MINE: &str = "/user/orgs";
 const REPOSITORIES: &str = "/orgs/{org}/repos";
 
 tool! {
-    /// List the organisations that the user belongs to. list_org_repositories shows what is in one.
+    /// List the organisations that the user belongs to.
     "list_organizations" ("List organizations") => struct ListOrganizations {
         page: Page,
     }

@@ -56,8 +56,12 @@ impl ReadTool for CompareRefs {
         let base = lookup::commit(gitea, &self.repo, Some(&self.base.0))?;
         let head = lookup::commit(gitea, &self.repo, Some(&self.head.0))?;
         if base == head {
-            let reply = Reply::new().with("base_commit", base).with("head_commit", head);
-            return Ok(Patches::new(gitea, self.page).told(reply.with("total_commits", 0), None));
+            let mut reply =
+                Reply::new().with("base_commit", base).with("head_commit", head).with("total_commits", 0);
+            if self.page.page == 1 {
+                reply = reply.with("commits", Vec::<Value>::new());
+            }
+            return Ok(Patches::new(gitea, self.page).told(reply, None));
         }
         let range = format!("{base}...{head}");
         let text = gitea.start(asked(

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::gitea::Error as GiteaError;
 use crate::ports::{Failure, Method};
-use crate::tools::fake::{Route, World};
+use crate::tools::fake::{OPEN_POLICY, Route, World};
 use crate::tools::kit::Error;
 
 fn site() -> Value {
@@ -68,6 +68,7 @@ fn labelled() -> World {
             ]),
         )
         .on("GET /orgs/acme/labels", json!([{ "id": 60, "name": "org-wide" }]))
+        .on("GET /repos/acme/site/assignees", json!([{ "login": "bob" }]))
 }
 
 #[test]
@@ -135,6 +136,70 @@ fn labels_that_gitea_cannot_filter_by_are_filtered_here() {
     }
 }
 
+/// A Gitea with `all` issues, of which every tenth bears the label of the organisation.
+fn many(all: u64) -> World {
+    let rows: Vec<Value> =
+        (1..=all).map(|number| issue(number, if number % 10 == 0 { &["org-wide"] } else { &[] })).collect();
+    let mut world = labelled();
+    for (page, rows) in (1..).zip(rows.chunks(50)) {
+        let line = format!("GET /repos/acme/site/issues?page={page}&limit=50");
+        world = world.route(Route::new(&line, 200, rows.into()).header("x-total-count", &all.to_string()));
+    }
+    world
+}
+
+#[test]
+fn a_page_that_is_filtered_here_is_as_full_as_any_other() {
+    let world = many(230);
+    let page = |page: u64| {
+        let asked = json!({ "labels": ["org-wide"], "limit": 10, "page": page });
+        let answer = world.answer("list_issues", and(site(), asked));
+        let rows = answer["issues"].as_array().cloned().unwrap_or_default();
+        (rows.iter().filter_map(|row| row["number"].as_u64()).collect::<Vec<_>>(), answer)
+    };
+    for (nth, numbers, follows, total) in [
+        (1, (10..=100).step_by(10).collect::<Vec<u64>>(), true, json!(23)),
+        (2, (110..=200).step_by(10).collect(), true, json!(23)),
+        (3, vec![210, 220, 230], false, json!(23)),
+        (4, vec![], false, json!(23)),
+    ] {
+        let (found, answer) = page(nth);
+        assert_eq!((found, &answer["has_next"]), (numbers, &json!(follows)), "page {nth}");
+        assert_eq!((&answer["total"], answer.get("truncated")), (&total, None), "page {nth}");
+    }
+}
+
+#[test]
+fn what_nobody_looked_through_is_told_and_not_promised_on_a_next_page() {
+    let world = many(1000);
+    let asked = json!({ "labels": ["org-wide"], "limit": 100 });
+    let answer = world.answer("list_issues", and(site(), asked));
+    assert_eq!(answer["issues"].as_array().map(Vec::len), Some(85), "of 17 pages of Gitea");
+    assert_eq!((&answer["has_next"], answer.get("total")), (&json!(false), None));
+    let how = answer["truncated_how"].as_str().unwrap_or_default();
+    assert!(how.contains("only the first 850 entries") && how.contains("narrow it"), "{how}");
+    assert!(world.asked().len() < 32, "what the host lets one call send");
+}
+
+#[test]
+fn a_long_body_is_read_on_from_a_character() {
+    let long = and(issue(7, &[]), json!({ "body": "é".repeat(2500) }));
+    let world = World::with(OPEN_POLICY, &[("MAX_TOOL_RESPONSE_CHARS", "1000")])
+        .on("GET /repos/acme/site/issues/7", long);
+    let part = |first: u64| {
+        let asked = json!({ "issue_number": 7, "start_character": first });
+        let answer = world.answer("get_issue", and(site(), asked));
+        let length = answer["issue"]["body"].as_str().map(|body| body.chars().count());
+        (length, answer["truncated_how"].as_str().unwrap_or_default().to_owned())
+    };
+    let (length, how) = part(1);
+    assert_eq!(length, Some(1000));
+    assert!(how.contains("start_character=1001") && how.contains("do not send a part of it back"), "{how}");
+    let (length, how) = part(2001);
+    assert_eq!(length, Some(500));
+    assert!(how.contains("2001 to 2500 of 2500") && !how.contains("to go on"), "{how}");
+}
+
 #[test]
 fn an_issue_is_read_with_its_body_and_a_pull_request_says_what_it_is() {
     let pull =
@@ -186,7 +251,7 @@ fn opens_an_issue_with_names_resolved_to_ids() {
         and(
             site(),
             json!({
-                "title": "A title", "body": "text\r\n", "labels": ["bug", "feature"], "assignees": ["bob"],
+                "title": "A title", "body": "text\r\n", "labels": ["bug", "feature"], "assignees": ["BOB"],
                 "milestone": "v1 release",
             }),
         ),
@@ -240,7 +305,8 @@ fn what_gitea_left_out_is_reported() {
 #[test]
 fn nothing_is_written_when_a_check_fails() {
     let title = json!({ "title": "t" });
-    let rows: [(&str, World, Value, &str); 6] = [
+    let rows: [(&str, World, Value, &str); 7] = [
+        ("unknown assignee", labelled(), json!({ "assignees": ["bob", "bbo"] }), "not_assignable"),
         ("unknown label", labelled(), json!({ "labels": ["nope"] }), "unknown_label"),
         (
             "unknown milestone",
