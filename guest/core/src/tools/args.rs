@@ -23,6 +23,7 @@ pub const SHARED: &[(&str, &str)] = &[
     ("issue_number", "Number of the issue or pull request in its repository."),
     ("pull_number", "Number of the pull request in its repository."),
     ("ref", "Branch, tag or commit id. Without it, the default branch."),
+    ("start_character", "Where in a long body to begin, counted from 1."),
     ("page", "Which page, counted from 1. Without it, the first."),
     ("limit", "Entries per page, at most `MAX_TOOL_RESPONSE_ITEMS`. Without it, 30 (files of a tree: 200)."),
 ];

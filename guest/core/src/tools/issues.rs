@@ -48,7 +48,7 @@ tool! {
     /// List issues, newest first; bodies are previews. Pull requests are not among them.
     "list_issues" ("List issues") => struct ListIssues {
         repo: Repo,
-        /// Only issues in this state. Without it, open ones.
+        /// Only issues in this state; open by default.
         state: Option<IssueState>,
         /// Only issues that bear all of these labels, by name.
         labels: Option<Labels>,
@@ -101,7 +101,6 @@ tool! {
     "get_issue" ("Get issue") => struct GetIssue {
         repo: Repo,
         issue_number: IssueNumber,
-        /// Where in body to begin, from 1.
         start_character: Option<Character>,
     }
 }

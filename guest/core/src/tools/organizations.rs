@@ -44,8 +44,8 @@ impl ReadTool for ListOrganizations {
 }
 
 tool! {
-    /// List an organisation's repositories that the user may see. A page may be short or empty though has_next is
-    /// true: go on then.
+    /// List an organisation's repositories that the user may see. A page may be empty though has_next is true:
+    /// go on then.
     "list_org_repositories" ("List organization repositories") => struct ListOrgRepositories {
         /// Name of the organisation.
         org: Organisation,

@@ -37,7 +37,7 @@ tool! {
     /// List pull requests, newest first, without their texts.
     "list_pull_requests" ("List pull requests") => struct ListPullRequests {
         repo: Repo,
-        /// Only those in this state; merged ones are closed. Without it, open ones.
+        /// Only those in this state; merged ones are closed. Open by default.
         state: Option<IssueState>,
         page: Page,
     }
@@ -80,7 +80,6 @@ tool! {
     "get_pull_request" ("Get pull request") => struct GetPullRequest {
         repo: Repo,
         pull_number: IssueNumber,
-        /// Where in body to begin, from 1.
         start_character: Option<Character>,
     }
 }

@@ -85,8 +85,8 @@ impl Arg for LineRange {
 }
 
 impl Arg for Character {
-    fn fields(name: &'static str, doc: &[&str]) -> Vec<Field> {
-        vec![Field::new(name, counted(), paragraph(doc))]
+    fn fields(name: &'static str, _doc: &[&str]) -> Vec<Field> {
+        vec![Field::shared(name, counted())]
     }
 
     fn from_args(name: &'static str, arguments: &mut Arguments) -> Result<Self, ArgumentError> {

@@ -26,8 +26,7 @@ const COMMITS_SHOWN: u32 = 20;
 const AT_ONCE: usize = 4;
 
 tool! {
-    /// Compare branches, tags or commits: the commits that head has and base lacks, and what they changed, file by
-    /// file.
+    /// Compare branches, tags or commits: what head has and base lacks, by commit and by file.
     "compare_refs" ("Compare refs") => struct CompareRefs {
         repo: Repo,
         /// Branch, tag or commit id to start from.

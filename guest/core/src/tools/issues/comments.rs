@@ -40,7 +40,6 @@ tool! {
     "list_issue_comments" ("List comments") => struct ListIssueComments {
         repo: Repo,
         issue_number: IssueNumber,
-        /// Where in bodies to begin, from 1.
         start_character: Option<Character>,
         page: Page,
     }
