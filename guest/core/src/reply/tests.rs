@@ -101,7 +101,7 @@ fn a_secret_across_the_begin_of_a_part_is_masked() {
     let token = own_token();
     let reply = Reply::new().with("body", format!("key {token} end")).part("body", 10, "");
     let finished = masking().finish(reply);
-    assert!(!finished.text.contains(&token[8..]), "{}", finished.text);
+    assert!(token.get(8..).is_some_and(|end| !finished.text.contains(end)), "{}", finished.text);
     assert_eq!(finished.masked, 1);
 }
 
