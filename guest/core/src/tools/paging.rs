@@ -44,8 +44,8 @@ pub(super) struct Rows {
     has_next: bool,
     total: Option<u64>,
     hidden: usize,
-    /// More entries than these follow, which nobody looked through.
-    unread: bool,
+    /// After so many entries nobody looked further, though more follow.
+    unread: Option<usize>,
 }
 
 /// The limit to ask for: no more than may be answered with.
@@ -94,7 +94,7 @@ pub(super) fn rows_at(
     let mut rows: Vec<Value> = found.rows.into_iter().skip(window.skip).collect();
     let has_next = found.follows || rows.len() > window.take;
     rows.truncate(window.take);
-    Ok(Rows { rows, page, over, has_next, total: found.total, hidden: 0, unread: false })
+    Ok(Rows { rows, page, over, has_next, total: found.total, hidden: 0, unread: None })
 }
 
 /// A page of those entries of a list that are `wanted`, where Gitea cannot be asked for them alone: the list is read
@@ -110,7 +110,7 @@ pub(super) fn sifted(
     let skip = take.saturating_mul(usize::try_from(page.saturating_sub(1)).unwrap_or(usize::MAX));
     let end = skip.saturating_add(take);
     let mut found = Found { rows: Vec::new(), follows: true, total: None };
-    let mut next = 1;
+    let (mut next, mut seen) = (1, 0_usize);
     // One entry behind the page tells whether another follows.
     while found.follows && found.rows.len() <= end && next <= SIFTED_PAGES {
         // Most lists are short: the others are asked for only once the first says that they are there.
@@ -121,14 +121,16 @@ pub(super) fn sifted(
         for (nth, started) in started {
             let answer = Started::finish(started)?;
             if found.follows {
+                let before = found.rows.len();
                 found.take(&answer, "", nth, GITEA_PAGE);
+                seen = seen.saturating_add(found.rows.len().saturating_sub(before));
             }
         }
         found.rows.retain(&wanted);
         next = until;
     }
     let has_next = found.rows.len() > end;
-    let unread = found.follows && !has_next;
+    let unread = (found.follows && !has_next).then_some(seen);
     let total = if found.follows { None } else { u64::try_from(found.rows.len()).ok() };
     let rows = found.rows.into_iter().skip(skip).take(take).collect();
     Ok(Rows { rows, page, over, has_next, total, hidden: 0, unread })
@@ -141,7 +143,7 @@ pub(super) fn rows_of_all(reader: &Reader<'_>, page: Page, all: Vec<Value>) -> R
     let start = size.saturating_mul(usize::try_from(page.saturating_sub(1)).unwrap_or(usize::MAX));
     let rows: Vec<Value> = all.into_iter().skip(start).take(size).collect();
     let has_next = start.saturating_add(rows.len()) < total && !rows.is_empty();
-    Rows { rows, page, over, has_next, total: u64::try_from(total).ok(), hidden: 0, unread: false }
+    Rows { rows, page, over, has_next, total: u64::try_from(total).ok(), hidden: 0, unread: None }
 }
 
 impl Rows {
@@ -179,13 +181,12 @@ impl Rows {
     pub(super) fn told(&self, reply: Reply) -> Reply {
         let reply = told(reply, self.page, self.over, self.has_next, self.total)
             .with_some("hidden_by_policy", if self.hidden > 0 { Some(self.hidden) } else { None });
-        if !self.unread {
+        let Some(seen) = self.unread else {
             return reply;
-        }
+        };
         reply.cut(&format!(
-            "Gitea cannot filter by this, and only the first {} entries of its list were looked through: narrow it \
-             by `state` or another label",
-            SIFTED_PAGES.saturating_mul(GITEA_PAGE)
+            "Gitea cannot filter by this, and only the first {seen} entries of its list were looked through: narrow it \
+             by `state` or another label"
         ))
     }
 }
