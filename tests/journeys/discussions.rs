@@ -57,6 +57,33 @@ async fn a_text_that_somebody_else_changed_at_the_same_moment_is_not_overwritten
     stand.end().await;
 }
 
+#[tokio::test]
+async fn a_change_made_from_a_text_that_was_changed_since_is_refused_before_anything_is_written() {
+    let stand = forge(Options::default(), Who::Alice, everything_writable).await;
+    let five = stand.at("alice/demo", json!({ "issue_number": 5 }));
+    let version =
+        stand.read("get_issue", five).await["issue"]["content_version"].as_u64().expect("a version");
+    let at = |version: u64| {
+        let more = json!({ "issue_number": 5, "title": "Mine", "body": "Mine", "content_version": version });
+        stand.at("alice/demo", more)
+    };
+    let said = stand.fails("update_issue", at(version + 1), 409, "issue_changed").await;
+    assert!(said.contains("Nothing was written") && said.contains("get_issue"), "{said}");
+    assert_eq!(stand.count("PATCH"), 0, "nothing was sent");
+    let made = stand.once(Wire::Modern, "update_issue", &at(version)).await;
+    assert_eq!((&made["issue"]["title"], &made["not_applied"]), (&json!("Mine"), &json!([])));
+    // A Gitea that counts no versions cannot tell.
+    let uncounted = Fault {
+        method: Some("GET".parse().expect("a method")),
+        ..Fault::on("/repos/alice/demo/issues/5", FaultKind::Patch(json!({ "content_version": null })))
+    };
+    stand.forge.as_ref().expect("a forge").every_fault(uncounted);
+    let said = stand.fails("update_issue", at(version), 422, "no_content_version").await;
+    assert!(said.contains("Leave `content_version` out"), "{said}");
+    assert_eq!(stand.count("PATCH"), 1, "nothing more was sent");
+    stand.end().await;
+}
+
 /// So many comments of so many bytes are put to issue 1, which has none.
 fn discuss(stand: &Stand, comments: u64, bytes: usize) {
     stand.forge.as_ref().expect("a forge").change(|world| {

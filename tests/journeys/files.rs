@@ -211,7 +211,14 @@ pub async fn reads_a_long_file_in_parts(ground: Ground) {
     assert_eq!(found["content"], "/// Twice.\npub fn twice(n: u32) -> u32 {\n");
     assert_eq!((&found["start_line"], &found["end_line"]), (&json!(3), &json!(4)));
     let more = json!({ "filepath": "src/lib.rs", "start_line": 4, "end_line": 3 });
-    let said = stand.fails("get_file_contents", stand.at("alice/demo", more), 422, "unprocessable").await;
+    let at = stand.at("alice/demo", more);
+    let (said, _) = stand.refused("get_file_contents", at, 400, "invalid_arguments").await;
     assert!(said.contains("start_line"), "{said}");
+    let beyond = part(total + 1).await;
+    assert_eq!((&beyond["content"], &beyond["total_lines"]), (&json!(""), &json!(total)));
+    assert!(
+        beyond["truncated_how"].as_str().is_some_and(|how| how.contains("beyond the last line")),
+        "{beyond}"
+    );
     stand.end().await;
 }

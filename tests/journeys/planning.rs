@@ -121,9 +121,9 @@ pub async fn plans_a_release(ground: Ground) {
     assert_eq!(each(&labelled["labels"], "").len(), 2);
     assert_eq!((&labelled["removed"], &labelled["not_applied"]), (&json!([]), &json!([])));
     let deletions = stand.count("DELETE");
-    let more = json!({ "labels": ["Security", "never-seen"] });
+    let more = json!({ "labels": ["Security", "bug"] });
     let left = stand.once(Wire::Direct, "remove_labels", &on(more)).await;
-    assert_eq!((&left["labels"], &left["not_set"]), (&json!(["org-wide"]), &json!(["never-seen"])));
+    assert_eq!((&left["labels"], &left["not_set"]), (&json!(["org-wide"]), &json!(["bug"])));
     assert_eq!(
         stand.count("DELETE") - deletions,
         usize::from(stand.forge.is_some()),

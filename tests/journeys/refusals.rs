@@ -228,10 +228,18 @@ pub async fn keeps_labels_and_milestones_unique(ground: Ground) {
         ),
     ];
     each_fails(&stand, "acme/site", &cases).await;
-    // What an issue does not bear is told, and nothing is sent for it.
-    let at = stand.at("alice/demo", json!({ "issue_number": 1, "labels": ["bgu"] }));
+    // What exists nowhere is refused; what an issue does not bear is told, and nothing is sent for either.
+    let cases: [Case<'_>; 1] = [(
+        "remove_labels",
+        json!({ "issue_number": 1, "labels": ["bgu"] }),
+        422,
+        "unknown_label",
+        &["`bgu`", "Did you mean `bug`?"],
+    )];
+    each_fails(&stand, "alice/demo", &cases).await;
+    let at = stand.at("alice/demo", json!({ "issue_number": 1, "labels": ["feature"] }));
     for wire in WIRES {
-        assert_eq!(stand.once(wire, "remove_labels", &at).await["not_set"], json!(["bgu"]));
+        assert_eq!(stand.once(wire, "remove_labels", &at).await["not_set"], json!(["feature"]));
     }
     nothing_written(&stand);
     stand.end().await;

@@ -49,12 +49,15 @@ async fn where_gitea_gives_no_archive_the_files_are_asked_for_by_name() {
 #[tokio::test]
 async fn what_the_policy_hides_is_neither_searched_nor_asked_for() {
     let stand = forge(Options::default(), Who::Alice, |setup| setup.policy(HIDING)).await;
+    let mut hidden = Vec::new();
     for round in ["Start here", "start here"] {
         let found = stand.read("search_code", stand.at("alice/demo", json!({ "query": round }))).await;
         assert_eq!((&found["matches"], &found["total_matches"]), (&json!([]), &json!(0)), "{found}");
         assert!(!found.to_string().contains("docs/") && !found.to_string().contains("secrets/"), "{found}");
+        hidden.push(found["hidden_by_policy"].as_u64().expect("hidden files are counted"));
         without_archive(&stand);
     }
+    assert!(hidden[0] > 0 && hidden[0] == hidden[1], "either way the same files: {hidden:?}");
     let asked = asked_by_name(&stand);
     assert!(asked.iter().any(|query| query.contains("main.rs")), "{asked:?}");
     assert!(!asked.iter().any(|query| query.contains("secrets") || query.contains("guide")), "{asked:?}");

@@ -104,7 +104,11 @@ async fn a_long_text_is_cut_and_says_so() {
     let found = stand.read("get_issue", at).await;
     let shown = found["issue"]["body"].as_str().expect("a body");
     assert!(shown.chars().count() <= 101 && body.starts_with(shown.trim_end_matches('…')), "{shown}");
-    assert!(found["truncated_how"].as_str().is_some_and(|how| !how.is_empty()), "{found}");
+    let how = found["truncated_how"].as_str().expect("how");
+    assert!(how.contains("start_character=101") && how.contains("do not send a part of it back"), "{how}");
+    let on = json!({ "issue_number": made["issue"]["number"], "start_character": 101 });
+    let found = stand.read("get_issue", stand.at("alice/demo", on)).await;
+    assert_eq!(found["issue"]["body"], body[100..200], "without gap or overlap");
     stand.end().await;
 }
 

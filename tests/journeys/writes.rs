@@ -98,12 +98,13 @@ pub async fn writes_nothing_that_gitea_would_drop(ground: Ground) {
     assert!(said.contains("5000"), "{said}");
     assert_eq!(stand.count("POST"), 0, "nothing was sent");
 
-    // Only Gitea knows who may be assigned; then nothing is made either.
+    // Who cannot be assigned is found out before anything is made.
     let total = |list: Value| list["total"].clone();
     let before = total(stand.read("list_issues", stand.at("alice/demo", json!({ "limit": 1 }))).await);
     let nobody = stand.at("alice/demo", json!({ "title": "Never", "assignees": ["nobody-of-this-name"] }));
-    let said = stand.fails("create_issue", nobody, 422, "unprocessable").await;
+    let said = stand.fails("create_issue", nobody, 422, "not_assignable").await;
     assert!(said.contains("nobody-of-this-name"), "{said}");
+    assert_eq!(stand.count("POST"), 0, "nothing was sent");
     assert_eq!(before, total(stand.read("list_issues", stand.at("alice/demo", json!({ "limit": 1 }))).await));
     stand.end().await;
 }

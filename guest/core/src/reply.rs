@@ -34,6 +34,7 @@ pub struct Reply {
     body: Map<String, Value>,
     window: Option<Window>,
     preview: Option<Preview>,
+    part: Option<Part>,
 }
 
 /// A field whose texts are only shown as far as their beginning.
@@ -43,6 +44,16 @@ struct Preview {
     characters: usize,
     /// How to read one whole.
     how: &'static str,
+}
+
+/// A field whose text is shown from one of its characters on.
+#[derive(Clone, Copy, Debug)]
+struct Part {
+    field: &'static str,
+    /// Counted from 1.
+    first: usize,
+    /// What to say where it is not all of it.
+    warning: &'static str,
 }
 
 impl Reply {
@@ -88,6 +99,15 @@ impl Reply {
     #[must_use]
     pub fn preview(mut self, field: &'static str, characters: usize, how: &'static str) -> Self {
         self.preview = Some(Preview { field, characters, how });
+        self
+    }
+
+    /// Show every text that is called `field` from the character `first` on, counted from 1 in the cleaned text, as far
+    /// as the bounds allow, and say where to go on with `start_character`. `warning` is said with what is not all of
+    /// the text, where there is one.
+    #[must_use]
+    pub fn part(mut self, field: &'static str, first: u64, warning: &'static str) -> Self {
+        self.part = Some(Part { field, first: usize::try_from(first).unwrap_or(usize::MAX), warning });
         self
     }
 
@@ -148,6 +168,7 @@ impl Screen {
         let in_all = self.characters.saturating_mul(TEXTS_IN_ALL).max(LEAST_IN_ALL);
         let mut walk = Walk::new(&self.redactor, self.items, self.characters, in_all);
         walk.show_previews(reply.preview);
+        walk.show_part(reply.part);
         let window = reply.window.as_ref().map(|window| walk.window(window)).unwrap_or_default();
         let mut body = walk.object(reply.body);
         body.extend(window);

@@ -10,10 +10,13 @@
 )]
 
 mod catalogue {
+    pub(crate) mod original;
     pub(crate) mod page;
     mod wanted;
 }
 
+use catalogue::original::ORIGINAL;
+use catalogue::page::ADDED;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -222,10 +225,31 @@ fn the_whole_catalogue_is_cheap_to_show_to_a_model() {
     for tool in shown.iter_mut().filter_map(Value::as_object_mut) {
         tool.remove("outputSchema");
     }
-    let bytes = |tools: &[Value]| tools.iter().map(|tool| tool.to_string().len()).sum::<usize>();
+    let bytes = |tools: &[Value]| Value::from(tools).to_string().len();
     let (shown, whole) = (bytes(&shown), bytes(&whole));
     assert!(shown <= SHOWN_BYTES, "{shown} bytes of {SHOWN_BYTES} without output schemas");
     assert!(whole <= WHOLE_BYTES, "{whole} bytes of {WHOLE_BYTES} with output schemas");
+}
+
+#[test]
+fn every_argument_is_one_of_the_original_tools_or_marked_as_an_addition() {
+    for (tool, definition) in tools() {
+        let name = tool.name();
+        let (_, original) =
+            ORIGINAL.iter().find(|(known, _)| *known == name).expect("a tool of the original");
+        let original: BTreeSet<&str> = original.split_whitespace().collect();
+        let schema = &definition["inputSchema"];
+        let here: BTreeSet<&str> = properties(schema).into_iter().map(|(name, _)| name.as_str()).collect();
+        let missing: Vec<_> = original.difference(&here).collect();
+        assert!(missing.is_empty(), "{name} lacks {missing:?}");
+        let more: BTreeSet<&str> = here.difference(&original).copied().collect();
+        let marked = ADDED.iter().find(|(known, _)| *known == name).map_or(&[][..], |(_, added)| *added);
+        assert_eq!(more, marked.iter().copied().collect(), "{name}: ADDED marks what is new");
+        let required: Vec<&str> =
+            schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        assert!(required.iter().all(|field| !more.contains(field)), "{name}: an addition is optional");
+    }
+    assert_eq!(tools().count(), ORIGINAL.len());
 }
 
 #[test]

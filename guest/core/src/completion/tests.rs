@@ -53,6 +53,13 @@ fn names_in_a_repository_are_suggested_once_it_is_known() {
 }
 
 #[test]
+fn a_name_that_two_labels_bear_is_suggested_once() {
+    let rows = ["bug", "feature", "bug", "Bug"].map(|name| json!({ "name": name }));
+    let labels = ("list_labels", json!({ "labels": rows }));
+    assert_eq!(suggested(Completes::Label, "b", SITE, &[labels]).values, ["bug", "Bug"]);
+}
+
+#[test]
 fn numbers_are_suggested_as_they_are_typed() {
     let issues = ("list_issues", json!({ "issues": [{ "number": 12 }, { "number": 7 }, { "number": 1 }] }));
     assert_eq!(suggested(Completes::Issue, "1", SITE, &[issues]).values, ["12", "1"]);

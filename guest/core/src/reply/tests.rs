@@ -69,6 +69,43 @@ fn says_what_was_cut_from_a_long_text() {
 }
 
 #[test]
+fn a_long_text_is_read_part_by_part_without_gap_or_overlap() {
+    let whole: String = ('a'..='k').collect::<String>().replace('e', "é");
+    let part = |first: u64| {
+        let reply = Reply::new().with("issue", json!({ "body": whole, "title": "t" }));
+        screen(aegis_redaction::Mode::Mask, 200, 4).finish(reply.part("body", first, "mind it"))
+    };
+    let (mut read, mut next) = (String::new(), 1);
+    while next <= 11 {
+        let finished = part(next);
+        let body = field(&finished, "/issue/body").as_str().unwrap_or_default().to_owned();
+        assert!(!body.is_empty(), "{finished:?}");
+        read.push_str(&body);
+        let how = field(&finished, "/truncated_how").as_str().unwrap_or_default().to_owned();
+        let end = read.chars().count();
+        assert!(how.starts_with(&format!("issue/body holds characters {next} to {end} of 11")), "{how}");
+        assert!(how.ends_with("; mind it"), "{how}");
+        next = u64::try_from(end).expect("small") + 1;
+        assert_eq!(how.contains(&format!("start_character={next} to go on")), next <= 11, "{how}");
+    }
+    assert_eq!(read, whole);
+    let beyond = part(12);
+    let how = "issue/body has 11 characters, none at start_character=12; mind it";
+    assert_eq!((field(&beyond, "/issue/body"), field(&beyond, "/truncated_how")), (&"".into(), &how.into()));
+    let short = masking().finish(Reply::new().with("body", "abc").part("body", 1, "mind it"));
+    assert!(field(&short, "/body") == "abc" && short.structured.get("truncated").is_none());
+}
+
+#[test]
+fn a_secret_across_the_begin_of_a_part_is_masked() {
+    let token = own_token();
+    let reply = Reply::new().with("body", format!("key {token} end")).part("body", 10, "");
+    let finished = masking().finish(reply);
+    assert!(token.get(8..).is_some_and(|end| !finished.text.contains(end)), "{}", finished.text);
+    assert_eq!(finished.masked, 1);
+}
+
+#[test]
 fn bounds_the_number_of_entries_of_every_list() {
     let reply = Reply::new().with("a", json!([1, 2, 3])).with("b", json!({ "c": [1, 2, 3, 4] }));
     let finished = screen(aegis_redaction::Mode::Mask, 2, 100).finish(reply);
@@ -144,6 +181,8 @@ fn a_line_range_is_told_as_what_it_is() {
     assert_eq!(field(&beyond, "/content"), "");
     assert_eq!(field(&beyond, "/total_lines"), 2);
     assert!(beyond.structured.get("start_line").is_none());
+    let how = "start_line=9 is beyond the last line, 2";
+    assert_eq!((field(&beyond, "/truncated_how"), field(&beyond, "/truncated")), (&how.into(), &true.into()));
 }
 
 #[test]

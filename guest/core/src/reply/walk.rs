@@ -3,8 +3,8 @@
 use aegis_redaction::Redactor;
 use serde_json::{Map, Value};
 
-use super::Preview;
 use super::window::Window;
+use super::{Part, Preview};
 
 /// Most characters of an object key.
 const KEY_CHARACTERS: usize = 200;
@@ -24,6 +24,7 @@ pub(super) struct Walk<'a> {
     cuts: Vec<String>,
     preview: Option<Preview>,
     previews: usize,
+    part: Option<Part>,
 }
 
 impl<'a> Walk<'a> {
@@ -39,11 +40,16 @@ impl<'a> Walk<'a> {
             cuts: Vec::new(),
             preview: None,
             previews: 0,
+            part: None,
         }
     }
 
     pub(super) fn show_previews(&mut self, preview: Option<Preview>) {
         self.preview = preview;
+    }
+
+    pub(super) fn show_part(&mut self, part: Option<Part>) {
+        self.part = part;
     }
 
     pub(super) fn masked(&self) -> u32 {
@@ -111,6 +117,9 @@ impl<'a> Walk<'a> {
     fn text(&mut self, text: &str) -> String {
         let cleaned = self.cleaned(text);
         let most = self.characters.min(self.left);
+        if let Some(part) = self.part.filter(|part| self.path.last().is_some_and(|key| key == part.field)) {
+            return self.part_of(&cleaned, part, most);
+        }
         let Some(shorter) = aegis_redaction::bound(&cleaned, most) else {
             self.left = self.left.saturating_sub(cleaned.chars().count());
             return cleaned;
@@ -122,6 +131,37 @@ impl<'a> Walk<'a> {
             self.path.join("/")
         ));
         shorter.to_owned()
+    }
+
+    /// A text from a character on, at most so many; the cut is told with the characters that are shown.
+    fn part_of(&mut self, cleaned: &str, part: Part, most: usize) -> String {
+        let all = cleaned.chars().count();
+        let before = part.first.saturating_sub(1);
+        let shown: String = cleaned.chars().skip(before).take(most).collect();
+        let count = shown.chars().count();
+        self.left = self.left.saturating_sub(count);
+        let end = before.saturating_add(count);
+        if count == all {
+            return shown;
+        }
+        let at = self.path.join("/");
+        let mut told = if count == 0 {
+            format!("{at} has {all} characters, none at start_character={}", part.first)
+        } else {
+            format!("{at} holds characters {} to {end} of {all}", part.first)
+        };
+        if count > 0 && end < all {
+            told.push_str(&format!(
+                " (MAX_TOOL_RESPONSE_CHARS); ask for start_character={} to go on",
+                end.saturating_add(1)
+            ));
+        }
+        if !part.warning.is_empty() {
+            told.push_str("; ");
+            told.push_str(part.warning);
+        }
+        self.cuts.push(told);
+        shown
     }
 
     /// Entries that do not fit are left out whole: half an entry would look like all of it.

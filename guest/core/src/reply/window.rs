@@ -56,7 +56,12 @@ impl Window {
         if cut.is_some() && next <= total {
             put("next_start_line", next.into());
         }
-        (fields, cut.map(|how| how.told(next, total, characters)))
+        let beyond = start > total.max(1);
+        let told = cut.map(|how| how.told(next, total, characters));
+        (
+            fields,
+            told.or_else(|| beyond.then(|| format!("start_line={start} is beyond the last line, {total}"))),
+        )
     }
 }
 
@@ -94,12 +99,16 @@ impl Kept {
 
 impl Cut {
     fn told(&self, next: u64, total: u64, characters: usize) -> String {
-        let rest =
-            if next <= total { format!("; ask for start_line={next} to go on") } else { String::new() };
+        let rest = if next <= total {
+            format!("; ask for start_line={next} to go on behind it")
+        } else {
+            String::new()
+        };
         match self {
             Self::BetweenLines => format!("content ends before line {next} of {total}{rest}"),
             Self::WithinLine => format!(
-                "content holds the first {characters} characters of a longer line (MAX_TOOL_RESPONSE_CHARS){rest}"
+                "content holds the first {characters} characters of a longer line (MAX_TOOL_RESPONSE_CHARS), the rest \
+                 of which is in Gitea{rest}"
             ),
         }
     }

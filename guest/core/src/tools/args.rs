@@ -23,16 +23,17 @@ pub const SHARED: &[(&str, &str)] = &[
     ("issue_number", "Number of the issue or pull request in its repository."),
     ("pull_number", "Number of the pull request in its repository."),
     ("ref", "Branch, tag or commit id. Without it, the default branch."),
+    ("start_character", "Where in a long body to begin, counted from 1."),
     ("page", "Which page, counted from 1. Without it, the first."),
     ("limit", "Entries per page, at most `MAX_TOOL_RESPONSE_ITEMS`. Without it, 30 (files of a tree: 200)."),
 ];
 
 pub(super) use choices::{Flag, IssueState, Labels, Logins, MilestoneChoice};
 pub(super) use dates::{DueDate, instant};
-pub(super) use edits::{CommentId, NewMilestone, NewState};
+pub(super) use edits::{CommentId, ContentVersion, NewMilestone, NewState};
 pub(super) use labels::{Color, LabelName, ShortText};
 pub(super) use names::{Ref, Repo, RepoPath};
-pub(super) use numbers::{EntryPage, IssueNumber, Line, Page, Paging};
+pub(super) use numbers::{Character, EntryPage, IssueNumber, LineRange, Page, Paging};
 pub(super) use places::{Branch, Organisation};
 pub(super) use releases::{ReleaseId, TagName, TagTarget};
 pub(super) use revisions::{NewBranch, Revision};

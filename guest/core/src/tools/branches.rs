@@ -27,7 +27,7 @@ const BRANCHES: &str = "/repos/{owner}/{repo}/branches";
 const BRANCH: &str = "/repos/{owner}/{repo}/branches/{branch...}";
 
 tool! {
-    /// List the tags of a repository with the commits they name.
+    /// List tags with the commits they name.
     "list_tags" ("List tags") => struct ListTags {
         repo: Repo,
         page: Page,
@@ -47,7 +47,7 @@ impl ReadTool for ListTags {
 }
 
 tool! {
-    /// List the branches of a repository with their newest commits.
+    /// List branches with their newest commits.
     "list_branches" ("List branches") => struct ListBranches {
         repo: Repo,
         page: Page,
@@ -71,7 +71,7 @@ impl ReadTool for ListBranches {
 }
 
 tool! {
-    /// Read one branch: its newest commit, how it is protected, and whether this connection may push to it.
+    /// Read one branch: newest commit, protection, and whether this connection may push to it.
     "get_branch" ("Get branch") => struct GetBranch {
         repo: Repo,
         /// Name of the branch.

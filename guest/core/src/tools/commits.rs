@@ -31,8 +31,8 @@ const COMMIT_DIFF: &str = "/repos/{owner}/{repo}/git/commits/{sha}.diff";
 const PREVIEW: usize = 500;
 
 tool! {
-    /// List commits, newest first, up to a branch, tag or commit. Long messages are previews; what a commit
-    /// changed is told by get_commit_diff.
+    /// List commits, newest first, up to a branch, tag or commit. Long messages are previews; get_commit_diff
+    /// shows more of one.
     "list_commits" ("List commits") => struct ListCommits {
         repo: Repo,
         reference: Option<Ref>,
@@ -134,7 +134,7 @@ pub(super) fn trim(line: &mut Map<String, Value>) {
 /// Show messages as previews. It is the screen that cuts them, after it has cleaned them: half a secret is not
 /// recognised.
 pub(super) fn previewed(reply: Reply) -> Reply {
-    reply.preview("message", PREVIEW, "get_commit_diff reads one whole")
+    reply.preview("message", PREVIEW, "get_commit_diff shows more of one")
 }
 
 const LINE: Shape = Shape(&[

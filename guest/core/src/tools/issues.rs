@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::applied::{self, NOT_APPLIED};
 use super::args::{
-    Comment, FreeText, IssueNumber, IssueState, Labels, Logins, MilestoneChoice, Page, Repo, Title,
+    Character, Comment, FreeText, IssueNumber, IssueState, Labels, Logins, MilestoneChoice, Page, Repo, Title,
 };
 use super::kit::{Entry, Error, Hints, Key, Kind, ReadTool, Shape, WriteTool, read, tool, write};
 use super::lookup::{self, Label, LabelSearch};
@@ -35,6 +35,8 @@ pub(super) const TOOLS: &[&dyn Entry] = &[
     assign::ASSIGN_ISSUE,
 ];
 
+/// What is said with a body that is not all of it.
+const NOT_BACK: &str = "update_issue replaces the whole text: do not send a part of it back";
 /// So much of a body stands in a list.
 const PREVIEW_CHARACTERS: usize = 200;
 
@@ -46,7 +48,7 @@ tool! {
     /// List issues, newest first; bodies are previews. Pull requests are not among them.
     "list_issues" ("List issues") => struct ListIssues {
         repo: Repo,
-        /// Only issues in this state. Without it, open ones.
+        /// Only issues in this state; open by default.
         state: Option<IssueState>,
         /// Only issues that bear all of these labels, by name.
         labels: Option<Labels>,
@@ -82,21 +84,24 @@ impl ReadTool for ListIssues {
             let names: Vec<&str> = theirs.iter().map(|label| label.name.as_str()).collect();
             request = request.query("labels", names.join(","));
         }
-        let mut found = paging::rows(gitea, self.page, || request.clone())
-            .map_err(|error| Error::or_not_found(error, || no_issues(&self.repo)))?;
-        if !ours.is_empty() {
-            found.filter(|row| ours.iter().all(|label| bears(row, label)));
-        }
+        let found = if ours.is_empty() {
+            paging::rows(gitea, self.page, || request.clone())
+        } else {
+            let wanted = |row: &Value| ours.iter().all(|label| bears(row, label));
+            paging::sifted(gitea, self.page, || request.clone(), wanted)
+        };
+        let found = found.map_err(|error| Error::or_not_found(error, || no_issues(&self.repo)))?;
         let reply = Reply::new().with("issues", ISSUE_LINE.each(&found.rows));
-        Ok(found.told(reply.preview("body", PREVIEW_CHARACTERS, "get_issue reads one whole")))
+        Ok(found.told(reply.preview("body", PREVIEW_CHARACTERS, "get_issue reads on")))
     }
 }
 
 tool! {
-    /// Read one issue. A pull request's number answers too; pull_request is set then.
+    /// Read one issue, or a pull request as one: pull_request is set then.
     "get_issue" ("Get issue") => struct GetIssue {
         repo: Repo,
         issue_number: IssueNumber,
+        start_character: Option<Character>,
     }
 }
 
@@ -106,7 +111,8 @@ impl ReadTool for GetIssue {
 
     fn call(self, gitea: &Reader<'_>) -> Result<Reply, Error> {
         let issue = issue(gitea, &self.repo, self.issue_number)?;
-        Ok(Reply::new().with("issue", ISSUE.of(&found(issue, &self.repo, self.issue_number)?)))
+        let reply = Reply::new().with("issue", ISSUE.of(&found(issue, &self.repo, self.issue_number)?));
+        Ok(reply.part("body", self.start_character.map_or(1, |first| first.0), NOT_BACK))
     }
 }
 
@@ -136,6 +142,7 @@ impl WriteTool for CreateIssue {
         lookup::ORGANISATION_LABELS,
         lookup::MILESTONE,
         lookup::MILESTONES,
+        assign::ASSIGNABLE,
     ];
     const WRITES: &'static [&'static Write] = &[gitea::CREATE_ISSUE, gitea::ADD_LABELS];
     const HINTS: Hints = Hints::ADDS;

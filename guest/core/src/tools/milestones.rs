@@ -49,7 +49,7 @@ impl ReadTool for ListMilestones {
 }
 
 tool! {
-    /// Make a milestone. A title that another one has, open or closed, in any case, is refused.
+    /// Make a milestone. A title that another one has, in any case, is refused.
     "create_milestone" ("Create milestone") => struct CreateMilestone {
         repo: Repo,
         /// Title, one line.

@@ -21,7 +21,7 @@ const MINE: &str = "/user/orgs";
 const REPOSITORIES: &str = "/orgs/{org}/repos";
 
 tool! {
-    /// List the organisations that the user belongs to. list_org_repositories shows what is in one.
+    /// List the organisations that the user belongs to.
     "list_organizations" ("List organizations") => struct ListOrganizations {
         page: Page,
     }
@@ -44,8 +44,8 @@ impl ReadTool for ListOrganizations {
 }
 
 tool! {
-    /// List an organisation's repositories that the user may see. A page may be short or empty though has_next is
-    /// true: go on then.
+    /// List an organisation's repositories that the user may see. A page may be empty though has_next is true:
+    /// go on then.
     "list_org_repositories" ("List organization repositories") => struct ListOrgRepositories {
         /// Name of the organisation.
         org: Organisation,

@@ -15,8 +15,11 @@ pub(super) const PAGE: Key = Key::own("page", Kind::Number, "This page, counted 
 pub(super) const HAS_NEXT: Key = Key::own("has_next", Kind::Flag, "Whether another page follows.");
 pub(super) const TOTAL: Key =
     Key::own("total", Kind::Number, "Entries on all pages. Absent where it is not known exactly.");
-pub(super) const HIDDEN: Key =
-    Key::own("hidden_by_policy", Kind::Number, "Entries of this page that the policy does not show.");
+pub(super) const HIDDEN: Key = Key::own(
+    "hidden_by_policy",
+    Kind::Number,
+    "Entries of this page that the policy does not show, or whose names cannot be read for sure.",
+);
 
 /// What Gitea says of its own limits.
 pub(super) const SETTINGS: &str = "/settings/api";
@@ -27,6 +30,8 @@ pub(super) const GITEA_PAGE: u32 = 50;
 const SETTINGS_SECONDS: u32 = 3600;
 /// Gitea's pages that are asked for at the same time.
 const AT_ONCE: u32 = 4;
+/// Gitea's pages that are looked through for what it cannot be asked for; a call may send only so many requests.
+const SIFTED_PAGES: u32 = 17;
 
 /// One page of a list.
 #[derive(Clone, Debug)]
@@ -39,6 +44,8 @@ pub(super) struct Rows {
     has_next: bool,
     total: Option<u64>,
     hidden: usize,
+    /// After so many entries nobody looked further, though more follow.
+    unread: Option<usize>,
 }
 
 /// The limit to ask for: no more than may be answered with.
@@ -87,7 +94,46 @@ pub(super) fn rows_at(
     let mut rows: Vec<Value> = found.rows.into_iter().skip(window.skip).collect();
     let has_next = found.follows || rows.len() > window.take;
     rows.truncate(window.take);
-    Ok(Rows { rows, page, over, has_next, total: found.total, hidden: 0 })
+    Ok(Rows { rows, page, over, has_next, total: found.total, hidden: 0, unread: None })
+}
+
+/// A page of those entries of a list that are `wanted`, where Gitea cannot be asked for them alone: the list is read
+/// from its beginning until the page is full, or [`SIFTED_PAGES`] of Gitea's are read.
+pub(super) fn sifted(
+    reader: &Reader<'_>,
+    page: Page,
+    call: impl Fn() -> Call,
+    wanted: impl Fn(&Value) -> bool,
+) -> Result<Rows, Error> {
+    let (page, limit, over) = (page.page, limit(reader, page), over(reader, page));
+    let take = usize::try_from(limit).unwrap_or(usize::MAX);
+    let skip = take.saturating_mul(usize::try_from(page.saturating_sub(1)).unwrap_or(usize::MAX));
+    let end = skip.saturating_add(take);
+    let mut found = Found { rows: Vec::new(), follows: true, total: None };
+    let (mut next, mut seen) = (1, 0_usize);
+    // One entry behind the page tells whether another follows.
+    while found.follows && found.rows.len() <= end && next <= SIFTED_PAGES {
+        // Most lists are short: the others are asked for only once the first says that they are there.
+        let until = if next == 1 { 2 } else { next.saturating_add(AT_ONCE) };
+        let until = until.min(SIFTED_PAGES.saturating_add(1));
+        let ask = |nth: u32| reader.start(call().query("page", nth).query("limit", GITEA_PAGE));
+        let started = (next..until).map(|nth| Ok((nth, ask(nth)?))).collect::<Result<Vec<_>, Error>>()?;
+        for (nth, started) in started {
+            let answer = Started::finish(started)?;
+            if found.follows {
+                let before = found.rows.len();
+                found.take(&answer, "", nth, GITEA_PAGE);
+                seen = seen.saturating_add(found.rows.len().saturating_sub(before));
+            }
+        }
+        found.rows.retain(&wanted);
+        next = until;
+    }
+    let has_next = found.rows.len() > end;
+    let unread = (found.follows && !has_next).then_some(seen);
+    let total = if found.follows { None } else { u64::try_from(found.rows.len()).ok() };
+    let rows = found.rows.into_iter().skip(skip).take(take).collect();
+    Ok(Rows { rows, page, over, has_next, total, hidden: 0, unread })
 }
 
 /// A page of a list that Gitea gives whole, whatever was asked for.
@@ -97,7 +143,7 @@ pub(super) fn rows_of_all(reader: &Reader<'_>, page: Page, all: Vec<Value>) -> R
     let start = size.saturating_mul(usize::try_from(page.saturating_sub(1)).unwrap_or(usize::MAX));
     let rows: Vec<Value> = all.into_iter().skip(start).take(size).collect();
     let has_next = start.saturating_add(rows.len()) < total && !rows.is_empty();
-    Rows { rows, page, over, has_next, total: u64::try_from(total).ok(), hidden: 0 }
+    Rows { rows, page, over, has_next, total: u64::try_from(total).ok(), hidden: 0, unread: None }
 }
 
 impl Rows {
@@ -133,15 +179,23 @@ impl Rows {
 
     /// What the list says about itself.
     pub(super) fn told(&self, reply: Reply) -> Reply {
-        told(reply, self.page, self.over, self.has_next, self.total)
-            .with_some("hidden_by_policy", if self.hidden > 0 { Some(self.hidden) } else { None })
+        let reply = told(reply, self.page, self.over, self.has_next, self.total)
+            .with_some("hidden_by_policy", if self.hidden > 0 { Some(self.hidden) } else { None });
+        let Some(seen) = self.unread else {
+            return reply;
+        };
+        reply.cut(&format!(
+            "Gitea cannot filter by this, and only the first {seen} entries of its list were looked through: narrow it \
+             by `state` or another label"
+        ))
     }
 }
 
 /// What a list says about itself. `over` is what [`over`] says.
 pub(super) fn told(reply: Reply, page: u32, over: Option<u32>, has_next: bool, total: Option<u64>) -> Reply {
     let reply = reply.with("page", page).with("has_next", has_next).with_some("total", total);
-    match over {
+    // Where nothing follows nothing was cut.
+    match over.filter(|_| has_next) {
         Some(most) => reply.cut(&format!("a page holds at most {most} entries (MAX_TOOL_RESPONSE_ITEMS)")),
         None => reply,
     }
@@ -285,11 +339,15 @@ mod tests {
     }
 
     #[test]
-    fn no_page_is_longer_than_the_operator_allows() {
-        let world = issues(130, 50);
-        let answer = world.answer("list_issues", json!({ "owner": "acme", "repo": "site", "limit": 10000 }));
-        assert_eq!(numbers(&answer).len(), 130);
+    fn no_page_is_longer_than_the_operator_allows_and_that_is_told_where_more_follows() {
+        let all = json!({ "owner": "acme", "repo": "site", "limit": 10000 });
+        let answer = issues(230, 50).answer("list_issues", all.clone());
+        assert_eq!(numbers(&answer).len(), 200);
         let how = answer["truncated_how"].as_str().unwrap_or_default();
         assert!(how.contains("200 entries (MAX_TOOL_RESPONSE_ITEMS)"), "{answer}");
+        for few in [130, 200] {
+            let answer = issues(few, 50).answer("list_issues", all.clone());
+            assert_eq!((&answer["total"], answer.get("truncated")), (&json!(few), None), "{answer}");
+        }
     }
 }

@@ -12,7 +12,7 @@ mod tests;
 
 use serde_json::{Map, Value};
 
-use super::args::{IssueNumber, IssueState, Page, Repo};
+use super::args::{Character, IssueNumber, IssueState, Page, Repo};
 use super::kit::{Entry, Error, Key, Kind, ReadTool, Shape, read, tool};
 use super::lookup;
 use super::paging::{self, HAS_NEXT, PAGE, TOTAL};
@@ -37,7 +37,7 @@ tool! {
     /// List pull requests, newest first, without their texts.
     "list_pull_requests" ("List pull requests") => struct ListPullRequests {
         repo: Repo,
-        /// Only those in this state; merged ones are closed. Without it, open ones.
+        /// Only those in this state; merged ones are closed. Open by default.
         state: Option<IssueState>,
         page: Page,
     }
@@ -76,11 +76,11 @@ fn is_empty(gitea: &Reader<'_>, repo: &Repo) -> bool {
 }
 
 tool! {
-    /// Read one pull request: text, branches, state, reviewers and size. Its files, commits and comments have
-    /// tools of their own.
+    /// Read one pull request: text, branches, state, reviewers and size.
     "get_pull_request" ("Get pull request") => struct GetPullRequest {
         repo: Repo,
         pull_number: IssueNumber,
+        start_character: Option<Character>,
     }
 }
 
@@ -99,7 +99,8 @@ impl ReadTool for GetPullRequest {
             hide_fork(gitea, &answer.body, head, &["repository", "label"]);
         }
         let hidden = files.map_or(0, |files| parts::count_shown(gitea, files, &mut pull));
-        let reply = Reply::new().with("pull_request", pull);
+        let first = self.start_character.map_or(1, |first| first.0);
+        let reply = Reply::new().with("pull_request", pull).part("body", first, "");
         Ok(reply.with_some("hidden_by_policy", if hidden > 0 { Some(hidden) } else { None }))
     }
 }

@@ -82,7 +82,7 @@ impl ReadTool for GetRelease {
 }
 
 tool! {
-    /// Read the newest release that is neither draft nor prerelease, with its notes and files.
+    /// Read the newest release that is neither draft nor prerelease.
     "get_latest_release" ("Get latest release") => struct GetLatestRelease {
         repo: Repo,
     }

@@ -27,8 +27,7 @@ pub(super) const TOOLS: &[&dyn Entry] = &[
 const MINE: &str = "/user/repos";
 
 tool! {
-    /// List the repositories that the user can work with: their own, shared ones, and their organisations'. Those
-    /// that the policy does not list are left out.
+    /// List the repositories that the user can work with and the policy lists.
     "list_repositories" ("List repositories") => struct ListRepositories {
         page: Page,
     }
@@ -53,8 +52,8 @@ impl ReadTool for ListRepositories {
 }
 
 tool! {
-    /// Describe one repository: default branch, visibility, state, what is enabled, and what this connection may
-    /// do there.
+    /// Describe a repository: default branch, visibility, what is enabled, and what this connection may do
+    /// there.
     "get_repository_info" ("Get repository info") => struct GetRepositoryInfo {
         repo: Repo,
     }

@@ -58,6 +58,11 @@ impl ReadTool for SearchCode {
         Key::own("total_matches", Kind::Number, "Matching lines that were seen, also those not kept."),
         Key::own("files_searched", Kind::Number, "Files that were read."),
         Key::own(
+            "hidden_by_policy",
+            Kind::Number,
+            "Files that were not searched since the policy does not show them, or their names cannot be read for sure.",
+        ),
+        Key::own(
             "incomplete",
             Kind::Text,
             "Present when not everything was searched or kept: why, and what to do.",
@@ -93,6 +98,8 @@ struct Found {
     /// Matching lines that were seen.
     seen: u64,
     files: u64,
+    /// Files that the policy does not show.
+    hidden: u64,
     incomplete: Vec<String>,
 }
 
@@ -151,6 +158,7 @@ fn answer(gitea: &Reader<'_>, page: Page, commit: String, found: Found) -> Reply
         .with("matches", page.rows.clone())
         .with("total_matches", found.seen)
         .with("files_searched", found.files)
+        .with_some("hidden_by_policy", if found.hidden > 0 { Some(found.hidden) } else { None })
         .with_some("incomplete", incomplete);
     page.told(reply)
 }

@@ -41,12 +41,17 @@ that is worth knowing. Of files the content is not counted. A test holds each be
 const EXAMPLE_LINES: usize = 60;
 
 /// Arguments that the original interface of these tools did not have; all are optional.
-const ADDED: &[(&str, &[&str])] = &[
+pub(crate) const ADDED: &[(&str, &[&str])] = &[
     ("list_repositories", &["page", "limit"]),
     ("get_file_tree", &["page", "limit"]),
     ("get_file_contents", &["start_line", "end_line"]),
+    ("search_code", &["regex"]),
     ("get_commit_diff", &["page", "limit"]),
     ("compare_refs", &["page", "limit"]),
+    ("get_issue", &["start_character"]),
+    ("list_issue_comments", &["start_character"]),
+    ("update_issue", &["content_version"]),
+    ("get_pull_request", &["start_character"]),
 ];
 
 /// The page. `sizes` is the table of sizes, `example` gives the example of a tool.

@@ -125,17 +125,23 @@ impl Arg for MilestoneChoice {
         match arguments.required(name)? {
             Value::String(text) => short_text(name, text).map(Self),
             value @ Value::Number(_) => {
-                integer(name, &value, u64::from(u32::MAX)).map(|id| Self(id.to_string()))
+                let id = integer(name, &value, u64::from(u32::MAX)).map_err(|_| no_milestone(name))?;
+                Ok(Self(id.to_string()))
             }
-            Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => {
-                Err(ArgumentError::new(name, "must be the id or the title of a milestone"))
-            }
+            Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => Err(no_milestone(name)),
         }
     }
 
     fn recorded(&self, name: &'static str, recorded: &mut Vec<(String, Recorded)>) {
         recorded.push((name.to_owned(), audit::scalar(&self.0)));
     }
+}
+
+fn no_milestone(name: &str) -> ArgumentError {
+    ArgumentError::new(
+        name,
+        format!("must be the title of a milestone, or its id, an integer from 1 to {}", u32::MAX),
+    )
 }
 
 fn list_of(item: &Value) -> Value {

@@ -28,6 +28,10 @@ pub(in crate::tools) enum NewMilestone {
     Chosen(MilestoneChoice),
 }
 
+/// How often a text had been edited when it was read, as Gitea counts: from 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::tools) struct ContentVersion(pub(in crate::tools) u64);
+
 /// The id of a comment; Gitea counts them over all repositories.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::tools) struct CommentId(pub(in crate::tools) u64);
@@ -79,7 +83,9 @@ impl Arg for NewMilestone {
             return Ok(Self::Cleared);
         }
         let mut rest = Arguments::new([(name.to_owned(), given)].into_iter().collect());
-        MilestoneChoice::from_args(name, &mut rest).map(Self::Chosen)
+        MilestoneChoice::from_args(name, &mut rest)
+            .map(Self::Chosen)
+            .map_err(|error| ArgumentError::new(name, format!("{}, or 0 for none", error.message)))
     }
 
     fn recorded(&self, name: &'static str, recorded: &mut Vec<(String, Recorded)>) {
@@ -87,6 +93,23 @@ impl Arg for NewMilestone {
             Self::Cleared => recorded.push((name.to_owned(), audit::scalar("0"))),
             Self::Chosen(choice) => choice.recorded(name, recorded),
         }
+    }
+}
+
+impl Arg for ContentVersion {
+    fn fields(name: &'static str, doc: &[&str]) -> Vec<Field> {
+        vec![Field::new(name, json!({ "type": "integer", "minimum": 0 }), paragraph(doc))]
+    }
+
+    fn from_args(name: &'static str, arguments: &mut Arguments) -> Result<Self, ArgumentError> {
+        let given = arguments.required(name)?.as_u64().filter(|version| *version <= LARGEST);
+        given
+            .map(Self)
+            .ok_or_else(|| ArgumentError::new(name, format!("must be an integer from 0 to {LARGEST}")))
+    }
+
+    fn recorded(&self, name: &'static str, recorded: &mut Vec<(String, Recorded)>) {
+        recorded.push((name.to_owned(), audit::scalar(&self.0.to_string())));
     }
 }
 

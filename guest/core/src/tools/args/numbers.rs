@@ -8,8 +8,8 @@ use crate::tools::kit::{Arg, ArgumentError, Arguments, Field, paragraph};
 
 /// The largest integer that every JSON reader keeps exactly.
 pub(super) const LARGEST: u64 = 9_007_199_254_740_991;
-/// Lines are counted this far.
-const LAST_LINE: u64 = 100_000_000;
+/// Lines and characters are counted this far.
+const LAST_PLACE: u64 = 100_000_000;
 /// Pages are counted this far.
 const LAST_PAGE: u64 = 100_000;
 /// No page is longer, whatever the settings say.
@@ -19,9 +19,17 @@ const LONGEST_PAGE: u64 = 10_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::tools) struct IssueNumber(pub(in crate::tools) u64);
 
-/// A line of a file, counted from 1.
+/// Some lines of a file, counted from 1, both ends included: `start_line` and `end_line` on the wire, either of
+/// which may be left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::tools) struct Line(pub(in crate::tools) u64);
+pub(in crate::tools) struct LineRange {
+    pub(in crate::tools) start: Option<u64>,
+    pub(in crate::tools) end: Option<u64>,
+}
+
+/// A character of a text, counted from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::tools) struct Character(pub(in crate::tools) u64);
 
 /// A page of a list: `page` and `limit` on the wire, both with defaults. `MAX_TOOL_RESPONSE_ITEMS` bounds the
 /// limit when the page is fetched.
@@ -50,13 +58,39 @@ impl Arg for IssueNumber {
     }
 }
 
-impl Arg for Line {
-    fn fields(name: &'static str, doc: &[&str]) -> Vec<Field> {
-        vec![Field::new(name, counted(), paragraph(doc))]
+impl Arg for LineRange {
+    fn fields(_name: &'static str, _doc: &[&str]) -> Vec<Field> {
+        let field = |name, meaning: &str| Field::new(name, counted(), meaning).optional();
+        vec![
+            field("start_line", "First line wanted, counted from 1."),
+            field("end_line", "Last line wanted."),
+        ]
+    }
+
+    fn from_args(_name: &'static str, arguments: &mut Arguments) -> Result<Self, ArgumentError> {
+        let mut line =
+            |name: &str| arguments.take(name).map(|value| integer(name, &value, LAST_PLACE)).transpose();
+        let (start, end) = (line("start_line")?, line("end_line")?);
+        if start.zip(end).is_some_and(|(start, end)| start > end) {
+            return Err(ArgumentError::new("start_line", "must not be after `end_line`"));
+        }
+        Ok(Self { start, end })
+    }
+
+    fn recorded(&self, _name: &'static str, recorded: &mut Vec<(String, Recorded)>) {
+        for (name, line) in [("start_line", self.start), ("end_line", self.end)] {
+            recorded.extend(line.map(|line| (name.to_owned(), audit::scalar(&line.to_string()))));
+        }
+    }
+}
+
+impl Arg for Character {
+    fn fields(name: &'static str, _doc: &[&str]) -> Vec<Field> {
+        vec![Field::shared(name, counted())]
     }
 
     fn from_args(name: &'static str, arguments: &mut Arguments) -> Result<Self, ArgumentError> {
-        integer(name, &arguments.required(name)?, LAST_LINE).map(Self)
+        integer(name, &arguments.required(name)?, LAST_PLACE).map(Self)
     }
 
     fn recorded(&self, name: &'static str, recorded: &mut Vec<(String, Recorded)>) {

@@ -26,8 +26,7 @@ const COMMITS_SHOWN: u32 = 20;
 const AT_ONCE: usize = 4;
 
 tool! {
-    /// Compare branches, tags or commits: the commits that head has and base lacks, and what they changed, file by
-    /// file.
+    /// Compare branches, tags or commits: what head has and base lacks, by commit and by file.
     "compare_refs" ("Compare refs") => struct CompareRefs {
         repo: Repo,
         /// Branch, tag or commit id to start from.
@@ -56,8 +55,12 @@ impl ReadTool for CompareRefs {
         let base = lookup::commit(gitea, &self.repo, Some(&self.base.0))?;
         let head = lookup::commit(gitea, &self.repo, Some(&self.head.0))?;
         if base == head {
-            let reply = Reply::new().with("base_commit", base).with("head_commit", head);
-            return Ok(Patches::new(gitea, self.page).told(reply.with("total_commits", 0), None));
+            let mut reply =
+                Reply::new().with("base_commit", base).with("head_commit", head).with("total_commits", 0);
+            if self.page.page == 1 {
+                reply = reply.with("commits", Vec::<Value>::new());
+            }
+            return Ok(Patches::new(gitea, self.page).told(reply, None));
         }
         let range = format!("{base}...{head}");
         let text = gitea.start(asked(

@@ -20,8 +20,8 @@ const AT_ONCE: u32 = 200;
 const TIMES: u32 = 5;
 
 tool! {
-    /// Read how the checks of a commit went, the latest report of each, failures first. State none: nothing ever
-    /// reported; none is running.
+    /// Read how the checks of a commit went, the latest report of each, failures first. State none: nothing
+    /// ever reported.
     "get_commit_status" ("Get commit status") => struct GetCommitStatus {
         repo: Repo,
         /// Commit id, branch or tag.

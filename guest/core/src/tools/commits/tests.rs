@@ -367,8 +367,8 @@ fn the_same_commit_twice_has_nothing_between() {
     let world = named(named(World::open(), "main", "1"), "v1", "1");
     let answer = world.answer("compare_refs", at(json!({ "base": "main", "head": "v1" })));
     assert_eq!(
-        (&answer["total_commits"], &answer["files"], &answer["total"]),
-        (&json!(0), &json!([]), &json!(0))
+        (&answer["total_commits"], &answer["commits"], &answer["files"], &answer["total"]),
+        (&json!(0), &json!([]), &json!([]), &json!(0))
     );
     assert_eq!(world.asked().len(), 2);
 }

@@ -11,7 +11,7 @@ use super::link;
 use crate::access::Reader;
 use crate::gitea::{self, Call};
 use crate::reply::{Lines, Reply};
-use crate::tools::args::{Line, Ref, Repo, RepoPath};
+use crate::tools::args::{LineRange, Ref, Repo, RepoPath};
 use crate::tools::kit::{Entry, Error, Key, Kind, ReadTool, Shape, read, tool};
 use crate::tools::lookup;
 
@@ -28,17 +28,14 @@ const ENVELOPE_BYTES: u64 = 64 * 1024;
 const LFS_POINTER: &str = "version https://git-lfs.github.com/spec/v1\n";
 
 tool! {
-    /// Read a text file, whole or some of its lines. Binary and large files, Git LFS objects, symlinks and
-    /// submodules are described instead.
+    /// Read a text file or some of its lines. Binary and large files, Git LFS objects, symlinks and submodules are
+    /// described instead.
     "get_file_contents" ("Get file contents") => struct GetFileContents {
         repo: Repo,
         /// Its path, such as src/main.rs.
         filepath: RepoPath,
         reference: Option<Ref>,
-        /// First line wanted, counted from 1.
-        start_line: Option<Line>,
-        /// Last line wanted.
-        end_line: Option<Line>,
+        lines: LineRange,
     }
 }
 
@@ -79,7 +76,7 @@ impl ReadTool for GetFileContents {
     const READS: &'static [&'static str] = &[lookup::COMMITS, EXTENDED, CONTENTS];
 
     fn call(self, gitea: &Reader<'_>) -> Result<Reply, Error> {
-        let lines = lines(self.start_line, self.end_line)?;
+        let lines = Lines { start: self.lines.start, end: self.lines.end };
         let commit = lookup::commit(gitea, &self.repo, self.reference.as_ref())?;
         let path = self.filepath.0.as_str();
         let found = Place { repo: &self.repo, path, commit: &commit }.look(gitea)?;
@@ -171,17 +168,6 @@ impl Place<'_> {
 /// Bytes of an answer with the largest allowed file in base64.
 fn content_bytes(gitea: &Reader<'_>) -> u64 {
     gitea.config().max_file_size_bytes.div_ceil(3).saturating_mul(4).saturating_add(ENVELOPE_BYTES)
-}
-
-fn lines(start: Option<Line>, end: Option<Line>) -> Result<Lines, Error> {
-    let (start, end) = (start.map(|line| line.0), end.map(|line| line.0));
-    if start.zip(end).is_some_and(|(start, end)| start > end) {
-        return Err(Error::Unprocessable {
-            reason: "unprocessable",
-            message: "`start_line` must not be after `end_line`.".to_owned(),
-        });
-    }
-    Ok(Lines { start, end })
 }
 
 fn describe(reply: Reply, gitea: &Reader<'_>, path: &str, file: &Value, lines: Lines, limit: u64) -> Reply {

@@ -123,7 +123,32 @@ fn text_comes_with_its_lines_and_their_range() {
     let mut backwards = at("src/main.rs");
     backwards["start_line"] = json!(3);
     backwards["end_line"] = json!(2);
-    assert!(matches!(world.failure("get_file_contents", backwards), Error::Unprocessable { .. }));
+    match world.call("get_file_contents", backwards) {
+        Err(Stopped::Argument(error)) => {
+            assert_eq!(error.to_string(), "`start_line` must not be after `end_line`");
+        }
+        other => panic!("{other:?}"),
+    }
+
+    let mut beyond = at("src/main.rs");
+    beyond["start_line"] = json!(4);
+    let answer = world.answer("get_file_contents", beyond);
+    assert_eq!((&answer["content"], &answer["total_lines"]), (&json!(""), &json!(3)));
+    let how = answer["truncated_how"].as_str().unwrap_or_default();
+    assert!(how.contains("start_line=4 is beyond the last line, 3"), "{answer}");
+}
+
+#[test]
+fn a_name_that_gitea_could_not_write_down_is_counted_and_not_shown() {
+    let tree = json!({ "truncated": false, "total_count": 3, "page": 1, "tree": [
+        entry("README.md", "blob", "100644"),
+        entry("caf\u{fffd}.txt", "blob", "100644"),
+        entry("a\nb", "blob", "100644"),
+    ] });
+    let world = known(World::open()).on(&format!("GET /repos/acme/site/git/trees/{}", id()), tree);
+    let answer = world.answer("get_file_tree", json!({ "owner": "acme", "repo": "site", "ref": id() }));
+    assert_eq!(answer["entries"].as_array().map(Vec::len), Some(1), "{answer}");
+    assert_eq!(answer["hidden_by_policy"], 2);
 }
 
 #[test]

@@ -76,7 +76,8 @@ fn no_tree(error: gitea::Error, repo: &Repo, commit: &str) -> Error {
 }
 
 fn entry(gitea: &Reader<'_>, row: &Value) -> Option<Value> {
-    let path = row.get("path")?.as_str()?;
+    // Gitea writes U+FFFD for what is not UTF-8: nobody can tell such a name, nor the policy judge it.
+    let path = row.get("path")?.as_str().filter(|path| !path.contains(char::REPLACEMENT_CHARACTER))?;
     let kind = match (row.get("type")?.as_str()?, row.get("mode").and_then(Value::as_str)) {
         ("tree", _) => "directory",
         ("commit", _) => "submodule",

@@ -15,7 +15,7 @@ use crate::tools::lookup;
 pub(super) const ASSIGN_ISSUE: &dyn Entry = write::<AssignIssue>();
 
 /// Who can be assigned in a repository.
-const ASSIGNABLE: &str = "/repos/{owner}/{repo}/assignees";
+pub(super) const ASSIGNABLE: &str = "/repos/{owner}/{repo}/assignees";
 
 tool! {
     /// Assign people to an issue or pull request, besides those who are; takes nobody off.
@@ -48,7 +48,8 @@ impl WriteTool for AssignIssue {
         let assignable = reader.start(lookup::call(&self.repo, ASSIGNABLE))?;
         applied::writable(repository, &self.repo)?;
         let issue = found(issue, &self.repo, self.issue_number)?;
-        let new = self.not_yet(&issue, &logins(Some(&assignable.finish()?.body)))?;
+        let assignable = logins(Some(&assignable.finish()?.body));
+        let new = self.not_yet(&issue, &assignable)?;
         let assigned = if new.is_empty() { issue } else { self.assign(writer, &issue, &new)? };
 
         let now = texts(&assigned, "assignees", "login");
@@ -62,27 +63,8 @@ impl AssignIssue {
     /// Those who are not assigned yet, as Gitea spells them.
     fn not_yet(&self, issue: &Value, assignable: &[String]) -> Result<Vec<String>, Error> {
         let present = logins(issue.get("assignees"));
-        let among =
-            |all: &[String], login: &str| all.iter().find(|known| known.eq_ignore_ascii_case(login)).cloned();
-        let mut new = Vec::new();
-        for login in self.assignees.0.iter().filter(|login| among(&present, login).is_none()) {
-            let Some(known) = among(assignable, login) else {
-                return Err(Error::Unprocessable {
-                    reason: "not_assignable",
-                    message: format!(
-                        "`{login}` cannot be assigned in {}/{}: there is no such user, or they may not write \
-                         there. {} Nobody was assigned.",
-                        self.repo.owner,
-                        self.repo.repo,
-                        lookup::hint(login, assignable.iter().map(String::as_str))
-                    ),
-                });
-            };
-            if !new.contains(&known) {
-                new.push(known);
-            }
-        }
-        Ok(new)
+        let absent = |login: &&String| !present.iter().any(|known| known.eq_ignore_ascii_case(login));
+        spelled(&self.repo, self.assignees.0.iter().filter(absent), assignable)
     }
 
     /// By the route of Gitea 1.27, and where there is none by the one before it. A route that does not exist has
@@ -101,8 +83,36 @@ impl AssignIssue {
     }
 }
 
+/// These logins as Gitea spells them, each once. Refuse whoever is not among those who can be assigned: Gitea fails on
+/// them with words of its own, or drops them without any.
+pub(super) fn spelled<'l>(
+    repo: &Repo,
+    wanted: impl Iterator<Item = &'l String>,
+    assignable: &[String],
+) -> Result<Vec<String>, Error> {
+    let mut found = Vec::new();
+    for login in wanted {
+        let Some(known) = assignable.iter().find(|known| known.eq_ignore_ascii_case(login)) else {
+            return Err(Error::Unprocessable {
+                reason: "not_assignable",
+                message: format!(
+                    "`{login}` cannot be assigned in {}/{}: there is no such user, or they may not write there. {} \
+                     Nothing was written.",
+                    repo.owner,
+                    repo.repo,
+                    lookup::hint(login, assignable.iter().map(String::as_str))
+                ),
+            });
+        };
+        if !found.contains(known) {
+            found.push(known.clone());
+        }
+    }
+    Ok(found)
+}
+
 /// The logins in a list of users; none where it is null.
-fn logins(users: Option<&Value>) -> Vec<String> {
+pub(super) fn logins(users: Option<&Value>) -> Vec<String> {
     let rows = users.and_then(Value::as_array).into_iter().flatten();
     rows.filter_map(|row| Some(row.get("login")?.as_str()?.to_owned())).collect()
 }

@@ -11,7 +11,7 @@ use crate::access::{Reader, Writer};
 use crate::gitea::{EDIT_COMMENT, Write};
 use crate::reply::Reply;
 use crate::tools::applied::{self, NOT_APPLIED, same_text};
-use crate::tools::args::{Comment, CommentId, IssueNumber, Page, Repo};
+use crate::tools::args::{Character, Comment, CommentId, IssueNumber, Page, Repo};
 use crate::tools::kit::{Entry, Error, Hints, Key, Kind, ReadTool, Shape, WriteTool, read, tool, write};
 use crate::tools::lookup;
 use crate::tools::paging::{self, HAS_NEXT, PAGE, TOTAL};
@@ -27,14 +27,20 @@ const WHOLE_CHARACTERS: usize = 12_000;
 /// ... and of longer pages each body is cut to so many.
 const PREVIEW_CHARACTERS: usize = 500;
 /// How to read the rest of a preview.
-const READ_ON: &str = "limit=1 with page=N reads comment N whole";
+const READ_ON: &str = "limit=1 with page=N shows more of comment N";
+/// The same, with what a preview is not for.
+const PREVIEWED: &str = "limit=1 with page=N shows more of comment N; edit_issue_comment replaces the whole text: do \
+                         not send a part of it back";
+/// What is said with a body that is not all of it.
+const NOT_BACK: &str = "edit_issue_comment replaces the whole text: do not send a part of it back";
 
 tool! {
     /// List comments of an issue or pull request, oldest first, without reviews. Long pages hold previews: limit=1
-    /// with page=N reads comment N whole.
+    /// with page=N shows more of comment N.
     "list_issue_comments" ("List comments") => struct ListIssueComments {
         repo: Repo,
         issue_number: IssueNumber,
+        start_character: Option<Character>,
         page: Page,
     }
 }
@@ -58,12 +64,14 @@ impl ReadTool for ListIssueComments {
             return Err(self.too_large(discussion.seen()));
         }
         let over = paging::over(gitea, self.page);
-        Ok(paging::told(told(&discussion), page, over, discussion.has_next(), discussion.total()))
+        let first = self.start_character.map_or(1, |first| first.0);
+        Ok(paging::told(told(&discussion, first), page, over, discussion.has_next(), discussion.total()))
     }
 }
 
-/// The comments of a page, whole, as previews, or without the texts that were too long to keep.
-fn told(discussion: &Discussion) -> Reply {
+/// The comments of a page, whole, as previews, or without the texts that were too long to keep. Who reads on from the
+/// `first` character wants no preview.
+fn told(discussion: &Discussion, first: u64) -> Reply {
     let line = |row: &discussion::Row| {
         let mut line = COMMENT_LINE.of(&row.comment);
         if row.too_long {
@@ -72,11 +80,12 @@ fn told(discussion: &Discussion) -> Reply {
         Value::Object(line)
     };
     let rows = discussion.rows();
-    let mut reply = Reply::new().with("comments", rows.iter().map(line).collect::<Vec<Value>>());
+    let reply = Reply::new().with("comments", rows.iter().map(line).collect::<Vec<Value>>());
+    let mut reply = reply.part("body", first, NOT_BACK);
     let bodies = rows.iter().filter_map(|row| row.comment.get("body")?.as_str());
     let characters: usize = bodies.map(|body| body.chars().count()).sum();
-    if rows.len() > 1 && characters > WHOLE_CHARACTERS {
-        reply = reply.preview("body", PREVIEW_CHARACTERS, READ_ON);
+    if rows.len() > 1 && characters > WHOLE_CHARACTERS && first == 1 {
+        reply = reply.preview("body", PREVIEW_CHARACTERS, PREVIEWED);
     }
     let left_out = rows.iter().filter(|row| row.too_long).count();
     if left_out > 0 {

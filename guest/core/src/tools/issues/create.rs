@@ -5,6 +5,7 @@
 
 use serde_json::{Value, json};
 
+use super::assign::{ASSIGNABLE, logins, spelled};
 use super::labels::NO_SUCH_LABEL;
 use super::{CreateIssue, NEW_ISSUE};
 use crate::access::Writer;
@@ -18,6 +19,8 @@ pub(super) fn create(wanted: &CreateIssue, gitea: &Writer<'_>) -> Result<Reply, 
     let reader = gitea.reader();
     let repository = reader.start(lookup::call(&wanted.repo, lookup::REPOSITORY))?;
     let search = LabelSearch::start(reader, &wanted.repo, wanted.labels.as_ref())?;
+    let named = wanted.assignees.as_ref().filter(|logins| !logins.0.is_empty());
+    let assignable = named.map(|_| reader.start(lookup::call(&wanted.repo, ASSIGNABLE))).transpose()?;
     let repository = writable(repository, &wanted.repo)?;
     if repository.get("has_issues").and_then(Value::as_bool) == Some(false) {
         return Err(Error::Conflict {
@@ -31,9 +34,15 @@ pub(super) fn create(wanted: &CreateIssue, gitea: &Writer<'_>) -> Result<Reply, 
         .as_ref()
         .map(|choice| lookup::milestone(reader, &wanted.repo, choice))
         .transpose()?;
+    let assignees = match (named, assignable) {
+        (Some(named), Some(assignable)) => {
+            spelled(&wanted.repo, named.0.iter(), &logins(Some(&assignable.finish()?.body)))?
+        }
+        (None, _) | (_, None) => Vec::new(),
+    };
 
     let place = vec![wanted.repo.owner.clone(), wanted.repo.repo.clone()];
-    let answer = gitea.send(CREATE_ISSUE, place, &request(wanted, &labels.labels, milestone))?;
+    let answer = gitea.send(CREATE_ISSUE, place, &request(wanted, &labels.labels, &assignees, milestone))?;
     let mut issue = answer.body;
     let mut not_applied = Vec::new();
     add_by_name(wanted, &labels, gitea, &mut issue, &mut not_applied);
@@ -41,7 +50,7 @@ pub(super) fn create(wanted: &CreateIssue, gitea: &Writer<'_>) -> Result<Reply, 
     Ok(Reply::new().with("issue", NEW_ISSUE.of(&issue)).with("not_applied", not_applied))
 }
 
-fn request(wanted: &CreateIssue, labels: &[Label], milestone: Option<u64>) -> Value {
+fn request(wanted: &CreateIssue, labels: &[Label], assignees: &[String], milestone: Option<u64>) -> Value {
     let mut body = json!({ "title": wanted.title.0 });
     let mut put = |name: &str, value: Option<Value>| {
         if let (Some(object), Some(value)) = (body.as_object_mut(), value) {
@@ -51,7 +60,7 @@ fn request(wanted: &CreateIssue, labels: &[Label], milestone: Option<u64>) -> Va
     put("body", wanted.body.as_ref().map(|text| text.0.clone().into()));
     let ids: Vec<u64> = labels.iter().map(|label| label.id).collect();
     put("labels", if ids.is_empty() { None } else { Some(ids.into()) });
-    put("assignees", wanted.assignees.as_ref().map(|logins| logins.0.clone().into()));
+    put("assignees", if assignees.is_empty() { None } else { Some(assignees.into()) });
     put("milestone", milestone.map(Value::from));
     body
 }

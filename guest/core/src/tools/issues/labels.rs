@@ -111,7 +111,7 @@ fn not_borne(resolved: &Resolved, after: &[String]) -> Vec<Value> {
 }
 
 tool! {
-    /// Take labels off an issue or pull request; the labels themselves stay. Those it does not bear are in not_set.
+    /// Take labels off an issue or pull request. Those it does not bear are in not_set.
     "remove_labels" ("Remove labels") => struct RemoveLabels {
         repo: Repo,
         issue_number: IssueNumber,
@@ -123,10 +123,11 @@ tool! {
 impl WriteTool for RemoveLabels {
     const ANSWER: &'static Shape = &Shape(&[
         Key::own("labels", Kind::Texts(""), "Labels that it still bears. Absent where they cannot be read."),
-        Key::own("not_set", Kind::Texts(""), "Names that it did not bear; they may be misspelled."),
+        Key::own("not_set", Kind::Texts(""), "Labels that it did not bear."),
         NOT_APPLIED,
     ]);
-    const READS: &'static [&'static str] = &[lookup::REPOSITORY, BORNE];
+    const READS: &'static [&'static str] =
+        &[lookup::REPOSITORY, BORNE, lookup::REPOSITORY_LABELS, lookup::ORGANISATION_LABELS];
     const WRITES: &'static [&'static Write] = &[REMOVE_LABEL];
     const HINTS: Hints = Hints::REPLACES;
 
@@ -141,6 +142,11 @@ impl WriteTool for RemoveLabels {
         let unknown = || no_issue(&self.repo, self.issue_number);
         let borne = borne.finish().map_err(|error| Error::or_not_found(error, unknown))?.body;
         let chosen = Chosen::of(&self.labels, &borne)?;
+        // A misspelled name must not read as one that was not on.
+        let absent = Labels(chosen.not_set.clone());
+        if let Some(search) = LabelSearch::start(reader, &self.repo, Some(&absent))? {
+            search.exist(reader)?;
+        }
         if chosen.labels.len() > MOST_REMOVED {
             return Err(too_many(chosen.labels.len()));
         }

@@ -1,17 +1,18 @@
-//! Listing, reading, opening and commenting.
+//! Reading, opening and commenting.
 
 #![expect(clippy::needless_pass_by_value, reason = "JSON literals are handed over as they are written")]
 
 mod assign;
 mod comments;
 mod labels;
+mod lists;
 mod update;
 
 use serde_json::{Value, json};
 
 use crate::gitea::Error as GiteaError;
 use crate::ports::{Failure, Method};
-use crate::tools::fake::{Route, World};
+use crate::tools::fake::{OPEN_POLICY, Route, World};
 use crate::tools::kit::Error;
 
 fn site() -> Value {
@@ -68,71 +69,26 @@ fn labelled() -> World {
             ]),
         )
         .on("GET /orgs/acme/labels", json!([{ "id": 60, "name": "org-wide" }]))
+        .on("GET /repos/acme/site/assignees", json!([{ "login": "bob" }]))
 }
 
 #[test]
-fn lists_open_issues_only_and_never_pull_requests() {
-    let world = World::open().route(
-        Route::new("GET /repos/acme/site/issues?type=issues&state=open", 200, json!([issue(7, &["bug"])]))
-            .header("x-total-count", "41")
-            .header("link", "<https://x/?page=2>; rel=\"next\""),
-    );
-    let answer = world.answer("list_issues", site());
-    assert_eq!(answer["issues"][0]["labels"], json!(["bug"]));
-    assert_eq!(answer["issues"][0]["assignees"], json!([]));
-    assert_eq!((&answer["total"], &answer["has_next"]), (&json!(41), &json!(true)));
-    let text = answer.to_string();
-    assert!(!text.contains("alice@"), "{text}");
-}
-
-#[test]
-fn a_list_shows_the_beginning_of_each_body_and_says_where_the_rest_is() {
-    let long =
-        and(issue(7, &[]), json!({ "body": "é".repeat(300), "milestone": { "id": 5, "title": "V1" } }));
-    let world = World::open().on("GET /repos/acme/site/issues", json!([long, issue(8, &[])]));
-    let answer = world.answer("list_issues", site());
-    let rows = &answer["issues"];
-    assert_eq!(rows[0]["body"].as_str().map(|text| text.chars().count()), Some(200));
-    assert_eq!((&rows[0]["body_truncated"], &rows[0]["milestone_id"]), (&json!(true), &json!(5)));
-    assert_eq!((&rows[1]["body"], rows[1].get("body_truncated")), (&json!("text"), None));
-    assert!(answer["truncated_how"].as_str().is_some_and(|how| how.contains("get_issue")), "{answer}");
-}
-
-#[test]
-fn a_milestone_without_a_title_cannot_hide_issues() {
-    let world = World::open().on("GET /repos/acme/site/issues", json!([]));
-    world.answer("list_issues", site());
-    let requests = world.state.borrow().requests.clone();
-    let guard = requests[0].query.iter().find(|(name, _)| *name == "milestones");
-    assert!(guard.is_some_and(|(_, value)| value.len() > 255), "{guard:?}");
-}
-
-#[test]
-fn an_unknown_label_is_an_error_with_near_names_and_not_an_unfiltered_list() {
-    let world = labelled().on("GET /repos/acme/site/issues", json!([issue(1, &[])]));
-    let error = world.failure("list_issues", and(site(), json!({ "labels": ["bgu"] })));
-    assert!(matches!(error, Error::Unprocessable { reason: "unknown_label", .. }), "{error:?}");
-    assert!(error.message().contains("Did you mean `bug`?"), "{}", error.message());
-    assert!(world.asked().iter().all(|line| !line.contains("/issues")));
-}
-
-#[test]
-fn labels_that_gitea_cannot_filter_by_are_filtered_here() {
-    for (label, bearer) in [("org-wide", "org-wide"), ("twice", "twice"), ("a,b", "a,b")] {
-        let world = labelled().route(
-            Route::new(
-                "GET /repos/acme/site/issues?labels=bug",
-                200,
-                json!([issue(1, &["bug", bearer]), issue(2, &["bug"])]),
-            )
-            .header("x-total-count", "2"),
-        );
-        let answer = world.answer("list_issues", and(site(), json!({ "labels": ["bug", label] })));
-        let numbers: Vec<&Value> =
-            answer["issues"].as_array().into_iter().flatten().map(|row| &row["number"]).collect();
-        assert_eq!(numbers, [1], "{label}");
-        assert_eq!(answer["total"], 1, "{label}");
-    }
+fn a_long_body_is_read_on_from_a_character() {
+    let long = and(issue(7, &[]), json!({ "body": "é".repeat(2500) }));
+    let world = World::with(OPEN_POLICY, &[("MAX_TOOL_RESPONSE_CHARS", "1000")])
+        .on("GET /repos/acme/site/issues/7", long);
+    let part = |first: u64| {
+        let asked = json!({ "issue_number": 7, "start_character": first });
+        let answer = world.answer("get_issue", and(site(), asked));
+        let length = answer["issue"]["body"].as_str().map(|body| body.chars().count());
+        (length, answer["truncated_how"].as_str().unwrap_or_default().to_owned())
+    };
+    let (length, how) = part(1);
+    assert_eq!(length, Some(1000));
+    assert!(how.contains("start_character=1001") && how.contains("do not send a part of it back"), "{how}");
+    let (length, how) = part(2001);
+    assert_eq!(length, Some(500));
+    assert!(how.contains("2001 to 2500 of 2500") && !how.contains("to go on"), "{how}");
 }
 
 #[test]
@@ -186,7 +142,7 @@ fn opens_an_issue_with_names_resolved_to_ids() {
         and(
             site(),
             json!({
-                "title": "A title", "body": "text\r\n", "labels": ["bug", "feature"], "assignees": ["bob"],
+                "title": "A title", "body": "text\r\n", "labels": ["bug", "feature"], "assignees": ["BOB"],
                 "milestone": "v1 release",
             }),
         ),
@@ -240,7 +196,8 @@ fn what_gitea_left_out_is_reported() {
 #[test]
 fn nothing_is_written_when_a_check_fails() {
     let title = json!({ "title": "t" });
-    let rows: [(&str, World, Value, &str); 6] = [
+    let rows: [(&str, World, Value, &str); 7] = [
+        ("unknown assignee", labelled(), json!({ "assignees": ["bob", "bbo"] }), "not_assignable"),
         ("unknown label", labelled(), json!({ "labels": ["nope"] }), "unknown_label"),
         (
             "unknown milestone",

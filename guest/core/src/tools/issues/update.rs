@@ -8,7 +8,7 @@ use crate::access::{Reader, Writer};
 use crate::gitea::{self, EDIT_ISSUE, Write};
 use crate::reply::Reply;
 use crate::tools::applied::{self, NO_RIGHT, NOT_APPLIED, missing, same_text};
-use crate::tools::args::{FreeText, IssueNumber, NewMilestone, NewState, Repo, Title};
+use crate::tools::args::{ContentVersion, FreeText, IssueNumber, NewMilestone, NewState, Repo, Title};
 use crate::tools::kit::{Entry, Error, Hints, Key, Kind, Shape, WriteTool, tool, write};
 use crate::tools::lookup;
 
@@ -28,6 +28,8 @@ tool! {
         state: Option<NewState>,
         /// Id or title of a milestone; 0 clears it.
         milestone: Option<NewMilestone>,
+        /// The one of get_issue: refused if the text was changed since.
+        content_version: Option<ContentVersion>,
     }
 }
 
@@ -57,6 +59,7 @@ impl WriteTool for UpdateIssue {
             "this tool changes issues only, and no other changes title, text or state of a pull request: that is \
              done on its page in Gitea",
         )?;
+        self.same_version(&present)?;
         let milestone = self.milestone_id(reader)?;
         let request = self.request(&present, milestone);
         let sent = writer.send(EDIT_ISSUE, place(&self.repo, self.issue_number), &request);
@@ -87,6 +90,28 @@ impl UpdateIssue {
         }
     }
 
+    /// Refuse a change that was made from another text than the one that is there, before anything is written.
+    fn same_version(&self, present: &Value) -> Result<(), Error> {
+        let Some(ContentVersion(given)) = self.content_version else { return Ok(()) };
+        let number = self.issue_number.0;
+        match version(present) {
+            Some(now) if now == given => Ok(()),
+            Some(now) => Err(Error::Conflict {
+                reason: "issue_changed",
+                message: format!(
+                    "The text of issue {number} was changed since: its content_version is {now}, not {given}. \
+                     Nothing was written. Read it again with get_issue, and send what shall be there now."
+                ),
+            }),
+            None => Err(Error::Unprocessable {
+                reason: "no_content_version",
+                message:
+                    "This Gitea does not count how often a text was edited. Leave `content_version` out."
+                        .to_owned(),
+            }),
+        }
+    }
+
     fn request(&self, present: &Value, milestone: Option<u64>) -> Value {
         let mut body = Map::new();
         let mut put = |name: &str, value: Option<Value>| {
@@ -98,7 +123,8 @@ impl UpdateIssue {
         if let Some(text) = &self.body {
             put("body", Some(text.0.clone().into()));
             // Whoever changed the text in the meantime must not be overwritten.
-            put("content_version", present.get("content_version").filter(|value| value.is_u64()).cloned());
+            // A version that was given is that of `present` by now.
+            put("content_version", version(present).map(Value::from));
         }
         put("state", self.state.map(|state| state.word().into()));
         put("milestone", milestone.map(Value::from));
@@ -171,6 +197,11 @@ impl UpdateIssue {
         let list = |names: &[&str]| if names.is_empty() { "nothing".to_owned() } else { names.join(", ") };
         format!(" As asked by now: {}. Not: {}.", list(&done), list(&open))
     }
+}
+
+/// How often the text was edited, where Gitea counts it.
+fn version(issue: &Value) -> Option<u64> {
+    issue.get("content_version").and_then(Value::as_u64)
 }
 
 const CHANGED: Shape = Shape(&[

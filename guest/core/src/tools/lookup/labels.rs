@@ -66,14 +66,34 @@ impl<'s> LabelSearch<'s> {
         Ok(Some(Self { repo, wanted: &wanted.0, first: reader.start(repository_page(repo, 1))? }))
     }
 
-    /// Resolve all names: the exact spelling first, then any case where that is one label.
-    pub(in crate::tools) fn finish(self, reader: &Reader<'_>) -> Result<Resolved, Error> {
+    /// Refuse a name that no label bears in any case. Nothing is said of one that only labels which cannot be read with
+    /// this token may bear.
+    pub(in crate::tools) fn exist(self, reader: &Reader<'_>) -> Result<(), Error> {
+        let (repo, wanted) = (self.repo, self.wanted);
+        let (known, organisation) = self.known(reader)?;
+        let bears = |label: &Label, name: &str| label.name.to_lowercase() == name.to_lowercase();
+        let missing = wanted.iter().find(|name| !known.iter().any(|label| bears(label, name)));
+        match missing {
+            Some(name) if organisation != Organisation::Unreadable => Err(unknown(repo, name, &known)),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// The labels of the repository, and of its organisation where some name is not among them.
+    fn known(self, reader: &Reader<'_>) -> Result<(Vec<Label>, Organisation), Error> {
         let Self { repo, wanted, first } = self;
         let mut known = all_pages(reader, first.finish()?, false, |page| repository_page(repo, page))?;
         let mut organisation = Organisation::None;
         if !wanted.iter().all(|name| known.iter().any(|label| label.name == *name)) {
             organisation = organisation_labels(reader, repo, &mut known)?;
         }
+        Ok((known, organisation))
+    }
+
+    /// Resolve all names: the exact spelling first, then any case where that is one label.
+    pub(in crate::tools) fn finish(self, reader: &Reader<'_>) -> Result<Resolved, Error> {
+        let (repo, wanted) = (self.repo, self.wanted);
+        let (known, organisation) = self.known(reader)?;
         let mut resolved = Resolved::default();
         for name in wanted {
             match (pick(&known, name)?, &organisation) {

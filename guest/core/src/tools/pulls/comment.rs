@@ -17,7 +17,7 @@ pub(super) const CREATE_PR_COMMENT: &dyn Entry = write::<CreatePrComment>();
 const ONE_ISSUE: &str = "/repos/{owner}/{repo}/issues/{index}";
 
 tool! {
-    /// Comment on a pull request, below it and not on its code. Sent once, never repeated.
+    /// Comment on a pull request, below it and not on its code.
     "create_pr_comment" ("Comment on pull request") => struct CreatePrComment {
         repo: Repo,
         pull_number: IssueNumber,

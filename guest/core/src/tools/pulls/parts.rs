@@ -88,9 +88,9 @@ pub(super) fn count_shown(
 /// Both names of a file that was renamed count: either would tell what the policy hides.
 fn is_visible(gitea: &Reader<'_>, row: &Value) -> bool {
     let path = |name: &str| row.get(name).and_then(Value::as_str);
-    let before = path("previous_filename");
-    path("filename").is_some_and(|path| gitea.path_visible(path, false))
-        && before.is_none_or(|path| gitea.path_visible(path, false))
+    // Gitea writes U+FFFD for what is not UTF-8: nobody can tell such a name, nor the policy judge it.
+    let shown = |path: &str| !path.contains(char::REPLACEMENT_CHARACTER) && gitea.path_visible(path, false);
+    path("filename").is_some_and(shown) && path("previous_filename").is_none_or(shown)
 }
 
 tool! {

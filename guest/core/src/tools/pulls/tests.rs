@@ -174,8 +174,9 @@ fn files_that_the_policy_hides_are_left_out_by_either_name() {
     let rows = json!([
         file("src/a.rs", None), file("secrets/key", None), file("src/b.rs", Some("secrets/b")),
         file("secrets/c", Some("src/c.rs")), file("src/d.rs", Some("src/e.rs")), { "status": "added" },
+        file("caf\u{fffd}", None),
     ]);
-    let route = Route::new("GET /repos/acme/site/pulls/36/files", 200, rows).header("x-total-count", "6");
+    let route = Route::new("GET /repos/acme/site/pulls/36/files", 200, rows).header("x-total-count", "7");
     let answer = World::with(policy, &[])
         .route(route)
         .answer("list_pull_request_files", and(site(), json!({ "pull_number": 36 })));
@@ -184,7 +185,7 @@ fn files_that_the_policy_hides_are_left_out_by_either_name() {
         { "path": "src/d.rs", "previous_path": "src/e.rs", "status": "renamed", "additions": 1, "deletions": 2 },
     ]);
     assert_eq!(answer["files"], expected);
-    assert_eq!((&answer["hidden_by_policy"], &answer["total"]), (&json!(4), &json!(2)));
+    assert_eq!((&answer["hidden_by_policy"], &answer["total"]), (&json!(5), &json!(2)));
     assert!(!answer.to_string().contains("secret"), "{answer}");
 }
 

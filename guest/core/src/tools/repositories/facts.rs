@@ -20,7 +20,7 @@ const MOST_TOPICS: usize = 25;
 const TOPICS_AT_ONCE: u32 = 50;
 
 tool! {
-    /// Programming languages by bytes of code on the default branch, largest first. Empty until Gitea has counted
+    /// List languages by bytes of code on the default branch, largest first. Empty until Gitea has counted
     /// them.
     "get_repo_languages" ("Get repository languages") => struct GetRepoLanguages {
         repo: Repo,
@@ -50,7 +50,7 @@ fn largest_first(counted: &Map<String, Value>) -> Vec<Value> {
 }
 
 tool! {
-    /// List the topics that a repository is tagged with.
+    /// List the topics of a repository.
     "list_repo_topics" ("List repository topics") => struct ListRepoTopics {
         repo: Repo,
     }

@@ -46,8 +46,8 @@ fn repositories_that_the_policy_does_not_list_are_left_out_and_counted() {
 
 #[test]
 fn no_more_is_asked_for_than_may_be_answered_with() {
-    let world =
-        World::with(OPEN_POLICY, &[("MAX_TOOL_RESPONSE_ITEMS", "7")]).on("GET /user/repos", json!([]));
+    let world = World::with(OPEN_POLICY, &[("MAX_TOOL_RESPONSE_ITEMS", "7")])
+        .route(Route::new("GET /user/repos", 200, json!([row("acme", "site")])).header("x-total-count", "8"));
     let bounded = world.answer("list_repositories", json!({ "limit": 50 }));
     assert!(bounded["truncated_how"].as_str().unwrap_or_default().contains("at most 7 entries"), "{bounded}");
     assert_eq!(world.asked(), ["GET /user/repos?page=1&limit=7"]);

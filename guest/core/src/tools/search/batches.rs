@@ -99,6 +99,11 @@ fn files(
 fn file(row: &Value, hunt: &mut Hunt<'_>) -> Option<Wanted> {
     let (path, bytes) = (text(row, "path")?, row.get("size")?.as_u64()?);
     let regular = text(row, "type") == Some("blob") && text(row, "mode") != Some("120000");
+    // Gitea writes U+FFFD for what is not UTF-8: by such a name no file can be asked for.
+    if regular && path.contains(char::REPLACEMENT_CHARACTER) {
+        hunt.unnamed();
+        return None;
+    }
     (regular && hunt.wants(path, bytes)).then(|| Wanted { path: path.to_owned(), bytes })
 }
 

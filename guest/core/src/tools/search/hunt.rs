@@ -67,7 +67,9 @@ impl<'a> Hunt<'a> {
     pub(super) fn wants(&mut self, path: &str, bytes: u64) -> bool {
         if !self.reader.path_visible(path, false) {
             // Without rules only names that are no clean text (one with a line break) are not shown.
-            if !self.reader.has_path_rules() {
+            if self.reader.has_path_rules() {
+                self.found.hidden = self.found.hidden.saturating_add(1);
+            } else {
                 self.unnamed();
             }
             return false;

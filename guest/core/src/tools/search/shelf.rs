@@ -53,6 +53,7 @@ impl<'a> Shelf<'a> {
             matches,
             seen: kept.get("seen")?.as_u64()?,
             files: kept.get("files")?.as_u64()?,
+            hidden: kept.get("hidden")?.as_u64()?,
             incomplete: texts(kept.get("incomplete")?)?,
         })
     }
@@ -64,7 +65,8 @@ impl<'a> Shelf<'a> {
             self.reader.remember(SPACE, key, part, SECONDS);
         }
         let kept = json!({
-            "parts": keys, "seen": found.seen, "files": found.files, "incomplete": found.incomplete,
+            "parts": keys, "seen": found.seen, "files": found.files, "hidden": found.hidden,
+            "incomplete": found.incomplete,
         });
         self.reader.remember(SPACE, &self.key, &kept.to_string(), SECONDS);
     }

@@ -141,6 +141,15 @@ fn hidden_binary_large_and_lfs_files_and_links_are_not_searched() {
     assert_eq!(hits(&answer), [("shown".to_owned(), 1, "needle".to_owned())]);
     assert!(answer["incomplete"].as_str().unwrap().contains("1 files are larger than 2000 bytes"));
     assert!(!answer.to_string().contains("secrets/"));
+    assert_eq!(answer["hidden_by_policy"], 3);
+    let again = world.answer("search_code", asking("needle"));
+    assert_eq!(again["hidden_by_policy"], 3, "what was found a moment ago says it too");
+    assert!(
+        holding(&[("site/a", b"x")])
+            .answer("search_code", asking("needle"))
+            .get("hidden_by_policy")
+            .is_none()
+    );
 }
 
 #[test]

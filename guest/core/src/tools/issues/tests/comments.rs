@@ -82,6 +82,18 @@ fn bodies_are_whole_where_they_fit_and_previews_where_they_do_not() {
     let whole = discussion(vec![comment(1, &long), comment(2, &longer)]);
     let whole = whole.answer("list_issue_comments", page(2, 1));
     assert_eq!(whole["comments"][0]["body"], json!(longer), "and that is true");
+    assert!(how.contains("edit_issue_comment replaces the whole text"), "{how}");
+}
+
+#[test]
+fn a_long_comment_is_read_on_from_a_character() {
+    let long = format!("{}{}", "é".repeat(20_000), "end");
+    let world = discussion(vec![comment(1, "short"), comment(2, &long)]);
+    let answer = world.answer("list_issue_comments", page(2, 1));
+    let how = answer["truncated_how"].as_str().unwrap_or_default();
+    assert!(how.contains("start_character=20001") && how.contains("edit_issue_comment replaces"), "{how}");
+    let answer = world.answer("list_issue_comments", and(page(2, 1), json!({ "start_character": 20_001 })));
+    assert_eq!(answer["comments"][0]["body"], "end");
 }
 
 /// A Gitea whose answer is longer than is read: it comes up to the bound, and then no more.

@@ -119,11 +119,12 @@ fn off(id: u64) -> Route {
 fn takes_labels_off_one_by_one_and_tells_those_that_were_never_on() {
     let before = [(1, "bug"), (4, "bug"), (60, "Org-Wide"), (2, "Feature")];
     let world = bearing(&before, &[(2, "Feature")]).route(off(1)).route(off(4)).route(off(60));
-    let answer = world.answer("remove_labels", asked(&["bug", "org-wide", "nosuch"]));
+    let world = world.on("GET /repos/acme/site/labels", labels(&[(8, "Elsewhere")]));
+    let answer = world.answer("remove_labels", asked(&["bug", "org-wide", "Elsewhere"]));
     let lines: Vec<String> = world.asked().into_iter().filter(|line| line.starts_with("DELETE")).collect();
     let ids: Vec<&str> = lines.iter().filter_map(|line| line.rsplit('/').next()).collect();
     assert_eq!(ids, ["1", "4", "60"], "both of one name");
-    assert_eq!((&answer["labels"], &answer["not_set"]), (&json!(["Feature"]), &json!(["nosuch"])));
+    assert_eq!((&answer["labels"], &answer["not_set"]), (&json!(["Feature"]), &json!(["Elsewhere"])));
     assert_eq!(answer["not_applied"], json!([]));
     assert!(world.written().iter().all(|request| request.method == Method::Delete));
     assert!(world.asked().iter().all(|line| !line.contains("/orgs/")), "no other scope is needed");
@@ -131,9 +132,33 @@ fn takes_labels_off_one_by_one_and_tells_those_that_were_never_on() {
 
 #[test]
 fn nothing_is_sent_where_none_was_on() {
-    let world = bearing(&[(2, "Feature")], &[(2, "Feature")]);
-    let answer = world.answer("remove_labels", asked(&["nosuch"]));
-    assert_eq!((&answer["not_set"], world.written().len()), (&json!(["nosuch"]), 0));
+    let world = bearing(&[(2, "Feature")], &[(2, "Feature")])
+        .on("GET /repos/acme/site/labels", labels(&[(1, "bug"), (9, "BUG")]))
+        .on("GET /orgs/acme/labels", labels(&[(60, "org-wide")]));
+    for names in [&["bug"], &["Bug"], &["ORG-wide"]] {
+        let answer = world.answer("remove_labels", asked(names));
+        assert_eq!((&answer["not_set"], world.written().len()), (&json!(names), 0));
+    }
+}
+
+#[test]
+fn a_label_that_exists_nowhere_is_refused_before_any_is_taken_off() {
+    let world = || {
+        bearing(&[(1, "bug"), (2, "Feature")], &[(2, "Feature")])
+            .route(off(1))
+            .on("GET /repos/acme/site/labels", labels(&[(1, "bug"), (2, "Feature")]))
+    };
+    for organisation in [404, 200] {
+        let orgs = Route::new("GET /orgs/acme/labels", organisation, labels(&[(60, "feat")]));
+        let world = world().route(orgs);
+        let error = world.failure("remove_labels", asked(&["bug", "featur"]));
+        assert_eq!((reason(&error), world.written().len()), ("unknown_label", 0));
+        assert!(error.message().contains("`Feature`"), "{}", error.message());
+    }
+    // It may be one of the organisation's, which this token cannot read.
+    let world = world().route(Route::new("GET /orgs/acme/labels", 403, json!({ "message": "scope" })));
+    let answer = world.answer("remove_labels", asked(&["bug", "featur"]));
+    assert_eq!((&answer["not_set"], world.written().len()), (&json!(["featur"]), 1));
 }
 
 #[test]

@@ -45,6 +45,34 @@ fn changes_what_is_asked_for_and_nothing_else() {
 }
 
 #[test]
+fn a_change_made_from_another_text_is_refused_before_anything_is_written() {
+    for given in [2, 4, 0] {
+        let world = world().route(Route::new(PATCH, 201, issue(7, &[])));
+        let asked = json!({ "title": "New", "body": "mine", "content_version": given });
+        let error = world.failure("update_issue", seven(asked));
+        assert_eq!((reason(&error), world.written().len()), ("issue_changed", 0), "{given}");
+        let said = format!("is 3, not {given}. Nothing was written. Read it again");
+        assert!(error.message().contains(&said), "{}", error.message());
+    }
+    let world = world().route(Route::new(PATCH, 201, and(issue(7, &[]), json!({ "body": "mine" }))));
+    world.answer("update_issue", seven(json!({ "body": "mine", "content_version": 3 })));
+    assert_eq!(sent(&world, 0), json!({ "body": "mine", "content_version": 3 }));
+    let world = self::world();
+    let error = world.failure("update_issue", seven(json!({ "content_version": 3 })));
+    assert_eq!(reason(&error), "nothing_to_change", "a version alone is no change");
+}
+
+#[test]
+fn a_version_that_nobody_can_check_is_refused() {
+    let world = World::open()
+        .on("GET /repos/acme/site", repository(json!({})))
+        .on("GET /repos/acme/site/issues/7", issue(7, &[]))
+        .route(Route::new(PATCH, 201, issue(7, &[])));
+    let error = world.failure("update_issue", seven(json!({ "body": "mine", "content_version": 0 })));
+    assert_eq!((reason(&error), world.written().len()), ("no_content_version", 0));
+}
+
+#[test]
 fn a_gitea_without_versions_of_texts_is_sent_none() {
     let world = World::open()
         .on("GET /repos/acme/site", repository(json!({})))
@@ -103,15 +131,31 @@ fn nothing_is_written_when_a_check_fails() {
 fn an_issue_cannot_be_made_what_only_a_search_can_be() {
     for (asked, said) in [
         (json!({ "state": "all" }), "`state` must be one of `open`, `closed`"),
-        (json!({ "milestone": -1 }), "`milestone` must"),
-        (json!({ "milestone": 0.5 }), "`milestone` must"),
+        (
+            json!({ "milestone": -1 }),
+            "`milestone` must be the title of a milestone, or its id, an integer from 1",
+        ),
+        (
+            json!({ "milestone": 1.5 }),
+            "`milestone` must be the title of a milestone, or its id, an integer from 1",
+        ),
+        (
+            json!({ "milestone": [] }),
+            "`milestone` must be the title of a milestone, or its id, an integer from 1",
+        ),
+        (json!({ "content_version": -1 }), "`content_version` must be an integer from 0"),
+        (json!({ "content_version": "3" }), "`content_version` must be an integer from 0"),
         (json!({ "milestone": "" }), "`milestone` must"),
         (json!({ "title": " " }), "`title` must"),
         (json!({ "assignees": [] }), "`assignees` is not an argument"),
     ] {
         let world = world();
         match world.call("update_issue", seven(asked.clone())) {
-            Err(Stopped::Argument(error)) => assert!(error.to_string().starts_with(said), "{error}"),
+            Err(Stopped::Argument(error)) => {
+                assert!(error.to_string().starts_with(said), "{error}");
+                let clears = error.to_string().ends_with(", or 0 for none");
+                assert_eq!(clears, error.field == "milestone", "{error}");
+            }
             other => panic!("{asked}: {other:?}"),
         }
         assert!(world.asked().is_empty());

@@ -73,6 +73,16 @@ fn listed(paths: &[&str], given: Value) -> World {
 }
 
 #[test]
+fn a_name_that_gitea_could_not_write_down_is_told_and_not_asked_for() {
+    let world = listed(&["a", "caf\u{fffd}"], json!([content("a", "needle")]));
+    let answer = world.answer("search_code", asking("needle"));
+    assert_eq!(hits(&answer).len(), 1);
+    let why = answer["incomplete"].as_str().unwrap_or_default();
+    assert!(why.contains("1 files were not searched: their names cannot be read"), "{why}");
+    assert!(world.asked().iter().all(|line| !line.contains('\u{fffd}')), "{:?}", world.asked());
+}
+
+#[test]
 fn a_file_that_gitea_names_and_does_not_give_is_told() {
     let given = content("a", "needle");
     for (answered, missing) in [
