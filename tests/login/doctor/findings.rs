@@ -55,7 +55,7 @@ async fn the_service_token_is_judged_by_what_it_may_do() {
     };
     let bad = examine("0000000000000000000000000000000000000000").await;
     assert_eq!(bad.code, 1);
-    bad.says("gitea_token", "fail", "make a new token");
+    bad.says("gitea_token", "fail", "make a new one");
     examine(aegis_tests::forge::world::ROOT_TOKEN).await.says(
         "gitea_token_power",
         "warn",

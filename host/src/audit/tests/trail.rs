@@ -141,8 +141,8 @@ async fn what_waits_behind_a_slow_disk_becomes_one_batch() {
     for waiter in waiting {
         waiter.await.unwrap().unwrap();
     }
-    // The thread may have taken a part before it came to the gate, and the rest after.
-    assert!(trail.health().batches <= 2, "{:?}", trail.health());
+    // The log's own first line may be one; the thread may have taken a part before it came to the gate, and the rest after.
+    assert!(trail.health().batches <= 3, "{:?}", trail.health());
     trail.close();
 }
 
