@@ -17,6 +17,7 @@ const kind = {
   // This line of the SDK answers 403 insufficient_scope by renewing what it has, which never grants more, and gives up. It
   // sends the person to the browser once it holds no refresh token.
   beforeStepUp: provider => provider.spoil({ refresh_token: undefined }),
+  confuses: /401 after successful authentication/,
   finish: (transport, url) => transport.finishAuth(new URL(url).searchParams.get('code')),
 };
 

@@ -103,7 +103,8 @@ const calls = client => ({ callTool: (name, args) => client.callTool({ name, arg
 
 /**
  * The cases of one SDK. `kind`: { label, transport(provider), connect(transport), finish(transport, url) }, and perhaps
- * beforeStepUp(provider) for what an application has to do by itself before that SDK asks for more.
+ * beforeStepUp(provider) for what an application has to do by itself before that SDK asks for more, and confuses, the
+ * message by which it gives up a call that another one has just renewed for.
  */
 export function cases(kind, at, document) {
   const place = { owner: at.owner, repo: at.repo };
@@ -140,7 +141,10 @@ export function cases(kind, at, document) {
     'renews for many calls at once, and all of them work': async () => {
       const { provider, client } = await fresh(kind);
       provider.spoil({ access_token: SPOILED });
-      await Promise.all(Array.from({ length: 5 }, () => read(calls(client), at)));
+      const once = () => read(calls(client), at);
+      // v1 takes a 401 that was on its way before another call had renewed for a second refusal; who uses it tries again.
+      const tried = () => once().catch(error => (kind.confuses?.test(error.message) ? once() : Promise.reject(error)));
+      await Promise.all(Array.from({ length: 5 }, tried));
       await client.close();
       // Whichever answer was kept last is good.
       const again = await kind.connect(kind.transport(provider));
