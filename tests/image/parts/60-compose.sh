@@ -43,6 +43,6 @@ pid=$(pod inspect -f '{{.State.Pid}}' "$net")
 check "as user 65532, with no capability, filtered" is \
     "$(awk '/^(Uid|CapEff|CapBnd|NoNewPrivs|Seccomp):/ { printf "%s ", $2 }' "/proc/$pid/status")" "65532 0000000000000000 0000000000000000 1 2 "
 check "with a read-only root" grep -qE ' / ro[, ]' <(cut -d' ' -f5- "/proc/$pid/mountinfo" | sed 's/^/ /')
-check "and its two volumes" is "$(pod inspect -f '{{range .Mounts}}{{.Name}} {{.Destination}} {{end}}' "$net" | tr ' ' '\n' | grep . | sort | tr '\n' ' ')" \
-    "/var/lib/aegis-mcp /var/log/aegis-mcp $net-data $net-logs "
+check "and its two volumes, and the place of a policy" is "$(pod inspect -f '{{range .Mounts}}{{.Name}} {{.Destination}} {{end}}' "$net" | tr ' ' '\n' | grep . | sort | tr '\n' ' ')" \
+    "/etc/aegis-mcp/policy.yaml /var/lib/aegis-mcp /var/log/aegis-mcp $net-data $net-logs "
 by_compose -f docker/compose.yaml -f "$work/here.yaml" --profile prod down >/dev/null 2>&1 || true
