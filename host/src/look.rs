@@ -92,7 +92,7 @@ pub(crate) fn look_until_it_is_good(shared: &Arc<Shared>) {
 async fn again_and_again(weak: Weak<Shared>) {
     let mut pause = FIRST;
     loop {
-        tokio::time::sleep(drawn(pause, &SystemRandom)).await;
+        tokio::time::sleep(crate::way::drawn(pause, &SystemRandom)).await;
         pause = pause.saturating_mul(2).min(LONGEST);
         let Some(shared) = weak.upgrade() else { break };
         let before = shared.look.standing.known();
@@ -112,14 +112,6 @@ async fn again_and_again(weak: Weak<Shared>) {
 
 fn is_over(known: Known) -> bool {
     matches!(known, Known::Unasked | Known::Old | Known::Good)
-}
-
-/// Between a half and the whole of a pause: servers that lost Gitea together do not ask it together.
-fn drawn(whole: Duration, random: &dyn Random) -> Duration {
-    let mut chance = [0];
-    random.fill(&mut chance);
-    let [chance] = chance;
-    whole / 2 + (whole / 2).saturating_mul(u32::from(chance)) / 255
 }
 
 fn failed(findings: &[Finding]) -> impl Iterator<Item = &Finding> {
@@ -167,7 +159,7 @@ mod tests {
 
     #[test]
     fn pauses_lie_between_a_half_and_the_whole() {
-        assert_eq!(drawn(LONGEST, &Always(0)), LONGEST / 2);
-        assert_eq!(drawn(LONGEST, &Always(255)), LONGEST);
+        assert_eq!(crate::way::drawn(LONGEST, &Always(0)), LONGEST / 2);
+        assert_eq!(crate::way::drawn(LONGEST, &Always(255)), LONGEST);
     }
 }

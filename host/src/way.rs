@@ -14,7 +14,7 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper_util::client::legacy::connect::{CaptureConnection, capture_connection};
 
-use aegis_custody::Clock;
+use aegis_custody::{Clock, Random};
 
 pub(crate) use breaker::Breaker;
 
@@ -88,6 +88,14 @@ async fn there_is_one(mut connection: CaptureConnection) {
     if connection.wait_for_connection_metadata().await.is_none() {
         std::future::pending().await
     }
+}
+
+/// A pause between half of `whole` and all of it, so that many who wait do not come back at once.
+pub(crate) fn drawn(whole: Duration, random: &dyn Random) -> Duration {
+    let mut chance = [0];
+    random.fill(&mut chance);
+    let [chance] = chance;
+    whole / 2 + (whole / 2).saturating_mul(u32::from(chance)) / 255
 }
 
 #[cfg(test)]

@@ -65,11 +65,7 @@ impl<'a> Tries<'a> {
 
     /// Between a half and the whole of this pause.
     fn drawn(&self) -> Duration {
-        let whole = FIRST.saturating_mul(3_u32.saturating_pow(self.repeated));
-        let mut chance = [0];
-        self.random.fill(&mut chance);
-        let [chance] = chance;
-        whole / 2 + (whole / 2).saturating_mul(u32::from(chance)) / 255
+        crate::way::drawn(FIRST.saturating_mul(3_u32.saturating_pow(self.repeated)), self.random)
     }
 }
 
