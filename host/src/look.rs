@@ -5,8 +5,6 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use aegis_custody::Random;
-
 use crate::shared::{Shared, SystemRandom};
 use crate::standing::{Known, Standing};
 use crate::upstream::{Because, Finding, Upstream, Verdict};
@@ -147,6 +145,8 @@ fn tell_away(says: &str) {
 
 #[cfg(test)]
 mod tests {
+    use aegis_custody::Random;
+
     use super::*;
 
     struct Always(u8);
