@@ -54,11 +54,12 @@ impl Person {
 
     /// A secret, which is not shown while it is typed. Only for a person who is here.
     pub(super) fn secret(&self, question: &str) -> Done<Secret> {
-        prompt(&format!("{question} (not shown): "))?;
         let typed = {
+            // Before the question is on the screen: whoever sees it may paste at once.
             let _quiet = Quiet::begin().map_err(|error| {
                 Stop::failed(format!("the terminal cannot be told not to show what is typed: {error}"))
             })?;
+            prompt(&format!("{question} (not shown): "))?;
             unseen()
         };
         say("");
