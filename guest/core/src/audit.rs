@@ -32,7 +32,7 @@ pub fn scalar(value: &str) -> Recorded {
 #[must_use]
 pub fn text(value: &str) -> Recorded {
     let bytes = u64::try_from(value.len()).unwrap_or(u64::MAX);
-    Recorded::Text { bytes, sha256: hex(&Sha256::digest(value.as_bytes())) }
+    Recorded::Text { bytes, sha256: digest(value.as_bytes()) }
 }
 
 /// The intent of a tool call.
@@ -81,6 +81,12 @@ fn names(touched: &Touched) -> (Option<String>, Option<String>) {
 fn plain(value: &str) -> String {
     let cleaned = Redactor::new(Mode::Mask).clean(value).text.into_owned();
     aegis_redaction::bound(&cleaned, RECORDED_CHARACTERS).map_or(cleaned.clone(), str::to_owned)
+}
+
+/// SHA-256, in lower-case hex.
+#[must_use]
+pub fn digest(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -12,6 +12,7 @@ mod refusal;
 mod route;
 mod sign_in;
 mod site;
+mod streams;
 #[cfg(test)]
 mod tests;
 
@@ -103,6 +104,7 @@ fn answer(
             visit.preflight(dress).map(Some)
         }
         (Route::Mcp(_), &Method::POST) => Ok(visit.mcp(dress, out)?.map(|answer| visit.guide(answer))),
+        (Route::Mcp(path), &Method::GET) => streams::open(visit, path, dress, out),
         (Route::DirectCall, &Method::POST) => visit.direct_call().map(|answer| Some(visit.guide(answer))),
         (Route::SignIn(step), _) => sign_in::answer(visit, step, dress).map(Some),
         // A client that only looks whether this is an MCP endpoint learns first that it has to sign in.
@@ -212,10 +214,15 @@ impl<'a> Visit<'a> {
         let caller = self.caller()?;
         let headers = self.request.headers();
         media::check_body(headers, Body::Json)?;
-        let streams = media::check_accept(headers)?;
         let claims = caller.claims();
         let session = self.session(&*caller, &claims);
-        let post = Post { headers, body: self.request.body(), streams, version: self.gateway.version };
+        let (body, version) = (self.request.body().as_slice(), self.gateway.version);
+        if let Some(stream) = streams::named(self.request.uri()) {
+            let post = Post { headers, body, streams: true, version };
+            return streams::post(&session, &post, stream).map(Some);
+        }
+        let streams = media::check_accept(headers)?;
+        let post = Post { headers, body, streams, version };
         Ok(mcp::answer(&session, &post, &mut Dressed { dress, out }))
     }
 

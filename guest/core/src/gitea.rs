@@ -56,6 +56,12 @@ impl Call {
         }
     }
 
+    /// The path template.
+    #[must_use]
+    pub fn template(&self) -> &'static str {
+        self.template
+    }
+
     /// The value of the next placeholder, not encoded.
     #[must_use]
     pub fn segment(mut self, value: impl Display) -> Self {

@@ -18,12 +18,14 @@
 //! - [`gitea`]: requests to Gitea and what its answers mean.
 //! - [`reply`]: the one place that bounds, cleans and masks what leaves.
 //! - [`audit`]: what the record says about a call.
+//! - [`client`]: what the client is told and asked before the answer.
 //! - [`settings`]: the settings a guest may read, typed.
 //! - [`ports`]: what the world offers.
 
 pub mod access;
 pub mod admission;
 pub mod audit;
+pub mod client;
 pub mod completion;
 pub mod gateway;
 pub mod gitea;

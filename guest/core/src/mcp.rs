@@ -3,11 +3,15 @@
 //! Who calls was proved before; what a tool may do is decided in [`call`]. This module must not trust a header
 //! over the body, keep anything between requests, or say anything about who the client claims to be.
 
+mod asking;
 pub mod base64;
 pub mod call;
+mod conversation;
 pub mod era;
 pub mod error;
 pub mod json;
+mod levels;
+pub mod listen;
 pub mod message;
 pub mod methods;
 pub mod stream;
@@ -22,12 +26,17 @@ use http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, Response, StatusCode};
 use serde_json::{Map, Value, json};
 
+use crate::audit;
+use crate::client::Unasked;
 use crate::ports::Class;
-use call::Session;
+use asking::Asking;
+use call::{CallError, Session};
+use conversation::Conversation;
 use era::Era;
 use error::{Fault, Wire};
 use message::{Message, Request, Unreadable};
-use stream::{Outgoing, Stream};
+use stream::Outgoing;
+use views::Failed;
 
 /// One posted message and what its sender can read.
 pub struct Post<'a> {
@@ -52,7 +61,7 @@ pub fn answer(session: &Session<'_>, post: &Post<'_>, out: &mut dyn Outgoing) ->
             }
         }
         Ok(Message::Notification(_)) => Some(accepted()),
-        Ok(Message::Response) => Some(response_to_nothing(session, post)),
+        Ok(Message::Response(id)) => Some(reply(session, post, &id)),
         Err(Unreadable { id, fault }) => Some(refuse(session, Era::of_headers(post.headers), &id, &fault)),
     }
 }
@@ -65,18 +74,51 @@ fn dispatch(
     out: &mut dyn Outgoing,
 ) -> Option<Response<Vec<u8>>> {
     let Request { id, method, params } = request;
-    if method == "tools/call" {
-        return tools_call(session, post, era, &id, params, out);
+    if era == Era::Modern && method == "subscriptions/listen" {
+        return match listen::subscribe(session, post, &id, &params, out) {
+            Ok(()) => None,
+            Err(fault) => Some(refuse(session, era, &id, &fault)),
+        };
     }
-    Some(match result(session, post.version, era, method, &params) {
-        Ok(result) => plain(StatusCode::OK, &success(era, post.version, &id, result)),
-        Err(views::Failed::Fault(fault)) => refuse(session, era, &id, &fault),
-        Err(views::Failed::Call { error, correlation_id }) => {
-            let wire = error::on_read(&error, era, &correlation_id);
-            let message = said(wire.said, era, post.version, &id);
-            dressed(wire.status, wire.retry_after, wire.challenge, &message)
-        }
-    })
+    let client = match client(session, post, era, &method, &params, out) {
+        Ok(client) => client,
+        Err(fault) => return Some(refuse(session, era, &id, &fault)),
+    };
+    let wire = if method == "tools/call" {
+        tools_call(session, era, params, &client)
+    } else {
+        result(session, post.version, era, method, &params, &client).map(Wire::result)
+    };
+    let wire = wire.unwrap_or_else(|failed| failed_wire(session, era, failed, &client));
+    let message = said(wire.said, era, post.version, &id);
+    // Once events flow the status is sent; the last event says the same as the body would have.
+    let message = client.finish(message)?;
+    Some(dressed(wire.status, wire.retry_after, wire.challenge, &message))
+}
+
+/// Whoever waits for the answer to a request.
+fn client<'a>(
+    session: &Session<'a>,
+    post: &Post<'_>,
+    era: Era,
+    method: &str,
+    params: &Map<String, Value>,
+    out: &'a mut dyn Outgoing,
+) -> Result<Conversation<'a>, Fault> {
+    let asking = match era {
+        Era::Modern => Asking::again(session.ports.seal, session.claims.client.as_deref(), method, params)?,
+        Era::Legacy => Asking::Meanwhile(session.caller),
+    };
+    let least = levels::heard(session.ports.cache, era, params)?;
+    let client = Conversation::new(asking, least, params, post.streams, out)?;
+    let named = params.get("name").and_then(Value::as_str).filter(|_| method == "tools/call");
+    let Some(tool) = named.and_then(|name| session.offer.tools.find(name)) else { return Ok(client) };
+    if era == Era::Modern {
+        era::check_mirrored(post.headers, tool.mirrored(), params.get("arguments"))?;
+    }
+    // The answer to a write stays one document where it can, which the host holds back and replaces until it is known
+    // what became of the write. Progress is optional; what has to be asked is not.
+    Ok(if tool.class() == Class::Write { client.only_questions() } else { client })
 }
 
 /// The result of every method but `tools/call`.
@@ -86,17 +128,22 @@ fn result(
     era: Era,
     method: String,
     params: &Map<String, Value>,
-) -> Result<Map<String, Value>, views::Failed> {
+    client: &Conversation<'_>,
+) -> Result<Map<String, Value>, Failed> {
     Ok(match (era, method.as_str()) {
         (_, "tools/list") => methods::tools_list(session, era, params)?,
         (_, "resources/list") => views::resources_list(session, era, params)?,
         (_, "resources/templates/list") => views::templates_list(session, era, params)?,
         (_, "resources/read") => views::resources_read(session, era, params)?,
         (_, "prompts/list") => views::prompts_list(session, era, params)?,
-        (_, "prompts/get") => views::prompts_get(session, params)?,
+        (_, "prompts/get") => views::prompts_get(session, params, client)?,
         (_, "completion/complete") => views::complete(session, params)?,
         (Era::Legacy, "initialize") => methods::initialize(session, version, params)?,
         (Era::Legacy, "ping") => Map::new(),
+        (Era::Legacy, "logging/setLevel") => levels::set(session.ports.cache, params)?,
+        (Era::Legacy, "resources/subscribe" | "resources/unsubscribe") => {
+            views::subscription(session, params)?
+        }
         (Era::Modern, "server/discover") => methods::discover(session),
         (Era::Legacy | Era::Modern, _) => return Err(Fault::UnknownMethod(method).into()),
     })
@@ -105,30 +152,36 @@ fn result(
 /// `tools/call`: the one method that acts.
 fn tools_call(
     session: &Session<'_>,
-    post: &Post<'_>,
     era: Era,
-    id: &Value,
     mut params: Map<String, Value>,
-    out: &mut dyn Outgoing,
-) -> Option<Response<Vec<u8>>> {
-    let (name, token) = match (methods::tool_name(&params), methods::progress_token(&params)) {
-        (Ok(name), Ok(token)) => (name, token),
-        (Err(fault), _) | (_, Err(fault)) => return Some(refuse(session, era, id, &fault)),
-    };
-    let arguments = params.remove("arguments");
-    // The answer to a write stays one document, which the host can hold back and replace until it is known
-    // what became of the write. Progress is optional.
-    let reads = session.offer.tools.find(&name).is_some_and(|tool| tool.class() == Class::Read);
-    let mut stream = Stream::new(out, token.filter(|_| post.streams && reads));
-    let called = call::call(session, &name, arguments, &mut stream);
-    let wire = match called.result {
+    client: &Conversation<'_>,
+) -> Result<Wire, Failed> {
+    let name = methods::tool_name(&params)?;
+    let called = call::call(session, &name, params.remove("arguments"), client);
+    Ok(match called.result {
         Ok(finished) => Wire::result(methods::tool_result(finished, &called.correlation_id)),
+        Err(CallError::Deferred) => return Err(Failed::Unasked(Unasked::Deferred)),
         Err(error) => error::on_mcp(&error, era, &called.correlation_id),
-    };
-    let message = said(wire.said, era, post.version, id);
-    // Once events flow the status is sent; the last event says the same as the body would have.
-    let message = stream.finish(message)?;
-    Some(dressed(wire.status, wire.retry_after, wire.challenge, &message))
+    })
+}
+
+/// What is said where there is no result; where the client comes again, the questions.
+fn failed_wire(session: &Session<'_>, era: Era, failed: Failed, client: &Conversation<'_>) -> Wire {
+    match failed {
+        Failed::Fault(fault) => {
+            session.ports.audit.note(&fault.remark());
+            Wire::fault(&fault, era)
+        }
+        Failed::Call { error, correlation_id } => error::on_read(&error, era, &correlation_id),
+        Failed::Unasked(unasked) => match client.deferred() {
+            Some(questions) => Wire::result(questions),
+            None => {
+                let error = CallError::unasked(unasked);
+                session.ports.audit.note(&audit::denied(error.reason(), None, None, &[]));
+                error::on_read(&error, era, session.request_id)
+            }
+        },
+    }
 }
 
 fn said(said: error::Said, era: Era, version: &str, id: &Value) -> Value {
@@ -159,7 +212,8 @@ fn dressed(
 /// Modern results name their kind and their server; legacy ones carry what the method put there.
 fn success(era: Era, version: &str, id: &Value, mut result: Map<String, Value>) -> Value {
     if era == Era::Modern {
-        result.insert("resultType".to_owned(), "complete".into());
+        let kind = if result.contains_key("inputRequests") { "input_required" } else { "complete" };
+        result.insert("resultType".to_owned(), kind.into());
         let meta = result.entry("_meta").or_insert_with(|| json!({}));
         if let Some(meta) = meta.as_object_mut() {
             meta.insert("io.modelcontextprotocol/serverInfo".to_owned(), methods::server_info(version));
@@ -175,18 +229,25 @@ fn failure(id: &Value, error: &Value) -> Value {
 /// Records a protocol error under its name and says it on the wire.
 fn refuse(session: &Session<'_>, era: Era, id: &Value, fault: &Fault) -> Response<Vec<u8>> {
     session.ports.audit.note(&fault.remark());
-    plain(fault.status(era), &failure(id, &fault.error(era)))
+    dressed(fault.status(era), fault.retry_after(), None, &failure(id, &fault.error(era)))
 }
 
-/// Legacy clients may answer requests; this server never asks, so there is nothing to do. Modern ones may not.
-fn response_to_nothing(session: &Session<'_>, post: &Post<'_>) -> Response<Vec<u8>> {
-    match Era::of_headers(post.headers) {
-        Era::Legacy => accepted(),
-        Era::Modern => {
-            let fault = Fault::InvalidRequest("This server sends no requests, so it takes no responses.");
-            refuse(session, Era::Modern, &Value::Null, &fault)
-        }
-    }
+/// An answer to something that is no message, where it is refused.
+pub fn refused(session: &Session<'_>, fault: &Fault) -> Response<Vec<u8>> {
+    refuse(session, Era::Legacy, &Value::Null, fault)
+}
+
+/// A reply to a question that another request has asked. Modern clients reply by asking again.
+fn reply(session: &Session<'_>, post: &Post<'_>, id: &Value) -> Response<Vec<u8>> {
+    let era = Era::of_headers(post.headers);
+    let fault = match era {
+        Era::Legacy => match id.as_str() {
+            Some(id) if session.caller.answer(id, post.body) => return accepted(),
+            Some(_) | None => Fault::NoSuchQuestion,
+        },
+        Era::Modern => Fault::InvalidRequest("This server sends no requests, so it takes no responses."),
+    };
+    refuse(session, era, &Value::Null, &fault)
 }
 
 fn accepted() -> Response<Vec<u8>> {

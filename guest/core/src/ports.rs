@@ -5,9 +5,11 @@
 //! this module decides anything.
 
 mod closed;
+mod mailbox;
 mod oauth;
 
-pub use closed::NoSignIn;
+pub use closed::{NoMailbox, NoSignIn};
+pub use mailbox::{Announcement, Mailbox, NotDelivered, Pending, Topic};
 pub use oauth::{
     Approved, Authentication, Broken, Choice, Client, ClientKind, Clients, Denied, Flow, Login, NotBegun,
     NotOpened, NotRegistered, Person, Presented, Profile, Proof, Purpose, Registered, Registration, Seal,
@@ -33,6 +35,8 @@ pub struct Ports<'a> {
     pub login: &'a dyn Login,
     /// Values that leave and come back unchanged.
     pub seal: &'a dyn Seal,
+    /// What passes between requests of one caller.
+    pub mailbox: &'a dyn Mailbox,
     /// Metrics and logs.
     pub telemetry: &'a dyn Telemetry,
     /// Time.
@@ -67,6 +71,24 @@ pub trait Caller {
     /// # Errors
     /// The trail cannot be written: nothing may be done.
     fn intent(&self, event: &Event) -> Result<Box<dyn Ticket>, Unavailable>;
+    /// Keep the connection of this request's answer, an event stream, when the answer is written; the stream's name.
+    /// `farewell` is said where the server ends it because it stops.
+    ///
+    /// # Errors
+    /// There are as many streams as there may be; seconds to wait.
+    fn keep(&self, announcements: &[Announcement], farewell: Option<&str>) -> Result<String, u32>;
+    /// Send a whole event on a stream of this caller.
+    ///
+    /// # Errors
+    /// It does not take it.
+    fn deliver(&self, stream: &str, event: &str) -> Result<(), NotDelivered>;
+    /// Make room for the reply to one question, for so many seconds.
+    ///
+    /// # Errors
+    /// There are as many questions as there may be; seconds to wait.
+    fn ask(&self, seconds: u32) -> Result<Box<dyn Pending>, u32>;
+    /// Hand over the reply to a question of this caller; whether somebody waits for it.
+    fn answer(&self, id: &str, reply: &[u8]) -> bool;
 }
 
 /// Permission to call Gitea for one tool call. Dropped while open, it is closed as aborted.

@@ -9,6 +9,7 @@ mod tests;
 
 use serde_json::{Map, Value, json};
 
+use crate::client::{Client, Unasked};
 use crate::completion::Completes;
 
 /// Most characters of one value that a person fills in.
@@ -26,6 +27,13 @@ pub trait Prompt: Sync {
     fn blanks(&self) -> &'static [Blank];
     /// The messages, with what was filled in.
     fn messages(&self, filled: &Filled) -> Vec<Value>;
+    /// The same, after asking the client for what only its person knows.
+    ///
+    /// # Errors
+    /// There are no replies, or not yet.
+    fn fill(&self, filled: &Filled, _client: &dyn Client) -> Result<Vec<Value>, Unasked> {
+        Ok(self.messages(filled))
+    }
 
     /// As `prompts/list` shows it.
     fn definition(&self) -> Value {

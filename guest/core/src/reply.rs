@@ -4,6 +4,7 @@
 //! Texts are cleaned whole and cut afterwards, so that a secret across a cut is still recognised. Nothing
 //! here knows which tool speaks, and nothing here adds data of its own.
 
+mod block;
 mod walk;
 mod window;
 
@@ -14,6 +15,7 @@ use aegis_redaction::Redactor;
 use serde_json::{Map, Value};
 
 use crate::settings::Config;
+pub use block::Block;
 use walk::Walk;
 pub use window::Lines;
 use window::Window;
@@ -32,6 +34,7 @@ const LEAST_IN_ALL: usize = 20_000;
 #[derive(Debug, Default)]
 pub struct Reply {
     body: Map<String, Value>,
+    blocks: Vec<Block>,
     window: Option<Window>,
     preview: Option<Preview>,
     part: Option<Part>,
@@ -87,6 +90,13 @@ impl Reply {
         self.with("truncated", true).with("truncated_how", all)
     }
 
+    /// A content block. A result that has any is shown by them alone, without its fields.
+    #[must_use]
+    pub fn block(mut self, block: Block) -> Self {
+        self.blocks.push(block);
+        self
+    }
+
     /// All fields of an object.
     #[must_use]
     pub fn and(mut self, fields: Map<String, Value>) -> Self {
@@ -124,7 +134,7 @@ impl Reply {
 ///
 /// ```compile_fail,E0451
 /// let structured = serde_json::json!({});
-/// aegis_core::reply::Finished { text: String::new(), structured, masked: 0, hostile: 0, _screened: loop {} };
+/// aegis_core::reply::Finished { text: String::new(), structured, blocks: Vec::new(), masked: 0, hostile: 0, _screened: loop {} };
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Finished {
@@ -132,6 +142,8 @@ pub struct Finished {
     pub structured: Value,
     /// The same JSON, compact.
     pub text: String,
+    /// What is shown in place of both, where there is anything.
+    pub blocks: Vec<Value>,
     /// How many secrets were masked.
     pub masked: u32,
     /// How many hostile characters were removed.
@@ -176,14 +188,20 @@ impl Screen {
         walk.tell_cuts(&mut body);
         body.insert("notice".to_owned(), NOTICE.into());
         let structured = Value::Object(body);
-        Finished { text: structured.to_string(), structured, masked, hostile, _screened: Screened }
+        let blocks =
+            reply.blocks.iter().map(|block| block.told(|text| self.cleaned(text, self.characters))).collect();
+        Finished { text: structured.to_string(), structured, blocks, masked, hostile, _screened: Screened }
     }
 
     /// A sentence for the model, such as an error: one text, cleaned, masked and bounded.
     #[must_use]
     pub fn message(&self, text: &str) -> String {
+        self.cleaned(text, MESSAGE_CHARACTERS)
+    }
+
+    fn cleaned(&self, text: &str, most: usize) -> String {
         let cleaned = self.redactor.clean(text).text;
-        match aegis_redaction::bound(&cleaned, MESSAGE_CHARACTERS) {
+        match aegis_redaction::bound(&cleaned, most) {
             Some(shorter) => format!("{shorter}…"),
             None => cleaned.into_owned(),
         }

@@ -29,6 +29,10 @@ pub trait Resource: Sync {
     fn mime_type(&self) -> &'static str;
     /// What the variables of its address are, for suggestions.
     fn completes(&self) -> &'static [(&'static str, Completes)];
+    /// Whether a client may subscribe to changes of one.
+    fn watched(&self) -> bool {
+        false
+    }
     /// Read one.
     ///
     /// # Errors

@@ -55,6 +55,8 @@ pub struct Config {
     pub write_repositories: Vec<(String, String)>,
     /// `WRITE_ALLOW_ALL_TOKEN_REPOS`.
     pub write_allow_all: bool,
+    /// `WRITE_CONFIRMATION=elicit`: a person confirms each change.
+    pub write_confirmation: bool,
     /// `AUTH_ENABLED`.
     pub auth_enabled: bool,
     /// `OAUTH_MODE`: people sign in through Gitea.
@@ -136,7 +138,7 @@ impl Config {
         let search = Search::read(from);
         let secrets = secret_detection_mode(from);
         let (writes, repositories) = (write_mode(from), write_repository_whitelist(from));
-        let everywhere = write_allow_all_token_repos(from);
+        let (everywhere, confirmation) = (write_allow_all_token_repos(from), write_confirmation(from));
         let (auth, oauth, metrics) = (auth_enabled(from), oauth_mode(from), metrics_enabled(from));
         let (dcr, redirects) = (dcr_enabled(from), oauth_redirect_allowlist(from));
         let documents = cimd_allowed_hosts(from);
@@ -167,6 +169,7 @@ impl Config {
             write_mode: writes?,
             write_repositories: repositories?,
             write_allow_all: everywhere?,
+            write_confirmation: matches!(confirmation?, WriteConfirmation::Elicit),
             auth_enabled: auth?,
             oauth_mode: oauth?,
             dcr_enabled: dcr?,

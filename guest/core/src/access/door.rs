@@ -1,12 +1,15 @@
 //! The doors to Gitea. A [`Reader`] can only GET; a [`Writer`] can also send the fixed writes, once each.
 
+use core::cell::Cell;
+
 use aegis_policy::Rules;
 use aegis_redaction::{Mode, Redactor};
 use serde_json::Value;
 
 use super::{Permit, lists};
+use crate::client::Client;
 use crate::gitea::{self, Answer, Call, Error, Started, Write};
-use crate::ports::{Cache, Class, Clock, Limits, Settings, Slot, Ticket};
+use crate::ports::{Cache, Class, Clock, Level, Limits, Settings, Slot, Ticket};
 use crate::settings::Config;
 
 /// What a door needs besides the ticket.
@@ -20,6 +23,8 @@ pub struct Ground<'a> {
     pub limits: &'a dyn Limits,
     /// Time.
     pub clock: &'a dyn Clock,
+    /// Who waits for the answer.
+    pub client: &'a dyn Client,
     /// The settings in force.
     pub config: &'a Config,
 }
@@ -52,6 +57,8 @@ pub struct Reader<'a> {
     ticket: &'a dyn Ticket,
     ground: Ground<'a>,
     rules: Rules,
+    /// Steps that the client was told of.
+    steps: Cell<u32>,
 }
 
 /// Reads and writes within one audited call.
@@ -61,7 +68,7 @@ pub struct Writer<'a> {
 }
 
 pub(super) fn open<'a>(permit: Permit, ticket: &'a dyn Ticket, ground: Ground<'a>) -> Door<'a> {
-    let reader = Reader { ticket, ground, rules: permit.rules };
+    let reader = Reader { ticket, ground, rules: permit.rules, steps: Cell::new(0) };
     match permit.class {
         Class::Read => Door::Read(reader),
         Class::Write => Door::Write(Writer { reader }),
@@ -82,7 +89,21 @@ impl Reader<'_> {
     /// # Errors
     /// The host did not send it.
     pub fn start(&self, call: Call) -> Result<Started, Error> {
+        self.step("asking Gitea");
+        self.ground.client.log(Level::Debug, &format!("GET {}", call.template()));
         gitea::get(self.ticket, call)
+    }
+
+    /// Tell the client what happens next, as one more step of how many nobody knows.
+    pub fn step(&self, what: &str) {
+        self.ground.client.progress(self.steps.get(), None, what);
+        self.steps.set(self.steps.get().saturating_add(1));
+    }
+
+    /// Who waits for the answer.
+    #[must_use]
+    pub fn client(&self) -> &dyn Client {
+        self.ground.client
     }
 
     /// Whether the policy shows a path of the repository that this call is about, as it is spelled and as a reader

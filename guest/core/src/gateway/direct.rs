@@ -8,14 +8,15 @@ use http::header::{HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use serde_json::{Value, json};
 
 use super::{Refusal, media};
-use crate::mcp::call::{self, CallError, Session, Silent};
+use crate::client::Silent;
+use crate::mcp::call::{self, CallError, Session};
 use crate::mcp::{error, json as strict};
 use crate::ports::Level;
 
 /// Answers one direct call.
 pub(super) fn answer(session: &Session<'_>, body: &[u8]) -> Result<Response<Vec<u8>>, Refusal> {
     let asked = Asked::read(body)?;
-    let called = call::call(session, &asked.tool, asked.arguments, &mut Silent);
+    let called = call::call(session, &asked.tool, asked.arguments, &Silent);
     let id = called.correlation_id;
     if let Some(theirs) = asked.correlation_id {
         // The caller's own id is for the caller: the trail keeps ours, and this line joins the two.

@@ -60,9 +60,18 @@ pub(super) fn check_accept(headers: &HeaderMap) -> Result<bool, Refusal> {
     if !ranges.is_empty() && !takes("application/json") {
         return Err(Refusal::NotAcceptable);
     }
-    // A wildcard is what plain HTTP tools send; they want one document, so events are for those who name them.
-    let named = ranges.iter().any(|range| essence(range).eq_ignore_ascii_case("text/event-stream"));
-    Ok(named && takes("text/event-stream"))
+    Ok(names_events(&ranges))
+}
+
+/// Whether the client asks for events.
+pub(super) fn reads_events(headers: &HeaderMap) -> Result<bool, Refusal> {
+    Ok(names_events(&listed(headers, &ACCEPT).ok_or(Refusal::NotAcceptable)?))
+}
+
+/// A wildcard is what plain HTTP tools send; they want one document, so events are for those who name them.
+fn names_events(ranges: &[&str]) -> bool {
+    let named = ranges.iter().find(|range| essence(range).eq_ignore_ascii_case("text/event-stream"));
+    named.is_some_and(|range| !is_zero(range))
 }
 
 /// An answer of status 200.

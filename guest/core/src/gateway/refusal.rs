@@ -41,6 +41,10 @@ pub enum Refusal {
     EncodedBody,
     /// The client does not accept JSON.
     NotAcceptable,
+    /// The client does not accept events, and the answer is a stream.
+    EventsNotAccepted,
+    /// An answer would go to a stream that is not there, is another caller's, or takes no more.
+    NoSuchStream,
     /// The body of a direct call is not what it should be.
     MalformedBody(&'static str),
     /// Nobody was proved, or there is no room.
@@ -181,6 +185,20 @@ impl Refusal {
                 "not_acceptable",
                 StatusCode::NOT_ACCEPTABLE,
                 "Answers are JSON: send Accept: application/json, text/event-stream.",
+                Nothing,
+            ),
+            Self::EventsNotAccepted => line(
+                AccessDenied,
+                "events_not_accepted",
+                StatusCode::NOT_ACCEPTABLE,
+                "The answer is a stream of events: send Accept: text/event-stream.",
+                Nothing,
+            ),
+            Self::NoSuchStream => line(
+                AccessDenied,
+                "no_such_stream",
+                StatusCode::NOT_FOUND,
+                "The stream that this request names has ended. Open a new one with GET, and post where it says.",
                 Nothing,
             ),
             Self::MalformedBody(_) => line(

@@ -84,7 +84,8 @@ impl Route {
     pub(super) fn allow(self) -> &'static str {
         match self {
             Self::Root | Self::Tools => "GET, HEAD",
-            Self::Mcp(_) | Self::DirectCall => "POST",
+            Self::Mcp(_) => "GET, POST",
+            Self::DirectCall => "POST",
             Self::SignIn(step) => step.allow(),
             Self::Other => "",
         }

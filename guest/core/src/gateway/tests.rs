@@ -4,6 +4,7 @@ mod chance;
 mod direct;
 mod origins;
 mod sign_in;
+mod streams;
 
 use http::Response;
 use serde_json::{Value, json};
@@ -83,11 +84,12 @@ fn answers_mcp_under_each_of_its_names() {
 fn asks_for_a_key_before_it_says_that_a_method_is_wrong() {
     let world = World::new();
     for path in ["/mcp", "/mcp/", "/mcp/sse", "/mcp/tool/call"] {
-        for method in ["GET", "DELETE", "PUT", "HEAD"] {
+        for method in ["DELETE", "PUT", "HEAD"] {
             assert_eq!(refused(&world, method, path, &[], ""), (401, "missing_credential".to_owned()));
             let response = send(&world, method, path, &[KEY], "");
             assert_eq!(response.status(), 405, "{method} {path}");
-            assert_eq!(response.headers()["allow"], "POST");
+            let allowed = if path == "/mcp/tool/call" { "POST" } else { "GET, POST" };
+            assert_eq!(response.headers()["allow"], allowed);
         }
     }
     let response = send(&world, "POST", "/", &[], "");
@@ -340,6 +342,8 @@ fn gives_every_refusal_a_name_of_its_own() {
         Refusal::UnsupportedMediaType("why"),
         Refusal::EncodedBody,
         Refusal::NotAcceptable,
+        Refusal::EventsNotAccepted,
+        Refusal::NoSuchStream,
         Refusal::MalformedBody("why"),
         Refusal::Admission(Refused::MissingCredential),
         Refusal::Admission(Refused::MalformedCredential),

@@ -3,6 +3,7 @@
 //! Nothing is asked of Gitea before the intent is durable, and no result leaves before its outcome is. This
 //! module speaks neither JSON-RPC nor HTTP: it must not know how an answer or a refusal looks on the wire.
 
+mod confirm;
 mod error;
 #[cfg(test)]
 mod tests;
@@ -11,6 +12,7 @@ use serde_json::{Map, Value};
 
 use crate::access::{self, Asked, Ground, Permit, Target};
 use crate::audit;
+use crate::client::{Client, Unasked};
 use crate::offer::Offer;
 use crate::ports::{Caller, Claims, Outcome, Ports, Status, Ticket};
 use crate::reply::Screen;
@@ -36,19 +38,6 @@ pub struct Session<'a> {
     pub request_id: &'a str,
 }
 
-/// Where the progress of a call is told, for a client that asked to hear of it.
-pub trait Progress {
-    /// `done` steps of `total` are over; `message` says which comes next and holds no data of the call.
-    fn report(&mut self, done: u32, total: Option<u32>, message: &str);
-}
-
-/// Nobody listens.
-pub struct Silent;
-
-impl Progress for Silent {
-    fn report(&mut self, _done: u32, _total: Option<u32>, _message: &str) {}
-}
-
 /// What came of a call.
 pub struct Called {
     /// Joins the answer, the audit lines and the requests sent to Gitea: the ticket's id where a ticket was
@@ -58,23 +47,15 @@ pub struct Called {
     pub result: Result<Finished, CallError>,
 }
 
-/// Steps that a listener is told of.
-const STEPS: Option<u32> = Some(3);
-
 /// Run one tool call. Every audit line and the metric of the call are written here.
-pub fn call(
-    session: &Session<'_>,
-    tool: &str,
-    arguments: Option<Value>,
-    progress: &mut dyn Progress,
-) -> Called {
+pub fn call(session: &Session<'_>, tool: &str, arguments: Option<Value>, client: &dyn Client) -> Called {
     let clock = session.ports.clock;
     let started = clock.monotonic_microseconds();
     let mut correlation_id = session.request_id.to_owned();
     let known = session.offer.tools.find(tool);
     let result = match known {
         None => Err(unknown_tool(session, tool)),
-        Some(entry) => journey(session, entry, arguments, progress, &mut correlation_id),
+        Some(entry) => journey(session, entry, arguments, client, &mut correlation_id),
     };
     let elapsed = clock.monotonic_microseconds().saturating_sub(started);
     // A name that a client made up must not become a label: it could be anything.
@@ -86,22 +67,24 @@ fn journey(
     session: &Session<'_>,
     entry: &'static dyn Entry,
     arguments: Option<Value>,
-    progress: &mut dyn Progress,
+    client: &dyn Client,
     correlation_id: &mut String,
 ) -> Result<Finished, CallError> {
-    let prepared = parse(session, entry, arguments)?;
-    let target = prepared.target();
-    let permit = permit(session, entry, &target)?;
+    let effect = confirm::effect(session, entry, arguments.as_ref());
+    let mut prepared = parse(session, entry, arguments)?;
+    let touched = prepared.target().recorded();
+    let permit = permit(session, entry, &prepared.target())?;
 
-    progress.report(0, STEPS, "recording the intent");
-    let event = audit::event(entry.name(), entry.class(), &target.recorded(), prepared.recorded());
+    let mut recorded = prepared.recorded();
+    recorded.extend(confirm::ask(session, entry, effect, &touched, client)?);
+    prepared.inquire(client).map_err(|unasked| unasked_for(session, entry, unasked, &touched))?;
+
+    let event = audit::event(entry.name(), entry.class(), &touched, recorded);
     let ticket = session.caller.intent(&event).map_err(|_| CallError::AuditUnavailable)?;
     *correlation_id = ticket.id();
 
-    progress.report(1, STEPS, "asking Gitea");
-    let answer = run(session, prepared, permit, &*ticket);
+    let answer = run(session, prepared, permit, &*ticket, client);
 
-    progress.report(2, STEPS, "recording the outcome");
     let closed = ticket.close(&outcome(&answer));
     match closed {
         Ok(()) => answer,
@@ -148,6 +131,7 @@ fn run(
     prepared: Box<dyn Prepared>,
     permit: Permit,
     ticket: &dyn Ticket,
+    client: &dyn Client,
 ) -> Result<Finished, CallError> {
     let screen = Screen::new(session.config);
     let ground = Ground {
@@ -155,12 +139,27 @@ fn run(
         cache: session.ports.cache,
         limits: session.ports.limits,
         clock: session.ports.clock,
+        client,
         config: session.config,
     };
     match prepared.run(permit.open(ticket, ground)) {
         Ok(reply) => Ok(screen.finish(reply)),
         Err(error) => Err(CallError::failed(&error, &screen).under(&ticket.id())),
     }
+}
+
+/// The client could not be asked. That it is to come again is no refusal.
+fn unasked_for(
+    session: &Session<'_>,
+    entry: &'static dyn Entry,
+    unasked: Unasked,
+    touched: &audit::Touched,
+) -> CallError {
+    let error = CallError::unasked(unasked);
+    if !matches!(error, CallError::Deferred) {
+        session.ports.audit.note(&audit::denied(error.reason(), Some(entry.name()), Some(touched), &[]));
+    }
+    error
 }
 
 fn unknown_tool(session: &Session<'_>, tool: &str) -> CallError {
@@ -178,8 +177,8 @@ fn outcome(answer: &Result<Finished, CallError>) -> Outcome {
 
 fn label(result: &Result<Finished, CallError>) -> &'static str {
     match result.as_ref().map_err(CallError::status) {
-        Ok(_) => "success",
+        Ok(_) | Err(Status::Success) => "success",
         Err(Status::Denied) => "denied",
-        Err(Status::Error | Status::Success) => "error",
+        Err(Status::Error) => "error",
     }
 }

@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 use super::base64;
 use super::error::Fault;
 use super::message::Request;
+use crate::tools::kit::Mirrored;
 
 /// Modern revisions served, newest first.
 pub const MODERN: &[&str] = &["2026-07-28"];
@@ -77,6 +78,12 @@ pub fn meta(params: &Map<String, Value>) -> Option<&Map<String, Value>> {
     params.get("_meta").and_then(Value::as_object)
 }
 
+/// What a modern client declares that it can be asked.
+#[must_use]
+pub fn client_capabilities(params: &Map<String, Value>) -> Option<&Map<String, Value>> {
+    meta(params).and_then(|meta| meta.get(CLIENT_CAPABILITIES)).and_then(Value::as_object)
+}
+
 fn check_modern(headers: &HeaderMap, request: &Request) -> Result<(), Fault> {
     let missing = |what: &str| Fault::InvalidParams(format!("Every request carries {what}."));
     let meta = meta(&request.params).ok_or_else(|| missing("params._meta"))?;
@@ -95,6 +102,43 @@ fn check_modern(headers: &HeaderMap, request: &Request) -> Result<(), Fault> {
         demand(headers, "mcp-name", name)?;
     }
     if MODERN.contains(&version) { Ok(()) } else { Err(Fault::UnsupportedVersion(version.to_owned())) }
+}
+
+/// Checks the headers that repeat arguments of a modern tool call: each one that the body has stands there with the same
+/// value, and none that the body has not.
+///
+/// # Errors
+/// One is missing, differs, or cannot be read.
+pub fn check_mirrored(
+    headers: &HeaderMap,
+    mirrored: &[Mirrored],
+    arguments: Option<&Value>,
+) -> Result<(), Fault> {
+    for Mirrored { header, argument } in mirrored {
+        let name = format!("mcp-param-{}", header.to_ascii_lowercase());
+        let fault = |why| Err(Fault::HeaderMismatch(header, why));
+        let told = arguments.and_then(|arguments| arguments.pointer(argument)).and_then(written);
+        match (Header::read(headers, &name), told) {
+            (Header::Absent, None) => {}
+            (Header::One(value), Some(told)) if value == told => {}
+            (Header::Absent, Some(_)) => return fault("is missing"),
+            (Header::One(_), _) => return fault("differs from the body"),
+            (Header::Unreadable, _) => {
+                return fault("is sent twice or holds characters that are not allowed");
+            }
+        }
+    }
+    Ok(())
+}
+
+/// An argument as a header has it. What is no text, whole number or flag is not repeated.
+fn written(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) if number.is_i64() || number.is_u64() => Some(number.to_string()),
+        Value::Bool(flag) => Some(flag.to_string()),
+        Value::Number(_) | Value::Null | Value::Array(_) | Value::Object(_) => None,
+    }
 }
 
 /// Legacy clients owe no headers, but one that is there and says something else than the body is a lie.
@@ -152,7 +196,9 @@ fn text<'a>(value: &'a HeaderValue, name: &str) -> Option<Cow<'a, str>> {
     let plain = value.to_str().ok()?.trim_matches([' ', '\t']);
     let coded = plain.strip_prefix("=?base64?").and_then(|rest| rest.strip_suffix("?="));
     match coded {
-        Some(coded) if name == "mcp-name" => String::from_utf8(base64::decode(coded)?).ok().map(Cow::Owned),
+        Some(coded) if name == "mcp-name" || name.starts_with("mcp-param-") => {
+            String::from_utf8(base64::decode(coded)?).ok().map(Cow::Owned)
+        }
         Some(_) | None => Some(Cow::Borrowed(plain)),
     }
 }

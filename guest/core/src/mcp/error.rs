@@ -32,6 +32,12 @@ pub enum Fault {
     UnknownMethod(String),
     /// An address at which there is nothing.
     NoSuchResource(String),
+    /// A reply that nobody waits for.
+    NoSuchQuestion,
+    /// A stream where the client cannot read events.
+    NeedsEvents,
+    /// The caller, or the server, has as many streams as it may; seconds to wait.
+    TooManyStreams(u32),
 }
 
 impl Fault {
@@ -49,6 +55,9 @@ impl Fault {
             Self::UnsupportedVersion(_) => "unsupported_version",
             Self::UnknownMethod(_) => "unknown_method",
             Self::NoSuchResource(_) => "no_such_resource",
+            Self::NoSuchQuestion => "no_such_question",
+            Self::NeedsEvents => "events_not_accepted",
+            Self::TooManyStreams(_) => "too_many_streams",
         }
     }
 
@@ -60,14 +69,34 @@ impl Fault {
                 StatusCode::OK
             }
             (Self::UnknownMethod(_), Era::Modern) => StatusCode::NOT_FOUND,
+            (Self::NeedsEvents, _) => StatusCode::NOT_ACCEPTABLE,
+            (Self::TooManyStreams(_), _) => StatusCode::TOO_MANY_REQUESTS,
             (Self::InvalidParams(_) | Self::NoSuchResource(_), Era::Modern)
             | (
                 Self::Parse(_)
                 | Self::InvalidRequest(_)
                 | Self::HeaderMismatch(..)
+                | Self::NoSuchQuestion
                 | Self::UnsupportedVersion(_),
                 Era::Legacy | Era::Modern,
             ) => StatusCode::BAD_REQUEST,
+        }
+    }
+
+    /// Seconds after which it makes sense to come again.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<u32> {
+        match self {
+            Self::TooManyStreams(seconds) => Some(*seconds),
+            Self::Parse(_)
+            | Self::InvalidRequest(_)
+            | Self::InvalidParams(_)
+            | Self::HeaderMismatch(..)
+            | Self::UnsupportedVersion(_)
+            | Self::UnknownMethod(_)
+            | Self::NoSuchResource(_)
+            | Self::NoSuchQuestion
+            | Self::NeedsEvents => None,
         }
     }
 
@@ -89,6 +118,18 @@ impl Fault {
             Self::UnknownMethod(method) => {
                 json!({ "code": -32601, "message": format!("There is no method {}.", printable(method)) })
             }
+            Self::NoSuchQuestion => json!({
+                "code": -32600,
+                "message": "Nobody waits for this reply: it was asked of another client, or too long ago.",
+            }),
+            Self::NeedsEvents => json!({
+                "code": -32600,
+                "message": "The answer is a stream: accept text/event-stream.",
+            }),
+            Self::TooManyStreams(_) => json!({
+                "code": -32603,
+                "message": "There are as many open streams as there may be. Close one, or come again later.",
+            }),
             Self::NoSuchResource(uri) => json!({
                 "code": match era { Era::Legacy => -32002, Era::Modern => -32602 },
                 "message": "There is nothing to read at this address. resources/templates/list shows which there are.",
@@ -101,7 +142,12 @@ impl Fault {
     #[must_use]
     pub fn remark(&self) -> Remark {
         let detail = match self {
-            Self::Parse(_) | Self::InvalidRequest(_) | Self::InvalidParams(_) => None,
+            Self::Parse(_)
+            | Self::InvalidRequest(_)
+            | Self::InvalidParams(_)
+            | Self::NoSuchQuestion
+            | Self::NeedsEvents
+            | Self::TooManyStreams(_) => None,
             Self::HeaderMismatch(header, why) => Some(("header", format!("{header} {why}"))),
             Self::UnsupportedVersion(requested) => Some(("requested", printable(requested))),
             Self::UnknownMethod(method) => Some(("method", printable(method))),
@@ -143,6 +189,11 @@ pub(super) struct Wire {
 }
 
 impl Wire {
+    pub(super) fn fault(fault: &Fault, era: Era) -> Self {
+        let said = Said::Error(fault.error(era));
+        Self { status: fault.status(era), said, retry_after: fault.retry_after(), challenge: None }
+    }
+
     pub(super) fn result(result: Map<String, Value>) -> Self {
         Self { status: StatusCode::OK, said: Said::Result(result), retry_after: None, challenge: None }
     }
@@ -154,10 +205,9 @@ impl Wire {
 /// scope) or nobody outside (the audit trail) is an HTTP status, so that clients start what they have for it.
 pub(super) fn on_mcp(error: &CallError, era: Era, correlation_id: &str) -> Wire {
     let (status, code) = match error {
-        CallError::UnknownTool { .. } => match era {
-            Era::Legacy => (StatusCode::OK, -32602),
-            Era::Modern => (StatusCode::BAD_REQUEST, -32602),
-        },
+        CallError::UnknownTool { .. } => (status_of_params(era), -32602),
+        CallError::Undeclared { .. } => (status_of_params(era), -32021),
+        CallError::Stale => (status_of_params(era), -32602),
         CallError::InsufficientScope { .. } => (StatusCode::FORBIDDEN, -32600),
         CallError::SignedOut { .. } => (StatusCode::UNAUTHORIZED, -32600),
         CallError::AuditUnavailable | CallError::OutcomeNotRecorded { .. } => {
@@ -173,6 +223,7 @@ pub(super) fn on_mcp(error: &CallError, era: Era, correlation_id: &str) -> Wire 
         | CallError::Upstream { .. }
         | CallError::Busy { .. }
         | CallError::UpstreamTimeout { .. }
+        | CallError::Deferred
         | CallError::WriteOutcomeUnknown { .. } => {
             return Wire::result(methods::tool_error(error.reason(), &error.message(), correlation_id));
         }
@@ -180,9 +231,25 @@ pub(super) fn on_mcp(error: &CallError, era: Era, correlation_id: &str) -> Wire 
     let said = Said::Error(json!({
         "code": code,
         "message": error.message(),
-        "data": { "reason": error.reason(), "correlation_id": correlation_id },
+        "data": data(error, correlation_id),
     }));
     Wire { status, said, retry_after: retry_after(error), challenge: challenge(error) }
+}
+
+/// Modern revisions answer a wrong parameter with a status of its own.
+fn status_of_params(era: Era) -> StatusCode {
+    match era {
+        Era::Legacy => StatusCode::OK,
+        Era::Modern => StatusCode::BAD_REQUEST,
+    }
+}
+
+fn data(error: &CallError, correlation_id: &str) -> Value {
+    let mut data = json!({ "reason": error.reason(), "correlation_id": correlation_id });
+    if let (CallError::Undeclared { capability }, Some(data)) = (error, data.as_object_mut()) {
+        data.insert("requiredCapabilities".to_owned(), json!({ *capability: {} }));
+    }
+    data
 }
 
 /// The same for a method whose result has no place for a failure: what a tool's result would say is an error object.
@@ -204,7 +271,7 @@ pub(super) fn on_read(error: &CallError, era: Era, correlation_id: &str) -> Wire
     let said = Said::Error(json!({
         "code": code,
         "message": error.message(),
-        "data": { "reason": error.reason(), "correlation_id": correlation_id },
+        "data": data(error, correlation_id),
     }));
     Wire { status, said, ..wire }
 }
@@ -213,7 +280,9 @@ pub(super) fn on_read(error: &CallError, era: Era, correlation_id: &str) -> Wire
 #[must_use]
 pub fn status(error: &CallError) -> StatusCode {
     match error {
-        CallError::InvalidArguments { .. } => StatusCode::BAD_REQUEST,
+        CallError::InvalidArguments { .. } | CallError::Stale => StatusCode::BAD_REQUEST,
+        // Nobody is asked here: such a call is denied before.
+        CallError::Deferred | CallError::Undeclared { .. } => StatusCode::FORBIDDEN,
         CallError::InsufficientScope { .. } | CallError::Denied { .. } => StatusCode::FORBIDDEN,
         CallError::SignedOut { .. } => StatusCode::UNAUTHORIZED,
         CallError::UnknownTool { .. } | CallError::NotFound { .. } | CallError::Renamed { .. } => {
@@ -253,6 +322,9 @@ pub fn retry_after(error: &CallError) -> Option<u32> {
         | CallError::Upstream { .. }
         | CallError::UpstreamTimeout { .. }
         | CallError::SignedOut { .. }
+        | CallError::Deferred
+        | CallError::Undeclared { .. }
+        | CallError::Stale
         | CallError::WriteOutcomeUnknown { .. } => None,
     }
 }
@@ -278,6 +350,9 @@ pub fn challenge(error: &CallError) -> Option<String> {
         | CallError::Busy { .. }
         | CallError::UpstreamTimeout { .. }
         | CallError::WriteOutcomeUnknown { .. }
+        | CallError::Deferred
+        | CallError::Undeclared { .. }
+        | CallError::Stale
         | CallError::AuditUnavailable
         | CallError::OutcomeNotRecorded { .. } => None,
     }

@@ -1,6 +1,7 @@
 //! A world for tests: settings in a map, counters that count, an audit trail that can be read or be broken.
 
 pub(crate) mod dice;
+pub(crate) mod office;
 pub(crate) mod tools;
 
 use std::cell::{Cell, RefCell};
@@ -13,9 +14,11 @@ use serde_json::Value;
 use super::stream::{Gone, Outgoing};
 use crate::ports;
 use crate::ports::{
-    Admission, Audit, Bucket, Cache, Caller, Claims, Clock, Event, Exchange, Failure, Identity, Level,
-    Limits, NoSignIn, Outcome, Ports, Refusal, Remark, Settings, Slot, Telemetry, Ticket, Unavailable,
+    Admission, Announcement, Audit, Bucket, Cache, Caller, Claims, Clock, Event, Exchange, Failure, Identity,
+    Level, Limits, NoSignIn, NotDelivered, Outcome, Pending, Ports, Refusal, Remark, Settings, Slot,
+    Telemetry, Ticket, Unavailable,
 };
+use office::{Office, Sealed};
 
 /// The credential that [`World`] knows.
 pub(crate) const GOOD: &str = "Bearer good";
@@ -31,6 +34,8 @@ pub(crate) struct World {
     pub(crate) routes: RefCell<Vec<String>>,
     pub(crate) logs: RefCell<Vec<String>>,
     pub(crate) trail: Rc<Trail>,
+    pub(crate) office: Rc<Office>,
+    pub(crate) sealed: Sealed,
 }
 
 /// The part of the audit trail that callers and tickets write.
@@ -56,6 +61,8 @@ impl World {
             routes: RefCell::default(),
             logs: RefCell::default(),
             trail: Rc::default(),
+            office: Rc::default(),
+            sealed: Sealed::default(),
         }
     }
 
@@ -72,7 +79,8 @@ impl World {
             audit: self,
             clients: &NoSignIn,
             login: &NoSignIn,
-            seal: &NoSignIn,
+            seal: &self.sealed,
+            mailbox: &*self.office,
             telemetry: self,
             clock: self,
         }
@@ -106,7 +114,11 @@ impl Identity for World {
     fn authenticate(&self, presented: &str) -> Result<Box<dyn Caller>, Refusal> {
         if presented == GOOD || (self.open_door.get() && presented.is_empty()) {
             let scopes = self.scopes.borrow().iter().map(|scope| (*scope).to_owned()).collect();
-            return Ok(Box::new(Somebody { scopes, trail: Rc::clone(&self.trail) }));
+            return Ok(Box::new(Somebody {
+                scopes,
+                trail: Rc::clone(&self.trail),
+                office: Rc::clone(&self.office),
+            }));
         }
         Err(self.refusal.get())
     }
@@ -166,6 +178,7 @@ impl Clock for World {
 struct Somebody {
     scopes: Vec<String>,
     trail: Rc<Trail>,
+    office: Rc<Office>,
 }
 
 impl Caller for Somebody {
@@ -179,6 +192,18 @@ impl Caller for Somebody {
         }
         self.trail.intents.borrow_mut().push(event.clone());
         Ok(Box::new(Open(Rc::clone(&self.trail))))
+    }
+    fn keep(&self, announcements: &[Announcement], farewell: Option<&str>) -> Result<String, u32> {
+        self.office.keep(announcements, farewell)
+    }
+    fn deliver(&self, stream: &str, event: &str) -> Result<(), NotDelivered> {
+        self.office.deliver(stream, event)
+    }
+    fn ask(&self, _seconds: u32) -> Result<Box<dyn Pending>, u32> {
+        self.office.ask()
+    }
+    fn answer(&self, id: &str, reply: &[u8]) -> bool {
+        self.office.answer(id, reply)
     }
 }
 
@@ -210,10 +235,10 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    /// The JSON of every event.
+    /// The JSON of every message.
     pub(crate) fn events(&self) -> Vec<Value> {
         let text = std::str::from_utf8(&self.bytes).unwrap();
-        let data = text.split("\n\n").filter_map(|frame| frame.split_once("data: "));
+        let data = text.split("\n\n").filter_map(|frame| frame.split_once("event: message\ndata: "));
         data.map(|(_, json)| serde_json::from_str(json).unwrap()).collect()
     }
 }

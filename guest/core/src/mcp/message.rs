@@ -15,8 +15,8 @@ pub enum Message {
     Request(Request),
     /// Wants none.
     Notification(Notification),
-    /// The answer to a request of ours. We never ask, so it answers nothing.
-    Response,
+    /// The reply to a question, by the id that it was asked with.
+    Response(Value),
 }
 
 /// A request.
@@ -70,7 +70,7 @@ pub fn parse(body: &[u8]) -> Result<Message, Unreadable> {
     let answers = members.contains_key("result") || members.contains_key("error");
     let method = match (members.remove("method"), answers) {
         (Some(Value::String(method)), false) if !method.is_empty() => method,
-        (None, true) if id.is_some() => return Ok(Message::Response),
+        (None, true) if id.is_some() => return Ok(Message::Response(id.unwrap_or_default())),
         (Some(_), true) => return refuse("A message is a request or a response, not both."),
         (None | Some(_), _) => return refuse("A request names its method as a string."),
     };

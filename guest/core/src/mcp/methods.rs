@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use super::call::{Finished, Session};
 use super::era::{self, Era};
 use super::error::Fault;
+use crate::ports::Topic;
 
 /// The key under which a tool result's `_meta` names the call in the audit trail. The same value stands under
 /// plain `correlation_id` for people and clients that look for that.
@@ -15,7 +16,7 @@ pub const CORRELATION_ID: &str = "io.aegisgitea/correlation_id";
 /// The key under which a failed tool result's `_meta` gives the reason by name.
 pub const REASON: &str = "io.aegisgitea/reason";
 
-/// How long a client may keep a list, in milliseconds: lists change only when the operator changes settings.
+/// How long a client may keep a list, in milliseconds: lists change only when the operator changes settings or policy.
 const LIST_TTL_MS: u32 = 300_000;
 
 /// Who we say we are. Clients must not decide anything on it.
@@ -24,17 +25,28 @@ pub fn server_info(version: &str) -> Value {
     json!({ "name": "aegis-gitea-mcp", "title": "AegisGitea-MCP", "version": version })
 }
 
-/// What there is, without change notices: lists change only across restarts.
-fn capabilities(session: &Session<'_>) -> Value {
+/// What there is. That a list changes is announced where somebody does announce it.
+fn capabilities(session: &Session<'_>, era: Era) -> Value {
     let (resources, prompts) = (!session.offer.resources.is_empty(), !session.offer.prompts.is_empty());
+    let announced = session.ports.mailbox.topics();
+    let list = |topic: Topic| match announced.contains(&topic) {
+        true => json!({ "listChanged": true }),
+        false => json!({}),
+    };
+    let mut of_resources = list(Topic::Resources);
+    let watched = era == Era::Legacy && session.offer.resources.iter().any(|resource| resource.watched());
+    if let Some(members) = of_resources.as_object_mut().filter(|_| watched) {
+        members.insert("subscribe".to_owned(), true.into());
+    }
     let there_is = [
-        ("tools", true),
-        ("resources", resources),
-        ("prompts", prompts),
-        ("completions", resources || prompts),
+        ("tools", true, list(Topic::Tools)),
+        ("resources", resources, of_resources),
+        ("prompts", prompts, list(Topic::Prompts)),
+        ("completions", resources || prompts, json!({})),
+        ("logging", true, json!({})),
     ];
-    let named = there_is.into_iter().filter(|(_, there)| *there);
-    named.map(|(name, _)| (name.to_owned(), json!({}))).collect::<Map<_, _>>().into()
+    let named = there_is.into_iter().filter(|(_, there, _)| *there);
+    named.map(|(name, _, more)| (name.to_owned(), more)).collect::<Map<_, _>>().into()
 }
 
 /// Legacy `initialize`. No session is opened: every later request stands on its own.
@@ -52,7 +64,7 @@ pub fn initialize(
     let agreed = era::LEGACY.iter().find(|served| **served == asked).unwrap_or(&era::LEGACY_NEWEST);
     Ok(object([
         ("protocolVersion", json!(agreed)),
-        ("capabilities", capabilities(session)),
+        ("capabilities", capabilities(session, Era::Legacy)),
         ("serverInfo", server_info(version)),
         ("instructions", json!(session.offer.tools.instructions)),
     ]))
@@ -63,7 +75,7 @@ pub fn initialize(
 pub fn discover(session: &Session<'_>) -> Map<String, Value> {
     object([
         ("supportedVersions", supported_versions()),
-        ("capabilities", capabilities(session)),
+        ("capabilities", capabilities(session, Era::Modern)),
         ("instructions", json!(session.offer.tools.instructions)),
         ("ttlMs", json!(LIST_TTL_MS)),
         ("cacheScope", json!("private")),
@@ -126,22 +138,17 @@ pub(super) fn tool_name(params: &Map<String, Value>) -> Result<String, Fault> {
         .ok_or_else(|| Fault::InvalidParams("params.name is a string and required.".to_owned()))
 }
 
-/// `params._meta.progressToken`, a string or an integer.
-pub(super) fn progress_token(params: &Map<String, Value>) -> Result<Option<Value>, Fault> {
-    match era::meta(params).and_then(|meta| meta.get("progressToken")) {
-        None => Ok(None),
-        Some(token) if token.is_string() || token.is_i64() || token.is_u64() => Ok(Some(token.clone())),
-        Some(_) => Err(Fault::InvalidParams("_meta.progressToken is a string or an integer.".to_owned())),
-    }
-}
-
 /// The result of a tool that succeeded.
 pub(super) fn tool_result(finished: Finished, correlation_id: &str) -> Map<String, Value> {
+    let meta = json!({ CORRELATION_ID: correlation_id, "correlation_id": correlation_id });
+    if !finished.blocks.is_empty() {
+        return object([("content", finished.blocks.into()), ("isError", json!(false)), ("_meta", meta)]);
+    }
     object([
         ("content", json!([{ "type": "text", "text": finished.text }])),
         ("structuredContent", finished.structured),
         ("isError", json!(false)),
-        ("_meta", json!({ CORRELATION_ID: correlation_id, "correlation_id": correlation_id })),
+        ("_meta", meta),
     ])
 }
 

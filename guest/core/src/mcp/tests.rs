@@ -57,6 +57,9 @@ fn modern(world: &World, method: &str, params: &Value) -> (u16, Value) {
     (response.status().as_u16(), body(&response))
 }
 
+mod confirmed;
+mod listening;
+
 #[test]
 fn initialize_agrees_on_the_asked_revision_or_offers_the_newest_legacy_one() {
     for (asked, agreed) in [
@@ -75,7 +78,7 @@ fn initialize_agrees_on_the_asked_revision_or_offers_the_newest_legacy_one() {
             said,
             json!({ "jsonrpc": "2.0", "id": 7, "result": {
                 "protocolVersion": agreed,
-                "capabilities": { "tools": {} },
+                "capabilities": { "tools": { "listChanged": true }, "logging": {} },
                 "serverInfo": { "name": "aegis-gitea-mcp", "title": "AegisGitea-MCP", "version": "1.2.3" },
                 "instructions": "Be kind.",
             }}),
@@ -102,14 +105,7 @@ fn legacy_answers_carry_nothing_of_the_modern_wire() {
 #[test]
 fn methods_that_an_era_does_not_have_are_unknown_in_it() {
     let world = World::new();
-    for method in [
-        "server/discover",
-        "logging/setLevel",
-        "resources/subscribe",
-        "subscriptions/listen",
-        "tools/get",
-        "x",
-    ] {
+    for method in ["server/discover", "subscriptions/listen", "tools/get", "x"] {
         let (status, said) = legacy(&world, method, &json!({}));
         assert_eq!(
             (status, said["error"]["code"].as_i64(), &said["id"]),
@@ -118,7 +114,7 @@ fn methods_that_an_era_does_not_have_are_unknown_in_it() {
         );
     }
     for method in
-        ["initialize", "ping", "logging/setLevel", "resources/subscribe", "subscriptions/listen", "x"]
+        ["initialize", "ping", "logging/setLevel", "resources/subscribe", "resources/unsubscribe", "x"]
     {
         let (status, said) = modern(&world, method, &json!({}));
         assert_eq!(
@@ -127,7 +123,7 @@ fn methods_that_an_era_does_not_have_are_unknown_in_it() {
             "{method}"
         );
     }
-    assert_eq!(world.reasons(), vec!["unknown_method"; 12], "one line each");
+    assert_eq!(world.reasons(), vec!["unknown_method"; 10], "one line each");
 }
 
 #[test]
@@ -138,7 +134,7 @@ fn discover_names_every_revision_and_the_server() {
         said["result"],
         json!({
             "supportedVersions": ["2026-07-28", "2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"],
-            "capabilities": { "tools": {} },
+            "capabilities": { "tools": { "listChanged": true }, "logging": {} },
             "instructions": "Be kind.",
             "ttlMs": 300_000,
             "cacheScope": "private",
@@ -341,11 +337,14 @@ fn accepts_notifications_without_a_word_and_never_runs_them() {
 #[test]
 fn takes_responses_in_the_legacy_era_only() {
     let world = World::new();
+    let reply = json!({ "jsonrpc": "2.0", "id": "question-1", "result": {} });
+    assert_eq!(post(&world, &[], &reply, &mut Reader::default()).unwrap().status(), 202);
+    assert_eq!(world.office.answered.borrow()[0].1, reply.to_string().into_bytes());
     let message = json!({ "jsonrpc": "2.0", "id": 1, "result": {} });
-    assert_eq!(post(&world, &[], &message, &mut Reader::default()).unwrap().status(), 202);
+    assert_eq!(post(&world, &[], &message, &mut Reader::default()).unwrap().status(), 400);
     let headers = [("mcp-protocol-version", MODERN)];
     assert_eq!(post(&world, &headers, &message, &mut Reader::default()).unwrap().status(), 400);
-    assert_eq!(world.reasons(), ["invalid_request"]);
+    assert_eq!(world.reasons(), ["no_such_question", "invalid_request"]);
 }
 
 #[test]

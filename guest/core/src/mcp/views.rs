@@ -4,10 +4,11 @@
 
 use serde_json::{Map, Value, json};
 
-use super::call::{self, CallError, Session, Silent};
+use super::call::{self, CallError, Session};
 use super::era::Era;
 use super::error::Fault;
 use super::methods::{CORRELATION_ID, kept, list, object};
+use crate::client::{Client, Silent, Unasked};
 use crate::completion::{self, Completes, Suggested};
 use crate::prompts::{Filled, Prompt};
 use crate::reply::NOTICE;
@@ -20,6 +21,8 @@ pub(super) enum Failed {
     Fault(Fault),
     /// A call that it needed gave no answer.
     Call { error: Box<CallError>, correlation_id: String },
+    /// The client has to be asked first, and was not.
+    Unasked(Unasked),
 }
 
 impl From<Fault> for Failed {
@@ -51,7 +54,7 @@ impl<'a> Calls<'a> {
 
 impl Run for Calls<'_> {
     fn run(&mut self, tool: &'static str, arguments: Value) -> Result<Value, Stopped> {
-        let called = call::call(self.session, tool, Some(arguments), &mut Silent);
+        let called = call::call(self.session, tool, Some(arguments), &Silent);
         self.correlation_id = called.correlation_id;
         called.result.map(|finished| finished.structured).map_err(|error| {
             self.failed = Some(error);
@@ -113,6 +116,20 @@ fn resource(session: &Session<'_>, uri: &str) -> Option<(&'static dyn Resource, 
     found.find_map(|resource| Some((resource, resource.address().matches(uri)?)))
 }
 
+/// Legacy `resources/subscribe` and `resources/unsubscribe`: nothing is kept, since a stream announces what it announces
+/// to everybody who listens.
+pub(super) fn subscription(
+    session: &Session<'_>,
+    params: &Map<String, Value>,
+) -> Result<Map<String, Value>, Fault> {
+    let uri = string(params, "uri")?;
+    match resource(session, uri) {
+        Some((resource, _)) if resource.watched() => Ok(Map::new()),
+        Some(_) => Err(invalid("Changes of this resource are not announced.")),
+        None => Err(Fault::NoSuchResource(uri.to_owned())),
+    }
+}
+
 /// `prompts/list`.
 pub(super) fn prompts_list(
     session: &Session<'_>,
@@ -126,16 +143,18 @@ pub(super) fn prompts_list(
 pub(super) fn prompts_get(
     session: &Session<'_>,
     params: &Map<String, Value>,
-) -> Result<Map<String, Value>, Fault> {
+    client: &dyn Client,
+) -> Result<Map<String, Value>, Failed> {
     let prompt = prompt(session, string(params, "name")?)?;
     let none = Map::new();
     let arguments = match params.get("arguments") {
         None => &none,
         Some(Value::Object(arguments)) => arguments,
-        Some(_) => return Err(Fault::InvalidParams("params.arguments is an object.".to_owned())),
+        Some(_) => return Err(invalid("params.arguments is an object.").into()),
     };
     let filled = Filled::of(prompt, arguments).map_err(Fault::InvalidParams)?;
-    Ok(object([("description", prompt.description().into()), ("messages", prompt.messages(&filled).into())]))
+    let messages = prompt.fill(&filled, client).map_err(Failed::Unasked)?;
+    Ok(object([("description", prompt.description().into()), ("messages", messages.into())]))
 }
 
 fn prompt(session: &Session<'_>, name: &str) -> Result<&'static dyn Prompt, Fault> {

@@ -1,8 +1,8 @@
 //! Sign-in where there is none: every question is answered with a refusal.
 
 use super::{
-    Broken, Choice, Client, Clients, Denied, Flow, Login, NotOpened, NotRegistered, Proof, Purpose,
-    Registered, Registration, Seal, Tokens, UnknownClient,
+    Broken, Choice, Client, Clients, Denied, Flow, Login, Mailbox, NotOpened, NotRegistered, Proof, Purpose,
+    Registered, Registration, Seal, Tokens, Topic, UnknownClient,
 };
 
 /// The ports of signing in on a server that has API keys instead.
@@ -54,5 +54,15 @@ impl Seal for NoSignIn {
 
     fn answer(&self, _sealed: &str, _choice: Choice) -> Result<Vec<u8>, Broken> {
         Err(Broken::Forged)
+    }
+}
+
+/// Nothing is announced, and no stream is kept.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoMailbox;
+
+impl Mailbox for NoMailbox {
+    fn topics(&self) -> Vec<Topic> {
+        Vec::new()
     }
 }

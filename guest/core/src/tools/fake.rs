@@ -15,6 +15,7 @@ pub(crate) use forge::Route;
 
 use super::{CATALOGUE, kit};
 use crate::access::{self, Asked, Ground, Refused};
+use crate::client::Silent;
 use crate::ports::{Claims, Event, Method, Outcome, Remark, Request};
 use crate::reply::{Finished, Screen};
 use crate::settings::Config;
@@ -110,7 +111,14 @@ impl World {
         let claims = claims(&["read:repository", "write:repository"]);
         let asked = Asked { tool, class: entry.class(), target: &target };
         let permit = access::decide(self, &config, &claims, &asked).map_err(Stopped::Refused)?;
-        let ground = Ground { settings: self, cache: self, limits: self, clock: self, config: &config };
+        let ground = Ground {
+            settings: self,
+            cache: self,
+            limits: self,
+            clock: self,
+            client: &Silent,
+            config: &config,
+        };
         let before = self.state.borrow().requests.len();
         let reply = prepared.run(permit.open(self, ground));
         for request in self.state.borrow().requests.iter().skip(before) {

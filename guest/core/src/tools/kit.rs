@@ -15,7 +15,7 @@ mod tests;
 
 pub(super) use argument::paragraph;
 pub use argument::{Arg, ArgumentError, Arguments, Field};
-pub use entry::{Entry, Hints, Prepared};
+pub use entry::{Entry, Hints, Mirrored, Prepared};
 pub use error::Error;
 pub use shape::{Explained, Key, Kind, Shape};
 

@@ -108,6 +108,8 @@ impl Refusal {
             | Self::MethodNotAllowed(_)
             | Self::EncodedBody
             | Self::NotAcceptable
+            | Self::EventsNotAccepted
+            | Self::NoSuchStream
             | Self::Admission(_) => line.message.into(),
         }
     }

@@ -4,10 +4,14 @@
 //! [`Screen`].
 
 use crate::access::Refused;
+use crate::client::Unasked;
 use crate::gitea;
 use crate::ports::{Class, Status};
 use crate::reply::Screen;
 use crate::tools::kit;
+
+/// What an operator can do about clients that cannot be asked.
+const CONFIRMATION: &str = " Changes are confirmed because the operator has set WRITE_CONFIRMATION=elicit.";
 
 /// Why a tool call has no result.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,6 +99,15 @@ pub enum CallError {
         /// What to look at before trying again.
         message: String,
     },
+    /// Not yet: the answer puts questions, and the client comes again with the replies.
+    Deferred,
+    /// The client has to be asked something and has not declared that it can be.
+    Undeclared {
+        /// What it would have to declare.
+        capability: &'static str,
+    },
+    /// What the client came back with was made for another call, is too old, or was used.
+    Stale,
     /// The intent could not be recorded, so nothing was done.
     AuditUnavailable,
     /// The outcome could not be recorded, so the result is withheld.
@@ -125,6 +138,9 @@ impl CallError {
             Self::SignedOut { .. } => "signed_out_in_gitea",
             Self::UpstreamTimeout { .. } => "gitea_timeout",
             Self::WriteOutcomeUnknown { .. } => "write_outcome_unknown",
+            Self::Deferred => "input_required",
+            Self::Undeclared { .. } => "client_capability_missing",
+            Self::Stale => "request_state_invalid",
             Self::AuditUnavailable => "audit_unavailable",
             Self::OutcomeNotRecorded { .. } => "outcome_not_recorded",
         }
@@ -153,6 +169,15 @@ impl CallError {
                 "What this connection was granted lacks the scope {needed}. Sign in again and grant it, or connect \
                  with a credential that has it."
             ),
+            Self::Deferred => "Come again with the replies to what was asked.".to_owned(),
+            Self::Undeclared { capability } => format!(
+                "This call has to ask its client something, and the client has not declared the capability \
+                 {capability}. Use a client that has it.{}",
+                if *capability == "elicitation" { CONFIRMATION } else { "" }
+            ),
+            Self::Stale => "requestState is not of this call, is older than five minutes, or was used. Call again \
+                            without it."
+                .to_owned(),
             Self::AuditUnavailable => {
                 "The audit trail cannot be written, so nothing was done. Try again later; the operator has to \
                  look at the audit volume."
@@ -174,7 +199,12 @@ impl CallError {
     #[must_use]
     pub fn status(&self) -> Status {
         match self {
-            Self::InsufficientScope { .. } | Self::Denied { .. } | Self::SignedOut { .. } => Status::Denied,
+            Self::InsufficientScope { .. }
+            | Self::Denied { .. }
+            | Self::SignedOut { .. }
+            | Self::Undeclared { .. }
+            | Self::Stale => Status::Denied,
+            Self::Deferred => Status::Success,
             Self::UnknownTool { .. }
             | Self::InvalidArguments { .. }
             | Self::NotFound { .. }
@@ -201,6 +231,36 @@ impl CallError {
             | Refused::PolicyUnreadable => {
                 Self::Denied { reason: refused.reason(), message: screen.message(&refused.message()) }
             }
+        }
+    }
+
+    /// A client that could not be asked.
+    pub(in crate::mcp) fn unasked(unasked: Unasked) -> Self {
+        let denied =
+            |reason, message: &str| Self::Denied { reason, message: format!("{message}{CONFIRMATION}") };
+        match unasked {
+            Unasked::Deferred => Self::Deferred,
+            Unasked::Undeclared(capability) => Self::Undeclared { capability },
+            Unasked::Stale => Self::Stale,
+            Unasked::Busy(seconds) => Self::Busy {
+                reason: "questions_busy",
+                message: "This client has as many open questions as it may. Answer them, then try again."
+                    .to_owned(),
+                seconds: Some(seconds),
+            },
+            Unasked::Unreachable => denied(
+                "client_cannot_be_asked",
+                "This call has to ask its client something, and over this connection it cannot be asked: connect \
+                 over MCP with a client that reads event streams and supports elicitation.",
+            ),
+            Unasked::NoReply => {
+                denied("client_did_not_reply", "Nobody replied in time, so nothing was done.")
+            }
+            Unasked::Refused => denied(
+                "client_refused_to_ask",
+                "The client did not put the question to its person, so nothing was done: it may not support \
+                 elicitation.",
+            ),
         }
     }
 

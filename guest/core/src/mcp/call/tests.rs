@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
+use std::cell::RefCell;
+
 use super::*;
+use crate::client::{Question, Silent};
 use crate::offer::PRODUCT;
 use crate::ports::{Class, Kind};
 use crate::tools::fake::{OPEN_POLICY, Route, World, claims};
@@ -21,7 +24,7 @@ fn scoped(world: &World, scopes: &[&str], tool: &str, arguments: Option<Value>) 
         claims: &claims,
         request_id: "request-1",
     };
-    call(&session, tool, arguments, &mut Silent)
+    call(&session, tool, arguments, &Silent)
 }
 
 fn site() -> Option<Value> {
@@ -181,11 +184,22 @@ fn errors_of_gitea_keep_their_names_on_record() {
 }
 
 #[test]
-fn progress_is_told_in_steps_and_without_data() {
-    struct Heard(Vec<(u32, Option<u32>, String)>);
-    impl Progress for Heard {
-        fn report(&mut self, done: u32, total: Option<u32>, message: &str) {
-            self.0.push((done, total, message.to_owned()));
+fn every_request_to_gitea_is_a_step_and_told_without_data() {
+    #[derive(Default)]
+    struct Heard {
+        steps: RefCell<Vec<u32>>,
+        said: RefCell<Vec<String>>,
+    }
+    impl Client for Heard {
+        fn progress(&self, done: u32, _total: Option<u32>, message: &str) {
+            self.steps.borrow_mut().push(done);
+            self.said.borrow_mut().push(message.to_owned());
+        }
+        fn log(&self, _level: crate::ports::Level, message: &str) {
+            self.said.borrow_mut().push(message.to_owned());
+        }
+        fn ask(&self, _questions: &[Question]) -> Result<Vec<Value>, Unasked> {
+            panic!("nothing is asked");
         }
     }
     let world = with_site(World::open());
@@ -198,9 +212,11 @@ fn progress_is_told_in_steps_and_without_data() {
         claims: &claims,
         request_id: "request-1",
     };
-    let mut heard = Heard(Vec::new());
-    assert!(call(&session, "get_repository_info", site(), &mut heard).result.is_ok());
-    let steps: Vec<u32> = heard.0.iter().map(|(done, _, _)| *done).collect();
-    assert_eq!(steps, [0, 1, 2]);
-    assert!(heard.0.iter().all(|(_, total, message)| *total == Some(3) && !message.contains("acme")));
+    let heard = Heard::default();
+    assert!(call(&session, "get_repository_info", site(), &heard).result.is_ok());
+    let requests = world.state.borrow().requests.len();
+    assert_eq!(heard.steps.borrow().len(), requests);
+    assert_eq!(heard.steps.borrow()[0], 0);
+    assert!(heard.said.borrow().iter().all(|said| !said.contains("acme")), "{:?}", heard.said);
+    assert!(heard.said.borrow().iter().any(|said| said == "GET /repos/{owner}/{repo}"), "{:?}", heard.said);
 }

@@ -66,7 +66,12 @@ impl Prepared for Fake {
     fn recorded(&self) -> Vec<(String, Recorded)> {
         Vec::new()
     }
-    fn run(self: Box<Self>, _door: Door<'_>) -> Result<Reply, Error> {
+    fn run(self: Box<Self>, door: Door<'_>) -> Result<Reply, Error> {
+        let reader = match &door {
+            Door::Read(reader) => reader,
+            Door::Write(writer) => writer.reader(),
+        };
+        ["looking", "greeting"].iter().for_each(|step| reader.step(step));
         match *self {
             Self::Greet | Self::Write => Ok(Reply::new().with("greeting", "hello")),
             Self::Fail => Err(Error::NotFound { message: "There is no such greeting.".to_owned() }),

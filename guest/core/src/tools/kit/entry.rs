@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use super::argument::{paragraph, schema};
 use super::{ArgumentError, Arguments, Error, ReadTool, Shape, Tool, WriteTool};
 use crate::access::{Door, Target};
+use crate::client::{Client, Unasked};
 use crate::gitea::Write;
 use crate::ports::{Class, Recorded};
 use crate::reply::Reply;
@@ -27,11 +28,24 @@ pub trait Entry: Sync {
     fn answer(&self) -> &'static Shape;
     /// The definition for tools/list: name, title, description, inputSchema, outputSchema, annotations.
     fn definition(&self) -> Value;
+    /// Arguments that a modern client repeats in headers (`x-mcp-header` in the input schema).
+    fn mirrored(&self) -> &'static [Mirrored] {
+        &[]
+    }
     /// Parse and check the arguments of a call. Nothing happens yet.
     ///
     /// # Errors
     /// Names the wire field and what is allowed.
     fn parse(&self, arguments: Map<String, Value>) -> Result<Box<dyn Prepared>, ArgumentError>;
+}
+
+/// An argument that a client repeats in a header, for what stands between it and this server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mirrored {
+    /// What the header's name has behind `Mcp-Param-`.
+    pub header: &'static str,
+    /// Where the argument is, as a JSON pointer into the arguments.
+    pub argument: &'static str,
 }
 
 /// What the specification lets a server say of a change. What equals its default is left out of the definition.
@@ -68,6 +82,13 @@ pub trait Prepared {
     fn target(&self) -> Target<'_>;
     /// Its other arguments, for the record.
     fn recorded(&self) -> Vec<(String, Recorded)>;
+    /// Ask the client for what it still needs. Nothing is on record yet, and nothing was sent.
+    ///
+    /// # Errors
+    /// There are no replies, or not yet.
+    fn inquire(&mut self, _client: &dyn Client) -> Result<(), Unasked> {
+        Ok(())
+    }
     /// Do it.
     ///
     /// # Errors

@@ -15,6 +15,8 @@ const LFS_POINTER: &[u8] = b"version https://git-lfs.github.com/spec/v1\n";
 const LINE_CHARACTERS: usize = 300;
 /// Bytes before a match that are told of a long line.
 const BEFORE_BYTES: usize = 100;
+/// Files after which the client is told how far it is.
+const FILES_IN_A_STEP: u64 = 250;
 /// Lines after which the clock is looked at within a file.
 const BREATH_LINES: usize = 4096;
 
@@ -98,6 +100,9 @@ impl<'a> Hunt<'a> {
             return self.time();
         }
         self.found.files = self.found.files.saturating_add(1);
+        if self.found.files.is_multiple_of(FILES_IN_A_STEP) {
+            self.reader.step(&format!("searched {} files", self.found.files));
+        }
         match self.first_match(content) {
             Ok(Some(first)) => self.lines(path, content, first),
             Ok(None) => self.time(),
