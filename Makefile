@@ -11,7 +11,7 @@ DIST   := target/dist
 CARGO  := cargo
 # The host's own crate is optimised too: seconds more, and wasmtime (already optimised) is shared with the tests.
 BUILD  := CARGO_PROFILE_DEV_OPT_LEVEL=2 $(CARGO) build --locked
-GUESTS := aegis-gateway aegis-edge aegis-hostile aegis-greedy
+GUESTS := aegis-shell aegis-gateway aegis-edge aegis-hostile aegis-greedy aegis-fixtures
 
 .PHONY: help
 help: ## List the verbs
@@ -27,7 +27,7 @@ build: setup ## Build the program and its guest into target/dist
 	$(CARGO) build --locked --profile guest --target $(WASM) $(addprefix -p ,$(GUESTS))
 	$(BUILD) -p aegis-mcp -p aegis-compose -p aegis-tests --bin aegis-mcp --bin aegis-compose --bin forge
 	@install -m 755 target/$(NATIVE)/debug/aegis-mcp target/$(NATIVE)/debug/forge target/$(NATIVE)/debug/aegis-compose $(DIST)/
-	@for guest in gateway edge hostile greedy; do install -m 644 target/$(WASM)/guest/$$guest.wasm $(DIST)/; done
+	@for guest in gateway edge hostile greedy fixtures; do install -m 644 target/$(WASM)/guest/$$guest.wasm $(DIST)/; done
 	@$(DIST)/aegis-compose $(DIST)/gateway.wasm $(DIST)/edge.wasm $(DIST)/gateway-edge.wasm
 	@ls -l $(DIST)
 

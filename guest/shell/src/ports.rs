@@ -1,5 +1,6 @@
 //! Core's ports on top of the imported interfaces. Names are translated, nothing else.
 
+mod mailbox;
 mod oauth;
 
 use aegis_core::ports as core;
@@ -21,6 +22,7 @@ impl Imported {
             clients: self,
             login: self,
             seal: self,
+            mailbox: self,
             telemetry: self,
             clock: self,
         }
@@ -82,6 +84,22 @@ impl core::Caller for Caller {
             Ok(ticket) => Ok(Box::new(Ticket(ticket))),
             Err(audit::Unavailable { message }) => Err(core::Unavailable { message }),
         }
+    }
+
+    fn keep(&self, announcements: &[core::Announcement], farewell: Option<&str>) -> Result<String, u32> {
+        mailbox::keep(&self.0, announcements, farewell)
+    }
+
+    fn deliver(&self, stream: &str, event: &str) -> Result<(), core::NotDelivered> {
+        mailbox::deliver(&self.0, stream, event)
+    }
+
+    fn ask(&self, seconds: u32) -> Result<Box<dyn core::Pending>, u32> {
+        mailbox::ask(&self.0, seconds)
+    }
+
+    fn answer(&self, id: &str, reply: &[u8]) -> bool {
+        mailbox::answer(&self.0, id, reply)
     }
 }
 

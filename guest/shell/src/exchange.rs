@@ -1,6 +1,7 @@
 //! One wasi-http exchange: the request read whole, the answer written whole or as a stream.
 
 use aegis_core::gateway::{Answer, Gateway, Gone, Outgoing, handle as answer_request};
+use aegis_core::offer::Offer;
 use http::{HeaderName, HeaderValue, Method, Uri};
 use wasip2::http::types::Method as WasiMethod;
 use wasip2::http::types::{Fields, IncomingRequest, OutgoingBody, OutgoingResponse, ResponseOutparam};
@@ -14,16 +15,12 @@ const MAX_BODY: usize = 8 << 20;
 const PIECE: usize = 4096;
 
 /// Answer one request.
-pub(crate) fn handle(request: &IncomingRequest, out: ResponseOutparam) {
+pub(crate) fn handle(offer: &'static Offer, request: &IncomingRequest, out: ResponseOutparam) {
     let Some(plain) = read(request) else {
         return respond(out, &failure(http::StatusCode::BAD_REQUEST));
     };
     let ports = ports::Imported;
-    let gateway = Gateway {
-        ports: ports.ports(),
-        offer: &aegis_core::offer::PRODUCT,
-        version: env!("CARGO_PKG_VERSION"),
-    };
+    let gateway = Gateway { ports: ports.ports(), offer, version: env!("CARGO_PKG_VERSION") };
     let mut stream = Streaming { out: Some(out), body: None };
     if let Answer::Whole(response) = answer_request(&gateway, plain, &mut stream)
         && let Some(out) = stream.out.take()

@@ -1,0 +1,1 @@
+use aegis_core::offer::{Offer, PRODUCT};
