@@ -30,6 +30,7 @@ pub(crate) const ALLOWED: &[&str] = &[
     "aegis:gateway/identity@1.0",
     "aegis:gateway/limits@1.0",
     "aegis:gateway/login@1.0",
+    "aegis:gateway/mailbox@1.0",
     "aegis:gateway/seal@1.0",
     "aegis:gateway/settings@1.0",
     "aegis:gateway/telemetry@1.0",
@@ -74,6 +75,7 @@ pub(crate) mod bindings {
             "aegis:gateway/login.redeem": async | trappable,
             "aegis:gateway/login.refresh": async | trappable,
             "aegis:gateway/login.revoke": async | trappable,
+            "aegis:gateway/mailbox.[method]question.reply": async | trappable,
             default: trappable,
         },
         exports: { default: async },
@@ -85,6 +87,7 @@ pub(crate) mod bindings {
             "aegis:gateway/clients.client": crate::ports::clients::Client,
             "aegis:gateway/login.flow": crate::ports::login::Flow,
             "aegis:gateway/login.session": crate::ports::login::Session,
+            "aegis:gateway/mailbox.question": crate::mailbox::questions::Question,
         },
     });
 }

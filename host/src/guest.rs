@@ -62,7 +62,7 @@ impl Linked {
         policy: &[u8],
         settings: &[(String, String)],
     ) -> Result<Result<Prepared, Vec<Problem>>, NotReady> {
-        let mut store = store(&self.engine, shared, nobody());
+        let mut store = store(&self.engine, shared, nobody(shared));
         let answer = metered(store.data().used.clone(), async {
             let operations = self.operations.instantiate_async(&mut store).await?;
             operations.call_preflight(&mut store, policy, settings).await
@@ -72,17 +72,21 @@ impl Linked {
 }
 
 /// Bound to no request: what preflight and the command line run as. No credential, so no caller, so no ticket.
-fn nobody() -> Bound {
+fn nobody(shared: &Shared) -> Bound {
     Bound {
         request_id: "preflight".to_owned(),
         address: std::net::Ipv4Addr::LOCALHOST.into(),
         credentials: Vec::new(),
         principal: None,
+        presented: None,
         remembered: None,
         answered: None,
         tickets: Arc::default(),
         remarks: 0,
         route: Arc::default(),
+        policy: shared.policy.now(),
+        keep: Arc::default(),
+        hang_up: Arc::default(),
     }
 }
 

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http_body_util::Full;
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 use wasmtime::{Engine, Store, Trap, UpdateDeadline};
 use wasmtime_wasi::{ResourceTable, WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
@@ -23,8 +23,11 @@ use wasmtime_wasi_http::{
 };
 
 use crate::budget::{BudgetExhausted, Limiter, OverLimit};
+use crate::mailbox::KeepSlot;
+use crate::policy::Policy;
 use crate::ports::identity::{Credential, Principal};
 use crate::ports::telemetry::Lines;
+use crate::settings::Secret;
 use crate::shared::Shared;
 use crate::ticket::Tickets;
 
@@ -33,8 +36,8 @@ const CPU_BUDGET: Duration = Duration::from_millis(250);
 /// Longest that one slice counts: the epoch clock ends a slice after 1 ms, and what goes beyond it is the kernel
 /// giving the thread to somebody else.
 const SLICE: Duration = Duration::from_millis(1);
-/// Bytes a guest may hand to the host in one call.
-const HOSTCALL_BYTES: usize = 8 << 20;
+/// Bytes a guest may hand to the host in one call: the largest event and what goes with it.
+const HOSTCALL_BYTES: usize = (8 << 20) + (64 << 10);
 /// Live component handles of one instance.
 const MAX_HANDLES: usize = 1_000;
 /// Bytes of one set of header fields as wasmtime counts them.
@@ -50,6 +53,8 @@ pub(crate) struct Bound {
     pub(crate) credentials: Vec<Credential>,
     /// The caller, once one was proved.
     pub(crate) principal: Option<Arc<Principal>>,
+    /// What that caller presented; nothing where nobody has to prove anything.
+    pub(crate) presented: Option<Arc<Secret>>,
     /// The client and the person whose approval this request has found remembered.
     pub(crate) remembered: Option<(String, i64)>,
     /// The approval page that this request has answered.
@@ -60,6 +65,12 @@ pub(crate) struct Bound {
     pub(crate) remarks: u32,
     /// The route as the guest names it, for metrics.
     pub(crate) route: Arc<std::sync::OnceLock<String>>,
+    /// The policy in force when the request began.
+    pub(crate) policy: Arc<Policy>,
+    /// The stream that this request keeps, for its answer to go on with.
+    pub(crate) keep: KeepSlot,
+    /// Ends the connection that the request came over.
+    pub(crate) hang_up: Arc<Notify>,
 }
 
 /// The state of one store.

@@ -20,6 +20,7 @@ struct Series {
     calls: BTreeMap<[String; 2], u64>,
     durations: BTreeMap<[String; 1], (u64, u64)>,
     refusals: BTreeMap<[String; 1], u64>,
+    reloads: BTreeMap<[String; 1], u64>,
 }
 
 /// What is read at the moment of asking.
@@ -29,6 +30,12 @@ pub(crate) struct Gauges {
     pub(crate) audit_writable: bool,
     pub(crate) audit_lines: u64,
     pub(crate) gitea: GiteaGauges,
+    /// Streams kept open now.
+    pub(crate) streams: usize,
+    /// Streams that have ended, by reason.
+    pub(crate) streams_ended: Vec<(&'static str, u64)>,
+    /// Digest of the policy in force.
+    pub(crate) policy: String,
 }
 
 /// The way to Gitea at the moment of asking.
@@ -68,6 +75,11 @@ impl Metrics {
     /// One request refused before a guest existed, by reason.
     pub(crate) fn refused(&self, reason: &'static str) {
         count(&mut self.lock().refusals, [reason.to_owned()], 1);
+    }
+
+    /// The policy was read again (`done`) or could not be (`failed`).
+    pub(crate) fn policy_reload(&self, outcome: &'static str) {
+        count(&mut self.lock().reloads, [outcome.to_owned()], 1);
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Series> {
@@ -132,7 +144,11 @@ impl Metrics {
         let _ = writeln!(t, "aegis_audit_writable {}", u8::from(gauges.audit_writable));
         head(t, "aegis_audit_lines_total", "counter", "Audit lines written since the start.");
         let _ = writeln!(t, "aegis_audit_lines_total {}", gauges.audit_lines);
+        head(t, "aegis_policy_reloads_total", "counter", "Times that the policy was read again, by outcome.");
+        let reloads = series.reloads.iter().map(|(k, v)| (k, v.to_string()));
+        lines(t, "aegis_policy_reloads_total", ["outcome"], reloads);
         gitea(t, gauges.gitea);
+        streams(t, gauges);
         text
     }
 }
@@ -149,6 +165,17 @@ fn gitea(t: &mut String, gauges: GiteaGauges) {
     let _ = writeln!(t, "aegis_gitea_kept_back_total {}", gauges.kept_back);
     head(t, "aegis_gitea_repeated_total", "counter", "Reads sent to Gitea again after a failure in passing.");
     let _ = writeln!(t, "aegis_gitea_repeated_total {}", gauges.repeated);
+}
+
+fn streams(t: &mut String, gauges: &Gauges) {
+    head(t, "aegis_streams", "gauge", "Streams kept open now.");
+    let _ = writeln!(t, "aegis_streams {}", gauges.streams);
+    head(t, "aegis_streams_ended_total", "counter", "Streams that have ended, by reason.");
+    for (reason, count) in &gauges.streams_ended {
+        let _ = writeln!(t, "aegis_streams_ended_total{{reason=\"{reason}\"}} {count}");
+    }
+    head(t, "aegis_policy_info", "gauge", "1, labelled with the SHA-256 of the policy in force.");
+    let _ = writeln!(t, "aegis_policy_info{{digest=\"{}\"}} 1", gauges.policy);
 }
 
 fn bounded<const N: usize, V>(map: &BTreeMap<[String; N], V>, key: [String; N]) -> Option<[String; N]> {
@@ -197,20 +224,26 @@ fn seconds(microseconds: u64) -> String {
 mod tests {
     use super::*;
 
-    const NOTHING: Gauges = Gauges {
-        instances: 0,
-        memory_bytes: 0,
-        audit_writable: true,
-        audit_lines: 0,
-        gitea: GiteaGauges { left_alone: true, kept_back: 3, repeated: 2 },
-    };
+    fn gauges() -> Gauges {
+        Gauges {
+            instances: 0,
+            memory_bytes: 0,
+            audit_writable: true,
+            audit_lines: 0,
+            gitea: GiteaGauges { left_alone: true, kept_back: 3, repeated: 2 },
+            streams: 2,
+            streams_ended: vec![("stopping", 4)],
+            policy: "0a1b".to_owned(),
+        }
+    }
 
     #[test]
     fn the_names_are_those_of_the_manual() {
         let metrics = Metrics::default();
         metrics.http_request(&http::Method::POST, "/mcp", 200);
         metrics.tool_call("get_issue", "success", 1_500_000);
-        let text = metrics.render(&NOTHING);
+        metrics.policy_reload("done");
+        let text = metrics.render(&gauges());
         for line in [
             "aegis_http_requests_total{method=\"POST\",path=\"/mcp\",status=\"200\"} 1",
             "aegis_tool_calls_total{tool=\"get_issue\",status=\"success\"} 1",
@@ -219,6 +252,10 @@ mod tests {
             "aegis_gitea_left_alone 1",
             "aegis_gitea_kept_back_total 3",
             "aegis_gitea_repeated_total 2",
+            "aegis_streams 2",
+            "aegis_streams_ended_total{reason=\"stopping\"} 4",
+            "aegis_policy_reloads_total{outcome=\"done\"} 1",
+            "aegis_policy_info{digest=\"0a1b\"} 1",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} not in\n{text}");
         }
@@ -231,6 +268,6 @@ mod tests {
             metrics.tool_call(&format!("tool{i}"), "success", 1);
         }
         assert!(metrics.lock().calls.len() <= MAX_SERIES + 1);
-        assert!(metrics.render(&NOTHING).contains("tool=\"other\",status=\"other\""));
+        assert!(metrics.render(&gauges()).contains("tool=\"other\",status=\"other\""));
     }
 }

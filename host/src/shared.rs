@@ -1,5 +1,5 @@
 //! What all requests share: settings, the policy in force, the trail, keys, counters, caches and the way to
-//! Gitea. Made once by `serve`, never changed while serving.
+//! Gitea. Made once by `serve`; only the policy changes while serving, and a request sees one policy.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,19 +14,20 @@ use crate::egress::Gitea;
 use crate::floods::Floods;
 use crate::long_work::LongWork;
 use crate::look::Look;
+use crate::mailbox::Mailbox;
 use crate::metrics::Metrics;
+use crate::policy::InForce;
 use crate::ports::cache::SharedCache;
 use crate::ports::identity::{Access, Keys, Principal};
+use crate::seals::Seals;
 use crate::sign_in::SignIn;
 
 /// The process-wide state behind the ports.
 pub(crate) struct Shared {
     /// Settings that guests may read, by name.
     pub(crate) guest_values: HashMap<String, String>,
-    /// The prepared policy, by key.
-    pub(crate) prepared: HashMap<String, Vec<u8>>,
-    /// SHA-256 of the policy document, in hex.
-    pub(crate) policy_digest: String,
+    /// The policy in force: the one thing here that a reload changes.
+    pub(crate) policy: InForce,
     /// SHA-256 of the component, in hex.
     pub(crate) component_digest: String,
     /// The audit trail.
@@ -41,6 +42,10 @@ pub(crate) struct Shared {
     pub(crate) long_work: LongWork,
     /// Remarks that come in floods.
     pub(crate) floods: Floods,
+    /// What passes between requests of one caller.
+    pub(crate) mailbox: Mailbox,
+    /// The key of this process.
+    pub(crate) seals: Seals,
     /// The cache across requests.
     pub(crate) cache: SharedCache,
     /// The only way out.

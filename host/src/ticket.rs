@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 use tokio::sync::watch;
 
 use crate::audit::{Entry, Event};
+use crate::early::{Early, Leave};
 use crate::ports::identity::Principal;
 use crate::ports::telemetry::cut;
 use crate::shared::Shared;
@@ -32,6 +33,8 @@ pub(crate) struct Tickets {
     lost: AtomicBool,
     /// A change was sent to Gitea.
     wrote: AtomicBool,
+    /// What has left of this request while one was open.
+    early: Early,
 }
 
 impl Tickets {
@@ -48,6 +51,11 @@ impl Tickets {
     /// Whether the guest closed every ticket and each has its durable outcome.
     pub(crate) fn all_closed(&self) -> bool {
         self.open.load(Ordering::Acquire) == 0 && !self.left.load(Ordering::Acquire)
+    }
+
+    /// What becomes of a piece of an answer, or of an event for another stream, now.
+    pub(crate) fn judge(&self, piece: &[u8]) -> Leave {
+        if self.all_closed() { Leave::Now } else { self.early.judge(piece) }
     }
 
     /// Whether an outcome is missing because the trail could not take it.

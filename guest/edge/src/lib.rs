@@ -12,6 +12,7 @@ mod gitea;
 mod identity;
 mod keys;
 mod limits;
+mod mailbox;
 mod origin;
 mod settings;
 mod sign_in;

@@ -223,6 +223,7 @@ impl Clerk for OfServer {
         let shared = self.shared.upgrade()?;
         if let Request::KeyRevoke { name } = &request {
             let answer = Answer::KeyRevoked { name: name.clone(), known: shared.keys.revoke(name) };
+            shared.mailbox.recheck.now();
             if let Some(entry) = record::entry(&request, uid, Stage::Answered(&answer)) {
                 tracing::info!(event = "operator", what = request.reason(), uid);
                 // Taking power away is done whatever becomes of the log; who is told so may rely on both.
@@ -243,6 +244,8 @@ impl Clerk for OfServer {
             return Some(Answer::refused("audit_unavailable", format!("nothing was done: {unavailable}")));
         }
         let answer = desk.answer(request.clone()).await;
+        // Whatever it was: most of what operators ask for takes something away.
+        shared.mailbox.recheck.now();
         // What the change met at the volume stands before it on record.
         for note in sign_in.records.store.take_notes() {
             crate::sign_in::tell(&shared.trail, &note);

@@ -4,12 +4,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::policy;
 use crate::settings::Settings;
-
-/// The policy in force where none is named. The same file is built into the guest.
-const DEFAULT_POLICY: &[u8] = include_bytes!("../../../policy/default.yaml");
-/// Largest policy document that is read, in bytes.
-const MAX_POLICY: u64 = 1 << 20;
 
 /// The document that `POLICY_FILE_PATH` names cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -26,23 +22,12 @@ pub(super) struct NoPolicy {
 /// # Errors
 /// See [`NoPolicy`].
 pub(super) fn policy(settings: &Settings) -> Result<(String, Vec<u8>), NoPolicy> {
-    match settings.policy_file_path() {
-        None => Ok(("the built-in policy".to_owned(), DEFAULT_POLICY.to_vec())),
-        Some(path) => match read(path) {
-            Ok(bytes) => Ok((path.display().to_string(), bytes)),
-            Err(error) => Err(NoPolicy { path: path.to_owned(), error }),
-        },
+    let path = settings.policy_file_path();
+    let name = path.map_or_else(|| "the built-in policy".to_owned(), |path| path.display().to_string());
+    match policy::read(path) {
+        Ok(bytes) => Ok((name, bytes)),
+        Err(error) => Err(NoPolicy { path: path.map(Path::to_owned).unwrap_or_default(), error }),
     }
-}
-
-fn read(path: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let file = std::fs::File::open(path)?;
-    io::Read::read_to_end(&mut io::Read::take(file, MAX_POLICY + 1), &mut bytes)?;
-    if bytes.len() as u64 > MAX_POLICY {
-        return Err(io::Error::other("it is larger than 1 MiB"));
-    }
-    Ok(bytes)
 }
 
 /// What guests may read, with the origin that sign-in needs even where nobody set it.

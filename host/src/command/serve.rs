@@ -1,8 +1,8 @@
 //! `aegis-mcp serve`: settings in force, trail open, guest ready, then the socket. Whatever is wrong is said
 //! before a port is open. A volume that cannot be written is said and keeps nobody from starting: it may be mended.
 
-use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,16 +14,18 @@ use super::in_force::{guest_values, policy};
 use super::{EXIT_LOCKED, EXIT_SETTINGS, complain};
 use crate::audit::{OpenError, Opening, Trail};
 use crate::budget::Budget;
-use crate::component::hex;
 use crate::counters::Counters;
 use crate::egress::Gitea;
 use crate::floods::Floods;
 use crate::guest::{Linked, default_path};
 use crate::long_work::LongWork;
 use crate::look::Look;
+use crate::mailbox::{Mailbox, Recheck};
 use crate::metrics::Metrics;
+use crate::policy::{InForce, Policy, digest};
 use crate::ports::cache::SharedCache;
 use crate::ports::identity::Keys;
+use crate::seals::Seals;
 use crate::serve::{Server, capacity, run, stop_signal};
 use crate::settings::{LogLevel, Settings};
 use crate::shared::{Pending, Shared, SystemClock, SystemRandom};
@@ -73,10 +75,14 @@ fn start(settings: &Settings) -> Result<ExitCode, NoStart> {
         let listener = tokio::net::TcpListener::from_std(listener)
             .map_err(|e| NoStart::failed(format!("cannot use the listening socket: {e}")))?;
         // Before anybody is told: a stop that comes right after the start must find a handler.
-        let stop = stop_signal().map_err(|e| NoStart::failed(format!("no signal handlers: {e}")))?;
+        let no_handler = |e| NoStart::failed(format!("no signal handlers: {e}"));
+        let stop = stop_signal().map_err(no_handler)?;
+        let hang_ups = crate::reload::hang_ups().map_err(no_handler)?;
         let admin = crate::admin::attend(settings.dcr_storage_path(), settings.audit_log_path(), &shared);
         announce(settings, &shared, &listener, capacity);
-        Ok(run(Server::new(shared, linked, settings, capacity), listener, pending, admin, stop).await)
+        let server = Arc::new(Server::new(shared, linked, settings, capacity));
+        crate::reload::at_each(hang_ups, &server, settings.policy_file_path().map(Path::to_owned));
+        Ok(run(server, listener, pending, admin, stop).await)
     });
     guests.shutdown_timeout(Duration::from_secs(1));
     code
@@ -116,16 +122,13 @@ pub(super) fn make_ready(
     let policy = policy(settings).map_err(|error| NoStart::settings(error.to_string()))?;
     let pending = Pending::new();
     let origin = origin()?;
-    let trail = trail(settings, &hex(&Sha256::digest(&policy.1)), &linked.guest.digest)?;
-    let base =
-        Base { origin, trail, open, budget, runtime: guests.handle().clone(), pending: pending.clone() };
-    let mut shared = share(settings, &linked, &policy, base)?;
+    let trail = trail(settings, &digest(&policy.1), &linked.guest.digest)?;
+    let runtime = guests.handle().clone();
+    let base = Base { origin, trail, open, budget, capacity, runtime, pending: pending.clone() };
+    let shared = share(settings, &linked, &policy, base)?;
     guests.block_on(validate(&shared))?;
-    let prepared = guests.block_on(prepare(&linked, shared.clone(), &policy))?;
-    match Arc::get_mut(&mut shared) {
-        Some(only) => only.prepared = prepared,
-        None => return Err(NoStart::failed("the guest kept a store after preflight")),
-    }
+    let prepared = guests.block_on(prepare(&linked, &shared, &policy))?;
+    shared.policy.set(prepared);
     Ok(Ready { front, guests, linked, shared, capacity, pending })
 }
 
@@ -233,6 +236,7 @@ struct Base {
     trail: Trail,
     open: Option<String>,
     budget: usize,
+    capacity: usize,
     runtime: tokio::runtime::Handle,
     pending: Pending,
 }
@@ -243,12 +247,12 @@ fn share(
     policy: &(String, Vec<u8>),
     base: Base,
 ) -> Result<Arc<Shared>, NoStart> {
-    let Base { origin, trail, open, budget, runtime, pending } = base;
-    let digest = |key: &str| Sha256::digest(key.as_bytes()).into();
+    let Base { origin, trail, open, budget, capacity, runtime, pending } = base;
+    let of_key = |key: &str| Sha256::digest(key.as_bytes()).into();
     let keys = settings
         .mcp_api_keys()
         .iter()
-        .map(|k| (k.principal().to_owned(), digest(k.key().expose())))
+        .map(|k| (k.principal().to_owned(), of_key(k.key().expose())))
         .collect();
     let url = settings.gitea_internal_url().unwrap_or(settings.gitea_url());
     let timeout = Duration::from_secs(settings.request_timeout_seconds());
@@ -256,10 +260,13 @@ fn share(
     let gitea = Gitea::new(url, way.clone(), settings).map_err(|e| NoStart::settings(e.to_string()))?;
     let standing = Arc::new(Standing::new(settings.startup_validate_gitea(), settings.oauth_mode()));
     let sign_in = sign_in(settings, &origin, &trail, (&way, &standing))?;
+    let recheck = sign_in.as_ref().map_or_else(Recheck::default, |sign_in| sign_in.recheck.clone());
+    let in_force = InForce::default();
+    // What preflight has to say is said of this one.
+    in_force.set(Policy { digest: digest(&policy.1), ..Policy::default() });
     Ok(Arc::new(Shared {
         guest_values: guest_values(settings, &origin).into_iter().collect(),
-        prepared: HashMap::new(),
-        policy_digest: hex(&Sha256::digest(&policy.1)),
+        policy: in_force,
         component_digest: linked.guest.digest.clone(),
         trail,
         keys: Keys::new(keys, open),
@@ -267,6 +274,8 @@ fn share(
         counters: Counters::default(),
         long_work: LongWork::of_seconds(settings.search_max_seconds()),
         floods: Floods::default(),
+        mailbox: mailbox(settings, capacity, recheck),
+        seals: Seals::new().map_err(|e| NoStart::failed(e.to_string()))?,
         cache: SharedCache::new(),
         gitea,
         look: look(settings, &way, standing),
@@ -275,6 +284,13 @@ fn share(
         pending,
         runtime,
     }))
+}
+
+/// Room for the streams and questions of this server.
+fn mailbox(settings: &Settings, capacity: usize, recheck: Recheck) -> Mailbox {
+    let streams = usize::try_from(settings.max_streams()).unwrap_or(usize::MAX);
+    let every = Duration::from_secs(settings.stream_keepalive_seconds());
+    Mailbox::new(streams, capacity, every, recheck)
 }
 
 fn open_trail(settings: &Settings, policy: &str, component: &str) -> Result<Trail, NoStart> {
@@ -291,7 +307,7 @@ fn open_trail(settings: &Settings, policy: &str, component: &str) -> Result<Trai
 ///
 /// # Errors
 /// See [`OpenError`].
-pub(super) fn trail_at(path: &std::path::Path, policy: &str, component: &str) -> Result<Trail, OpenError> {
+pub(super) fn trail_at(path: &Path, policy: &str, component: &str) -> Result<Trail, OpenError> {
     let opening = Opening {
         path: path.to_owned(),
         version: env!("CARGO_PKG_VERSION"),
@@ -304,20 +320,19 @@ pub(super) fn trail_at(path: &std::path::Path, policy: &str, component: &str) ->
 /// The guest checks policy and settings; every problem is told with its place.
 async fn prepare(
     linked: &Linked,
-    shared: Arc<Shared>,
+    shared: &Arc<Shared>,
     policy: &(String, Vec<u8>),
-) -> Result<HashMap<String, Vec<u8>>, NoStart> {
+) -> Result<Policy, NoStart> {
     let values: Vec<_> =
         shared.guest_values.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
     let answer =
-        linked.preflight(&shared, &policy.1, &values).await.map_err(|e| NoStart::failed(e.to_string()))?;
-    answer.map(|entries| entries.into_iter().collect()).map_err(|problems| {
-        let line = |p: &crate::component::bindings::aegis::gateway::types::Problem| match p.source.as_str() {
-            "policy" => format!("{}:{}:{}: {}", policy.0, p.line, p.column, p.message),
-            setting => format!("{setting} {}", p.message),
-        };
-        NoStart(EXIT_SETTINGS, problems.iter().map(line).collect())
-    })
+        linked.preflight(shared, &policy.1, &values).await.map_err(|e| NoStart::failed(e.to_string()))?;
+    match answer {
+        Ok(entries) => Ok(Policy { prepared: entries.into_iter().collect(), digest: digest(&policy.1) }),
+        Err(problems) => {
+            Err(NoStart(EXIT_SETTINGS, problems.iter().map(|problem| problem.told(&policy.0)).collect()))
+        }
+    }
 }
 
 fn announce(settings: &Settings, shared: &Shared, listener: &tokio::net::TcpListener, capacity: usize) {
@@ -327,7 +342,7 @@ fn announce(settings: &Settings, shared: &Shared, listener: &tokio::net::TcpList
         address,
         version = env!("CARGO_PKG_VERSION"),
         component = %shared.component_digest,
-        policy = %shared.policy_digest,
+        policy = %shared.policy.now().digest,
         writes = settings.write_mode(),
         keys = settings.mcp_api_keys().len(),
         sign_in = settings.oauth_mode(),

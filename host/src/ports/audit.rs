@@ -44,7 +44,7 @@ impl State {
             members.insert("scopes".into(), principal.scopes.clone().into());
         }
         members.insert("component".into(), cut(&self.shared.component_digest, 16).into());
-        members.insert("policy".into(), cut(&self.shared.policy_digest, 16).into());
+        members.insert("policy".into(), cut(&self.bound.policy.digest, 16).into());
         members
     }
 

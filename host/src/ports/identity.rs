@@ -71,6 +71,14 @@ impl Keys {
         known
     }
 
+    /// Whether a key that was presented still has this name. It takes no place: nothing is asked for.
+    pub(crate) fn still_proves(&self, presented: Option<&Secret>, subject: &str) -> bool {
+        match &self.open {
+            Some(everybody) => everybody == subject,
+            None => presented.is_some_and(|key| self.find(key.expose().as_bytes()) == Some(subject)),
+        }
+    }
+
     fn enter(&self, subject: &str) -> Option<Slot> {
         let mut in_flight = self.in_flight.lock().unwrap_or_else(PoisonError::into_inner);
         let count = in_flight.entry(subject.to_owned()).or_default();
@@ -150,31 +158,34 @@ impl State {
         if let Some(principal) = &self.bound.principal {
             return Ok(principal.clone());
         }
-        let found = match self.shared.sign_in.clone() {
+        let (found, token) = match self.shared.sign_in.clone() {
             Some(sign_in) => {
                 let token = self.presented_token(presented)?;
-                sign_in.somebody(&token, &self.bound.request_id).await?
+                (sign_in.somebody(&token, &self.bound.request_id).await?, Some(token))
             }
             None => self.by_key(presented)?,
         };
         let slot = self.shared.keys.enter(&found.subject).ok_or(Refusal::TooManyConcurrent)?;
         let Found { subject, login, client, scopes, access } = found;
         let principal = Arc::new(Principal { subject, login, client, scopes, access, _slot: slot });
+        self.bound.presented = token.map(Arc::new);
         self.bound.principal = Some(principal.clone());
         Ok(principal)
     }
 
-    fn by_key(&self, presented: &str) -> Result<Found, Refusal> {
-        let subject = match &self.shared.keys.open {
-            Some(everybody) => everybody.clone(),
+    /// Who has this key, and the key; nothing where nobody needs one.
+    fn by_key(&self, presented: &str) -> Result<(Found, Option<Secret>), Refusal> {
+        let (subject, key) = match &self.shared.keys.open {
+            Some(everybody) => (everybody.clone(), None),
             None => {
                 let key = self.presented_token(presented)?;
-                self.shared.keys.find(key.expose().as_bytes()).ok_or(Refusal::Unknown)?.to_owned()
+                let name = self.shared.keys.find(key.expose().as_bytes()).ok_or(Refusal::Unknown)?.to_owned();
+                (name, Some(key))
             }
         };
         // A key carries both scopes; the write gate decides what it may do.
         let scopes = vec![READ.to_owned(), WRITE.to_owned()];
-        Ok(Found { subject, login: None, client: None, scopes, access: Access::Service })
+        Ok((Found { subject, login: None, client: None, scopes, access: Access::Service }, key))
     }
 
     /// The token behind a handle of this request.
@@ -248,7 +259,10 @@ mod tests {
     #[test]
     fn a_revoked_key_is_nobody_and_the_others_stay() {
         let keys = keys();
+        let key = Secret::new("first-key".to_owned());
+        assert!(keys.still_proves(Some(&key), "laptop") && !keys.still_proves(Some(&key), "ci"));
         assert!(keys.revoke("laptop") && !keys.revoke("phone"));
+        assert!(!keys.still_proves(Some(&key), "laptop") && !keys.still_proves(None, "laptop"));
         assert_eq!(keys.find(b"first-key"), None);
         assert_eq!(keys.find(b"second-key"), Some("ci"));
     }

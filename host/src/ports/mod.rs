@@ -8,6 +8,7 @@ pub(crate) mod gitea;
 pub(crate) mod identity;
 pub(crate) mod limits;
 pub(crate) mod login;
+pub(crate) mod mailbox;
 pub(crate) mod seal;
 pub(crate) mod settings;
 pub(crate) mod telemetry;

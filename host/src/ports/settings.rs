@@ -9,10 +9,10 @@ impl Host for State {
     }
 
     fn prepared(&mut self, key: String) -> wasmtime::Result<Option<Vec<u8>>> {
-        Ok(self.shared.prepared.get(&key).cloned())
+        Ok(self.bound.policy.prepared.get(&key).cloned())
     }
 
     fn policy_digest(&mut self) -> wasmtime::Result<String> {
-        Ok(self.shared.policy_digest.clone())
+        Ok(self.bound.policy.digest.clone())
     }
 }

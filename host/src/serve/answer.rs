@@ -1,8 +1,7 @@
 //! A guest's answer on its way out.
 //!
 //! An answer that is not a stream is held until the instance has ended and every ticket has its durable outcome.
-//! A stream passes as it comes, but for frames that carry a result while a ticket is open. When the client goes,
-//! the instance goes.
+//! A stream passes as it comes ([`super::stream`]). When the client goes, the instance goes.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -11,17 +10,18 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_TYPE, TRANSFER_ENCODING};
 use http::{HeaderName, Request, Response};
-use http_body::{Body as _, Frame, SizeHint};
+use http_body::{Frame, SizeHint};
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, Sleep};
+use tokio::time::Instant;
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 
 use super::Server;
 use super::refusal::Refusal;
+use super::stream::{Source, Stream};
 use crate::instance::{Bound, Failed, handle, store};
-use crate::ticket::Tickets;
+use crate::mailbox::Open;
 
 /// Largest answer that is held.
 const MAX_HELD: usize = 16 << 20;
@@ -49,7 +49,7 @@ async fn run(
 ) -> Result<Response<Body>, Refusal> {
     let started = Instant::now();
     let limits = server.limits;
-    let tickets = bound.tickets.clone();
+    let (tickets, keep) = (bound.tickets.clone(), bound.keep.clone());
     let (sender, receiver) = oneshot::channel();
     let mut instance = Instance(server.shared.runtime.spawn({
         let server = server.clone();
@@ -76,11 +76,9 @@ async fn run(
     let stream =
         parts.headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
     if stream {
-        let deadline = Box::pin(tokio::time::sleep_until(started + limits.stream));
-        return Ok(Response::from_parts(
-            parts,
-            Body::Stream(Stream { body, tickets, instance, deadline, held: None, ended: false }),
-        ));
+        let source = Source { body, tickets, instance, over: false };
+        let stream = Stream::new(source, server.shared.clone(), keep, started + limits.stream);
+        return Ok(Response::from_parts(parts, Body::Stream(stream)));
     }
     let held = hold(&mut instance, body, started + limits.total).await?;
     if tickets.outcome_lost() {
@@ -109,9 +107,14 @@ async fn hold(instance: &mut Instance, body: HyperOutgoingBody, deadline: Instan
 }
 
 /// A running instance. Dropped, it is stopped: its store goes, and open tickets close as aborted.
-struct Instance(JoinHandle<Result<(), Failed>>);
+pub(super) struct Instance(JoinHandle<Result<(), Failed>>);
 
 impl Instance {
+    /// Whether it has ended well. Not to be asked again once it has ended.
+    pub(super) fn poll_ended(&mut self, context: &mut Context<'_>) -> Poll<bool> {
+        Pin::new(&mut self.0).poll(context).map(|ended| matches!(ended, Ok(Ok(()))))
+    }
+
     async fn failure(&mut self) -> Refusal {
         match (&mut self.0).await {
             Ok(Err(failed)) => Refusal::Instance(failed),
@@ -132,17 +135,8 @@ pub(crate) enum Body {
     Whole(Full<Bytes>),
     /// It comes as the guest writes it.
     Stream(Stream),
-}
-
-/// A streamed answer and the instance that writes it.
-pub(crate) struct Stream {
-    body: HyperOutgoingBody,
-    tickets: Arc<Tickets>,
-    instance: Instance,
-    deadline: Pin<Box<Sleep>>,
-    /// A piece with a result that came while a ticket was open; it leaves only when the instance has ended well.
-    held: Option<Bytes>,
-    ended: bool,
+    /// The guest is gone, and it goes on with what others have to say.
+    Kept(Open),
 }
 
 impl Body {
@@ -165,9 +159,22 @@ impl http_body::Body for Body {
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, CutOff>>> {
-        match self.get_mut() {
+        let this = self.get_mut();
+        if let Self::Stream(stream) = this {
+            let Some(piece) = ready!(stream.poll_next(context)) else {
+                let Some(open) = stream.kept() else { return Poll::Ready(None) };
+                // With this the instance's last traces go.
+                *this = Self::Kept(open);
+                return Pin::new(this).poll_frame(context);
+            };
+            return Poll::Ready(Some(piece.map(Frame::data)));
+        }
+        match this {
             Self::Whole(full) => Pin::new(full).poll_frame(context).map_err(|never| match never {}),
-            Self::Stream(stream) => stream.poll(context),
+            Self::Kept(open) => {
+                open.poll_next(context).map(|event| event.map(|event| Ok(Frame::data(event))))
+            }
+            Self::Stream(_) => Poll::Ready(None),
         }
     }
 
@@ -178,116 +185,7 @@ impl http_body::Body for Body {
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Whole(full) => full.size_hint(),
-            Self::Stream(_) => SizeHint::default(),
-        }
-    }
-}
-
-impl Stream {
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, CutOff>>> {
-        if self.deadline.as_mut().poll(context).is_ready() {
-            return Poll::Ready(Some(Err(CutOff)));
-        }
-        while !self.ended {
-            let frame = match ready!(Pin::new(&mut self.body).poll_frame(context)) {
-                Some(Ok(frame)) => frame,
-                Some(Err(_)) => return Poll::Ready(Some(Err(CutOff))),
-                None => {
-                    self.ended = true;
-                    break;
-                }
-            };
-            let Ok(data) = frame.into_data() else { continue };
-            if self.tickets.all_closed() || is_progress(&data) {
-                return Poll::Ready(Some(Ok(Frame::data(data))));
-            }
-            if self.held.replace(data).is_some() {
-                return Poll::Ready(Some(Err(CutOff)));
-            }
-        }
-        self.end(context)
-    }
-
-    /// The guest has written everything: what was held leaves if the tickets are closed by now.
-    fn end(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, CutOff>>> {
-        let Some(held) = self.held.take() else { return Poll::Ready(None) };
-        match Pin::new(&mut self.instance.0).poll(context) {
-            Poll::Pending => {
-                self.held = Some(held);
-                Poll::Pending
-            }
-            Poll::Ready(Ok(Ok(()))) if self.tickets.all_closed() => Poll::Ready(Some(Ok(Frame::data(held)))),
-            Poll::Ready(_) => Poll::Ready(Some(Err(CutOff))),
-        }
-    }
-}
-
-/// What may leave before the outcome is recorded: one short comment, or one progress notification with nothing in
-/// it but its numbers and a few words.
-fn is_progress(data: &[u8]) -> bool {
-    const MAX_COMMENT: usize = 40;
-    const MAX_EVENT: usize = 1_024;
-    let Some(text) = str::from_utf8(data).ok().and_then(|text| text.strip_suffix("\n\n")) else {
-        return false;
-    };
-    if let Some(comment) = text.strip_prefix(':') {
-        return comment.len() <= MAX_COMMENT && comment.bytes().all(|b| b.is_ascii_alphabetic() || b == b' ');
-    }
-    let Some(json) = text.strip_prefix("event: message\ndata: ") else { return false };
-    json.len() <= MAX_EVENT
-        && serde_json::from_str::<Notification<'_>>(json).is_ok_and(|told| {
-            told.jsonrpc == "2.0" && told.method == "notifications/progress" && told.params.is_short()
-        })
-}
-
-/// A progress notification and nothing else.
-#[derive(serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Notification<'a> {
-    jsonrpc: &'a str,
-    method: &'a str,
-    #[serde(borrow)]
-    params: Told<'a>,
-}
-
-#[derive(serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Told<'a> {
-    #[serde(rename = "progressToken")]
-    token: serde_json::Value,
-    #[serde(rename = "progress")]
-    _progress: u64,
-    #[serde(rename = "total")]
-    _total: Option<u64>,
-    message: Option<&'a str>,
-}
-
-impl Told<'_> {
-    fn is_short(&self) -> bool {
-        let token = self.token.is_number() || self.token.as_str().is_some_and(|token| token.len() <= 256);
-        token && self.message.is_none_or(|message| message.len() <= 64)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_progress;
-
-    #[test]
-    fn comments_and_progress_may_leave_early_and_nothing_else() {
-        let progress = r#"{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":"t","progress":1,"total":3,"message":"asking Gitea"}}"#;
-        let event = |json: &str| format!("event: message\ndata: {json}\n\n");
-        assert!(is_progress(b": progress follows\n\n"));
-        assert!(is_progress(event(progress).as_bytes()));
-        let long = format!(": {}\n\n", "x".repeat(50));
-        let smuggled = progress.replace(r#""total":3"#, r#""total":3,"result":{"content":"secret"}"#);
-        let wordy = progress.replace("asking Gitea", &"x".repeat(65));
-        let two = event(progress) + &event(progress);
-        let answer = r#"{"jsonrpc":"2.0","id":1,"result":{"text":"\"method\":\"notifications/"}}"#;
-        for refused in
-            [long, event(&smuggled), event(&wordy), two, event(answer), ":secret: 42\n\n".to_owned()]
-        {
-            assert!(!is_progress(refused.as_bytes()), "{refused}");
+            Self::Stream(_) | Self::Kept(_) => SizeHint::default(),
         }
     }
 }

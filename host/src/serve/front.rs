@@ -15,6 +15,7 @@ use tokio::time::Instant;
 
 use super::framing::{MAX_HEAD_BYTES, MAX_HEADERS};
 use super::heads::Heads;
+use super::intake::From;
 use super::{DRAIN, Server};
 
 /// Take SIGTERM and SIGINT from now on; the future resolves at the first of them. With handlers of its own the
@@ -62,6 +63,8 @@ pub(crate) async fn accept(
     let since = Instant::now();
     server.draining.store(true, Ordering::Relaxed);
     drop(listener);
+    // Nobody's work is on them, and they would not end by themselves.
+    server.shared.mailbox.streams.stop();
     tracing::info!(event = "draining");
     if tokio::time::timeout(DRAIN, graceful.shutdown()).await.is_err() {
         tracing::warn!(event = "drain_cut_off", seconds = DRAIN.as_secs());
@@ -90,9 +93,11 @@ fn connection(
         .max_buf_size(MAX_HEAD_BYTES);
     let shared = server.shared.clone();
     let server = server.clone();
+    let from = Arc::new(From { peer: peer.ip(), hang_up: Arc::default() });
+    let hang_up = from.hang_up.clone();
     let service = service_fn(move |request| {
-        let server = server.clone();
-        async move { Ok::<_, Infallible>(super::intake::answer(&server, request, peer.ip()).await) }
+        let (server, from) = (server.clone(), from.clone());
+        async move { Ok::<_, Infallible>(super::intake::answer(&server, request, &from).await) }
     });
     let serving = graceful.watch(builder.serve_connection(TokioIo::new(Heads::new(stream)), service));
     let mut cut = cut.subscribe();
@@ -100,6 +105,7 @@ fn connection(
         let ended = tokio::select! {
             ended = serving => ended,
             _ = cut.changed() => Ok(()),
+            () = hang_up.notified() => Ok(()),
         };
         if let Err(error) = ended {
             if let Some(reason) = unreadable(&error) {

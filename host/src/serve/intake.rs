@@ -9,7 +9,7 @@ use http::header::{AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENC
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::body::{Body as _, Incoming};
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{Notify, OwnedSemaphorePermit};
 
 use super::answer::Body;
 use super::refusal::Refusal;
@@ -21,8 +21,16 @@ use crate::ports::identity::Credential;
 const CLIENT_ENDPOINTS: [&str; 3] = ["/oauth/token", "/token", "/oauth/revoke"];
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// Where a request came from.
+pub(crate) struct From {
+    /// The other end of the connection.
+    pub(crate) peer: IpAddr,
+    /// Told to end the connection, whatever is under way on it.
+    pub(crate) hang_up: Arc<Notify>,
+}
+
 /// Answer one request.
-pub(crate) async fn answer(server: &Arc<Server>, request: Request<Incoming>, peer: IpAddr) -> Response<Body> {
+pub(crate) async fn answer(server: &Arc<Server>, request: Request<Incoming>, from: &From) -> Response<Body> {
     let method = request.method().clone();
     let request_id = request_id(request.headers());
     let ends = is_the_last(request.headers());
@@ -30,7 +38,7 @@ pub(crate) async fn answer(server: &Arc<Server>, request: Request<Incoming>, pee
     let (path, mut response) = match probes::answer(server, &method, request.uri().path(), &request_id) {
         Some((path, response)) => (path, response),
         None => {
-            let outcome = through_guest(server, request, peer, &request_id, route.clone()).await;
+            let outcome = through_guest(server, request, from, &request_id, route.clone()).await;
             let response = outcome.unwrap_or_else(|refusal| {
                 tracing::info!(event = "refused", reason = refusal.reason(), request_id = %request_id);
                 refusal.answer(&server.shared.metrics, &request_id)
@@ -56,7 +64,7 @@ fn is_the_last(headers: &HeaderMap) -> bool {
 async fn through_guest(
     server: &Arc<Server>,
     request: Request<Incoming>,
-    peer: IpAddr,
+    from: &From,
     request_id: &str,
     route: Arc<std::sync::OnceLock<String>>,
 ) -> Result<Response<Body>, Refusal> {
@@ -64,7 +72,7 @@ async fn through_guest(
     check_framing(request.headers())?;
     let (mut parts, body) = request.into_parts();
     let (body, _room) = read_body(server, &parts.headers, body).await?;
-    let address = server.trusted.source(peer, &parts.headers);
+    let address = server.trusted.source(from.peer, &parts.headers);
     // The permit is taken only now: a slow sender holds a connection, never a place.
     let place = server.places.enter(parts.uri.path(), address).map_err(|_| Refusal::Busy)?;
     let permit = server.permits.clone().try_acquire_owned().map_err(|_| Refusal::Busy)?;
@@ -77,11 +85,15 @@ async fn through_guest(
         address,
         credentials,
         principal: None,
+        presented: None,
         remembered: None,
         answered: None,
         tickets: Arc::default(),
         remarks: 0,
         route,
+        policy: server.shared.policy.now(),
+        keep: Arc::default(),
+        hang_up: from.hang_up.clone(),
     };
     let answered =
         answer::from_guest(server, Request::from_parts(parts, Full::new(body)), bound, permit).await;

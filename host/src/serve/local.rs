@@ -47,7 +47,9 @@ pub(crate) async fn answer(server: &Arc<Server>, request: Request<Full<Bytes>>) 
     let serving = server.clone();
     let service = service_fn(move |request| {
         let server = serving.clone();
-        async move { Ok::<_, Infallible>(intake::answer(&server, request, IpAddr::V4(Ipv4Addr::LOCALHOST)).await) }
+        // Whoever asks holds the connection and drops it; nobody else ends it.
+        let from = intake::From { peer: IpAddr::V4(Ipv4Addr::LOCALHOST), hang_up: Arc::default() };
+        async move { Ok::<_, Infallible>(intake::answer(&server, request, &from).await) }
     });
     let far = http1::Builder::new().serve_connection(TokioIo::new(far), service);
     let far = tokio::spawn(async move { drop(far.await) });

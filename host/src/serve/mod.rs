@@ -14,6 +14,7 @@ mod places;
 mod probes;
 mod refusal;
 mod source;
+mod stream;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -112,15 +113,14 @@ pub(crate) fn capacity(settings: &Settings, budget: usize) -> usize {
     }
 }
 
-/// Serve until `stop`, then drain.
+/// Serve until `stop`, then drain. Nobody else holds `server` for long.
 pub(crate) async fn run(
-    server: Server,
+    server: Arc<Server>,
     listener: TcpListener,
     pending: Pending,
     admin: Option<Attending>,
     stop: impl Future<Output = ()>,
 ) -> ExitCode {
-    let server = Arc::new(server);
     tick(&server.linked.engine);
     tell_floods_now_and_then(&server.shared);
     keep_the_registry(&server.shared);

@@ -78,7 +78,7 @@ fn ready(server: &Server) -> (StatusCode, String) {
         "warnings": warnings,
         "version": env!("CARGO_PKG_VERSION"),
         "component": server.shared.component_digest,
-        "policy": server.shared.policy_digest,
+        "policy": server.shared.policy.now().digest,
     });
     (status, text.to_string())
 }
@@ -91,5 +91,8 @@ fn metrics(server: &Server) -> String {
         audit_writable: health.writable,
         audit_lines: health.lines,
         gitea: server.shared.gitea.gauges(),
+        streams: server.shared.mailbox.streams.open(),
+        streams_ended: server.shared.mailbox.streams.ended().to_vec(),
+        policy: server.shared.policy.now().digest.clone(),
     })
 }

@@ -193,6 +193,7 @@ impl SignIn {
     /// The grant is dead at Gitea: its sealed bytes go, and the tokens that live on it are dead at the next call.
     pub(crate) async fn end_grant(&self, user: UserId, which: Which, revision: Option<u64>, why: &str) {
         self.records.keep(|registry, now| registry.kill_grant(user, which, revision, why, now)).await;
+        self.recheck.now();
     }
 
     fn standing_grant(&self, user: UserId, which: Which) -> Option<Standing> {

@@ -149,7 +149,7 @@ impl SignIn {
     }
 
     /// `SIGNIN_ALLOW` for a token of Gitea: its groups are asked for where they can decide.
-    async fn admits_token(&self, token: &Secret, login: &str) -> Result<bool, Refusal> {
+    pub(super) async fn admits_token(&self, token: &Secret, login: &str) -> Result<bool, Refusal> {
         if self.allowed.admits(login, &[]) || !self.allowed.names_groups() {
             return Ok(self.allowed.admits(login, &[]));
         }
@@ -160,7 +160,7 @@ impl SignIn {
 
 /// Our scopes out of Gitea's words. A list without one API scope, or with a word that Gitea does not know, means full
 /// access there: it was not asked for by us, but it does reach.
-fn effective(words: &[String], writes: bool) -> Vec<String> {
+pub(super) fn effective(words: &[String], writes: bool) -> Vec<String> {
     let has = |wanted: &str| words.iter().any(|word| word == wanted);
     let write = has("write:repository");
     let mut scopes = Vec::new();
@@ -175,7 +175,7 @@ fn effective(words: &[String], writes: bool) -> Vec<String> {
 
 /// Whether a token of Gitea whose signature was checked says that it was issued after a point in time. One that does
 /// not say when does not. Gitea writes whole seconds by its own clock.
-fn is_issued_after(token: &str, then: Timestamp) -> bool {
+pub(super) fn is_issued_after(token: &str, then: Timestamp) -> bool {
     let issued = || {
         let [_, claims, _]: [&str; 3] = token.split('.').collect::<Vec<_>>().try_into().ok()?;
         let claims = URL_SAFE_NO_PAD.decode(claims).ok()?;

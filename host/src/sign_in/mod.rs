@@ -14,6 +14,7 @@ pub(crate) mod preregistered;
 pub(crate) mod presses;
 pub(crate) mod records;
 pub(crate) mod session;
+mod still;
 pub(crate) mod timeline;
 pub(crate) mod tokens;
 
@@ -34,6 +35,7 @@ use records::Records;
 use timeline::Timeline;
 
 use crate::documents::{Documents, Rules};
+use crate::mailbox::Recheck;
 use crate::settings::{Secret, Settings};
 use crate::shared::{SystemClock, SystemRandom};
 use crate::standing::Standing;
@@ -73,6 +75,8 @@ pub(crate) struct SignIn {
     refreshing: Mutex<HashMap<(UserId, Which), Turn>>,
     pub(crate) timeline: Timeline,
     presses: presses::Presses,
+    /// Told whenever tokens may have become worthless.
+    pub(crate) recheck: Recheck,
 }
 
 /// Where root keys come from, so that they can be read again.
@@ -171,6 +175,7 @@ impl SignIn {
             refreshing: Mutex::default(),
             timeline: Timeline::default(),
             presses: presses::Presses::default(),
+            recheck: Recheck::default(),
         })
     }
 

@@ -101,6 +101,10 @@ impl SignIn {
         let opening = ForCode { id: family, max_age: self.session_age, key_id: kid.0 };
         let (redeemed, _) =
             self.records.keep(|registry, now| registry.redeem(&hash, &presented, &opening, now)).await;
+        if redeemed.is_err() {
+            // A code that comes a second time ends what the first one opened.
+            self.recheck.now();
+        }
         let code = redeemed.map_err(|not| match not {
             NotRedeemed::Code(bad) => Denied::InvalidGrant(bad.name()),
             NotRedeemed::Refused(_) => Denied::InvalidGrant("client_revoked"),
@@ -156,6 +160,9 @@ impl SignIn {
         };
         // A theft is dealt with also while Gitea is away, and asks nothing of it.
         let (refused, _) = self.records.keep(|registry, now| registry.refuse_reuse(&rotating, now)).await;
+        if refused.is_some() {
+            self.recheck.now();
+        }
         match refused {
             None => {}
             Some(Rotation::Dead(dead)) => return Err(Denied::InvalidGrant(dead.name())),
@@ -168,6 +175,9 @@ impl SignIn {
         }
         self.still_admitted(&view).await?;
         let (rotation, _) = self.records.keep(|registry, now| registry.rotate(&rotating, now)).await;
+        if matches!(rotation, Rotation::Reuse | Rotation::Dead(_)) {
+            self.recheck.now();
+        }
         let (generation, kid) = match rotation {
             Rotation::Rotated { generation } => (generation, newest),
             Rotation::SameAgain { generation, key_id } => (generation, Kid(key_id)),
@@ -283,6 +293,7 @@ impl SignIn {
                 (view, registry.end_family(&family, End::ClientAsked, now))
             })
             .await;
+        self.recheck.now();
         Ok(view)
     }
 
@@ -292,15 +303,7 @@ impl SignIn {
     /// See [`NotHeld`].
     pub(crate) fn holder(&self, token: &str) -> Result<Holder, NotHeld> {
         let now: Timestamp = Self::now();
-        let claims =
-            access_token::open(token, &self.keyring(), &self.origin, now).map_err(|error| match error {
-                OpenError::Expired => NotHeld::Expired,
-                OpenError::Malformed
-                | OpenError::UnknownKey
-                | OpenError::Forged
-                | OpenError::WrongAudience
-                | OpenError::NotYetValid => NotHeld::Unknown,
-            })?;
+        let claims = self.opened(token, now)?;
         let family = self.records.change(|registry, now| {
             let view = registry.alive(&claims.family, claims.user_id, now);
             let changes = if view.is_ok() { registry.touch(&claims.family, now) } else { Vec::new() };
@@ -316,5 +319,22 @@ impl SignIn {
         let id = crate::component::hex(&claims.family);
         self.timeline.once(|l| l.family.as_deref() == Some(&id), "first_call", now);
         Ok(Holder { family, scopes })
+    }
+
+    /// The family that an access token of ours stands behind, as of now. It does not count as a use of it.
+    pub(super) fn still_held(&self, token: &str) -> Option<FamilyView> {
+        let claims = self.opened(token, Self::now()).ok()?;
+        self.records.read(|registry, now| registry.alive(&claims.family, claims.user_id, now)).ok()
+    }
+
+    fn opened(&self, token: &str, now: Timestamp) -> Result<Claims, NotHeld> {
+        access_token::open(token, &self.keyring(), &self.origin, now).map_err(|error| match error {
+            OpenError::Expired => NotHeld::Expired,
+            OpenError::Malformed
+            | OpenError::UnknownKey
+            | OpenError::Forged
+            | OpenError::WrongAudience
+            | OpenError::NotYetValid => NotHeld::Unknown,
+        })
     }
 }

@@ -1,10 +1,10 @@
 //! The guest and the policy as `serve` would take them: the component is compiled and linked, and its preflight run
 //! on the document and the settings. Nobody is served.
 
-use std::collections::HashMap;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::super::in_force;
 use super::report::{Finding, fail, pass, warn};
@@ -16,9 +16,12 @@ use crate::floods::Floods;
 use crate::guest::{Linked, default_path};
 use crate::long_work::LongWork;
 use crate::look::Look;
+use crate::mailbox::{Mailbox, Recheck};
 use crate::metrics::Metrics;
+use crate::policy::InForce;
 use crate::ports::cache::SharedCache;
 use crate::ports::identity::Keys;
+use crate::seals::Seals;
 use crate::settings::Settings;
 use crate::shared::{Pending, Shared, SystemClock, SystemRandom};
 use crate::way::Way;
@@ -138,8 +141,7 @@ fn shared(
     let way = Way::new(url, super::LIMIT, settings).map_err(|error| error.to_string())?;
     Ok(Arc::new(Shared {
         guest_values: values.iter().cloned().collect(),
-        prepared: HashMap::new(),
-        policy_digest: String::new(),
+        policy: InForce::default(),
         component_digest: component.to_owned(),
         trail: trail.map_err(|error| error.to_string())?,
         keys: Keys::new(Vec::new(), None),
@@ -147,6 +149,8 @@ fn shared(
         counters: Counters::default(),
         long_work: LongWork::of_seconds(settings.search_max_seconds()),
         floods: Floods::default(),
+        mailbox: Mailbox::new(0, 1, Duration::MAX, Recheck::default()),
+        seals: Seals::new().map_err(|error| error.to_string())?,
         cache: SharedCache::new(),
         gitea: Gitea::new(url, way, settings).map_err(|error| error.to_string())?,
         look: Look::never(),

@@ -8,8 +8,13 @@ use std::path::Path;
 use crate::settings::Environment;
 
 /// What is so, whatever the settings say.
-const FIXED: [(&str, &str); 3] =
-    [("OAUTH_MODE", "false"), ("AUTH_ENABLED", "false"), ("MCP_HOST", "127.0.0.1")];
+const FIXED: [(&str, &str); 4] = [
+    ("OAUTH_MODE", "false"),
+    ("AUTH_ENABLED", "false"),
+    ("MCP_HOST", "127.0.0.1"),
+    // No list changes while one client is served, so there is nothing to keep a stream for.
+    ("MAX_STREAMS", "0"),
+];
 
 /// An environment with that.
 pub(super) struct Alone<'a>(pub(super) &'a dyn Environment);

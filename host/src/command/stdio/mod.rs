@@ -56,7 +56,7 @@ fn serve(settings: &Settings) -> Result<ExitCode, NoStart> {
             version = env!("CARGO_PKG_VERSION"),
             caller = user,
             component = %shared.component_digest,
-            policy = %shared.policy_digest,
+            policy = %shared.policy.now().digest,
             writes = settings.write_mode(),
         );
         let server = Server::new(shared, linked, settings, capacity);

@@ -1,0 +1,123 @@
+//! SIGHUP: the policy document is read and checked again, and holds for whatever begins from then on. A document with a
+//! mistake changes nothing. Nothing else is read again: other settings need a restart.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde_json::{Map, json};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::audit::{Entry, Event};
+use crate::component::bindings::aegis::gateway::types::Problem;
+use crate::mailbox::Topic;
+use crate::policy::{self, Policy};
+use crate::ports::telemetry::cut;
+use crate::serve::Server;
+
+/// Most problems of a document that are told.
+const MAX_TOLD: usize = 20;
+
+/// Take SIGHUP from now on, which would end the process otherwise.
+///
+/// # Errors
+/// The process cannot install a handler.
+pub(crate) fn hang_ups() -> std::io::Result<Signal> {
+    signal(SignalKind::hangup())
+}
+
+/// Read the policy again at each SIGHUP, for as long as the server lives. `path` is `POLICY_FILE_PATH`.
+pub(crate) fn at_each(mut hang_ups: Signal, server: &Arc<Server>, path: Option<PathBuf>) {
+    let server = Arc::downgrade(server);
+    tokio::spawn(async move {
+        while hang_ups.recv().await.is_some() {
+            let Some(server) = server.upgrade() else { break };
+            let path = path.clone();
+            // A guest checks the document, and guests have their own runtime.
+            let reloading = server.shared.runtime.clone().spawn(async move {
+                reload(&server, path.as_deref()).await;
+                // Whoever asks for a reload may have changed who is trusted.
+                server.shared.mailbox.recheck.now();
+            });
+            let _ = reloading.await;
+        }
+    });
+}
+
+async fn reload(server: &Server, path: Option<&Path>) {
+    let Some(path) = path else {
+        tracing::info!(
+            event = "policy_not_reloaded",
+            text =
+                "POLICY_FILE_PATH is empty, so the built-in policy holds and there is nothing to read again"
+        );
+        return;
+    };
+    let before = server.shared.policy.now();
+    match checked(server, path).await {
+        Ok(policy) if policy.digest == before.digest => {
+            tracing::info!(event = "policy_unchanged", policy = %before.digest, path = %path.display());
+        }
+        Ok(policy) => {
+            tell(server, "policy_reloaded", json!({"before": before.digest, "after": policy.digest}));
+            tracing::info!(event = "policy_reloaded", before = %before.digest, policy = %policy.digest);
+            // The line stands before those of the calls that it decides: the trail keeps the order.
+            server.shared.policy.set(policy);
+            server.shared.metrics.policy_reload("done");
+            Topic::ALL.into_iter().for_each(|topic| server.shared.mailbox.announce(topic));
+        }
+        Err(problems) => {
+            for problem in problems.iter().take(MAX_TOLD) {
+                tracing::error!(
+                    event = "policy_reload_failed",
+                    problem,
+                    text = "the policy from before stays in force"
+                );
+            }
+            let first = problems.first().map_or("", String::as_str);
+            let told =
+                json!({"in_force": before.digest, "problem": cut(first, 256), "problems": problems.len()});
+            tell(server, "policy_reload_failed", told);
+            server.shared.metrics.policy_reload("failed");
+        }
+    }
+}
+
+/// The document in prepared form, checked by the guest with the settings in force.
+async fn checked(server: &Server, path: &Path) -> Result<Policy, Vec<String>> {
+    let (name, file) = (path.display().to_string(), path.to_owned());
+    // A volume that hangs must not hold up whoever runs guests.
+    let read = tokio::task::spawn_blocking(move || policy::read(Some(&file))).await;
+    let document = match read {
+        Ok(Ok(document)) => document,
+        Ok(Err(error)) => return Err(vec![format!("{name} cannot be read: {error}")]),
+        Err(error) => return Err(vec![format!("{name} cannot be read: {error}")]),
+    };
+    let shared = &server.shared;
+    let values: Vec<_> =
+        shared.guest_values.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+    let answer = server.linked.preflight(shared, &document, &values).await;
+    match answer.map_err(|error| vec![error.to_string()])? {
+        Ok(entries) => {
+            Ok(Policy { prepared: entries.into_iter().collect(), digest: policy::digest(&document) })
+        }
+        Err(problems) => Err(problems.iter().map(|problem| problem.told(&name)).collect()),
+    }
+}
+
+impl Problem {
+    /// For people: where, and what. `document` names the policy document.
+    pub(crate) fn told(&self, document: &str) -> String {
+        match self.source.as_str() {
+            "policy" => format!("{document}:{}:{}: {}", self.line, self.column, self.message),
+            setting => format!("{setting} {}", self.message),
+        }
+    }
+}
+
+fn tell(server: &Server, reason: &str, detail: serde_json::Value) {
+    let mut members = Map::new();
+    members.insert("reason".into(), reason.into());
+    members.insert("component".into(), cut(&server.shared.component_digest, 16).into());
+    members.insert("detail".into(), detail);
+    server.shared.trail.push(Entry { event: Event::SecurityEvent, members });
+}
