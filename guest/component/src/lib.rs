@@ -12,9 +12,4 @@ impl Offered for Product {
 
 type Component = Shell<Product>;
 
-#[expect(unsafe_code, reason = "generated code")]
-mod exported {
-    use super::Component;
-
-    aegis_shell::bindings::export!(Component with_types_in aegis_shell::bindings);
-}
+aegis_shell::bindings::export!(Component with_types_in aegis_shell::bindings);

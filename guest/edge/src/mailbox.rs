@@ -29,7 +29,11 @@ impl Guest for Adapter {
         Vec::new()
     }
 
-    fn keep(_caller: CallerBorrow<'_>, _announcements: Vec<Announcement>) -> Result<String, u32> {
+    fn keep(
+        _caller: CallerBorrow<'_>,
+        _announcements: Vec<Announcement>,
+        _farewell: Option<String>,
+    ) -> Result<String, u32> {
         Err(LONG)
     }
 

@@ -96,6 +96,8 @@ struct Stream {
     owner: Owner,
     request_id: String,
     announcements: Vec<(Topic, Bytes)>,
+    /// What is said last where the server stops.
+    farewell: Option<Bytes>,
     /// What waits, and since when.
     events: VecDeque<(Instant, Bytes)>,
     bytes: usize,
@@ -143,6 +145,7 @@ impl Streams {
         owner: Owner,
         request_id: &str,
         announcements: Vec<(Topic, Bytes)>,
+        farewell: Option<Bytes>,
         now: Instant,
     ) -> Option<Kept> {
         let mut state = self.lock();
@@ -156,6 +159,7 @@ impl Streams {
             owner,
             request_id: request_id.to_owned(),
             announcements,
+            farewell,
             events: VecDeque::new(),
             bytes: 0,
             since: now,
@@ -340,9 +344,10 @@ impl Kept {
     pub(super) fn poll_next(&self, context: &Context<'_>) -> Poll<Option<Bytes>> {
         let mut state = self.streams.lock();
         let State { open, bytes, .. } = &mut *state;
-        let Some(stream) = open.get_mut(&self.name).filter(|stream| stream.ended.is_none()) else {
-            return Poll::Ready(None);
-        };
+        let Some(stream) = open.get_mut(&self.name) else { return Poll::Ready(None) };
+        if let Some(why) = stream.ended {
+            return Poll::Ready(stream.farewell.take().filter(|_| why == Ended::Stopping));
+        }
         match stream.events.pop_front() {
             Some((_, event)) => {
                 stream.bytes = stream.bytes.saturating_sub(event.len());

@@ -53,10 +53,12 @@ impl Host for State {
         &mut self,
         caller: Resource<Caller>,
         announcements: Vec<Announcement>,
+        farewell: Option<String>,
     ) -> wasmtime::Result<Result<String, u32>> {
         let owner = self.owner(&caller)?;
-        let fits = |told: &Announcement| told.event.len() <= MAX_ANNOUNCEMENT && is_whole(&told.event);
-        if announcements.len() > MAX_ANNOUNCEMENTS || !announcements.iter().all(fits) {
+        let fits = |event: &String| event.len() <= MAX_ANNOUNCEMENT && is_whole(event);
+        let mut events = announcements.iter().map(|told| &told.event).chain(&farewell);
+        if announcements.len() > MAX_ANNOUNCEMENTS || !events.all(fits) {
             return Err(broken(
                 "an announcement is one whole event of at most 1 KiB, and there are at most 8",
             ));
@@ -68,9 +70,9 @@ impl Host for State {
         let told =
             announcements.into_iter().map(|told| (topic(told.topic), Bytes::from(told.event))).collect();
         let mailbox = &self.shared.mailbox;
-        let Some(kept) = mailbox.streams.keep(owner, &self.bound.request_id, told, Instant::now()) else {
-            return Ok(Err(WAIT_SECONDS));
-        };
+        let farewell = farewell.map(Bytes::from);
+        let kept = mailbox.streams.keep(owner, &self.bound.request_id, told, farewell, Instant::now());
+        let Some(kept) = kept else { return Ok(Err(WAIT_SECONDS)) };
         let name = kept.name().to_owned();
         let (credential, hang_up) = (self.bound.presented.clone(), self.bound.hang_up.clone());
         *slot = Some(Keep::new(kept, credential, &mailbox.recheck, hang_up));

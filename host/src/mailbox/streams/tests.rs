@@ -15,7 +15,7 @@ fn streams(most: usize) -> Arc<Streams> {
 }
 
 fn kept(streams: &Arc<Streams>, now: Instant) -> Kept {
-    let kept = streams.keep(alice(), "request", Vec::new(), now).expect("there is room");
+    let kept = streams.keep(alice(), "request", Vec::new(), None, now).expect("there is room");
     kept.begin(now).expect("it is there");
     kept
 }
@@ -67,7 +67,7 @@ fn the_stream_of_another_caller_or_client_is_as_unknown_as_none() {
 fn announcements_go_to_those_who_asked_and_to_nobody_once_a_stream_is_over() {
     let (streams, now) = (streams(8), Instant::now());
     let told = vec![(Topic::Tools, Bytes::from("tools\n\n")), (Topic::Prompts, Bytes::from("prompts\n\n"))];
-    let asked = streams.keep(alice(), "request", told, now).unwrap();
+    let asked = streams.keep(alice(), "request", told, None, now).unwrap();
     asked.begin(now).unwrap();
     let silent = kept(&streams, now);
     Topic::ALL.into_iter().for_each(|topic| streams.announce(topic, now));
@@ -81,17 +81,18 @@ fn announcements_go_to_those_who_asked_and_to_nobody_once_a_stream_is_over() {
 #[test]
 fn there_is_room_for_so_many_of_one_caller_and_so_many_in_all() {
     let (streams, now) = (streams(MOST_OF_ONE + 1), Instant::now());
-    let keep = |client: &str| streams.keep(owner("gitea-2", Some(client)), "request", Vec::new(), now);
+    let keep = |client: &str| streams.keep(owner("gitea-2", Some(client)), "request", Vec::new(), None, now);
     // Another client of the same person brings no room.
     let mut all: Vec<Kept> = (0..MOST_OF_ONE).map(|number| keep(&number.to_string()).unwrap()).collect();
     assert!(keep("one more").is_none());
-    all.extend(streams.keep(owner("ci", None), "request", Vec::new(), now));
-    assert!(streams.keep(owner("laptop", None), "request", Vec::new(), now).is_none(), "MAX_STREAMS");
+    all.extend(streams.keep(owner("ci", None), "request", Vec::new(), None, now));
+    assert!(streams.keep(owner("laptop", None), "request", Vec::new(), None, now).is_none(), "MAX_STREAMS");
     assert_eq!(streams.open(), MOST_OF_ONE + 1);
     all.truncate(MOST_OF_ONE - 1);
     assert!(keep("again").is_some());
     assert!(
-        Streams::new(0).most() == 0 && Arc::new(Streams::new(0)).keep(alice(), "", vec![], now).is_none()
+        Streams::new(0).most() == 0
+            && Arc::new(Streams::new(0)).keep(alice(), "", vec![], None, now).is_none()
     );
 }
 
@@ -126,7 +127,7 @@ fn what_waits_of_one_caller_and_of_all_is_bounded() {
     for subject in 0..5 {
         let owner = owner(&subject.to_string(), None);
         for number in 0..3 {
-            let kept = streams.keep(owner.clone(), "request", Vec::new(), now).unwrap();
+            let kept = streams.keep(owner.clone(), "request", Vec::new(), None, now).unwrap();
             let told = streams.deliver(&owner, kept.name(), whole(), now);
             // Two of each caller; the fifth caller finds the room of all taken.
             assert_eq!(told.is_ok(), number < 2 && subject < 4, "{subject} {number}");
@@ -157,7 +158,7 @@ fn silence_is_broken_in_time_and_talk_needs_no_comment() {
 #[test]
 fn what_waited_while_an_instance_still_worked_is_not_late() {
     let (streams, now) = (streams(8), Instant::now());
-    let stream = streams.keep(alice(), "request", Vec::new(), now).unwrap();
+    let stream = streams.keep(alice(), "request", Vec::new(), None, now).unwrap();
     streams.deliver(&alice(), stream.name(), Bytes::from("x\n\n"), now).unwrap();
     let later = now + EVERY * 10;
     stream.begin(later).unwrap();
@@ -172,16 +173,28 @@ fn a_stopping_server_ends_all_and_keeps_none() {
     streams.deliver(&alice(), stream.name(), Bytes::from("x\n\n"), now).unwrap();
     streams.stop();
     assert_eq!(taken(&stream), (vec![], true));
-    assert!(streams.keep(alice(), "request", Vec::new(), now).is_none());
+    assert!(streams.keep(alice(), "request", Vec::new(), None, now).is_none());
     drop(stream);
     assert_eq!(count(&streams, Ended::Stopping), 1);
+}
+
+#[test]
+fn a_stopping_server_says_what_was_to_be_said_last_and_a_revoked_stream_ends_without() {
+    let (streams, now) = (streams(8), Instant::now());
+    let farewell = || Some(Bytes::from("bye\n\n"));
+    let stopped = streams.keep(alice(), "request", Vec::new(), farewell(), now).unwrap();
+    let revoked = streams.keep(alice(), "request", Vec::new(), farewell(), now).unwrap();
+    streams.end(revoked.name(), Ended::CredentialEnded);
+    streams.stop();
+    assert_eq!(taken(&stopped), (vec![Bytes::from("bye\n\n")], true));
+    assert_eq!(taken(&revoked), (vec![], true));
 }
 
 #[test]
 fn each_end_is_counted_once_and_by_its_first_reason() {
     let (streams, now) = (streams(8), Instant::now());
     drop(kept(&streams, now));
-    drop(streams.keep(alice(), "request", Vec::new(), now));
+    drop(streams.keep(alice(), "request", Vec::new(), None, now));
     let revoked = kept(&streams, now);
     streams.end(revoked.name(), Ended::CredentialEnded);
     streams.end(revoked.name(), Ended::NotRead);
@@ -194,7 +207,7 @@ fn each_end_is_counted_once_and_by_its_first_reason() {
 fn one_turn_serves_all_streams_of_an_owner() {
     let (streams, now) = (streams(8), Instant::now());
     let (first, second) = (kept(&streams, now), kept(&streams, now));
-    let other = streams.keep(owner("ci", None), "request", Vec::new(), now).unwrap();
+    let other = streams.keep(owner("ci", None), "request", Vec::new(), None, now).unwrap();
     let turn = |kept: &Kept| kept.begin(now).unwrap().turn;
     assert!(Arc::ptr_eq(&turn(&first), &turn(&second)));
     assert!(!Arc::ptr_eq(&turn(&first), &turn(&other)));
