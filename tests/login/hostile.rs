@@ -2,6 +2,7 @@
 //! guest may know. It gets nowhere, and what it tried is on record where something was at stake.
 
 mod callers;
+mod streams;
 
 use aegis_tests::browser::{Arrived, Browser};
 use aegis_tests::http::{Answer, send};
@@ -32,7 +33,7 @@ struct Return {
 impl Stage {
     async fn new() -> Self {
         let scene = Scene::new().await;
-        let setup = scene.setup().set("MAX_AUTH_FAILURES", "1000000");
+        let setup = scene.setup().set("MAX_AUTH_FAILURES", "1000000").set("STREAM_KEEPALIVE_SECONDS", "300");
         let server = setup.guest("hostile.wasm").start().await;
         let client = asked(&server, "register", &[("redirect", REDIRECT)]).await;
         assert!(client.starts_with("d1."), "{client}");
@@ -63,7 +64,11 @@ impl Stage {
 
     /// A person goes to Gitea with a flow that the guest began, and comes back.
     async fn returned(&self, login: &str) -> Return {
-        let (url, cookie) = self.begun(&self.client).await;
+        self.returned_to(&self.client, login).await
+    }
+
+    async fn returned_to(&self, client: &str, login: &str) -> Return {
+        let (url, cookie) = self.begun(client).await;
         let mut browser = Browser::new();
         browser.get(&url).await;
         let arrived = browser.sign_in_at_gitea(login, &password(login)).await;
@@ -79,13 +84,21 @@ impl Stage {
 
     /// A code of ours for a person who signed in.
     async fn code(&self, login: &str) -> String {
-        let told = self.codes(&self.returned(login).await).await;
+        self.code_for(&self.client, login).await
+    }
+
+    async fn code_for(&self, client: &str, login: &str) -> String {
+        let told = self.codes(&self.returned_to(client, login).await).await;
         told.split('"').nth(1).unwrap_or_else(|| panic!("{told}")).to_owned()
     }
 
     /// An access token of a person who signed in.
     async fn token(&self, login: &str) -> String {
-        let told = self.redeemed(&self.client, &self.code(login).await, VERIFIER).await;
+        self.token_for(&self.client, login).await
+    }
+
+    async fn token_for(&self, client: &str, login: &str) -> String {
+        let told = self.redeemed(client, &self.code_for(client, login).await, VERIFIER).await;
         told.split('"')
             .nth(1)
             .filter(|token| token.starts_with("aegis_at_"))

@@ -2,6 +2,7 @@
 //! Talks to the built program over HTTP alone; links none of its crates.
 
 pub mod browser;
+pub mod events;
 #[path = "../forge/mod.rs"]
 pub mod forge;
 pub mod http;

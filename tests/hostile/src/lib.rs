@@ -2,6 +2,7 @@
 //! somewhere it should not says so in its answer, so that a test can see it.
 
 mod login;
+mod mailbox;
 mod memory;
 
 #[allow(unsafe_code, reason = "generated code")]
@@ -121,6 +122,7 @@ impl bindings::exports::wasi::http::incoming_handler::Guest for Hostile {
             "/remember" => say(out, &memory::remember()),
             "/recall" => say(out, &memory::recall()),
             other => {
+                let Some(out) = mailbox::attempt(other, &presented, out) else { return };
                 let tried = login::attempt(other, &presented);
                 say(out, tried.as_deref().unwrap_or("what?"));
             }

@@ -241,11 +241,11 @@ fn name(refusal: &impl std::fmt::Debug) -> String {
 }
 
 /// The query of a request.
-struct Asked<'a>(&'a str);
+pub struct Asked<'a>(pub &'a str);
 
 impl Asked<'_> {
     /// One value, decoded; empty where there is none.
-    fn one(&self, name: &str) -> String {
+    pub fn one(&self, name: &str) -> String {
         let found = self.0.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
         let mut out = Vec::new();
         let mut bytes = found.unwrap_or_default().bytes();

@@ -1,0 +1,90 @@
+//! SIGHUP: a good policy holds from then on, a bad one changes nothing, and both are on record.
+
+use aegis_tests::server::{KEY, Server, of_event};
+use serde_json::{Value, json};
+
+use crate::scene::{READ, Scene, call, until};
+
+const OPEN: &str = "defaults:\n  read: allow\n  write: deny\n";
+const SHUT: &str = "defaults:\n  read: deny\n  write: deny\n";
+
+async fn in_force(server: &Server) -> String {
+    let ready = server.stranger("GET", "/ready", &[], b"").await.json();
+    ready["policy"].as_str().expect("a digest").to_owned()
+}
+
+fn write(server: &Server, policy: &str) {
+    std::fs::write(server.folder().join("policy.yaml"), policy).expect("written");
+}
+
+async fn status(server: &Server) -> u16 {
+    call(&server.url, KEY, READ).await.expect("no panic").expect("an answer").status
+}
+
+fn told(lines: &[Value], reason: &str) -> Vec<Value> {
+    let of_it = of_event(lines, "security_event").into_iter().filter(|line| line["reason"] == reason);
+    of_it.map(|line| line["detail"].clone()).collect()
+}
+
+#[tokio::test]
+async fn a_good_policy_is_in_force_from_then_on() {
+    let scene = Scene::new().await;
+    let server = scene.setup().policy(OPEN).start().await;
+    assert_eq!(status(&server).await, 200);
+    let before = in_force(&server).await;
+    write(&server, SHUT);
+    assert_eq!((status(&server).await, in_force(&server).await), (200, before.clone()), "not read by itself");
+    let seen = scene.forge.requests().len();
+    server.signal("HUP").await;
+    until("the other policy is in force", async || in_force(&server).await != before).await;
+    let after = in_force(&server).await;
+    assert_eq!(status(&server).await, 403);
+    assert_eq!(scene.forge.requests().len(), seen, "what is denied reaches nobody");
+    assert!((server.metric(&format!("aegis_policy_info{{digest=\"{after}\"}}")).await - 1.0).abs() < 0.5);
+    assert!((server.metric("aegis_policy_reloads_total{outcome=\"done\"}").await - 1.0).abs() < 0.5);
+    // The same once more is nothing new.
+    server.signal("HUP").await;
+    until("it is said", async || server.log().contains("policy_unchanged")).await;
+    let stopped = server.stop().await;
+    assert_eq!(stopped.code, 0);
+    assert_eq!(told(&stopped.audit, "policy_reloaded"), [json!({"before": before, "after": after})]);
+    let denied = of_event(&stopped.audit, "access_denied");
+    assert!(after.starts_with(denied[0]["policy"].as_str().expect("a digest")), "{denied:?}");
+    assert_eq!(scene.verify().await.0, 0);
+}
+
+#[tokio::test]
+async fn a_policy_with_a_mistake_or_none_at_all_changes_nothing() {
+    let scene = Scene::new().await;
+    let server = scene.setup().policy(OPEN).start().await;
+    let before = in_force(&server).await;
+    write(&server, "defaults:\n  read: deny\n  wriet: deny\n");
+    server.signal("HUP").await;
+    let failures = "aegis_policy_reloads_total{outcome=\"failed\"}";
+    until("it is counted", async || server.metric(failures).await > 0.5).await;
+    assert_eq!((in_force(&server).await, status(&server).await), (before.clone(), 200));
+    assert!(server.log().contains("policy.yaml:3:"), "line and column: {}", server.log());
+    std::fs::remove_file(server.folder().join("policy.yaml")).expect("removed");
+    server.signal("HUP").await;
+    until("it is counted", async || server.metric(failures).await > 1.5).await;
+    assert_eq!((in_force(&server).await, status(&server).await), (before.clone(), 200));
+    let stopped = server.stop().await;
+    let told = told(&stopped.audit, "policy_reload_failed");
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told.iter().all(|detail| detail["in_force"] == before.as_str()), "{told:?}");
+    assert!(
+        told[0]["problem"].as_str().is_some_and(|problem| problem.contains("policy.yaml:3:")),
+        "{told:?}"
+    );
+    assert_eq!(scene.verify().await.0, 0);
+}
+
+#[tokio::test]
+async fn without_a_policy_file_there_is_nothing_to_read_again() {
+    let scene = Scene::new().await;
+    let server = scene.setup().start().await;
+    server.signal("HUP").await;
+    until("it is said", async || server.log().contains("policy_not_reloaded")).await;
+    assert_eq!(status(&server).await, 200);
+    assert_eq!(server.stop().await.code, 0);
+}
