@@ -19,13 +19,13 @@ const TABLE: &[(&str, &str, u16, u16)] = &[
     ("HEAD", "/mcp/tools", 200, 200),
     ("GET", "/mcp/tools?owner=alice", 200, 200),
     ("POST", "/mcp/tools", 405, 405),
-    ("GET", "/mcp", 405, 401),
+    ("GET", "/mcp", 406, 401),
     ("DELETE", "/mcp", 405, 401),
     ("PUT", "/mcp", 405, 401),
     ("HEAD", "/mcp", 405, 401),
-    ("GET", "/mcp/", 405, 401),
+    ("GET", "/mcp/", 406, 401),
     ("DELETE", "/mcp/", 405, 401),
-    ("GET", "/mcp/sse", 405, 401),
+    ("GET", "/mcp/sse", 406, 401),
     ("DELETE", "/mcp/sse", 405, 401),
     ("GET", "/mcp/tool/call", 405, 401),
     // Sign-in through Gitea is off in key mode: nothing may look as if it were on.
@@ -68,13 +68,18 @@ async fn every_path_and_method_has_its_one_status_with_and_without_a_key() {
                 401 => "missing_credential",
                 404 => "no_such_path",
                 405 => "method_not_allowed",
+                406 => "events_not_accepted",
                 other => panic!("{other} is in no row"),
             };
             if answer.status == 401 {
                 assert_eq!(answer.header("www-authenticate"), Some("Bearer"), "{method} {path}");
             }
             if answer.status == 405 {
-                let allow = if path.starts_with("/mcp/tools") || *path == "/" { "GET, HEAD" } else { "POST" };
+                let allow = match *path {
+                    "/" | "/mcp/tools" => "GET, HEAD",
+                    "/mcp/tool/call" => "POST",
+                    _ => "GET, POST",
+                };
                 assert_eq!(answer.header("allow"), Some(allow), "{method} {path}");
             }
             if *method == "HEAD" {

@@ -32,7 +32,8 @@ async fn initialize_echoes_a_revision_that_is_served_and_offers_the_newest_other
             assert_eq!(said["id"], 0);
             assert_eq!(
                 said["result"]["capabilities"],
-                json!({"completions": {}, "prompts": {}, "resources": {}, "tools": {}})
+                json!({"completions": {}, "logging": {}, "prompts": {"listChanged": true},
+                    "resources": {"listChanged": true}, "tools": {"listChanged": true}})
             );
             assert_eq!(said["result"]["serverInfo"]["name"], "aegis-gitea-mcp");
             assert!(said["result"]["instructions"].as_str().is_some_and(|text| !text.is_empty()));
@@ -84,17 +85,22 @@ async fn ids_come_back_as_they_were_sent() {
 }
 
 #[tokio::test]
-async fn notifications_and_answers_to_nothing_are_accepted_without_a_body() {
+async fn notifications_are_accepted_without_a_body_and_replies_to_nothing_are_not() {
     let ground = Ground::new().await;
     for message in [
         json!({"jsonrpc": "2.0", "method": "notifications/initialized"}),
         json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 1}}),
         json!({"jsonrpc": "2.0", "method": "notifications/of_no_kind"}),
-        json!({"jsonrpc": "2.0", "id": 1, "result": {}}),
-        json!({"jsonrpc": "2.0", "id": "x", "error": {"code": -1, "message": "no"}}),
     ] {
         let answer = ground.server.legacy(&message).await;
         assert_eq!((answer.status, answer.body.len()), (202, 0), "{message}");
+    }
+    for reply in [
+        json!({"jsonrpc": "2.0", "id": 1, "result": {}}),
+        json!({"jsonrpc": "2.0", "id": "x", "error": {"code": -1, "message": "no"}}),
+    ] {
+        let answer = ground.server.legacy(&reply).await;
+        ground.fault(&answer, 400, -32600, "no_such_question").await;
     }
     ground.assert_nothing_upstream();
 }
@@ -104,8 +110,6 @@ async fn methods_that_are_not_offered_are_unknown() {
     let ground = Ground::new().await;
     for method in [
         "server/discover",
-        "logging/setLevel",
-        "resources/subscribe",
         "resources/List",
         "prompts",
         "subscriptions/listen",

@@ -1,5 +1,6 @@
 //! Black-box tests of the wire: every endpoint, both eras of MCP, every refusal, and HTTP that is not HTTP.
 
+mod asked;
 mod bodies;
 mod correlation;
 mod credentials;
@@ -17,6 +18,7 @@ mod modern;
 mod modern_faults;
 mod nginx;
 mod open;
+mod open_streams;
 mod places;
 mod proxied;
 mod raw;

@@ -20,7 +20,8 @@ async fn discovery_lists_every_revision_newest_first() {
     assert_eq!((answer.status, &result["supportedVersions"]), (200, &json!(SERVED)));
     assert_eq!(
         result["capabilities"],
-        json!({"completions": {}, "prompts": {}, "resources": {}, "tools": {}})
+        json!({"completions": {}, "logging": {}, "prompts": {"listChanged": true},
+               "resources": {"listChanged": true}, "tools": {"listChanged": true}})
     );
     assert!(result["instructions"].as_str().is_some_and(|text| !text.is_empty()));
     assert_eq!(result["cacheScope"], "private");

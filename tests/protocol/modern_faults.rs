@@ -123,7 +123,6 @@ async fn methods_that_were_removed_or_never_were_are_not_found() {
         "resources/unsubscribe",
         "resources/write",
         "prompts/set",
-        "subscriptions/listen",
         "tasks/get",
         "tools/Call",
         "tools/delete",

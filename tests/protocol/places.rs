@@ -183,9 +183,12 @@ async fn a_page_of_an_allowed_origin_may_ask_without_stored_credentials() {
             ("access-control-request-method", "POST"),
             ("access-control-request-headers", "authorization,content-type,mcp-protocol-version,x-evil"),
         ];
-        for (path, methods) in
-            [("/mcp", "POST"), ("/mcp/sse", "POST"), ("/mcp/tool/call", "POST"), ("/mcp/tools", "GET, HEAD")]
-        {
+        for (path, methods) in [
+            ("/mcp", "GET, POST"),
+            ("/mcp/sse", "GET, POST"),
+            ("/mcp/tool/call", "POST"),
+            ("/mcp/tools", "GET, HEAD"),
+        ] {
             // A browser sends no credential with its question.
             let preflight = ground.server.stranger("OPTIONS", path, &asks, b"").await;
             assert_eq!((preflight.status, preflight.body.len()), (204, 0), "{path}");

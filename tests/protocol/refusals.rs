@@ -23,6 +23,7 @@ const SOURCES: &[(&str, Names)] = &[
 ];
 
 const TESTS: &[(&str, &str)] = &[
+    ("asked", include_str!("asked.rs")),
     ("bodies", include_str!("bodies.rs")),
     ("credentials", include_str!("credentials.rs")),
     ("direct", include_str!("direct.rs")),
@@ -34,6 +35,7 @@ const TESTS: &[(&str, &str)] = &[
     ("legacy", include_str!("legacy.rs")),
     ("limits", include_str!("limits.rs")),
     ("modern_faults", include_str!("modern_faults.rs")),
+    ("open_streams", include_str!("open_streams.rs")),
     ("places", include_str!("places.rs")),
     ("login/authorize", include_str!("../login/refusals/authorize.rs")),
     ("login/callback", include_str!("../login/refusals/callback.rs")),
@@ -106,6 +108,14 @@ const CASES: &[(&str, &str, &str)] = &[
     ("consent_writes_off", "login/consent", "an_approval_that_is_no_form_of_ours_is_refused"),
     ("cpu_limit", "instance", "a_guest_that_takes_too_much_is_stopped"),
     ("duplicate_key", "json", "what_is_not_strict_json_is_a_parse_error_everywhere"),
+    ("events_not_accepted", "open_streams", "who_cannot_have_a_stream_is_told_why"),
+    (
+        "no_such_question",
+        "legacy",
+        "notifications_are_accepted_without_a_body_and_replies_to_nothing_are_not",
+    ),
+    ("no_such_stream", "open_streams", "a_stream_of_somebody_else_or_of_nobody_takes_nothing"),
+    ("too_many_streams", "open_streams", "who_cannot_have_a_stream_is_told_why"),
     ("encoded_body", "bodies", "a_coded_body_is_never_inflated"),
     ("expired_credential", "login/held", "what_was_good_once_has_expired_and_what_never_was_is_unknown"),
     ("foreign_origin", "places", "a_page_of_another_origin_is_turned_away_even_with_a_good_key"),

@@ -5,6 +5,11 @@ use serde_json::{Value, json};
 
 use crate::ground::{Ground, good_call, legacy, request_id};
 
+/// A call that asks Gitea more than once, so that there is progress to tell.
+fn long_call() -> (&'static str, Value) {
+    ("search_code", json!({"owner": "alice", "repo": "demo", "query": "fn"}))
+}
+
 /// The messages of a stream, and that nothing stands between them but comments.
 fn events(answer: &Answer) -> Vec<Value> {
     let text = answer.text();
@@ -19,7 +24,7 @@ fn events(answer: &Answer) -> Vec<Value> {
 }
 
 async fn call(ground: &Ground, accept: &str, token: &Value) -> Answer {
-    let (name, arguments) = good_call();
+    let (name, arguments) = long_call();
     let params = json!({"name": name, "arguments": arguments, "_meta": {"progressToken": token}});
     let message = legacy(json!("s"), "tools/call", params).to_string();
     ground
@@ -29,8 +34,9 @@ async fn call(ground: &Ground, accept: &str, token: &Value) -> Answer {
 
 #[tokio::test]
 async fn a_progress_token_gets_increasing_reports_and_the_answer_last() {
-    let ground = Ground::new().await;
     for token in [json!("token-1"), json!(7), json!("")] {
+        // What one caller has searched is on its shelf for a while: no progress to tell the second time.
+        let ground = Ground::new().await;
         let answer = call(&ground, "application/json, text/event-stream", &token).await;
         assert_eq!((answer.status, answer.complete), (200, true));
         assert_eq!(answer.header("content-type"), Some("text/event-stream"));
@@ -52,9 +58,9 @@ async fn a_progress_token_gets_increasing_reports_and_the_answer_last() {
             assert!(!text.contains("demo"), "no data of the call before its outcome is recorded: {text}");
         }
         assert_eq!((&last["id"], &last["result"]["isError"]), (&json!("s"), &json!(false)));
-        assert_eq!(last["result"]["structuredContent"]["repository"]["full_name"], "alice/demo");
+        assert!(last["result"]["structuredContent"]["matches"].as_array().is_some_and(|all| !all.is_empty()));
+        assert_eq!(ground.forge.violations(), [] as [String; 0]);
     }
-    assert_eq!(ground.forge.violations(), [] as [String; 0]);
 }
 
 #[tokio::test]
