@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::process::Stdio;
 
-use aegis_tests::forge::world::READONLY_TOKEN;
+use aegis_tests::forge::world::{READONLY_TOKEN, SVC_TOKEN};
 use aegis_tests::server::of_event;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader, Lines};
@@ -102,6 +102,49 @@ async fn a_legacy_client_opens_lists_calls_and_leaves() {
     assert!(calls.iter().all(|line| line.to_string().contains("stdio-uid-")), "{calls:#?}");
     let path = stage.path("audit/stdio-1").display().to_string();
     run(&stage.folder, &["audit", "verify", &path], "").await.says(0, &[]);
+    assert_eq!(stage.forge.violations(), [] as [&str; 0]);
+}
+
+#[tokio::test]
+async fn a_person_confirms_a_change_over_pipes_in_both_eras() {
+    let stage = Stage::new().await;
+    std::fs::write(stage.path("policy.yaml"), "defaults: {read: allow, write: allow}\n").unwrap();
+    let policy = stage.path("policy.yaml").display().to_string();
+    let mut pipes = Pipes::open(
+        &stage,
+        &[
+            ("GITEA_TOKEN", SVC_TOKEN),
+            ("WRITE_MODE", "true"),
+            ("WRITE_REPOSITORY_WHITELIST", "alice/demo"),
+            ("WRITE_CONFIRMATION", "elicit"),
+            ("POLICY_FILE_PATH", &policy),
+        ],
+    );
+    let wanted = json!({ "name": "create_issue", "arguments": { "owner": "alice", "repo": "demo", "title": "By hand" } });
+    let yes = json!({ "action": "accept", "content": { "confirm": true } });
+
+    let question = pipes.asks(&legacy(1, "tools/call", wanted.clone())).await;
+    assert_eq!(question["method"], "elicitation/create", "{question}");
+    let reply = json!({ "jsonrpc": "2.0", "id": question["id"], "result": yes });
+    let made = pipes.asks(&reply).await;
+    assert_eq!(
+        (&made["id"], &made["result"]["structuredContent"]["issue"]["title"]),
+        (&json!(1), &json!("By hand"))
+    );
+
+    let mut params = wanted;
+    params["_meta"]["io.modelcontextprotocol/clientCapabilities"] = json!({ "elicitation": {} });
+    params["_meta"]["io.modelcontextprotocol/protocolVersion"] = "2026-07-28".into();
+    let message =
+        |params: &Value| json!({ "jsonrpc": "2.0", "id": "m", "method": "tools/call", "params": params });
+    let asked = pipes.asks(&message(&params)).await;
+    assert_eq!(asked["result"]["resultType"], "input_required", "{asked}");
+    params["inputResponses"] = json!({ "confirm": yes });
+    params["requestState"] = asked["result"]["requestState"].clone();
+    let made = pipes.asks(&message(&params)).await;
+    assert_eq!(made["result"]["structuredContent"]["issue"]["title"], "By hand", "{made}");
+    let (code, rest, log) = pipes.ends().await;
+    assert_eq!((code, rest.as_str()), (0, ""), "{log}");
     assert_eq!(stage.forge.violations(), [] as [&str; 0]);
 }
 

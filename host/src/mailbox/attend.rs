@@ -108,7 +108,7 @@ impl Attendant {
                 told = self.again.changed() => match told {
                     Ok(()) => prove_at = Instant::now(),
                     // Nobody could tell of a revocation any more.
-                    Err(_) => streams.end(&self.name, Ended::CredentialUnchecked),
+                    Err(_) => streams.end(&self.name, Ended::NotKnown),
                 },
             }
         }
@@ -123,7 +123,7 @@ impl Attendant {
         let credential = self.credential.as_deref();
         match &self.shared.sign_in {
             Some(sign_in) => {
-                let token = credential.ok_or(Ended::CredentialEnded)?;
+                let token = credential.ok_or(Ended::NotGood)?;
                 let digest: [u8; 32] = Sha256::digest(token.expose().as_bytes()).into();
                 let mut asked = turn.lock().await;
                 let is_fresh = asked.is_some_and(|(of, at)| of == digest && at.elapsed() < FRESH);
@@ -134,7 +134,7 @@ impl Attendant {
                 Ok(())
             }
             None if self.shared.keys.still_proves(credential, &owner.subject) => Ok(()),
-            None => Err(Ended::CredentialEnded),
+            None => Err(Ended::NotGood),
         }
     }
 }

@@ -34,9 +34,9 @@ pub(crate) enum Ended {
     /// Its client does not read.
     NotRead,
     /// The credential that opened it is not good any more.
-    CredentialEnded,
+    NotGood,
     /// It cannot be found out whether that credential is good.
-    CredentialUnchecked,
+    NotKnown,
     /// The server stops.
     Stopping,
     /// The request that was to open it failed, or did not answer with a stream.
@@ -45,22 +45,16 @@ pub(crate) enum Ended {
 
 impl Ended {
     /// Every reason, in the order in which they are counted.
-    pub(crate) const ALL: [Self; 6] = [
-        Self::ClientLeft,
-        Self::NotRead,
-        Self::CredentialEnded,
-        Self::CredentialUnchecked,
-        Self::Stopping,
-        Self::NeverBegun,
-    ];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::ClientLeft, Self::NotRead, Self::NotGood, Self::NotKnown, Self::Stopping, Self::NeverBegun];
 
     /// The label in `/metrics` and in the log.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::ClientLeft => "client_left",
             Self::NotRead => "not_read",
-            Self::CredentialEnded => "credential_ended",
-            Self::CredentialUnchecked => "credential_unchecked",
+            Self::NotGood => "credential_ended",
+            Self::NotKnown => "credential_unchecked",
             Self::Stopping => "stopping",
             Self::NeverBegun => "never_begun",
         }

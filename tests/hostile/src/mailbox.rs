@@ -45,6 +45,9 @@ pub fn attempt(target: &str, presented: &str, out: ResponseOutparam) -> Option<R
             let odd = Announcement { topic: Topic::Tools, event: "data: 1\n\ndata: 2\n\n".to_owned() };
             format!("{:?}", mailbox::keep(&caller(presented), &[odd], None))
         }
+        "/mailbox/keep-with-half-a-farewell" => {
+            format!("{:?}", mailbox::keep(&caller(presented), &[], Some("data: bye")))
+        }
         "/mailbox/keep-nine-announcements" => {
             let told: Vec<Announcement> = (0..9).map(|_| announcement(Topic::Tools)).collect();
             format!("{:?}", mailbox::keep(&caller(presented), &told, None))
@@ -104,7 +107,7 @@ fn announcement(topic: Topic) -> Announcement {
 
 fn keep(presented: &str, topics: &[Topic]) -> Result<String, u32> {
     let told: Vec<Announcement> = topics.iter().map(|topic| announcement(*topic)).collect();
-    mailbox::keep(&caller(presented), &told, None)
+    mailbox::keep(&caller(presented), &told, Some("data: bye\n\n"))
 }
 
 fn tell(stream: &OutputStream, kept: &Result<String, u32>) {

@@ -73,7 +73,7 @@ fn announcements_go_to_those_who_asked_and_to_nobody_once_a_stream_is_over() {
     Topic::ALL.into_iter().for_each(|topic| streams.announce(topic, now));
     assert_eq!(taken(&asked).0, [Bytes::from("tools\n\n"), Bytes::from("prompts\n\n")]);
     assert_eq!(taken(&silent).0, [Bytes::new(); 0]);
-    streams.end(asked.name(), Ended::CredentialEnded);
+    streams.end(asked.name(), Ended::NotGood);
     streams.announce(Topic::Tools, now);
     assert_eq!(taken(&asked), (vec![], true));
 }
@@ -184,7 +184,7 @@ fn a_stopping_server_says_what_was_to_be_said_last_and_a_revoked_stream_ends_wit
     let farewell = || Some(Bytes::from("bye\n\n"));
     let stopped = streams.keep(alice(), "request", Vec::new(), farewell(), now).unwrap();
     let revoked = streams.keep(alice(), "request", Vec::new(), farewell(), now).unwrap();
-    streams.end(revoked.name(), Ended::CredentialEnded);
+    streams.end(revoked.name(), Ended::NotGood);
     streams.stop();
     assert_eq!(taken(&stopped), (vec![Bytes::from("bye\n\n")], true));
     assert_eq!(taken(&revoked), (vec![], true));
@@ -196,7 +196,7 @@ fn each_end_is_counted_once_and_by_its_first_reason() {
     drop(kept(&streams, now));
     drop(streams.keep(alice(), "request", Vec::new(), None, now));
     let revoked = kept(&streams, now);
-    streams.end(revoked.name(), Ended::CredentialEnded);
+    streams.end(revoked.name(), Ended::NotGood);
     streams.end(revoked.name(), Ended::NotRead);
     drop(revoked);
     let counts: Vec<u64> = streams.ended().into_iter().map(|(_, count)| count).collect();
