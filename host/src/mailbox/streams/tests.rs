@@ -72,7 +72,7 @@ fn announcements_go_to_those_who_asked_and_to_nobody_once_a_stream_is_over() {
     let silent = kept(&streams, now);
     Topic::ALL.into_iter().for_each(|topic| streams.announce(topic, now));
     assert_eq!(taken(&asked).0, [Bytes::from("tools\n\n"), Bytes::from("prompts\n\n")]);
-    assert_eq!(taken(&silent).0, [Bytes::new(); 0]);
+    assert!(taken(&silent).0.is_empty());
     streams.end(asked.name(), Ended::NotGood);
     streams.announce(Topic::Tools, now);
     assert_eq!(taken(&asked), (vec![], true));
@@ -145,14 +145,14 @@ fn silence_is_broken_in_time_and_talk_needs_no_comment() {
     let stream = kept(&streams, now);
     let look = |at: Instant| streams.keep_alive(stream.name(), EVERY, at);
     assert_eq!(look(now + EVERY / 2), Some(now + EVERY));
-    assert_eq!(taken(&stream).0, [Bytes::new(); 0]);
+    assert!(taken(&stream).0.is_empty());
     assert_eq!(look(now + EVERY), Some(now + EVERY * 2));
     assert_eq!(taken(&stream).0, [KEEP_ALIVE]);
     let said = now + EVERY + EVERY / 3;
     streams.deliver(&alice(), stream.name(), Bytes::from("x\n\n"), said).unwrap();
     assert_eq!(taken(&stream).0, [Bytes::from("x\n\n")]);
     assert_eq!(look(now + EVERY * 2), Some(said + EVERY));
-    assert_eq!(taken(&stream).0, [Bytes::new(); 0]);
+    assert!(taken(&stream).0.is_empty());
 }
 
 #[test]

@@ -70,10 +70,7 @@ fn in_words(title: &str, arguments: &Map<String, Value>) -> String {
     };
     let mut words = format!("{title}{place}?");
     for (name, value) in arguments.iter().filter(|(name, _)| !matches!(name.as_str(), "owner" | "repo")) {
-        let value = match value {
-            Value::String(text) => plain(text),
-            other => plain(&other.to_string()),
-        };
+        let value = value.as_str().map_or_else(|| plain(&value.to_string()), plain);
         let line_break = if value.contains('\n') { "\n" } else { " " };
         words.push_str(&format!("\n\n{}:{line_break}{value}", plain(name)));
     }
