@@ -41,6 +41,8 @@ async fn all_mistakes_are_told_together() {
         .set("MAX_REQUEST_BYTES", "99999999999")
         .set("MCP_HOST", "0.0.0.0")
         .set("SECRET_DETECTION_MODE", "maybe")
+        .set("TOOLSETS", "files,isues")
+        .set("TOOLS_DENY", "create_isue")
         .set("WRITE_MODE", "true")
         .set("OAUTH_MODE", "true")
         .set("TRUSTED_PROXIES", "10.0.0.1/8")
@@ -54,6 +56,8 @@ async fn all_mistakes_are_told_together() {
         "MCP_HOST=\"0.0.0.0\" listens on every interface",
         "ALLOW_INSECURE_BIND=true",
         "SECRET_DETECTION_MODE=\"maybe\"",
+        "TOOLSETS=\"files,isues\" has an entry 2 that is no set of tools; there are: all, repositories,",
+        "TOOLS_DENY=\"create_isue\" has an entry 1 that is no tool; there are: list_repositories,",
         "WRITE_MODE=\"true\" needs to know where: list repositories in WRITE_REPOSITORY_WHITELIST",
         "OAUTH_STATE_SECRET is required with OAUTH_MODE=true",
         "GITEA_OAUTH_CLIENT_ID is required with OAUTH_MODE=true",
