@@ -39,7 +39,7 @@ async fn lists_show_what_settings_and_headers_leave() {
     let files = ["get_file_tree", "get_file_contents"];
     let all = tools(&ground, &[]).await;
     assert_eq!(all[..2], files);
-    assert!(all.contains(&"add_labels".to_owned()) && !all.contains(&"search_code".to_owned()), "{all:?}");
+    assert!(all.contains(&"create_label".to_owned()) && !all.contains(&"search_code".to_owned()), "{all:?}");
     for (headers, expected) in [
         (&[("x-mcp-toolsets", "files")][..], &files[..]),
         (&[("X-MCP-Tools", "get_file_tree, get_issue,search_code")], &files[..1]),
@@ -89,8 +89,9 @@ async fn lists_show_what_write_mode_and_policy_could_allow_somewhere() {
     ground.assert_nothing_upstream();
 }
 
-/// A call by every way, refused by the name of this module, with the setting or header on record.
-async fn refused(ground: &Ground, more: Headers<'_>, tool: &str, kind: &str, named: &str) {
+/// A call by every way: refused, with the setting or header that left the tool out on record.
+async fn refused(ground: &Ground, reason: &str, more: Headers<'_>, tool: &str, left_out_by: (&str, &str)) {
+    let (kind, named) = left_out_by;
     let arguments = json!({"owner": "alice", "repo": "demo"});
     let params = json!({"name": tool, "arguments": arguments});
     let mut answers = vec![
@@ -104,17 +105,17 @@ async fn refused(ground: &Ground, more: Headers<'_>, tool: &str, kind: &str, nam
     for answer in &answers {
         let said = answer.json();
         assert_eq!((answer.status, &said["result"]["isError"]), (200, &json!(true)), "{said}");
-        assert_eq!(said["result"]["_meta"]["io.aegisgitea/reason"], "tool_not_selected", "{said}");
+        assert_eq!(said["result"]["_meta"]["io.aegisgitea/reason"], reason, "{said}");
         let text = said["result"]["content"][0]["text"].as_str().unwrap_or_default();
         assert!(text.contains(named) && text.contains(tool), "{text}");
     }
     let body = json!({"tool": tool, "arguments": arguments}).to_string();
     let direct = ground.post("/mcp/tool/call", more, body.as_bytes()).await;
     let code = &direct.json()["error"]["code"];
-    assert_eq!((direct.status, code), (403, &json!("tool_not_selected")), "{}", direct.text());
+    assert_eq!((direct.status, code), (403, &json!(reason)), "{}", direct.text());
     for answer in answers.iter().chain([&direct]) {
         let line = ground.only_line(answer).await;
-        assert_eq!((&line["event"], &line["reason"]), (&json!("access_denied"), &json!("tool_not_selected")));
+        assert_eq!((&line["event"], &line["reason"]), (&json!("access_denied"), &json!(reason)));
         assert_eq!((&line["tool"], &line["principal"]), (&json!(tool), &json!("laptop")), "{line}");
         assert_eq!(line["detail"][kind], *named, "{line}");
     }
@@ -127,16 +128,31 @@ async fn a_tool_that_settings_or_headers_leave_out_cannot_be_called_by_any_way()
         setup.writes("alice/demo").set("TOOLSETS", "repositories,issues").set("TOOLS_DENY", "get_issue")
     })
     .await;
+    let reason = "tool_not_selected";
     // Naming it in a header opens nothing that the settings closed.
     let wants = [("x-mcp-toolsets", "all"), ("x-mcp-tools", "get_file_tree,get_issue")];
-    refused(&ground, &wants, "get_file_tree", "setting", "TOOLSETS").await;
-    refused(&ground, &wants, "get_issue", "setting", "TOOLS_DENY").await;
-    refused(&ground, &[("x-mcp-readonly", "1")], "create_issue", "header", "X-MCP-Readonly").await;
-    refused(&ground, &[("x-mcp-toolsets", "issues")], "get_repository_info", "header", "X-MCP-Toolsets")
-        .await;
-    refused(&ground, &[("x-mcp-tools", "list_issues")], "get_repository_info", "header", "X-MCP-Tools").await;
+    refused(&ground, reason, &wants, "get_file_tree", ("setting", "TOOLSETS")).await;
+    refused(&ground, reason, &wants, "get_issue", ("setting", "TOOLS_DENY")).await;
+    refused(&ground, reason, &[("x-mcp-readonly", "1")], "create_issue", ("header", "X-MCP-Readonly")).await;
+    refused(
+        &ground,
+        reason,
+        &[("x-mcp-toolsets", "issues")],
+        "get_repository_info",
+        ("header", "X-MCP-Toolsets"),
+    )
+    .await;
+    refused(
+        &ground,
+        reason,
+        &[("x-mcp-tools", "list_issues")],
+        "get_repository_info",
+        ("header", "X-MCP-Tools"),
+    )
+    .await;
     let both = [("x-mcp-toolsets", "issues"), ("x-mcp-tools", "list_issues")];
-    refused(&ground, &both, "get_repository_info", "header", "X-MCP-Toolsets and X-MCP-Tools").await;
+    refused(&ground, reason, &both, "get_repository_info", ("header", "X-MCP-Toolsets and X-MCP-Tools"))
+        .await;
 
     let arguments = json!({"name": "get_repository_info", "arguments": {"owner": "alice", "repo": "demo"}});
     let named = [("x-mcp-toolsets", "issues"), ("x-mcp-tools", "get_repository_info")];
