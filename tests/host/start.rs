@@ -41,8 +41,6 @@ async fn all_mistakes_are_told_together() {
         .set("MAX_REQUEST_BYTES", "99999999999")
         .set("MCP_HOST", "0.0.0.0")
         .set("SECRET_DETECTION_MODE", "maybe")
-        .set("TOOLSETS", "files,isues")
-        .set("TOOLS_DENY", "create_isue")
         .set("WRITE_MODE", "true")
         .set("OAUTH_MODE", "true")
         .set("TRUSTED_PROXIES", "10.0.0.1/8")
@@ -56,8 +54,6 @@ async fn all_mistakes_are_told_together() {
         "MCP_HOST=\"0.0.0.0\" listens on every interface",
         "ALLOW_INSECURE_BIND=true",
         "SECRET_DETECTION_MODE=\"maybe\"",
-        "TOOLSETS=\"files,isues\" has an entry 2 that is no set of tools; there are: all, repositories,",
-        "TOOLS_DENY=\"create_isue\" has an entry 1 that is no tool; there are: list_repositories,",
         "WRITE_MODE=\"true\" needs to know where: list repositories in WRITE_REPOSITORY_WHITELIST",
         "OAUTH_STATE_SECRET is required with OAUTH_MODE=true",
         "GITEA_OAUTH_CLIENT_ID is required with OAUTH_MODE=true",
@@ -70,6 +66,19 @@ async fn all_mistakes_are_told_together() {
     let said = refused(&scene, setup, &reasons).await;
     assert!(!said.contains("short-but-secret"), "{said}");
     assert!(!audit.exists(), "nothing was begun");
+}
+
+#[tokio::test]
+async fn sets_and_tools_that_do_not_exist_are_told_with_those_that_do() {
+    let scene = Scene::new().await;
+    let setup = scene.setup().set("TOOLSETS", "files,isues").set("TOOLS_DENY", "create_isue");
+    let reasons = [
+        "TOOLSETS",
+        "has an entry 2 that is no set of tools; there are: all, repositories, organizations, files, search,",
+        "TOOLS_DENY",
+        "has an entry 1 that is no tool; there are: list_repositories,",
+    ];
+    refused(&scene, setup, &reasons).await;
 }
 
 #[tokio::test]
