@@ -8,7 +8,7 @@ use crate::problem::{Problem, Problems, quoted};
 use crate::shape::{found, list, map, text, unknown_key};
 use crate::yaml::{self, Entry, Node};
 use crate::{names, pattern};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Most entries under `repositories`.
 const REPOSITORIES: usize = 2_000;
@@ -68,6 +68,7 @@ fn document(root: &Node, problems: &mut Problems) -> Document {
             read: Fallback { allow: true, line: 0 },
             write: Fallback { allow: false, line: 0 },
             tools: Lists::default(),
+            opened: Vec::new(),
         },
         repositories: BTreeMap::new(),
     };
@@ -83,7 +84,18 @@ fn document(root: &Node, problems: &mut Problems) -> Document {
             _ => unknown_key(entry, "at the top", "defaults, tools, repositories", problems),
         }
     }
+    document.globals.opened = opened(&document.repositories);
     document
+}
+
+/// The tools that some repository's allow list names and its deny list does not take back.
+fn opened(repositories: &BTreeMap<String, Repository>) -> Vec<String> {
+    let of_one = |rules: &Repository| {
+        let denied = |name: &str| rules.tools.deny.iter().any(|Line(no, ..)| no == name || no == EVERY_TOOL);
+        let named = rules.tools.allow.iter().map(|Line(name, ..)| name.clone());
+        named.filter(|name| !denied(name)).collect::<Vec<_>>()
+    };
+    repositories.values().flat_map(of_one).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 fn defaults(node: &Node, globals: &mut Globals, problems: &mut Problems) {

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 pub const GLOBALS_KEY: &str = "globals";
 
 /// Version of the form of the entries.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// The keys under which rules for a repository may be prepared, the wider one first: `owner/*` and
 /// `owner/repo`, both in lower case, since Gitea compares these names without case.
@@ -56,6 +56,9 @@ pub(crate) struct Globals {
     pub(crate) read: Fallback,
     pub(crate) write: Fallback,
     pub(crate) tools: Lists,
+    /// Tools that the allow list of some repository names, sorted: what [`crate::Rules::possible`] has to know of entries
+    /// that are not loaded.
+    pub(crate) opened: Vec<String>,
 }
 
 impl Globals {

@@ -79,6 +79,22 @@ impl Rules {
         self.by_default(request)
     }
 
+    /// Whether the policy can allow the tool for any target at all. False means that every call of it is denied, whatever
+    /// it touches; true promises nothing about any one call. Asks the global rules alone, so any target's will do.
+    pub fn possible(&self, tool: &str, class: Class) -> bool {
+        if denied(&self.globals.tools, tool).is_some() {
+            return false;
+        }
+        match asked(&self.globals.tools, tool) {
+            Named(_) => true,
+            Closed(_) => false,
+            Open => {
+                self.globals.default_for(class).effect() == Effect::Allow
+                    || self.globals.opened.iter().any(|opened| opened == tool)
+            }
+        }
+    }
+
     /// Whether the path rules let a listing, diff or search result show `path`. A directory is shown too where
     /// only something beneath it may be allowed. Says nothing about the tool: ask [`Rules::decide`] first.
     pub fn path_visible(&self, path: &str, is_dir: bool) -> bool {

@@ -69,6 +69,19 @@ async fn all_mistakes_are_told_together() {
 }
 
 #[tokio::test]
+async fn sets_and_tools_that_do_not_exist_are_told_with_those_that_do() {
+    let scene = Scene::new().await;
+    let setup = scene.setup().set("TOOLSETS", "files,isues").set("TOOLS_DENY", "create_isue");
+    let reasons = [
+        "TOOLSETS",
+        "has an entry 2 that is no set of tools; there are: all, repositories, organizations, files, search,",
+        "TOOLS_DENY",
+        "has an entry 1 that is no tool; there are: list_repositories,",
+    ];
+    refused(&scene, setup, &reasons).await;
+}
+
+#[tokio::test]
 async fn no_authentication_is_for_this_machine_alone() {
     let scene = Scene::new().await;
     for host in ["0.0.0.0", "192.0.2.1", "::", "::ffff:0.0.0.0"] {

@@ -40,8 +40,9 @@ impl Stand {
         suffix: String,
         commits: BTreeMap<String, String>,
     ) -> Self {
-        let listed = server.modern("tools/list", json!({})).await.json();
-        let tools = listed["result"]["tools"].as_array().expect("tools").clone();
+        // Settings and policies of a test hide tools from `tools/list`, not from the catalogue.
+        let catalogue = server.get("/mcp/tools").await.json();
+        let tools = catalogue["tools"].as_array().expect("tools").clone();
         let name = |tool: &Value| tool["name"].as_str().expect("a name").to_owned();
         let schemas = tools.iter().map(|tool| {
             let schema = jsonschema::validator_for(&tool["outputSchema"]).expect("a sound output schema");

@@ -142,8 +142,8 @@ async fn ready_says_which_component_and_policy_are_in_force() {
 }
 
 #[tokio::test]
-async fn the_public_list_of_tools_is_the_one_of_both_eras() {
-    let ground = Ground::new().await;
+async fn the_public_list_of_tools_is_the_one_of_both_eras_where_nothing_narrows_it() {
+    let ground = Ground::with(|setup| setup.writes("alice/demo")).await;
     let public = ground.server.stranger("GET", "/mcp/tools", &[], b"").await.json();
     let names: Vec<&str> = public["tools"]
         .as_array()

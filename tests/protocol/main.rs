@@ -23,5 +23,6 @@ mod places;
 mod proxied;
 mod raw;
 mod refusals;
+mod selection;
 mod streams;
 mod views;

@@ -195,8 +195,16 @@ async fn a_page_of_an_allowed_origin_may_ask_without_stored_credentials() {
             assert_eq!(preflight.header("access-control-allow-origin"), Some(origin));
             assert_eq!(preflight.header("access-control-allow-methods"), Some(methods), "{path}");
             let allowed = preflight.header("access-control-allow-headers").unwrap_or_default().to_lowercase();
-            for needed in ["authorization", "content-type", "mcp-protocol-version", "mcp-method", "mcp-name"]
-            {
+            for needed in [
+                "authorization",
+                "content-type",
+                "mcp-protocol-version",
+                "mcp-method",
+                "mcp-name",
+                "x-mcp-readonly",
+                "x-mcp-toolsets",
+                "x-mcp-tools",
+            ] {
                 assert!(allowed.contains(needed), "{needed} in {allowed}");
             }
             assert!(!allowed.contains("x-evil") && !allowed.contains('*'), "nothing is reflected: {allowed}");

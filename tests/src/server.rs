@@ -144,6 +144,11 @@ impl Server {
 
     /// A request of the modern era (2026-07-28) to `POST /mcp`, with the headers and `_meta` that it asks for.
     pub async fn modern(&self, method: &str, params: Value) -> Answer {
+        self.modern_with(&[], method, params).await
+    }
+
+    /// The same with these headers too.
+    pub async fn modern_with(&self, more: &[(&str, &str)], method: &str, params: Value) -> Answer {
         let mut params = params;
         params["_meta"]["io.modelcontextprotocol/protocolVersion"] = "2026-07-28".into();
         params["_meta"]["io.modelcontextprotocol/clientCapabilities"] = serde_json::json!({});
@@ -158,6 +163,7 @@ impl Server {
         if !name.is_empty() {
             headers.push(("mcp-name", &name));
         }
+        headers.extend_from_slice(more);
         self.ask("POST", "/mcp", &headers, message.to_string().as_bytes()).await
     }
 

@@ -78,6 +78,33 @@ impl Permit {
     }
 }
 
+/// What can be allowed at all, whatever a call touches and whoever makes it.
+pub struct Reach {
+    writes: bool,
+    rules: Rules,
+}
+
+impl Reach {
+    /// Whether some call of this tool might be allowed. Where it says no, [`decide`] refuses every call.
+    #[must_use]
+    pub fn includes(&self, tool: &str, class: Class) -> bool {
+        let (class, on) = match class {
+            Class::Read => (aegis_policy::Class::Read, true),
+            Class::Write => (aegis_policy::Class::Write, self.writes),
+        };
+        on && self.rules.possible(tool, class)
+    }
+}
+
+/// What write mode and the policy leave. Scopes are not looked at: a person can grant more of them.
+///
+/// # Errors
+/// The policy cannot be read.
+pub fn reach(settings: &dyn Settings, config: &Config) -> Result<Reach, Refused> {
+    let rules = rules_for(settings, None).map_err(|_| Refused::PolicyUnreadable)?;
+    Ok(Reach { writes: config.write_mode, rules })
+}
+
 /// Decide on a call: for writes write mode, then scope, for writes the repository list, and policy.
 ///
 /// # Errors

@@ -26,6 +26,7 @@ use crate::oauth::challenge::SignIn;
 use crate::oauth::notice::Notice;
 use crate::offer::Offer;
 use crate::ports::{Caller, Claims, Level, Ports};
+use crate::selection::{self, Selection};
 use crate::settings::Config;
 use dress::{Dress, Dressed};
 use media::Body;
@@ -215,7 +216,7 @@ impl<'a> Visit<'a> {
         let headers = self.request.headers();
         media::check_body(headers, Body::Json)?;
         let claims = caller.claims();
-        let session = self.session(&*caller, &claims);
+        let session = self.session(&*caller, &claims)?;
         let (body, version) = (self.request.body().as_slice(), self.gateway.version);
         if let Some(stream) = streams::named(self.request.uri()) {
             let post = Post { headers, body, streams: true, version };
@@ -230,18 +231,24 @@ impl<'a> Visit<'a> {
         let caller = self.caller()?;
         media::check_body(self.request.headers(), Body::Json)?;
         let claims = caller.claims();
-        direct::answer(&self.session(&*caller, &claims), self.request.body())
+        direct::answer(&self.session(&*caller, &claims)?, self.request.body())
     }
 
-    fn session<'s>(&'s self, caller: &'s dyn Caller, claims: &'s Claims) -> Session<'s> {
-        Session {
+    fn session<'s>(&'s self, caller: &'s dyn Caller, claims: &'s Claims) -> Result<Session<'s>, Refusal> {
+        // Preflight tells them all before anything is served; here one is enough, where nobody asked it.
+        let unknown = selection::unknown_names(&self.config.tools, self.gateway.offer.tools);
+        if let Some(invalid) = unknown.into_iter().next() {
+            return Err(Refusal::Misconfigured(invalid));
+        }
+        Ok(Session {
+            selection: Selection::of(self.request.headers()).map_err(Refusal::UnreadableSelection)?,
             ports: self.gateway.ports,
             config: self.config,
             offer: self.gateway.offer,
             caller,
             claims,
             request_id: request_id(self.request),
-        }
+        })
     }
 }
 

@@ -13,6 +13,7 @@
 //! - [`prompts`]: beginnings of conversations.
 //! - [`resources`]: what can be read by address.
 //! - [`completion`]: suggestions for what somebody is typing.
+//! - [`selection`]: which tools there are for one request, by settings and headers.
 //! - [`tools`]: the catalogue. One struct in one file for each tool.
 //! - [`access`]: where scope, write mode and policy meet; hands out the only doors to Gitea.
 //! - [`gitea`]: requests to Gitea and what its answers mean.
@@ -37,5 +38,6 @@ pub mod preflight;
 pub mod prompts;
 pub mod reply;
 pub mod resources;
+pub mod selection;
 pub mod settings;
 pub mod tools;

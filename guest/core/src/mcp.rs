@@ -14,6 +14,7 @@ mod levels;
 pub mod listen;
 pub mod message;
 pub mod methods;
+mod shown;
 pub mod stream;
 mod views;
 
@@ -131,11 +132,11 @@ fn result(
     client: &Conversation<'_>,
 ) -> Result<Map<String, Value>, Failed> {
     Ok(match (era, method.as_str()) {
-        (_, "tools/list") => methods::tools_list(session, era, params)?,
-        (_, "resources/list") => views::resources_list(session, era, params)?,
-        (_, "resources/templates/list") => views::templates_list(session, era, params)?,
+        (_, "tools/list") => shown::tools_list(session, era, params)?,
+        (_, "resources/list") => shown::resources_list(session, era, params)?,
+        (_, "resources/templates/list") => shown::templates_list(session, era, params)?,
         (_, "resources/read") => views::resources_read(session, era, params)?,
-        (_, "prompts/list") => views::prompts_list(session, era, params)?,
+        (_, "prompts/list") => shown::prompts_list(session, era, params)?,
         (_, "prompts/get") => views::prompts_get(session, params, client)?,
         (_, "completion/complete") => views::complete(session, params)?,
         (Era::Legacy, "initialize") => methods::initialize(session, version, params)?,

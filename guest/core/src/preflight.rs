@@ -4,7 +4,8 @@
 use aegis_policy::Document;
 use serde_json::{Value, json};
 
-use crate::settings::Config;
+use crate::selection;
+use crate::settings::{Config, Tools};
 use crate::tools::Catalogue;
 
 /// One mistake, with its place.
@@ -33,6 +34,13 @@ pub fn preflight(
         .into_iter()
         .map(|(source, message)| Problem { source, line: 0, column: 0, message })
         .collect();
+    let unknown = selection::unknown_names(&Tools::of(settings), catalogue);
+    problems.extend(unknown.into_iter().map(|invalid| Problem {
+        source: invalid.name.to_owned(),
+        line: 0,
+        column: 0,
+        message: invalid.message,
+    }));
     let document = match Document::parse(policy) {
         Ok(document) => Some(document),
         Err(found) => {
@@ -107,6 +115,18 @@ mod tests {
         let problems = preflight(b"nonsense: true\n", &settings, &CATALOGUE).unwrap_err();
         let sources: Vec<&str> = problems.iter().map(|p| p.source.as_str()).collect();
         assert!(sources.contains(&"policy") && sources.contains(&"MAX_FILE_SIZE_BYTES"), "{problems:?}");
+    }
+
+    #[test]
+    fn sets_and_tools_that_do_not_exist_are_problems_of_their_settings() {
+        let mut settings = settings();
+        settings.push(("TOOLSETS".to_owned(), "files,fils".to_owned()));
+        settings.push(("TOOLS_DENY".to_owned(), "create_isue".to_owned()));
+        let policy = aegis_policy::DEFAULT_DOCUMENT.as_bytes();
+        let problems = preflight(policy, &settings, &CATALOGUE).unwrap_err();
+        let sources: Vec<&str> = problems.iter().map(|problem| problem.source.as_str()).collect();
+        assert_eq!(sources, ["TOOLSETS", "TOOLS_DENY"]);
+        assert!(problems[0].message.contains("milestones") && problems[1].message.contains("create_issue"));
     }
 
     #[test]

@@ -25,6 +25,9 @@ pub trait Prompt: Sync {
     fn description(&self) -> &'static str;
     /// What a person fills in.
     fn blanks(&self) -> &'static [Blank];
+    /// The tools without which it leads nowhere. Where one of them is not offered, neither is the prompt; what it names
+    /// besides is left to the person to allow.
+    fn tools(&self) -> &'static [&'static str];
     /// The messages, with what was filled in.
     fn messages(&self, filled: &Filled) -> Vec<Value>;
     /// The same, after asking the client for what only its person knows.

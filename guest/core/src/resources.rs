@@ -33,6 +33,8 @@ pub trait Resource: Sync {
     fn watched(&self) -> bool {
         false
     }
+    /// The tools that reading it takes. Where one of them is not offered, neither is the resource.
+    fn tools(&self) -> &'static [&'static str];
     /// Read one.
     ///
     /// # Errors

@@ -11,8 +11,10 @@ mod rule;
 mod search;
 #[cfg(test)]
 mod tests;
+mod tools;
 
 pub use search::Search;
+pub use tools::Tools;
 
 include!(concat!(env!("OUT_DIR"), "/settings.rs"));
 
@@ -49,6 +51,8 @@ pub struct Config {
     pub search: Search,
     /// `SECRET_DETECTION_MODE`.
     pub secret_detection_mode: Mode,
+    /// Which tools are offered.
+    pub tools: Tools,
     /// `WRITE_MODE`.
     pub write_mode: bool,
     /// `WRITE_REPOSITORY_WHITELIST`: owner and repository in lower case; the repository may be `*`.
@@ -137,6 +141,7 @@ impl Config {
         let (items, chars) = (max_tool_response_items(from), max_tool_response_chars(from));
         let search = Search::read(from);
         let secrets = secret_detection_mode(from);
+        let tools = Tools::read(from);
         let (writes, repositories) = (write_mode(from), write_repository_whitelist(from));
         let (everywhere, confirmation) = (write_allow_all_token_repos(from), write_confirmation(from));
         let (auth, oauth, metrics) = (auth_enabled(from), oauth_mode(from), metrics_enabled(from));
@@ -166,6 +171,7 @@ impl Config {
                 SecretDetectionMode::Mask => Mode::Mask,
                 SecretDetectionMode::Block => Mode::Block,
             },
+            tools: tools?,
             write_mode: writes?,
             write_repositories: repositories?,
             write_allow_all: everywhere?,

@@ -34,16 +34,30 @@ pub use args::SHARED;
 
 /// A set of tools and what a client is told about them.
 pub struct Catalogue {
-    /// The tools, domain by domain, in the order in which they are listed.
-    pub domains: &'static [&'static [&'static dyn Entry]],
+    /// The tools, set by set, in the order in which they are listed.
+    pub toolsets: &'static [Toolset],
     /// For the client's model, once per connection.
     pub instructions: &'static str,
+}
+
+/// Tools that belong together and can be chosen by one name.
+pub struct Toolset {
+    /// The name, for settings and headers: one lower-case word. It is API.
+    pub name: &'static str,
+    /// The tools.
+    pub tools: &'static [&'static dyn Entry],
 }
 
 impl Catalogue {
     /// All tools.
     pub fn tools(&self) -> impl Iterator<Item = &'static dyn Entry> + use<> {
-        self.domains.iter().copied().flatten().copied()
+        self.toolsets.iter().flat_map(|set| set.tools).copied()
+    }
+
+    /// The set that the tool of this name is in.
+    #[must_use]
+    pub fn toolset_of(&self, name: &str) -> Option<&'static Toolset> {
+        self.toolsets.iter().find(|set| set.tools.iter().any(|tool| tool.name() == name))
     }
 
     /// The tool of this name.
@@ -67,20 +81,20 @@ pub trait Run {
 pub struct Stopped;
 
 /// The product's tools.
-pub static CATALOGUE: Catalogue = Catalogue { domains: DOMAINS, instructions: INSTRUCTIONS };
+pub static CATALOGUE: Catalogue = Catalogue { toolsets: TOOLSETS, instructions: INSTRUCTIONS };
 
-const DOMAINS: &[&[&dyn Entry]] = &[
-    repositories::TOOLS,
-    organizations::TOOLS,
-    files::TOOLS,
-    search::TOOLS,
-    commits::TOOLS,
-    branches::TOOLS,
-    issues::TOOLS,
-    labels::TOOLS,
-    milestones::TOOLS,
-    pulls::TOOLS,
-    releases::TOOLS,
+const TOOLSETS: &[Toolset] = &[
+    Toolset { name: "repositories", tools: repositories::TOOLS },
+    Toolset { name: "organizations", tools: organizations::TOOLS },
+    Toolset { name: "files", tools: files::TOOLS },
+    Toolset { name: "search", tools: search::TOOLS },
+    Toolset { name: "commits", tools: commits::TOOLS },
+    Toolset { name: "branches", tools: branches::TOOLS },
+    Toolset { name: "issues", tools: issues::TOOLS },
+    Toolset { name: "labels", tools: labels::TOOLS },
+    Toolset { name: "milestones", tools: milestones::TOOLS },
+    Toolset { name: "pulls", tools: pulls::TOOLS },
+    Toolset { name: "releases", tools: releases::TOOLS },
 ];
 
 const INSTRUCTIONS: &str = "\

@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use aegis_core::offer::PRODUCT;
+use aegis_core::ports::Class;
 use aegis_core::resources::Address;
 
 fn page() -> String {
@@ -16,23 +17,26 @@ fn page() -> String {
         "# Resources and prompts\n\nWritten by `make bless`. What a client can open and begin with, besides the tools of \
          [tools.md](tools.md).\n\n## Resources\n\nA resource is a view of what tools answer: every reading is one or more \
          tool calls by the same person, with the same policy, record, bounds and masking. Nothing is listed one by one; \
-         clients fill in the variables, with suggestions for most of them. A slash within a variable is written `%2F`.\n\n\
-         | Address | What it is | Suggestions for |\n|---|---|---|\n",
+         clients fill in the variables, with suggestions for most of them. A slash within a variable is written `%2F`. \
+         A resource is listed where all of its tools are.\n\n| Address | What it is | Suggestions for | Tools |\n|---|---|---|---|\n",
     );
     for resource in PRODUCT.resources {
         let (Address::One(address) | Address::Many(address)) = resource.address();
         let completes: Vec<&str> = resource.completes().iter().map(|(name, _)| *name).collect();
         let _ = writeln!(
             page,
-            "| `{address}` | **{}**: {} | {} |",
+            "| `{address}` | **{}**: {} | {} | {} |",
             resource.title(),
             resource.description(),
-            completes.join(", ")
+            completes.join(", "),
+            code(resource.tools())
         );
     }
     page.push_str(
         "\n## Prompts\n\nA prompt is words that tell an assistant which tools to use and what to hand back. It reads nothing \
-         and changes nothing by itself.\n\n| Prompt | What it is for | Fill in |\n|---|---|---|\n",
+         and changes nothing by itself. It is listed where the tools are that it cannot do without; what else it names, such as a \
+         change at the end, is left to what the person and this server allow.\n\n\
+         | Prompt | What it is for | Fill in | Needs |\n|---|---|---|---|\n",
     );
     for prompt in PRODUCT.prompts {
         let blanks = prompt.blanks().iter().map(|blank| {
@@ -42,14 +46,32 @@ fn page() -> String {
         let blanks: Vec<String> = blanks.collect();
         let _ = writeln!(
             page,
-            "| `{}` | **{}**: {} | {} |",
+            "| `{}` | **{}**: {} | {} | {} |",
             prompt.name(),
             prompt.title(),
             prompt.description(),
-            blanks.join(", ")
+            blanks.join(", "),
+            code(prompt.tools())
         );
     }
     page
+}
+
+fn code(names: &[&str]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+#[test]
+fn resources_and_prompts_need_tools_that_exist_and_that_read() {
+    let resources = PRODUCT.resources.iter().map(|resource| (resource.name(), resource.tools()));
+    let prompts = PRODUCT.prompts.iter().map(|prompt| (prompt.name(), prompt.tools()));
+    for (name, tools) in resources.chain(prompts) {
+        assert!(!tools.is_empty(), "{name}");
+        for tool in tools {
+            let found = PRODUCT.tools.find(tool);
+            assert_eq!(found.map(|tool| tool.class()), Some(Class::Read), "{name}: {tool}");
+        }
+    }
 }
 
 #[test]

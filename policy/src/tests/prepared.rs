@@ -60,7 +60,7 @@ fn an_entry_that_does_not_read_back_exactly_is_corrupt() {
             |_| Vec::new(),
             |bytes| bytes[..bytes.len() - 1].to_vec(),
             |bytes| [bytes, b" x"].concat(),
-            |bytes| String::from_utf8_lossy(bytes).replace("\"version\":1", "\"version\":2").into_bytes(),
+            |bytes| String::from_utf8_lossy(bytes).replace("\"version\":2", "\"version\":1").into_bytes(),
             |bytes| String::from_utf8_lossy(bytes).replace("\"deny\"", "\"dent\"").into_bytes(),
         ];
         for damage in damage {
@@ -70,6 +70,34 @@ fn an_entry_that_does_not_read_back_exactly_is_corrupt() {
             };
             let corrupt = Rules::from_prepared(get, Some(("acme", "site"))).expect_err(broken);
             assert!(corrupt.to_string().contains(broken.as_str()), "{corrupt}");
+        }
+    }
+}
+
+#[test]
+fn what_is_possible_somewhere_is_known_without_the_entries_of_repositories() {
+    for (text, read, write) in [
+        ("defaults: {read: allow, write: deny}", true, false),
+        ("defaults: {read: deny, write: allow}", false, true),
+        ("tools: {deny: ['*']}\nrepositories: {a/b: {tools: {allow: [reads, writes]}}}", false, false),
+        ("tools: {deny: [reads]}\ndefaults: {write: allow}", false, true),
+        ("tools: {allow: [writes]}", false, true),
+        ("tools: {allow: [other]}\nrepositories: {a/b: {tools: {allow: [reads, writes]}}}", false, false),
+        ("repositories: {a/b: {tools: {deny: ['*']}}}", true, false),
+        ("repositories: {a/b: {tools: {allow: [writes]}}, a/c: {tools: {allow: [other]}}}", true, true),
+        ("repositories: {a/b: {tools: {allow: [writes], deny: [writes]}}}", true, false),
+        ("repositories: {a/b: {tools: {allow: [writes], deny: ['*']}}}", true, false),
+        (
+            "repositories: {a/b: {tools: {allow: [writes], deny: ['*']}}, a/*: {tools: {allow: [writes]}}}",
+            true,
+            true,
+        ),
+    ] {
+        let document = document(text);
+        for target in [None, Some(("a", "b")), Some(("x", "y"))] {
+            let rules = rules(&document, target);
+            let found = (rules.possible("reads", Class::Read), rules.possible("writes", Class::Write));
+            assert_eq!(found, (read, write), "{text}");
         }
     }
 }

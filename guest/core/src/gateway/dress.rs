@@ -25,7 +25,7 @@ const ALWAYS: [(HeaderName, &str); 7] = [
 
 /// What a page may send: what MCP clients need, nothing else.
 const REQUEST_HEADERS: &str = "Accept, Authorization, Content-Type, Last-Event-ID, MCP-Protocol-Version, Mcp-Method, \
-                               Mcp-Name, Mcp-Session-Id, X-Request-ID";
+                               Mcp-Name, Mcp-Session-Id, X-MCP-Readonly, X-MCP-Tools, X-MCP-Toolsets, X-Request-ID";
 
 /// What a page may read besides the body.
 const RESPONSE_HEADERS: &str = "Retry-After, WWW-Authenticate, X-Request-ID";

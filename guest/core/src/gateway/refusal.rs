@@ -10,6 +10,7 @@ use http::StatusCode;
 use crate::admission::Refused;
 use crate::oauth;
 use crate::ports::{Kind, Remark};
+use crate::selection::Unreadable;
 use crate::settings::Invalid;
 
 pub use wire::Envelope;
@@ -45,6 +46,8 @@ pub enum Refusal {
     EventsNotAccepted,
     /// An answer would go to a stream that is not there, is another caller's, or takes no more.
     NoSuchStream,
+    /// A header by which the client chooses its tools cannot be understood.
+    UnreadableSelection(Unreadable),
     /// The body of a direct call is not what it should be.
     MalformedBody(&'static str),
     /// Nobody was proved, or there is no room.
@@ -108,7 +111,30 @@ impl Refusal {
             owner: None,
             repo: None,
             paths: Vec::new(),
-            detail: Vec::new(),
+            detail: self.detail(),
+        }
+    }
+
+    fn detail(&self) -> Vec<(String, String)> {
+        match self {
+            Self::UnreadableSelection(Unreadable { header, .. }) => {
+                vec![("header".to_owned(), (*header).to_owned())]
+            }
+            Self::Misconfigured(_)
+            | Self::UnknownHost
+            | Self::ForeignOrigin
+            | Self::TokenInQuery
+            | Self::TwoCredentials
+            | Self::NoSuchPath
+            | Self::MethodNotAllowed(_)
+            | Self::UnsupportedMediaType(_)
+            | Self::EncodedBody
+            | Self::NotAcceptable
+            | Self::EventsNotAccepted
+            | Self::NoSuchStream
+            | Self::MalformedBody(_)
+            | Self::Admission(_)
+            | Self::Client(_) => Vec::new(),
         }
     }
 
@@ -199,6 +225,13 @@ impl Refusal {
                 "no_such_stream",
                 StatusCode::NOT_FOUND,
                 "The stream that this request names has ended. Open a new one with GET, and post where it says.",
+                Nothing,
+            ),
+            Self::UnreadableSelection(_) => line(
+                AccessDenied,
+                "malformed_tool_selection",
+                StatusCode::BAD_REQUEST,
+                "A header that chooses tools cannot be understood.",
                 Nothing,
             ),
             Self::MalformedBody(_) => line(

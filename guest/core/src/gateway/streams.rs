@@ -36,7 +36,7 @@ pub(super) fn open(
         return Err(Refusal::EventsNotAccepted);
     }
     let claims = caller.claims();
-    let session = visit.session(&*caller, &claims);
+    let session = visit.session(&*caller, &claims)?;
     let answers_at = Some(SSE).filter(|sse| *sse == path);
     match listen::open(&session, answers_at, &mut Dressed { dress, out }) {
         Ok(()) => Ok(None),

@@ -343,6 +343,10 @@ fn gives_every_refusal_a_name_of_its_own() {
         Refusal::EncodedBody,
         Refusal::NotAcceptable,
         Refusal::EventsNotAccepted,
+        Refusal::UnreadableSelection(crate::selection::Unreadable {
+            header: "X-MCP-Tools",
+            why: "is sent twice",
+        }),
         Refusal::NoSuchStream,
         Refusal::MalformedBody("why"),
         Refusal::Admission(Refused::MissingCredential),

@@ -16,6 +16,7 @@ use crate::client::{Client, Unasked};
 use crate::offer::Offer;
 use crate::ports::{Caller, Claims, Outcome, Ports, Status, Ticket};
 use crate::reply::Screen;
+use crate::selection::{LeftOut, Selection};
 use crate::settings::Config;
 use crate::tools::kit::{Entry, Prepared};
 
@@ -30,6 +31,8 @@ pub struct Session<'a> {
     pub config: &'a Config,
     /// What there is.
     pub offer: &'a Offer,
+    /// What the client wants of it.
+    pub selection: Selection,
     /// Who calls.
     pub caller: &'a dyn Caller,
     /// What is known about them.
@@ -70,6 +73,7 @@ fn journey(
     client: &dyn Client,
     correlation_id: &mut String,
 ) -> Result<Finished, CallError> {
+    selected(session, entry)?;
     let effect = confirm::effect(session, entry, arguments.as_ref());
     let mut prepared = parse(session, entry, arguments)?;
     let touched = prepared.target().recorded();
@@ -91,6 +95,19 @@ fn journey(
         // What is not on record must not be known: even a refusal by Gitea tells something.
         Err(_) => Err(CallError::OutcomeNotRecorded { class: entry.class(), correlation_id: ticket.id() }),
     }
+}
+
+/// Why settings or the client's own headers leave a tool out, if they do.
+pub(super) fn left_out(session: &Session<'_>, entry: &dyn Entry) -> Option<LeftOut> {
+    session.selection.left_out(&session.config.tools, session.offer.tools, entry)
+}
+
+fn selected(session: &Session<'_>, entry: &dyn Entry) -> Result<(), CallError> {
+    let Some(left_out) = left_out(session, entry) else { return Ok(()) };
+    let note = audit::denied(left_out.reason(), Some(entry.name()), None, &[left_out.detail()]);
+    session.ports.audit.note(&note);
+    let message = Screen::new(session.config).message(&left_out.message(entry.name()));
+    Err(CallError::Denied { reason: left_out.reason(), message })
 }
 
 fn parse(

@@ -88,18 +88,6 @@ pub fn supported_versions() -> Value {
     era::MODERN.iter().chain(era::LEGACY).copied().collect()
 }
 
-/// `tools/list`: one page holding the whole catalogue in its own order.
-///
-/// # Errors
-/// A cursor: this server hands none out.
-pub fn tools_list(
-    session: &Session<'_>,
-    era: Era,
-    params: &Map<String, Value>,
-) -> Result<Map<String, Value>, Fault> {
-    list(era, params, "tools", definitions(session.offer.tools))
-}
-
 /// A list in one page.
 ///
 /// # Errors

@@ -7,6 +7,7 @@ use super::fake::tools::FEW;
 use super::fake::{GOOD, Reader, World, body};
 use super::{Post, answer};
 use crate::mcp::call::Session;
+use crate::selection::Selection;
 use crate::settings::Config;
 
 const MODERN: &str = "2026-07-28";
@@ -25,6 +26,7 @@ fn post(
         ports,
         config: &config,
         offer: &FEW,
+        selection: Selection::default(),
         caller: &*caller,
         claims: &claims,
         request_id: "req-1",
@@ -147,7 +149,10 @@ fn discover_names_every_revision_and_the_server() {
 
 #[test]
 fn modern_lists_may_be_kept_by_their_reader_alone() {
-    let (_, said) = modern(&World::new(), "tools/list", &json!({}));
+    let world = World::new();
+    world.set("WRITE_MODE", "true");
+    world.set("WRITE_ALLOW_ALL_TOKEN_REPOS", "true");
+    let (_, said) = modern(&world, "tools/list", &json!({}));
     let result = &said["result"];
     assert_eq!(result["cacheScope"], "private");
     assert_eq!(result["ttlMs"], 300_000);

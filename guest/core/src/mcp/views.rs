@@ -7,7 +7,8 @@ use serde_json::{Map, Value, json};
 use super::call::{self, CallError, Session};
 use super::era::Era;
 use super::error::Fault;
-use super::methods::{CORRELATION_ID, kept, list, object};
+use super::methods::{CORRELATION_ID, kept, object};
+use super::shown::Shown;
 use crate::client::{Client, Silent, Unasked};
 use crate::completion::{self, Completes, Suggested};
 use crate::prompts::{Filled, Prompt};
@@ -63,29 +64,6 @@ impl Run for Calls<'_> {
     }
 }
 
-/// `resources/list`: those with one address.
-pub(super) fn resources_list(
-    session: &Session<'_>,
-    era: Era,
-    params: &Map<String, Value>,
-) -> Result<Map<String, Value>, Fault> {
-    list(era, params, "resources", definitions(session, |at| matches!(at, Address::One(_))))
-}
-
-/// `resources/templates/list`: those with many.
-pub(super) fn templates_list(
-    session: &Session<'_>,
-    era: Era,
-    params: &Map<String, Value>,
-) -> Result<Map<String, Value>, Fault> {
-    list(era, params, "resourceTemplates", definitions(session, |at| matches!(at, Address::Many(_))))
-}
-
-fn definitions(session: &Session<'_>, which: impl Fn(Address) -> bool) -> Value {
-    let chosen = session.offer.resources.iter().filter(|resource| which(resource.address()));
-    chosen.map(|resource| resource.definition()).collect()
-}
-
 /// `resources/read`.
 pub(super) fn resources_read(
     session: &Session<'_>,
@@ -96,6 +74,12 @@ pub(super) fn resources_read(
     let missing = || Fault::NoSuchResource(uri.to_owned());
     let (resource, at) = resource(session, uri).ok_or_else(missing)?;
     let mut calls = Calls::of(session);
+    // Where one of its calls would be refused for want of its tool, none is made.
+    if let Some(missing) = resource.tools().iter().find(|tool| is_left_out(session, tool))
+        && calls.run(missing, Value::Null).is_err()
+    {
+        return Err(calls.failure(Fault::NoSuchResource(uri.to_owned())));
+    }
     match resource.read(&at, &mut calls) {
         Ok(contents) => {
             let contents: Vec<Value> = contents.iter().map(|content| content.told(uri)).collect();
@@ -109,6 +93,10 @@ pub(super) fn resources_read(
         }
         Err(Unread::Stopped) => Err(calls.failure(missing())),
     }
+}
+
+fn is_left_out(session: &Session<'_>, tool: &str) -> bool {
+    session.offer.tools.find(tool).is_some_and(|tool| call::left_out(session, tool).is_some())
 }
 
 fn resource(session: &Session<'_>, uri: &str) -> Option<(&'static dyn Resource, Variables)> {
@@ -130,15 +118,6 @@ pub(super) fn subscription(
     }
 }
 
-/// `prompts/list`.
-pub(super) fn prompts_list(
-    session: &Session<'_>,
-    era: Era,
-    params: &Map<String, Value>,
-) -> Result<Map<String, Value>, Fault> {
-    list(era, params, "prompts", session.offer.prompts.iter().map(|prompt| prompt.definition()).collect())
-}
-
 /// `prompts/get`.
 pub(super) fn prompts_get(
     session: &Session<'_>,
@@ -157,11 +136,13 @@ pub(super) fn prompts_get(
     Ok(object([("description", prompt.description().into()), ("messages", messages.into())]))
 }
 
-fn prompt(session: &Session<'_>, name: &str) -> Result<&'static dyn Prompt, Fault> {
-    let mut prompts = session.offer.prompts.iter().copied();
-    prompts.find(|prompt| prompt.name() == name).ok_or_else(|| {
-        let known: Vec<&str> = session.offer.prompts.iter().map(|prompt| prompt.name()).collect();
+/// The prompt of this name, among those that are shown.
+fn prompt(session: &Session<'_>, name: &str) -> Result<&'static dyn Prompt, Failed> {
+    let shown = Shown::of(session)?;
+    shown.prompts().find(|prompt| prompt.name() == name).ok_or_else(|| {
+        let known: Vec<&str> = shown.prompts().map(|prompt| prompt.name()).collect();
         Fault::InvalidParams(format!("There is no prompt of this name; there are: {}.", known.join(", ")))
+            .into()
     })
 }
 
@@ -197,7 +178,7 @@ pub(super) fn complete(
 }
 
 /// What is being typed.
-fn completed(session: &Session<'_>, params: &Map<String, Value>) -> Result<Completes, Fault> {
+fn completed(session: &Session<'_>, params: &Map<String, Value>) -> Result<Completes, Failed> {
     let reference = params.get("ref").and_then(Value::as_object);
     let reference = reference.ok_or_else(|| invalid("params.ref is an object and required."))?;
     let name = params.get("argument").and_then(|argument| argument.get("name")).and_then(Value::as_str);
@@ -217,9 +198,9 @@ fn completed(session: &Session<'_>, params: &Map<String, Value>) -> Result<Compl
             let listed = resource.completes().iter().find(|(known, _)| *known == name);
             Some(listed.map_or(Completes::Free, |(_, completes)| *completes))
         }
-        _ => return Err(invalid("params.ref.type is ref/prompt or ref/resource.")),
+        _ => return Err(invalid("params.ref.type is ref/prompt or ref/resource.").into()),
     };
-    found.ok_or_else(|| invalid("The prompt has no argument of this name."))
+    found.ok_or_else(|| invalid("The prompt has no argument of this name.").into())
 }
 
 fn string<'p>(params: &'p Map<String, Value>, name: &str) -> Result<&'p str, Fault> {

@@ -14,6 +14,7 @@ struct Asked {
     title: &'static str,
     description: &'static str,
     blanks: &'static [Blank],
+    tools: &'static [&'static str],
     text: fn(&Filled) -> String,
 }
 
@@ -32,6 +33,10 @@ impl Prompt for Asked {
 
     fn blanks(&self) -> &'static [Blank] {
         self.blanks
+    }
+
+    fn tools(&self) -> &'static [&'static str] {
+        self.tools
     }
 
     fn messages(&self, filled: &Filled) -> Vec<Value> {
@@ -89,6 +94,7 @@ static REVIEW_PULL_REQUEST: Asked = Asked {
         },
         optional("focus", "Focus", "What to look at above all, such as security.", Completes::Free),
     ],
+    tools: &["get_pull_request", "list_pull_request_files", "compare_refs"],
     text: |filled| {
         format!(
             "Review pull request {} of {} in Gitea.{}\n\n\
@@ -118,6 +124,7 @@ static TRIAGE_ISSUES: Asked = Asked {
         optional("milestone", "Milestone", "The milestone that is being planned.", Completes::Milestone),
         optional("author", "Author", "Only issues by this person.", Completes::User),
     ],
+    tools: &["list_issues", "get_issue", "list_labels"],
     text: |filled| {
         format!(
             "Triage the open issues of {} in Gitea.{}{}{}\n\n\
@@ -159,6 +166,7 @@ static RELEASE_NOTES: Asked = Asked {
             completes: Completes::Ref,
         },
     ],
+    tools: &["compare_refs"],
     text: |filled| {
         format!(
             "Write release notes for {} in Gitea: what changed from {} to {}.\n\n\
@@ -181,6 +189,7 @@ static EXPLAIN_REPOSITORY: Asked = Asked {
     title: "Explain a repository",
     description: "A tour of a code base for somebody who is new to it.",
     blanks: &[OWNER, REPO, optional("question", "Question", "What you want to understand.", Completes::Free)],
+    tools: &["get_file_tree", "get_file_contents"],
     text: |filled| {
         format!(
             "Explain the repository {} in Gitea to somebody who will work on it.{}\n\n\
@@ -212,6 +221,7 @@ static BUG_REPORT: Asked = Asked {
             completes: Completes::Free,
         },
     ],
+    tools: &["list_issues"],
     text: |filled| {
         format!(
             "Prepare a bug report for {} in Gitea. What I saw:\n\n{}\n\n\

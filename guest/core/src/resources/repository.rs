@@ -27,6 +27,7 @@ struct View {
     description: &'static str,
     mime_type: &'static str,
     completes: &'static [(&'static str, Completes)],
+    tools: &'static [&'static str],
     read: Read,
 }
 
@@ -37,6 +38,7 @@ static README: View = View {
     description: "What a repository says of itself, on its default branch.",
     mime_type: MARKDOWN,
     completes: &[OWNER, REPO],
+    tools: &["get_file_tree", "get_file_contents"],
     read: readme,
 };
 
@@ -47,6 +49,7 @@ static FILE: View = View {
     description: "One file of text. A slash in the ref is written %2F.",
     mime_type: PLAIN,
     completes: &[OWNER, REPO, ("ref", Completes::Ref)],
+    tools: &["get_file_contents"],
     read: file,
 };
 
@@ -57,6 +60,7 @@ static ISSUE: View = View {
     description: "An issue and what was said about it, as one text.",
     mime_type: MARKDOWN,
     completes: &[OWNER, REPO, ("number", Completes::Issue)],
+    tools: &["get_issue", "list_issue_comments"],
     read: issue,
 };
 
@@ -67,6 +71,7 @@ static PULL_REQUEST: View = View {
     description: "A pull request, what was said about it, and its changes.",
     mime_type: MARKDOWN,
     completes: &[OWNER, REPO, ("number", Completes::PullRequest)],
+    tools: &["get_pull_request", "list_issue_comments", "compare_refs"],
     read: pull_request,
 };
 
@@ -77,6 +82,7 @@ static RELEASE: View = View {
     description: "The notes and files of a release. A slash in the tag is written %2F.",
     mime_type: MARKDOWN,
     completes: &[OWNER, REPO, ("tag", Completes::Tag)],
+    tools: &["list_releases", "get_release"],
     read: release,
 };
 
@@ -106,6 +112,10 @@ impl Resource for View {
 
     fn completes(&self) -> &'static [(&'static str, Completes)] {
         self.completes
+    }
+
+    fn tools(&self) -> &'static [&'static str] {
+        self.tools
     }
 
     fn read(&self, at: &Variables, tools: &mut dyn Run) -> Result<Vec<Content>, Unread> {

@@ -28,7 +28,11 @@ fn read(uri: &str, answers: &mut Answers) -> Result<Vec<Content>, Unread> {
     let mut found = RESOURCES.iter().filter_map(|one| Some((one, one.address().matches(uri)?)));
     let (resource, at) = found.next().expect("an address");
     assert!(found.next().is_none(), "{uri} is the address of one resource");
-    resource.read(&at, answers)
+    let read = resource.read(&at, answers);
+    for (tool, _) in &answers.asked {
+        assert!(resource.tools().contains(&tool.as_str()), "{uri} asks {tool} and does not say so");
+    }
+    read
 }
 
 fn only_text(contents: &[Content]) -> &str {

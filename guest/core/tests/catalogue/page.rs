@@ -1,8 +1,8 @@
 //! The page about tools, made from the tools themselves.
 
 use aegis_core::ports::{Class, Method};
-use aegis_core::tools::SHARED;
 use aegis_core::tools::kit::Entry;
+use aegis_core::tools::{CATALOGUE, SHARED};
 use serde_json::Value;
 
 const HEAD: &str = "\
@@ -26,6 +26,19 @@ what its list of endpoints names and nothing else; the host refuses everything o
 ## Arguments that mean the same everywhere
 
 | Argument | Meaning |
+|---|---|
+";
+
+const TOOLSETS: &str = "
+## Sets of tools
+
+The operator can offer some sets alone with `TOOLSETS`, and take away single tools with `TOOLS_DENY`; a client can narrow \
+what is left for itself, as [connect.md](connect.md#fewer-tools) shows. `tools/list` shows what remains, without what \
+`WRITE_MODE` or the policy refuse wherever it is tried; a scope that is missing hides nothing, since a client learns from \
+the refusal which one to ask for. A call of a tool that is left out is refused as `tool_not_selected`, and names the \
+setting or header. `GET /mcp/tools` always lists the whole catalogue, for anybody and without a credential.
+
+| Set | Tools |
 |---|---|
 ";
 
@@ -66,6 +79,11 @@ pub(crate) fn page(tools: &[&dyn Entry], sizes: &str, example: impl Fn(&str) -> 
         let definition = tool.definition();
         let first = text(&definition, "description").split_inclusive(". ").next().unwrap_or_default().trim();
         out.push_str(&format!("| [`{0}`](#{0}) | {class} | `{scope}` | {first} |\n", tool.name()));
+    }
+    out.push_str(TOOLSETS);
+    for set in CATALOGUE.toolsets {
+        let names: Vec<String> = set.tools.iter().map(|tool| format!("`{}`", tool.name())).collect();
+        out.push_str(&format!("| `{}` | {} |\n", set.name, names.join(", ")));
     }
     out.push_str(SIZES);
     out.push_str(sizes);

@@ -12,6 +12,7 @@ use super::{Extra, Line, Refusal};
 use crate::admission::Refused;
 use crate::oauth::challenge::SignIn;
 use crate::oauth::notice::Notice;
+use crate::selection::Unreadable;
 
 /// How a refusal is put on the wire.
 pub enum Envelope<'a> {
@@ -97,6 +98,9 @@ impl Refusal {
     fn message(&self, line: &Line, signs_in: bool) -> Cow<'static, str> {
         match self {
             Self::MalformedBody(why) | Self::UnsupportedMediaType(why) => (*why).into(),
+            Self::UnreadableSelection(Unreadable { header, why }) => {
+                format!("The header {header} {why}.").into()
+            }
             Self::Admission(refused) if signs_in => sign_in_message(*refused).unwrap_or(line.message).into(),
             Self::Client(refused) => refused.description(),
             Self::Misconfigured(_)

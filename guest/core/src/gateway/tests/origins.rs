@@ -141,7 +141,9 @@ fn answers_preflights_of_allowed_origins_without_credentials() {
     assert_eq!(headers["access-control-allow-origin"], "https://app.example.com");
     assert_eq!(headers["access-control-allow-methods"], "GET, POST");
     let allowed = headers["access-control-allow-headers"].to_str().unwrap().to_ascii_lowercase();
-    for needed in ["authorization", "content-type", "mcp-protocol-version", "mcp-method", "mcp-name"] {
+    for needed in
+        ["authorization", "content-type", "mcp-protocol-version", "mcp-method", "mcp-name", "x-mcp-toolsets"]
+    {
         assert!(allowed.contains(needed), "{needed}");
     }
     assert_eq!(headers["vary"], "Origin");

@@ -33,7 +33,7 @@ pub enum CallError {
     },
     /// Write mode, the policy or Gitea's permissions forbid it.
     Denied {
-        /// `write_mode_disabled`, `repository_not_writable`, `policy_denied`, `policy_unreadable`,
+        /// `tool_not_selected`, `write_mode_disabled`, `repository_not_writable`, `policy_denied`, `policy_unreadable`,
         /// `repository_permission_denied`.
         reason: &'static str,
         /// What denied and what would allow it.
@@ -222,7 +222,7 @@ impl CallError {
     }
 
     /// A refusal by scope, write mode or policy.
-    pub(super) fn refused(refused: &Refused, screen: &Screen) -> Self {
+    pub(in crate::mcp) fn refused(refused: &Refused, screen: &Screen) -> Self {
         match refused {
             Refused::Scope { needed } => Self::InsufficientScope { needed },
             Refused::WriteModeOff

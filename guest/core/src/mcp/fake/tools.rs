@@ -6,14 +6,16 @@ use crate::access::{Door, Target};
 use crate::offer::Offer;
 use crate::ports::{Class, Recorded};
 use crate::reply::Reply;
-use crate::tools::Catalogue;
 use crate::tools::kit::{ArgumentError, Entry, Error, Prepared};
+use crate::tools::{Catalogue, Toolset};
 
 /// A catalogue for tests.
 pub(crate) static FEW: Offer = Offer { tools: &TOOLS, resources: &[], prompts: &[] };
 
-static TOOLS: Catalogue =
-    Catalogue { domains: &[&[&Fake::Greet, &Fake::Fail, &Fake::Write]], instructions: "Be kind." };
+static TOOLS: Catalogue = Catalogue {
+    toolsets: &[Toolset { name: "fakes", tools: &[&Fake::Greet, &Fake::Fail, &Fake::Write] }],
+    instructions: "Be kind.",
+};
 
 #[derive(Clone, Copy)]
 enum Fake {

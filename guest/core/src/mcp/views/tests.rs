@@ -7,6 +7,7 @@ use crate::mcp::call::Session;
 use crate::mcp::fake::{Reader, body};
 use crate::mcp::{Post, answer};
 use crate::offer::PRODUCT;
+use crate::selection::Selection;
 use crate::tools::fake::{OPEN_POLICY, Route, World, claims};
 
 const NOW: &str = "2026-07-28";
@@ -17,6 +18,7 @@ fn ask_as(world: &World, scopes: &[&str], headers: &[(&str, &str)], message: &Va
         ports: world.ports(),
         config: &config,
         offer: &PRODUCT,
+        selection: Selection::default(),
         caller: world,
         claims: &claims,
         request_id: "request-1",

@@ -9,8 +9,8 @@ use crate::gitea;
 use crate::offer::Offer;
 use crate::ports::{Class, Recorded, Refusal as Credential};
 use crate::reply::Reply;
-use crate::tools::Catalogue;
 use crate::tools::kit::{ArgumentError, Entry, Error, Prepared};
+use crate::tools::{Catalogue, Toolset};
 
 #[test]
 fn every_401_leads_to_the_document_of_its_own_resource() {
@@ -86,8 +86,11 @@ fn a_missing_scope_asks_for_all_that_the_token_should_have() {
 /// A tool whose user has revoked in Gitea what they granted.
 struct Gone;
 
-static GONE: Offer =
-    Offer { tools: &Catalogue { domains: &[&[&Gone]], instructions: "" }, resources: &[], prompts: &[] };
+static GONE: Offer = Offer {
+    tools: &Catalogue { toolsets: &[Toolset { name: "gone", tools: &[&Gone] }], instructions: "" },
+    resources: &[],
+    prompts: &[],
+};
 
 impl Entry for Gone {
     fn name(&self) -> &'static str {
