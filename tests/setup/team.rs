@@ -215,3 +215,30 @@ async fn a_port_at_which_no_client_would_look_is_refused() {
     ran.says(2, &[&team.public, "--public-url", "callback"]);
     assert_eq!(team.stage.env(), before);
 }
+
+#[tokio::test]
+async fn beside_the_compose_files_the_site_is_named_for_caddy_and_the_file_still_serves() {
+    let mut team = Team::new().await;
+    std::fs::create_dir(team.stage.path("docker")).unwrap();
+    std::fs::write(team.stage.path("docker/compose.caddy.yaml"), "").unwrap();
+    team.public = "https://mcp.example.test".to_owned();
+    team.run(&[]).await.says(0, &["Wrote "]);
+    assert_eq!(team.stage.setting("MCP_DOMAIN").as_deref(), Some("mcp.example.test"));
+    // What is compose's alone is in nobody's way.
+    team.stage.run(&["settings", "--env-file", ".env"], "").await.says(0, &["https://mcp.example.test"]);
+    team.stage.run(&["setup", "team"], "").await.says(0, &["nothing was changed"]);
+    team.public = "https://other.example.test".to_owned();
+    team.run(&[]).await.says(0, &["Wrote "]);
+    assert_eq!(team.stage.setting("MCP_DOMAIN").as_deref(), Some("other.example.test"));
+
+    // Elsewhere, and for an address that Caddy would not serve there, nobody asks for it.
+    let mut team = Team::new().await;
+    team.public = "https://mcp.example.test".to_owned();
+    team.run(&[]).await.says(0, &["Wrote "]);
+    assert_eq!(team.stage.setting("MCP_DOMAIN"), None);
+    std::fs::create_dir(team.stage.path("docker")).unwrap();
+    std::fs::write(team.stage.path("docker/compose.caddy.yaml"), "").unwrap();
+    team.public = "https://mcp.example.test:8443".to_owned();
+    team.run(&[]).await.says(0, &["Wrote "]);
+    assert_eq!(team.stage.setting("MCP_DOMAIN"), None);
+}
