@@ -9,7 +9,7 @@ use aegis_tests::server::{dist, free_port};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 
-use crate::stage::{READS, Ran, Stage, applications, command};
+use crate::stage::{READS, Ran, Stage, applications, command, finish};
 
 /// What is in the folder.
 fn left(stage: &Stage) -> Vec<String> {
@@ -26,12 +26,7 @@ async fn without_room(stage: &Stage, arguments: &[&str], input: &str) -> Ran {
     let line = "trap '' XFSZ; ulimit -f 0; exec \"$@\"";
     let program = std::fs::canonicalize(dist().join("aegis-mcp")).unwrap();
     shell.args(["-c", line, "sh"]).arg(program).args(arguments).env_clear().current_dir(&stage.folder.0);
-    shell.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
-    let mut child = shell.spawn().unwrap();
-    child.stdin.take().unwrap().write_all(input.as_bytes()).await.unwrap();
-    let output = child.wait_with_output().await.unwrap();
-    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-    Ran { code: output.status.code().unwrap_or(-1), out: text(output.stdout), err: text(output.stderr) }
+    finish(shell, input).await
 }
 
 #[tokio::test]

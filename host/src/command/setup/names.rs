@@ -9,6 +9,8 @@ use crate::settings::principal_name;
 /// Where compose's files are, from the directory of the settings.
 const COMPOSE: &str = "docker/compose.yaml";
 const CADDY: &str = "docker/compose.caddy.yaml";
+/// Where `install.sh` puts the settings of the unit.
+const OF_UNIT: &str = "/etc/aegis-mcp/aegis-mcp.env";
 
 /// The program as it was called, so that the next line can be typed.
 pub(in crate::command) fn program() -> String {
@@ -33,8 +35,13 @@ pub(super) fn machine() -> String {
     if principal_name(&name).is_ok() { name } else { "laptop".to_owned() }
 }
 
-/// The line that starts the server: for the machine outside, where this runs in a container for compose.
+/// The line that starts the server: by systemd where the settings are those of its unit, and for the machine outside where
+/// this runs in a container for compose.
 pub(super) fn starts(draft: &Draft) -> String {
+    if draft.path == Path::new(OF_UNIT) {
+        // Also after a change, and both may be said again.
+        return "sudo systemctl enable aegis-mcp && sudo systemctl restart aegis-mcp".to_owned();
+    }
     if !is_for_compose(draft) {
         return command(draft, "serve");
     }
@@ -55,7 +62,8 @@ pub(super) fn command(draft: &Draft, words: &str) -> String {
         // The settings are in its environment there.
         return format!("docker compose exec aegis-mcp {} {words}", program());
     }
-    format!("{} {words} --env-file {}", program(), quoted(&draft.path.display().to_string()))
+    let by = if draft.path == Path::new(OF_UNIT) { "sudo " } else { "" };
+    format!("{by}{} {words} --env-file {}", program(), quoted(&draft.path.display().to_string()))
 }
 
 /// Whether this runs in a container, and the settings lie where compose starts another one with them.

@@ -13,6 +13,7 @@ use super::{Common, Done, Stop, Visitor, click, examine, gitea, names, paths, wr
 use crate::component::hex;
 use crate::settings::Secret;
 use crate::shared::SystemRandom;
+use crate::sign_in;
 
 /// What the applications are called in Gitea, where people read it when they authorize.
 const NAME: &str = "AegisGitea-MCP";
@@ -237,7 +238,9 @@ impl Place<'_> {
                 trial.set_quietly(kind.secret, "rehearsal");
             }
         }
-        trial.settings().map(drop)
+        let settings = trial.settings()?;
+        sign_in::can_fetch_documents(&settings)
+            .map_err(|why| Stop::settings(format!("{why}.\nNothing was changed.")))
     }
 
     /// A token from the person, if they have one and want that.
