@@ -89,10 +89,10 @@ check "without compose, and without its policy" typed "$serve_line"
 pod wait "$net" >/dev/null 2>&1 || true
 check "it ends" is "$(pod inspect -f '{{.State.ExitCode}}' "$net")" 64
 check "and names the file" has "$(said)" "$work/project/aegis-policy.yaml"
-pod rm -f "$net" >/dev/null
+pod rm -f "$net" >/dev/null 2>&1
 policy=$work/project/aegis-policy.yaml
 check "with the documented mount it starts" typed "${serve_line/ aegis-mcp:latest/ -v $policy:$policy:ro aegis-mcp:latest}"
 up
 check "and a tool writes" is "$(writes)" 200
-pod rm -f -t 15 "$net" >/dev/null
+pod rm -f -t 15 "$net" >/dev/null 2>&1
 pod volume rm -f aegis-mcp-logs aegis-mcp-data >/dev/null
