@@ -77,9 +77,12 @@ project
 line=${setup_line/ -it / -i }
 check "the same line makes one person's settings from flags" typed "${line/ setup team/ setup solo} --gitea-url http://127.0.0.1:3000 \
     --token-stdin --key-name laptop --writes=alice/demo <<<5bc05bc05bc05bc05bc05bc05bc05bc05bc05bc0"
-check "the next line is one of compose" has "$(cat "$work/check")" "docker compose --profile prod up -d"
+check "the next line is one of compose" has "$(cp "$work/check" "$work/screen"; cat "$work/screen")" "docker compose --profile prod up -d"
 check "compose serves them" compose_up
 up
+connect=$(sed -n 's/^ *docker compose exec aegis-mcp //p' "$work/screen")
+# shellcheck disable=SC2086
+check "and the line after it prints what a client takes" has "$(pod exec "$net" $connect 2>/dev/null)" "claude mcp add --transport http aegis-gitea $url/mcp"
 check "a tool writes, by the policy that was mounted" is "$(writes)" 200
 compose_down
 
