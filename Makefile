@@ -5,7 +5,14 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
 
-NATIVE := x86_64-unknown-linux-musl
+# Programs are for the machine that builds them, x86_64 or aarch64.
+MACHINE := $(shell uname -m)
+NATIVE := $(MACHINE)-unknown-linux-musl
+export CARGO_BUILD_TARGET := $(NATIVE)
+ifeq ($(MACHINE),aarch64)
+# Without it the C parts would ask for a cross compiler of musl's own.
+export CC_aarch64_unknown_linux_musl := musl-gcc
+endif
 WASM   := wasm32-wasip2
 DIST   := target/dist
 CARGO  := cargo
@@ -143,15 +150,16 @@ sample-parts: setup
 	$(CARGO) build --locked -p aegis-tests --bin forge
 	install -D -m 755 target/$(NATIVE)/debug/forge $(OUT)/forge
 
-# One architecture, or both where the other's compiler can be had: ARCHES=amd64.
+# One architecture, ARCHES=amd64, or both. On arm64 there is that one alone.
+ARCHES ?= $(if $(filter aarch64,$(MACHINE)),arm64,amd64 arm64)
 .PHONY: dist dist-test
 dist: setup ## Archives to install from, one for each architecture, and their SHA256SUMS, in target/archives
 	$(CARGO) build --locked --profile guest --target $(WASM) -p aegis-gateway -p aegis-edge
 	$(CARGO) build --locked -p aegis-compose
-	@scripts/dist $(or $(ARCHES),amd64 arm64)
-dist-test: build ## Make an archive of what was built, and install from it in a bare Debian
+	@scripts/dist $(ARCHES)
+dist-test: build ## Install in a bare Debian from an archive of what was built (or ARCHIVE=FILE); try an arm64 archive of `make dist`
 	@scripts/setup-containers
-	@tests/image/install.sh
+	@tests/image/install.sh $(ARCHIVE)
 
 .PHONY: bench-times
 bench-times: build ## The timed clauses of the attacks alone; writes target/bench.json

@@ -8,6 +8,7 @@ type Outcome<T> = Result<T, Box<dyn Error>>;
 #[serde(deny_unknown_fields)]
 struct Table {
     missing: Vec<String>,
+    compose: Vec<String>,
     setting: Vec<Setting>,
 }
 
@@ -140,6 +141,8 @@ impl Code {
         writeln!(out, "const TABLE: &[&Setting] = &[&{}];", rows.join(", &"))?;
         writeln!(out, "/// Names of the original that are not read.")?;
         writeln!(out, "const MISSING: &[&str] = &{:?};", table.missing)?;
+        writeln!(out, "/// Names that the compose files read from the same file.")?;
+        writeln!(out, "const COMPOSE: &[&str] = &{:?};", table.compose)?;
         writeln!(out, "#[cfg(test)]\nconst SEED: &[&str] = &{seed:?};")?;
         writeln!(out, "#[cfg(test)]\nconst EXAMPLES: &[(&str, &str)] = &{examples:?};\n")?;
         writeln!(out, "/// The values that could be read.\nstruct Draft {{\n{draft}}}\n")?;

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs AegisGitea-MCP from the directory that this script is in, or brings it up to date: checks every file against
 # SHA256SUMS, then puts program and guest into PREFIX/bin and a unit for systemd in place. It starts nothing, downloads
-# nothing, and leaves settings that are there alone. Run it as root: ./install.sh
+# nothing, leaves settings that are there alone, and refuses a machine that the archive is not for. Run it as root: ./install.sh
 set -eu
 prefix=${PREFIX:-/usr/local}
 root=${DESTDIR:-}
@@ -20,7 +20,15 @@ for file in aegis-mcp gateway.wasm aegis-mcp.service env.example; do
     grep -q "[ *]$file\$" SHA256SUMS || refuse "SHA256SUMS does not name $file: nothing was installed"
 done
 [ -n "$root" ] || [ "$(id -u)" -eq 0 ] || refuse "run it as root: sudo ./install.sh"
-version=$(./aegis-mcp --version) || refuse "this program does not run on this machine ($(uname -m)): take the archive for it"
+# What the program is for stands in its ELF header; an emulator may run it elsewhere, but nobody wants that to last.
+case $(od -An -tu2 -j18 -N2 aegis-mcp | tr -d ' ') in
+62) machine=x86_64 archive=amd64 ;;
+183) machine=aarch64 archive=arm64 ;;
+*) refuse "aegis-mcp is no program for x86_64 or aarch64" ;;
+esac
+[ "$(uname -m)" = "$machine" ] ||
+    refuse "this archive ($archive) is for $machine and this machine is $(uname -m): nothing was installed; take the archive for it"
+version=$(./aegis-mcp --version) || refuse "this program does not run on this machine ($(uname -m)): nothing was installed"
 
 # place MODE FILE TARGET: under another name first, so that a running server never sees half a file.
 place() {

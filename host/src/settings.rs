@@ -70,7 +70,7 @@ impl Settings {
     pub(crate) fn load(environment: &dyn Environment, env_file: Option<&Path>) -> Result<Self, Vec<Problem>> {
         let mut reading = Reading::new(environment);
         if let Some(path) = env_file {
-            reading.env_file(path, TABLE, MISSING);
+            reading.env_file(path, TABLE, MISSING, COMPOSE);
         }
         let draft = Draft::read(&mut reading);
         draft.contradictions(&mut reading.problems);

@@ -8,4 +8,4 @@ test -x "$dist/aegis-mcp" || { echo "There is no $dist/aegis-mcp yet: run 'make 
 export CARGO_PROFILE_DEV_OPT_LEVEL=2
 cargo build --locked --quiet -p aegis-twin
 mkdir -p target
-exec "${CARGO_TARGET_DIR:-target}/x86_64-unknown-linux-musl/debug/aegis-bench" "${1:-run}" "$dist" target/bench.json
+exec "${CARGO_TARGET_DIR:-target}/${CARGO_BUILD_TARGET:-x86_64-unknown-linux-musl}/debug/aegis-bench" "${1:-run}" "$dist" target/bench.json

@@ -25,6 +25,38 @@ show() { systemctl show -p "$1" --value aegis-mcp; }
     systemctl stop aegis-mcp
     echo "stopped=$(show Result)"
     echo "verified=$(aegis-mcp audit verify /var/log/aegis-mcp >/dev/null; echo $?)"
+
+    # From the archive to a tool that writes, as docs/deployment.md has it, and from there to sign-in.
+    rm -rf /etc/aegis-mcp
+    echo "new=$(/root/aegis/install.sh >/dev/null; echo $?)"
+    settings=/etc/aegis-mcp/aegis-mcp.env
+    echo "setup=$(aegis-mcp setup solo --env-file $settings --gitea-url http://127.0.0.1:3000 --port 18080 --token-stdin \
+        --writes=alice/demo >/root/setup.txt 2>&1 <<TEXT
+5bc05bc05bc05bc05bc05bc05bc05bc05bc05bc0
+TEXT
+    echo $?)"
+    echo "enabled=$(sh -c "$(grep -A1 'Start the server:' /root/setup.txt | tail -n 1 | sed 's/sudo //g')" >/dev/null 2>&1; echo $?)"
+    echo "ready_with_writes=$(ready)"
+    key=$(sed -n 's/^MCP_API_KEYS=[^=]*=//p' $settings)
+    echo "wrote=$(curl -s -o /root/setup.txt -w '%{http_code}' http://127.0.0.1:18080/mcp/tool/call -H "Authorization: Bearer $key" \
+        -H 'Content-Type: application/json' -d '{"tool":"create_issue","arguments":{"owner":"alice","repo":"demo","title":"Booted"}}')"
+    echo "doctor=$(aegis-mcp doctor --env-file $settings >>/root/setup.txt 2>&1; echo $?)"
+    token=$(curl -s -u alice:alice-has-a-password http://127.0.0.1:3000/api/v1/users/alice/tokens \
+        -H 'Content-Type: application/json' -d '{"name":"one-time","scopes":["write:user"]}' | sed -n 's/.*"sha1": *"\([^"]*\)".*/\1/p')
+    team() {
+        echo "$token" | aegis-mcp setup team --env-file $settings --public-url http://127.0.0.1:18080 --admin-token-stdin
+    }
+    # There are no certificates in this Debian, which fetching clients' documents needs.
+    echo "setup_team_refused=$(team >/root/refused.txt 2>&1; echo $?) named=$(grep -c ca-certificates /root/refused.txt)"
+    echo CIMD_ALLOWED_HOSTS=none >>$settings
+    echo "setup_team=$(team >/root/team.txt 2>&1; echo $?)"
+    # What it says to type, without sudo, which root needs not.
+    echo "restarted=$(sh -c "$(grep -A1 'Start the server:' /root/team.txt | tail -n 1 | sed 's/sudo //g')" >/dev/null 2>&1; echo $?)"
+    cat /root/refused.txt /root/team.txt >>/root/setup.txt
+    echo "ready_with_sign_in=$(ready)"
+    echo "metadata=$(curl -s -o /dev/null -w '%{http_code}' http://127.0.0.1:18080/.well-known/oauth-authorization-server)"
+    echo "settings_mode=$(stat -c %a $settings)"
+
     echo MCP_PORT=banana >>/etc/aegis-mcp/aegis-mcp.env
     systemctl start aegis-mcp
     for _ in $(seq 100); do [ "$(show ActiveState)" = failed ] && break; sleep 0.1; done

@@ -1,7 +1,10 @@
 #!/usr/bin/env bash
-# `make dist-test`: an archive of what was built, installed by its install.sh in a Debian that has nothing else, and again over
-# itself; a changed file installs nothing; what is installed serves; systemd accepts the unit and rates it. Needs root.
+# `make dist-test`: an archive of what was built (or the one that is named, of `make dist`), installed by its install.sh in a
+# Debian that has nothing else, and again over itself; a changed file installs nothing; what is installed serves; systemd accepts
+# the unit, rates and runs it, also with what `setup` wrote. Where `make dist` has left an arm64 archive, that is tried too.
+# Needs root.
 set -euo pipefail
+given=$(realpath "${1:-.}")
 cd "$(dirname "$0")/../.."
 [ "$(id -u)" -eq 0 ] || { echo "make dist-test makes a root directory: run it as root." >&2; exit 64; }
 if ! command -v debootstrap >/dev/null || ! command -v systemd-nspawn >/dev/null; then
@@ -11,10 +14,11 @@ dist=${AEGIS_DIST:-target/dist}
 bare=$PWD/target/image/debian
 work=$(mktemp -d)
 failures=0 passes=0 server=
+exec 3>&1
 # What a run leaves in the Debian, also one that was cut short.
 clean() {
     umount "$bare/proc" 2>/dev/null || true
-    rm -rf "$bare/root/"{aegis,booted.sh,booted.txt,forge} "$bare/etc/aegis-mcp" "$bare/usr/local/bin/"* \
+    rm -rf "$bare/root/"{aegis,elsewhere,forge,booted.sh,{booted,setup,refused,team}.txt} "$bare/etc/aegis-mcp" "$bare/usr/local/bin/"* \
         "$bare/etc/systemd/system/"{aegis-mcp.service,booted.service,multi-user.target.wants} \
         "$bare/var/"{log,lib,cache}/{private/,}aegis-mcp "$bare/var/log/journal/"*
 }
@@ -41,9 +45,12 @@ fi
 clean
 mount -t proc proc "$bare/proc"
 
-archive=$(AEGIS_GUESTS=$dist scripts/archive "$dist/aegis-mcp" amd64)
-cp "$archive" "$work/first.tar.gz"
-check "the same inputs make the same archive" cmp "$work/first.tar.gz" "$(AEGIS_GUESTS=$dist scripts/archive "$dist/aegis-mcp" amd64)"
+case $(uname -m) in aarch64) arch=arm64 other=x86_64 ;; *) arch=amd64 other=aarch64 ;; esac
+pack() { mkdir -p "$work/$1" && AEGIS_ARCHIVES=$work/$1 AEGIS_GUESTS=$dist scripts/archive "$dist/aegis-mcp" "$arch"; }
+archive=$(pack first)
+check "the same inputs make the same archive" cmp "$archive" "$(pack second)"
+[ ! -f "$given" ] || archive=$given
+echo "     from $(basename "$archive")"
 mkdir -p "$bare/root/aegis"
 tar -xzf "$archive" -C "$bare/root/aegis" --strip-components=1
 install="/root/aegis/install.sh"
@@ -58,6 +65,14 @@ mv "$bare/root/aegis/SHA256SUMS" "$work/"
 check "without SHA256SUMS nothing is installed" eval '! in_debian $install'
 cp "$work/SHA256SUMS" "$bare/root/aegis/"
 check "only root installs" eval '! chroot --userspec=1000:1000 "$bare" /bin/sh $install'
+
+mkdir -p "$bare/root/elsewhere"
+printf '#!/bin/sh\necho %s\n' "$other" >"$bare/root/elsewhere/uname"
+chmod +x "$bare/root/elsewhere/uname"
+elsewhere() { in_debian env "PATH=/root/elsewhere:/usr/sbin:/usr/bin:/sbin:/bin" $install; }
+check "a machine that it is not for is refused" eval '! elsewhere'
+check "with the archive's name" has "$(elsewhere 2>&1 || true)" "this archive ($arch) is for $(uname -m) and this machine is $other"
+check "and still nothing is installed" test ! -e "$bare/usr/local/bin/aegis-mcp"
 
 check "it installs" in_debian $install
 check "it says what to type next" has "$(cat "$work/check")" "sudo systemctl enable --now aegis-mcp"
@@ -118,7 +133,27 @@ found ready_again=yes "it is ready again after a restart"
 found cached_again=1 "with the guest that was kept"
 found stopped=success "it stops in good order"
 found verified=0 "its audit log verifies"
+found new=0 "installed anew, as on the first day"
+found setup=0 "setup solo --writes makes its settings"
+found enabled=0 "the line that it prints starts the service"
+found ready_with_writes=yes "with a policy of root's that the service can read"
+found wrote=200 "a tool writes"
+found doctor=0 "doctor finds nothing that fails"
+found 'setup_team_refused=64 named=1' "setup team says that certificates are missing, before it makes anything"
+found setup_team=0 "without clients' documents it changes the settings to sign-in"
+found restarted=0 "the line that it prints starts the service again"
+found ready_with_sign_in=yes "which is ready"
+found metadata=200 "and people can sign in"
+found settings_mode=600 "the settings are still for root alone"
 found 'wrong=64 restarts=0' "wrong settings end it once and for all"
-grep -q ready=yes "$bare/root/booted.txt" || cat "$bare/root/booted.txt"
+[ "$failures" -eq 0 ] || cat "$bare/root/booted.txt" "$bare/root/setup.txt" || true
+
+version=$("$dist/aegis-mcp" --version)
+arm64=target/archives/aegis-mcp-${version##* }-linux-arm64.tar.gz
+if [ -e "$arm64" ]; then
+    check "the arm64 archive of $(date -r "$arm64" +%F) works" eval 'tests/image/arm64.sh "$arm64" >&3'
+else
+    echo "     no arm64 archive: \`make dist\` makes one, which is then tried here"
+fi
 echo "$passes passed, $failures failed"
 [ "$failures" -eq 0 ]

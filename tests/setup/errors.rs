@@ -143,6 +143,7 @@ async fn what_only_people_see_is_in_the_guide_with_what_to_do() {
         ("another redirect", "--admin-token-stdin"),
         ("a clock is off", "set-ntp"),
         ("the port is taken", "--port"),
+        ("no certificates to trust", "ca-certificates"),
         ("a volume cannot be written", "`chown`"),
     ] {
         let row = guide.lines().find(|line| line.starts_with('|') && line.contains(wrong));

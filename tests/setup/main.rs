@@ -5,6 +5,7 @@ mod connect;
 mod dialogue;
 mod documents;
 mod errors;
+mod interrupted;
 mod keys;
 mod real;
 mod solo;

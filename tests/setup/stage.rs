@@ -65,7 +65,13 @@ pub fn command(folder: &Folder) -> Command {
 /// Run it with a text on standard input.
 pub async fn run(folder: &Folder, arguments: &[&str], input: &str) -> Ran {
     let mut command = command(folder);
-    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.args(arguments);
+    finish(command, input).await
+}
+
+/// Run a command to its end with a text on standard input.
+pub async fn finish(mut command: Command, input: &str) -> Ran {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("`make build` has built aegis-mcp");
     let mut stdin = child.stdin.take().expect("piped");
     // One that reads nothing closes it early.

@@ -3,7 +3,7 @@
 use aegis_tests::forge::{Fault, FaultKind};
 use aegis_tests::server::free_port;
 
-use crate::stage::{Serving, Stage, applications};
+use crate::stage::{Serving, Stage, applications, command, finish};
 
 const MAKES: [&str; 1] = ["write:user"];
 
@@ -19,6 +19,20 @@ impl Team {
         let token = stage.token("one-time", &MAKES).await;
         stage.forge.forget();
         Self { stage, token, public: format!("http://127.0.0.1:{}", free_port()) }
+    }
+
+    /// Where this machine trusts nobody.
+    async fn run_without_certificates(&self) -> crate::stage::Ran {
+        let empty = self.stage.path("no-certificates");
+        std::fs::write(&empty, "").unwrap();
+        let url = self.stage.forge.url();
+        let arguments =
+            ["setup", "team", "--gitea-url", &url, "--public-url", &self.public, "--admin-token-stdin"];
+        let mut command = command(&self.stage.folder);
+        command.args(arguments).env("SSL_CERT_FILE", &empty);
+        let ran = finish(command, &self.token).await;
+        std::fs::remove_file(&empty).unwrap();
+        ran
     }
 
     async fn run(&self, more: &[&str]) -> crate::stage::Ran {
@@ -214,4 +228,51 @@ async fn a_port_at_which_no_client_would_look_is_refused() {
     let ran = team.stage.run(&["setup", "team", "--port", &other], "").await;
     ran.says(2, &[&team.public, "--public-url", "callback"]);
     assert_eq!(team.stage.env(), before);
+}
+
+#[tokio::test]
+async fn beside_the_compose_files_the_site_is_named_for_caddy_and_the_file_still_serves() {
+    let mut team = Team::new().await;
+    std::fs::create_dir(team.stage.path("docker")).unwrap();
+    std::fs::write(team.stage.path("docker/compose.caddy.yaml"), "").unwrap();
+    team.public = "https://mcp.example.test".to_owned();
+    team.run(&[]).await.says(0, &["Wrote "]);
+    assert_eq!(team.stage.setting("MCP_DOMAIN").as_deref(), Some("mcp.example.test"));
+    // What is compose's alone is in nobody's way.
+    team.stage.run(&["settings", "--env-file", ".env"], "").await.says(0, &["https://mcp.example.test"]);
+    team.stage.run(&["setup", "team"], "").await.says(0, &["nothing was changed"]);
+    team.public = "https://other.example.test".to_owned();
+    team.run(&[]).await.says(0, &["Wrote "]);
+    assert_eq!(team.stage.setting("MCP_DOMAIN").as_deref(), Some("other.example.test"));
+
+    // Elsewhere, and for an address that Caddy would not serve there, nobody asks for it.
+    let mut team = Team::new().await;
+    team.public = "https://mcp.example.test".to_owned();
+    team.run(&[]).await.says(0, &["Wrote "]);
+    assert_eq!(team.stage.setting("MCP_DOMAIN"), None);
+    std::fs::create_dir(team.stage.path("docker")).unwrap();
+    std::fs::write(team.stage.path("docker/compose.caddy.yaml"), "").unwrap();
+    team.public = "https://mcp.example.test:8443".to_owned();
+    team.run(&[]).await.says(0, &["Wrote "]);
+    assert_eq!(team.stage.setting("MCP_DOMAIN"), None);
+}
+
+#[tokio::test]
+async fn a_machine_that_could_not_serve_sign_in_is_told_before_anything_is_made() {
+    let team = Team::new().await;
+    let ran = team.run_without_certificates().await;
+    ran.says(
+        64,
+        &["CIMD_ALLOWED_HOSTS", "install ca-certificates", "CIMD_ALLOWED_HOSTS=none", "Nothing was changed"],
+    );
+    assert_eq!(team.stage.changes(), [] as [&str; 0]);
+    assert!(!team.stage.path(".env").exists());
+
+    // The doctor says it of settings that are there.
+    team.run(&[]).await.says(0, &["Wrote "]);
+    let empty = team.stage.path("no-certificates");
+    std::fs::write(&empty, "").unwrap();
+    let mut doctor = command(&team.stage.folder);
+    doctor.args(["doctor", "--env-file", ".env"]).env("SSL_CERT_FILE", &empty);
+    finish(doctor, "").await.says(1, &["fail  client_documents", "install ca-certificates"]);
 }

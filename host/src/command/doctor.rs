@@ -22,6 +22,7 @@ use std::time::Duration;
 use super::{EXIT_SETTINGS, complain};
 use crate::admin::{self, Answer, Request};
 use crate::settings::{Problem, Process, Settings};
+use crate::sign_in::can_fetch_documents;
 use front::Front;
 use report::{Report, fail, pass, warn};
 use visitor::Visitor;
@@ -107,6 +108,9 @@ async fn examine(options: &Options, settings: &Settings, report: &mut Report) {
         return;
     }
     report.add([pass("settings", "every setting can be used")]);
+    if settings.oauth_mode() {
+        report.add(can_fetch_documents(settings).err().map(|why| fail("client_documents", why.to_string())));
+    }
     report.add(keys::look(settings, &Process, options.env_file.as_deref()));
     report.add(volumes::look(settings, settings.oauth_mode()));
     report.add(policy::look(settings, true).await);

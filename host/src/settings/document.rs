@@ -1,6 +1,6 @@
 //! The texts made from the table: `.env.example` and `docs/configuration.md`. Only tests build them.
 
-use super::{EXAMPLES, MISSING, Setting, TABLE};
+use super::{COMPOSE, EXAMPLES, MISSING, Setting, TABLE};
 use std::fmt::Write as _;
 
 /// `.env.example`: first what has to be filled in, then everything else as comments.
@@ -88,6 +88,12 @@ pub(super) fn reference() -> String {
              These belong to sign-in through Gitea and to automation. In an env file they are refused, so that nobody\n\
              believes they have an effect:\n\n";
     for name in MISSING {
+        writeln!(text, "- `{name}`").unwrap();
+    }
+    text += "\n## Names of the compose files\n\n\
+             `docker/compose.yaml` and the files beside it read these from the same `.env`\n\
+             ([deployment.md](deployment.md)). They may stand there; the program itself does nothing with them:\n\n";
+    for name in COMPOSE {
         writeln!(text, "- `{name}`").unwrap();
     }
     text

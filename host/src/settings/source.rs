@@ -81,8 +81,8 @@ impl<'a> Reading<'a> {
     }
 
     /// Takes in the env file. A name that is no setting is a problem: it is a typing mistake that would
-    /// otherwise quietly leave a default in force.
-    pub(super) fn env_file(&mut self, path: &Path, table: &[&Setting], missing: &[&str]) {
+    /// otherwise quietly leave a default in force. Names of `others` are somebody else's to read.
+    pub(super) fn env_file(&mut self, path: &Path, table: &[&Setting], missing: &[&str], others: &[&str]) {
         let shown = path.display();
         let text = match self.text_of(path) {
             Ok(text) => text,
@@ -99,6 +99,7 @@ impl<'a> Reading<'a> {
         names.extend(
             table.iter().filter(|setting| setting.secret).map(|setting| format!("{}_FILE", setting.name)),
         );
+        names.extend(others.iter().map(|&name| name.to_owned()));
         for entry in &entries {
             if names.contains(&entry.name) {
                 continue;

@@ -252,6 +252,14 @@ pub(crate) fn now() -> aegis_custody::Timestamp {
 
 pub(crate) use flow::after as later;
 
+/// Whether this machine has what fetching client documents takes, asked before a server does.
+///
+/// # Errors
+/// What [`SignIn`] would be refused for.
+pub(crate) fn can_fetch_documents(settings: &Settings) -> Result<(), Unusable> {
+    documents(settings).map(drop)
+}
+
 /// Documents from the hosts that the operator allows; the one word `none` allows no host.
 fn documents(settings: &Settings) -> Result<Documents, Unusable> {
     let hosts = match settings.cimd_allowed_hosts() {

@@ -1,15 +1,5 @@
 # The compose files as they are, by podman-compose, but for the network: there is no bridge here.
-compose=$PWD/target/image/compose
-cmp -s "$here/requirements.txt" "$compose/.installed" || {
-    python3 -m venv --clear "$compose"
-    "$compose/bin/pip" install --quiet --disable-pip-version-check --no-deps -r "$here/requirements.txt"
-    cp "$here/requirements.txt" "$compose/.installed"
-}
-printf '#!/bin/bash\nexec podman --root %q --runroot %q --storage-driver vfs --cgroup-manager cgroupfs --runtime runc --events-backend none "$@"\n' \
-    "$storage/root" "$storage/run" >"$work/podman-here"
-chmod +x "$work/podman-here"
-by_compose() { "$compose/bin/podman-compose" --podman-path "$work/podman-here" "$@"; }
-config() { by_compose "$@" config; }
+source "$here/compose.sh"
 
 check "the root file includes the other" has "$(config --profile prod)" "aegis-mcp-data:/var/lib/aegis-mcp"
 check "the dev profile has the sample Gitea" has "$(config --profile dev)" "network_mode: service:sample-gitea"

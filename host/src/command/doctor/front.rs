@@ -16,8 +16,6 @@ use crate::settings::Settings;
 const USER_AGENTS: [&str; 4] = ["Claude-User", "python-httpx/0.28.1", "node", "Mozilla/5.0"];
 /// An address of nobody (RFC 5737), for a header that a proxy must not let through.
 const FORGED: &str = "192.0.2.77";
-/// Certificates renewed by a robot are replaced a month before they end.
-const DAYS_WANTED: i64 = 14;
 /// What is said where the server's own limits end the examination.
 const LIMITED: &str = "the server limits requests from this address just now; run this again in a minute";
 /// How much of the end of the audit log is looked through, in bytes.
@@ -110,10 +108,9 @@ impl Front<'_> {
 
     fn certificate(&self, answer: &Answer) -> Option<Finding> {
         const CHECK: &str = "public_certificate";
-        let until = answer.good_until?;
-        let days = (until.unix_millis() - crate::sign_in::now().unix_millis()).div_euclid(86_400_000);
-        let says = format!("the certificate is good for this name and {days} more days");
-        Some(if days < DAYS_WANTED {
+        let (validity, now) = (answer.validity?, crate::sign_in::now());
+        let says = format!("the certificate is good for this name and {}", validity.left_in_words(now));
+        Some(if validity.is_near_its_end(now) {
             warn(CHECK, format!("{says}; renew it, and see why nothing has renewed it by itself"))
         } else {
             pass(CHECK, says)

@@ -339,7 +339,7 @@ mod tests {
             status,
             headers: http::HeaderMap::new(),
             body: bytes::Bytes::from_static(body.as_bytes()),
-            good_until: None,
+            validity: None,
         };
         let told = refused(
             "the code",

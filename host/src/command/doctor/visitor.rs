@@ -6,7 +6,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aegis_custody::Timestamp;
 use bytes::Bytes;
 use http::header::{CONNECTION, HOST, USER_AGENT};
 use http::{HeaderMap, Method, Request, Uri};
@@ -20,7 +19,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tower_service::Service as _;
 
-use super::certificate;
+use super::certificate::{self, Validity};
 use crate::https::{self, NoClient, Proxy};
 use crate::settings::Secret;
 
@@ -58,8 +57,8 @@ pub(in crate::command) struct Answer {
     pub(in crate::command) status: u16,
     pub(in crate::command) headers: HeaderMap,
     pub(super) body: Bytes,
-    /// Until when the server's certificate is good; none over plain http.
-    pub(super) good_until: Option<Timestamp>,
+    /// When the server's certificate is good; none over plain http.
+    pub(super) validity: Option<Validity>,
 }
 
 /// Why nothing came back.
@@ -192,9 +191,9 @@ impl Visitor {
             Trouble::Tls(host, text, advice)
         })?;
         let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
-        let good_until = shown.and_then(|der| certificate::not_after(der));
+        let validity = shown.and_then(|der| certificate::validity(der));
         let answer = talk(stream, request, asked.url).await?;
-        Ok(Answer { good_until, ..answer })
+        Ok(Answer { validity, ..answer })
     }
 }
 
@@ -245,12 +244,7 @@ async fn talk(
     let response = sender.send_request(request).await.map_err(|error| broken(error.to_string()))?;
     let (head, body) = response.into_parts();
     let body = Limited::new(body, MOST).collect().await.map_err(|error| broken(error.to_string()))?;
-    Ok(Answer {
-        status: head.status.as_u16(),
-        headers: head.headers,
-        body: body.to_bytes(),
-        good_until: None,
-    })
+    Ok(Answer { status: head.status.as_u16(), headers: head.headers, body: body.to_bytes(), validity: None })
 }
 
 /// Ends the connection with the request.

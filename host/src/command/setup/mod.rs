@@ -12,6 +12,7 @@ pub(in crate::command) mod names;
 mod paths;
 mod public;
 mod reach;
+mod signals;
 mod solo;
 mod team;
 

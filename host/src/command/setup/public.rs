@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use super::ask::{Person, say};
 use super::draft::Draft;
-use super::{Done, Stop, reach};
+use super::{Done, Stop, names, reach};
 
 /// The address that clients use; what is wrong with it is said before anything is made.
 pub(super) async fn public_url(person: &Person, draft: &mut Draft, given: Option<&str>) -> Done<String> {
@@ -36,6 +36,15 @@ pub(super) async fn public_url(person: &Person, draft: &mut Draft, given: Option
             Err(stop) if person.is_here => say(&stop.text),
             Err(stop) => return Err(stop),
         }
+    }
+}
+
+/// Name the site for the compose file with Caddy, where that lies beside the settings. It serves https at the usual port
+/// alone.
+pub(super) fn name_site(draft: &mut Draft, origin: &str) -> Done<()> {
+    match origin.strip_prefix("https://").filter(|authority| !authority.contains(':')) {
+        Some(host) if names::has_caddy(draft) => draft.set("MCP_DOMAIN", host),
+        Some(_) | None => Ok(()),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::ask::{Person, say, secret_line};
 use super::draft::Draft;
+use super::signals::Held;
 use super::{Common, Done, Stop, Visitor, click, examine, gitea, names, paths, reach, writes};
 use crate::command::generate_key;
 use crate::settings::{Secret, principal_name};
@@ -46,6 +47,8 @@ pub(super) async fn go(person: &Person, visitor: &Visitor, draft: &mut Draft, fl
     paths::port(draft, common.port)?;
     let key = key(draft, key_name)?;
     token(person, draft, &found.url, piped, changes).await?;
+    // What follows takes no time, and is not to be left half done.
+    let _held = Held::signals();
     let reserved = draft.reserve()?;
     paths::make(folder.as_deref())?;
     paths::make_policy(draft)?;
@@ -124,10 +127,16 @@ fn tell(draft: &Draft, is_new: bool, key: Option<&str>) {
     if let Some(key) = key {
         say(&format!("It holds a key named {key} for your first client."));
     }
-    let (program, file) = (names::program(), names::quoted(&path));
     say(&format!(
-        "\nStart the server:\n  {program} serve --env-file {file}\nand connect an assistant, such as Claude Code, with what \
-         this prints:\n  {program} connect claude-code --env-file {file}\n\nOr without a server, for one program on this \
-         machine:\n  {program} connect claude-code --stdio --env-file {file}"
+        "\nStart the server:\n  {}\nand connect an assistant, such as Claude Code, with what this prints:\n  {}",
+        names::starts(draft),
+        names::connects(draft, "claude-code")
     ));
+    // A program in a container is none that a client on this machine can start.
+    if !names::is_for_compose(draft) {
+        say(&format!(
+            "\nOr without a server, for one program on this machine:\n  {}",
+            names::connects(draft, "claude-code --stdio")
+        ));
+    }
 }

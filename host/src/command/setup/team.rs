@@ -6,12 +6,14 @@ use zeroize::Zeroizing;
 use super::applications::{Listed, Made, Workshop};
 use super::ask::{Person, say, secret_line};
 use super::draft::Draft;
-use super::public::public_url;
+use super::public::{name_site, public_url};
 use super::reach::{self, Found};
+use super::signals::Held;
 use super::{Common, Done, Stop, Visitor, click, examine, gitea, names, paths, writes};
 use crate::component::hex;
 use crate::settings::Secret;
 use crate::shared::SystemRandom;
+use crate::sign_in;
 
 /// What the applications are called in Gitea, where people read it when they authorize.
 const NAME: &str = "AegisGitea-MCP";
@@ -79,6 +81,7 @@ pub(super) async fn go(person: &Person, visitor: &Visitor, draft: &mut Draft, fl
         SystemRandom.fill(bytes.as_mut_slice());
         draft.set("OAUTH_STATE_SECRET", &Zeroizing::new(hex(bytes.as_slice())))?;
     }
+    name_site(draft, &origin)?;
     let redirect = format!("{origin}/oauth/callback");
     let place = Place { person, visitor, found: &found, redirect: &redirect, takes_over: flags.new_secret };
     let is_new = place.make(draft, &kinds, piped, folder.as_deref()).await?;
@@ -186,6 +189,7 @@ impl Place<'_> {
                 ),
                 ..stop
             })?;
+            let _held = Held::signals();
             let reserved = draft.reserve()?;
             return finish(draft, reserved, folder);
         };
@@ -194,8 +198,8 @@ impl Place<'_> {
         let plans = kinds.iter().map(|kind| self.plan(draft, kind, &listed)).collect::<Done<Vec<_>>>()?;
         // From here on something exists that only this process knows: the room on the disk is taken before, and a
         // Ctrl-C waits until all is written or taken back.
+        let held = Held::signals();
         let reserved = draft.reserve()?;
-        let stopped = hold_back_signals();
         let mut fresh = Vec::new();
         let done = async {
             for (kind, plan) in kinds.iter().zip(plans) {
@@ -214,7 +218,7 @@ impl Place<'_> {
                 enter(draft, kind, &made)?;
             }
             examine(draft).await?;
-            if stopped.load(std::sync::atomic::Ordering::Relaxed) {
+            if held.back() {
                 return Err(Stop::over());
             }
             finish(draft, reserved, folder)
@@ -234,7 +238,9 @@ impl Place<'_> {
                 trial.set_quietly(kind.secret, "rehearsal");
             }
         }
-        trial.settings().map(drop)
+        let settings = trial.settings()?;
+        sign_in::can_fetch_documents(&settings)
+            .map_err(|why| Stop::settings(format!("{why}.\nNothing was changed.")))
     }
 
     /// A token from the person, if they have one and want that.
@@ -346,22 +352,6 @@ fn finish(
     draft.write(reserved)
 }
 
-/// From now on SIGINT, SIGTERM and SIGHUP are only noted.
-fn hold_back_signals() -> std::sync::Arc<std::sync::atomic::AtomicBool> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let noted = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
-    for kind in [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()] {
-        let Ok(mut signals) = signal(kind) else { continue };
-        let noted = noted.clone();
-        tokio::spawn(async move {
-            if signals.recv().await.is_some() {
-                noted.store(true, std::sync::atomic::Ordering::Relaxed);
-            }
-        });
-    }
-    noted
-}
-
 /// Delete what this run made; what cannot be deleted is named.
 async fn take_back(workshop: &Workshop<'_>, fresh: &[(u64, String)], stop: Stop) -> Stop {
     let mut text = stop.text;
@@ -390,15 +380,16 @@ fn tell(draft: &Draft, found: &Found, origin: &str, is_new: bool) {
     if is_new {
         say(&format!("\nIf you made a token for this, delete it now: {}", click::token_page(&found.url)));
     }
-    let (program, file) = (names::program(), names::quoted(&path));
     say(&format!(
-        "\nStart the server:\n  {program} serve --env-file {file}\nand give \
-         everybody what this prints:\n  {program} connect claude-code --env-file {file}"
+        "\nStart the server:\n  {}\nand give everybody what this prints:\n  {}",
+        names::starts(draft),
+        names::connects(draft, "claude-code")
     ));
     if origin.starts_with("https://") {
         say(&format!(
-            "\nhttps comes from a proxy in front of port {}; `{program} doctor --env-file {file}` looks at all of it.",
-            draft.get("MCP_PORT").map_or_else(|| "8080".to_owned(), |port| port.to_string())
+            "\nhttps comes from a proxy in front of port {}; `{}` looks at all of it.",
+            draft.get("MCP_PORT").map_or_else(|| "8080".to_owned(), |port| port.to_string()),
+            names::command(draft, "doctor")
         ));
     }
 }

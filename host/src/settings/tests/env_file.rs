@@ -1,9 +1,10 @@
 //! The file of settings: what a line may look like, and what is said of one that may not.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::{ENV_FILE, Fake, TOKEN};
-use crate::settings::Settings;
+use crate::settings::{COMPOSE, Settings, TABLE};
 
 fn in_file(text: &str) -> Result<Settings, Vec<String>> {
     Fake::with(&[]).file(ENV_FILE, text).load()
@@ -59,4 +60,31 @@ fn an_env_file_that_cannot_be_read_is_a_problem() {
     assert!(missing[0].to_string().starts_with("some/.env cannot be read: "));
     let binary = Fake::with(&[]).file(ENV_FILE, vec![b'A', 0xff]).load().unwrap_err();
     assert_eq!(binary, ["some/.env cannot be read: it is not UTF-8 text"]);
+}
+
+#[test]
+fn what_compose_reads_from_the_same_file_is_taken_and_a_slip_in_it_is_not() {
+    let text = "MCP_DOMAIN=mcp.example.com\nAEGIS_PORT=9000\nMCP_PORT=9001\n";
+    assert_eq!(in_file(text).unwrap().mcp_port(), 9001);
+    assert_eq!(
+        in_file("MCP_DOMIAN=mcp.example.com\n").unwrap_err(),
+        ["MCP_DOMIAN (some/.env line 1) is not a setting; did you mean MCP_DOMAIN?"]
+    );
+}
+
+#[test]
+fn the_names_of_compose_are_those_that_the_compose_files_have() {
+    let files = [
+        include_str!("../../../../docker/compose.yaml"),
+        include_str!("../../../../docker/compose.caddy.yaml"),
+        include_str!("../../../../docker/compose.traefik.yaml"),
+    ];
+    let is_name = |c: char| c.is_ascii_uppercase() || c == '_';
+    let read: BTreeSet<&str> = files
+        .iter()
+        .flat_map(|file| file.split("${").skip(1))
+        .map(|rest| rest.split(|c| !is_name(c)).next().unwrap())
+        .filter(|name| TABLE.iter().all(|setting| setting.name != *name))
+        .collect();
+    assert_eq!(read, COMPOSE.iter().copied().collect());
 }

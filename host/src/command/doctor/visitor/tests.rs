@@ -57,9 +57,9 @@ async fn a_good_certificate_tells_until_when() {
     let (visitor, url) = tls(&["localhost"], 2099, true).await;
     let answer = visitor.get(&url, &[]).await.unwrap();
     assert_eq!(answer.status, 204);
-    let until = answer.good_until.unwrap();
-    assert_eq!(until.to_string(), "2099-01-01T00:00:00.000Z");
-    assert!(until > SystemClock.now());
+    let validity = answer.validity.unwrap();
+    assert_eq!(validity.until.to_string(), "2099-01-01T00:00:00.000Z");
+    assert!(validity.until > SystemClock.now() && validity.from < SystemClock.now());
 }
 
 #[tokio::test]
@@ -117,7 +117,7 @@ fn an_answer_is_read_as_json_or_as_the_last_event_of_a_stream() {
         status: 200,
         headers: HeaderMap::new(),
         body: Bytes::from_static(body.as_bytes()),
-        good_until: None,
+        validity: None,
     };
     assert_eq!(of("{\"a\":1}").json()["a"], 1);
     assert_eq!(of("event: message\ndata: {\"a\":0}\n\ndata: {\"a\":2}\n\n").json()["a"], 2);
