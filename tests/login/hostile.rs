@@ -204,8 +204,10 @@ async fn a_flow_is_used_once_by_one_browser() {
     assert_eq!(stage.asked("open", &others).await, "Err(other-browser)");
     let renamed = [("state", back.state.as_str()), ("cookie", &back.cookie.0), ("value", &other.1)];
     assert_eq!(stage.asked("open", &renamed).await, "Err(other-browser)");
-    for purpose in ["consent", "cursor", "confirmation"] {
-        let sealed = stage.asked("seal", &[("purpose", purpose), ("value", "{\"user\":1}")]).await;
+    let seal = async |purpose| stage.asked("seal", &[("purpose", purpose), ("value", "{\"user\":1}")]).await;
+    assert_eq!(seal("confirmation").await, "", "nobody confirms nothing");
+    for purpose in ["consent", "cursor"] {
+        let sealed = seal(purpose).await;
         assert!(!sealed.is_empty());
         let made = [("state", sealed.as_str()), ("cookie", &back.cookie.0), ("value", &back.cookie.1)];
         assert_eq!(stage.asked("open", &made).await, "Err(invalid)", "{purpose}");
