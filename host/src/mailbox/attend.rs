@@ -18,7 +18,7 @@ use crate::shared::Shared;
 
 /// How long a client may take to read the end of its stream, before the connection is closed.
 const GRACE: Duration = Duration::from_secs(5);
-/// How long Gitea's word on a token counts: as long as for a call (`upstream::bearer`).
+/// How long Gitea's word on somebody's groups counts: as long as that on a token (`upstream::bearer`).
 const FRESH: Duration = Duration::from_secs(60);
 
 /// A stream that is to be kept when its instance has ended.

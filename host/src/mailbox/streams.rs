@@ -106,7 +106,7 @@ struct Stream {
     turn: Turn,
 }
 
-/// When Gitea was last asked for an owner's credential, and of which by its hash; held while it is asked, so that one
+/// When Gitea was last asked for the groups of an owner, and by which credential (its hash); held while it is asked, so that one
 /// question answers for all streams of an owner.
 pub(super) type Turn = Arc<tokio::sync::Mutex<Option<([u8; 32], Instant)>>>;
 

@@ -10,8 +10,8 @@ use crate::settings::Secret;
 use crate::upstream::{Remedy, TokenRefused};
 
 impl SignIn {
-    /// Whether a token still is this owner's. A token of ours is looked up here; for one of Gitea's, Gitea is asked,
-    /// save where `is_fresh` says that it was asked for this token a moment ago.
+    /// Whether a token still is this owner's. A token of ours is looked up here; for one of Gitea's, Gitea is asked as for
+    /// a call, whose answer counts for a minute, and for the person's groups unless `is_fresh` says that it just was.
     ///
     /// # Errors
     /// It is not, or it cannot be found out.
@@ -34,10 +34,10 @@ impl SignIn {
         if !self.accept_gitea_tokens || !user.is_some_and(stands) {
             return Err(Ended::NotGood);
         }
-        if is_fresh { Ok(()) } else { self.still_good_at_gitea(token, owner).await }
+        self.still_good_at_gitea(token, owner, is_fresh).await
     }
 
-    async fn still_good_at_gitea(&self, token: &Secret, owner: &Owner) -> Result<(), Ended> {
+    async fn still_good_at_gitea(&self, token: &Secret, owner: &Owner, is_fresh: bool) -> Result<(), Ended> {
         let applications: Vec<_> = std::iter::once(&self.read).chain(&self.write).collect();
         let checked = self.upstream.check_access_token(&applications, &self.expected_audience, token).await;
         let found = checked.map_err(|refused| match refused {
@@ -48,7 +48,8 @@ impl SignIn {
             | TokenRefused::Unchecked(_) => Ended::NotGood,
         })?;
         // It errs only where Gitea cannot be asked for groups.
-        let admitted = self.admits_token(token, &found.login).await.map_err(|_| Ended::NotKnown)?;
+        let admitted =
+            is_fresh || self.admits_token(token, &found.login).await.map_err(|_| Ended::NotKnown)?;
         let same = format!("gitea-{}", found.subject) == owner.subject
             && owner.client.as_deref() == Some(found.client_id.as_str());
         let reads = effective(&found.words, self.writes).iter().any(|scope| scope == READ);
