@@ -107,7 +107,7 @@ clients: build ## Official SDKs and other clients against the server, by API key
 conformance: build ## The official conformance suite against the server in every revision, and against the authorization server
 	@tests/conformance/server.sh target/clients
 	@tests/conformance/authorization.sh target/clients
-conformance-auth: build ## The second half of that alone
+conformance-auth: build ## The authorization server's part of that alone
 	@tests/conformance/authorization.sh target/clients
 
 .PHONY: browser-test

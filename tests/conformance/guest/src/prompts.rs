@@ -123,7 +123,7 @@ static WITH_QUESTION: Fixture = Fixture {
             key: "user_context",
             input: Input::Elicitation {
                 message: "What context should the prompt use?".to_owned(),
-                schema: form(json!({ "context": { "type": "string" } })),
+                schema: form(&json!({ "context": { "type": "string" } })),
             },
             bound: false,
         };

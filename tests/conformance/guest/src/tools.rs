@@ -22,6 +22,11 @@ pub(crate) static CATALOGUE: Catalogue = Catalogue {
     instructions: "Tools, resources and prompts of the conformance suite. Nothing here is connected with anything.",
 };
 
+/// Asks the client; the replies.
+type Asks = fn(&Map<String, Value>, &dyn Client) -> Result<Vec<Value>, Unasked>;
+/// Answers, with the replies.
+type Answers = fn(&[Value], &dyn Client) -> Result<Reply, Error>;
+
 /// A tool of the suite.
 struct Fixture {
     name: &'static str,
@@ -30,10 +35,10 @@ struct Fixture {
     /// What it takes, as a JSON schema of type object.
     takes: fn() -> Value,
     mirrored: &'static [Mirrored],
-    /// What it asks its client before it begins; the replies.
-    asks: fn(&Map<String, Value>, &dyn Client) -> Result<Vec<Value>, Unasked>,
-    /// What it does then, with the replies.
-    answers: fn(&[Value], &dyn Client) -> Result<Reply, Error>,
+    /// What it asks its client before it begins.
+    asks: Asks,
+    /// What it does then.
+    answers: Answers,
 }
 
 impl Fixture {
@@ -42,13 +47,13 @@ impl Fixture {
         name: &'static str,
         title: &'static str,
         description: &'static str,
-        answers: fn(&[Value], &dyn Client) -> Result<Reply, Error>,
+        answers: Answers,
     ) -> Self {
         Self {
             name,
             title,
             description,
-            takes: || schemas::arguments(json!({}), &[]),
+            takes: || schemas::arguments(&json!({}), &[]),
             mirrored: &[],
             asks: |_, _| Ok(Vec::new()),
             answers,
@@ -104,8 +109,8 @@ impl Entry for Fixture {
 
 /// A call of one.
 struct Call {
-    asks: fn(&Map<String, Value>, &dyn Client) -> Result<Vec<Value>, Unasked>,
-    answers: fn(&[Value], &dyn Client) -> Result<Reply, Error>,
+    asks: Asks,
+    answers: Answers,
     arguments: Map<String, Value>,
     replies: Vec<Value>,
 }

@@ -29,7 +29,7 @@ pub(super) const TOOLS: &[&dyn Entry] = &[
 ];
 
 static SAMPLING: Fixture = Fixture {
-    takes: || schemas::arguments(json!({ "prompt": { "type": "string" } }), &["prompt"]),
+    takes: || schemas::arguments(&json!({ "prompt": { "type": "string" } }), &["prompt"]),
     asks: |arguments, client| client.ask(&[sampling("sample", argument(arguments, "prompt"), 100)]),
     ..Fixture::plain("test_sampling", "Sampling", "Asks the client's model.", |replies, _| {
         Ok(text(format!("LLM response: {}", at(replies, 0, "/content/text"))))
@@ -37,13 +37,13 @@ static SAMPLING: Fixture = Fixture {
 };
 
 static ELICITATION: Fixture = Fixture {
-    takes: || schemas::arguments(json!({ "message": { "type": "string" } }), &["message"]),
+    takes: || schemas::arguments(&json!({ "message": { "type": "string" } }), &["message"]),
     asks: |arguments, client| {
         let fields = json!({
             "username": { "type": "string", "description": "User's response" },
             "email": { "type": "string", "description": "User's email address" },
         });
-        client.ask(&[elicitation("user", argument(arguments, "message"), fields)])
+        client.ask(&[elicitation("user", argument(arguments, "message"), &fields)])
     },
     ..Fixture::plain("test_elicitation", "Elicitation", "Asks the client's person.", |replies, _| {
         Ok(text(format!("User response: <{}>", outcome(replies, "action: ", ", content: "))))
@@ -59,7 +59,7 @@ static ELICITATION_DEFAULTS: Fixture = Fixture {
             "status": { "type": "string", "enum": ["active", "inactive", "pending"], "default": "active" },
             "verified": { "type": "boolean", "default": true },
         });
-        client.ask(&[elicitation("person", "Please look at what is filled in", fields)])
+        client.ask(&[elicitation("person", "Please look at what is filled in", &fields)])
     },
     ..Fixture::plain(
         "test_elicitation_sep1034_defaults",
@@ -95,7 +95,7 @@ static ELICITATION_ENUMS: Fixture = Fixture {
                 "items": { "anyOf": titled(["First Choice", "Second Choice", "Third Choice"]) },
             },
         });
-        client.ask(&[elicitation("choices", "Please choose", fields)])
+        client.ask(&[elicitation("choices", "Please choose", &fields)])
     },
     ..Fixture::plain(
         "test_elicitation_sep1330_enums",
@@ -174,7 +174,7 @@ static SEVERAL: Fixture = Fixture {
 static ROUNDS: Fixture = Fixture {
     asks: |_, client| {
         let step = |key, message, field: &str| {
-            let question = elicitation(key, message, json!({ field: { "type": "string" } }));
+            let question = elicitation(key, message, &json!({ field: { "type": "string" } }));
             client.ask(&[Question { bound: true, ..question }])
         };
         let mut replies = step("step1", "Step 1: What is your name?", "name")?;
@@ -218,7 +218,7 @@ static CAPABILITIES: Fixture = Fixture {
     )
 };
 
-fn elicitation(key: &'static str, message: &str, fields: Value) -> Question {
+fn elicitation(key: &'static str, message: &str, fields: &Value) -> Question {
     let input = Input::Elicitation { message: message.to_owned(), schema: schemas::form(fields) };
     Question { key, input, bound: false }
 }
@@ -234,11 +234,11 @@ fn roots() -> Question {
 }
 
 fn name() -> Question {
-    elicitation("user_name", "What is your name?", json!({ "name": { "type": "string" } }))
+    elicitation("user_name", "What is your name?", &json!({ "name": { "type": "string" } }))
 }
 
 fn confirmation() -> Question {
-    let question = elicitation("confirm", "Please confirm", json!({ "ok": { "type": "boolean" } }));
+    let question = elicitation("confirm", "Please confirm", &json!({ "ok": { "type": "boolean" } }));
     Question { bound: true, ..question }
 }
 

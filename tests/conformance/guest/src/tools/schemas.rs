@@ -8,7 +8,7 @@ use super::{Fixture, text};
 pub(super) const TOOLS: &[&dyn Entry] = &[&JSON_SCHEMA_2020_12, &MIRRORED];
 
 /// Arguments of a tool, some of them required.
-pub(super) fn arguments(properties: Value, required: &[&str]) -> Value {
+pub(super) fn arguments(properties: &Value, required: &[&str]) -> Value {
     let mut schema = json!({ "type": "object", "properties": properties, "additionalProperties": false });
     if let Some(members) = schema.as_object_mut().filter(|_| !required.is_empty()) {
         members.insert("required".to_owned(), json!(required));
@@ -17,7 +17,7 @@ pub(super) fn arguments(properties: Value, required: &[&str]) -> Value {
 }
 
 /// A form to fill in, every field of it.
-pub(crate) fn form(properties: Value) -> Value {
+pub(crate) fn form(properties: &Value) -> Value {
     let required: Vec<String> = properties.as_object().into_iter().flat_map(Map::keys).cloned().collect();
     json!({ "type": "object", "properties": properties, "required": required })
 }
@@ -78,7 +78,7 @@ static JSON_SCHEMA_2020_12: Fixture = Fixture {
 static MIRRORED: Fixture = Fixture {
     takes: || {
         let region = json!({ "type": "string", "description": "Any text.", "x-mcp-header": "Region" });
-        arguments(json!({ "region": region }), &[])
+        arguments(&json!({ "region": region }), &[])
     },
     mirrored: &[Mirrored { header: "Region", argument: "/region" }],
     ..Fixture::plain(
