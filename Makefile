@@ -103,8 +103,11 @@ clients: build ## Official SDKs and other clients against the server, by API key
 	@SAMPLE_WATCH=no scripts/with-sample tests/clients/stdio.sh target/clients
 	@tests/clients/sign-in.sh target/clients
 
-.PHONY: conformance-auth
-conformance-auth: build ## The official conformance suite against the authorization server
+.PHONY: conformance conformance-auth
+conformance: build ## The official conformance suite against the server in every revision, and against the authorization server
+	@tests/conformance/server.sh target/clients
+	@tests/conformance/authorization.sh target/clients
+conformance-auth: build ## The authorization server's part of that alone
 	@tests/conformance/authorization.sh target/clients
 
 .PHONY: browser-test

@@ -6,6 +6,7 @@ mod correlation;
 mod credentials;
 mod direct;
 mod endpoints;
+mod fixtures;
 mod framing;
 mod gates;
 mod ground;
