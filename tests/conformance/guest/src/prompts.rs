@@ -37,6 +37,10 @@ impl Prompt for Fixture {
         self.blanks
     }
 
+    fn tools(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// What there is to say without a client: nothing, where it has to be asked.
     fn messages(&self, filled: &Filled) -> Vec<Value> {
         (self.fill)(filled, &Silent).unwrap_or_default()

@@ -45,6 +45,10 @@ impl Resource for Fixture {
         &[]
     }
 
+    fn tools(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     fn watched(&self) -> bool {
         self.watched
     }

@@ -11,14 +11,18 @@ use aegis_core::client::{Client, Unasked};
 use aegis_core::gitea::Write;
 use aegis_core::ports::{Class, Recorded};
 use aegis_core::reply::{Block, Reply};
-use aegis_core::tools::Catalogue;
 use aegis_core::tools::kit::{ArgumentError, Entry, Error, Mirrored, Prepared, Shape};
+use aegis_core::tools::{Catalogue, Toolset};
 use serde_json::{Map, Value, json};
 
 pub(crate) use schemas::form;
 
 pub(crate) static CATALOGUE: Catalogue = Catalogue {
-    domains: &[answering::TOOLS, asking::TOOLS, schemas::TOOLS],
+    toolsets: &[
+        Toolset { name: "answering", tools: answering::TOOLS },
+        Toolset { name: "asking", tools: asking::TOOLS },
+        Toolset { name: "schemas", tools: schemas::TOOLS },
+    ],
     instructions: "Tools, resources and prompts of the conformance suite. Nothing here is connected with anything.",
 };
 
