@@ -58,7 +58,7 @@ TEXT
     echo "settings_mode=$(stat -c %a $settings)"
 
     echo MCP_PORT=banana >>/etc/aegis-mcp/aegis-mcp.env
-    systemctl start aegis-mcp
+    systemctl restart aegis-mcp
     for _ in $(seq 100); do [ "$(show ActiveState)" = failed ] && break; sleep 0.1; done
     echo "wrong=$(show ExecMainStatus) restarts=$(show NRestarts)"
     journalctl -u aegis-mcp --no-pager

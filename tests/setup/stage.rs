@@ -111,8 +111,13 @@ pub struct Serving {
 impl Serving {
     /// Start it and wait until it listens.
     pub async fn start(folder: &Folder) -> Self {
+        Self::start_with(folder, &[]).await
+    }
+
+    /// The same, with these variables in its environment.
+    pub async fn start_with(folder: &Folder, variables: &[(&str, &str)]) -> Self {
         let mut command = command(folder);
-        command.args(["serve", "--env-file", ".env"]).stderr(Stdio::piped());
+        command.args(["serve", "--env-file", ".env"]).envs(variables.iter().copied()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("it starts");
         let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines();
         let mut said = Vec::new();

@@ -268,8 +268,15 @@ async fn a_machine_that_could_not_serve_sign_in_is_told_before_anything_is_made(
     assert_eq!(team.stage.changes(), [] as [&str; 0]);
     assert!(!team.stage.path(".env").exists());
 
+    // What it says mends it: a server that fetches nothing trusts nobody.
+    std::fs::write(team.stage.path(".env"), "CIMD_ALLOWED_HOSTS=none\n").unwrap();
+    team.run_without_certificates().await.says(0, &["Wrote "]);
+    let server = Serving::start_with(&team.stage.folder, &[("SSL_CERT_FILE", "/nonexistent")]).await;
+    assert_eq!(server.stop().await, 0);
+    std::fs::remove_file(team.stage.path(".env")).unwrap();
+
     // The doctor says it of settings that are there.
-    team.run(&[]).await.says(0, &["Wrote "]);
+    team.run(&["--new-secret"]).await.says(0, &["Wrote "]);
     let empty = team.stage.path("no-certificates");
     std::fs::write(&empty, "").unwrap();
     let mut doctor = command(&team.stage.folder);
