@@ -62,7 +62,10 @@ pub trait Identity {
     fn authenticate(&self, presented: &str) -> Result<Box<dyn Caller>, Refusal>;
 }
 
-/// A proved caller.
+/// Seconds to wait, where waiting does not help.
+const LONG: u32 = 3_600;
+
+/// A proved caller. In a world where nothing passes between requests, nothing is kept and nobody is asked.
 pub trait Caller {
     /// What is known about the caller.
     fn claims(&self) -> Claims;
@@ -76,19 +79,27 @@ pub trait Caller {
     ///
     /// # Errors
     /// There are as many streams as there may be; seconds to wait.
-    fn keep(&self, announcements: &[Announcement], farewell: Option<&str>) -> Result<String, u32>;
+    fn keep(&self, _announcements: &[Announcement], _farewell: Option<&str>) -> Result<String, u32> {
+        Err(LONG)
+    }
     /// Send a whole event on a stream of this caller.
     ///
     /// # Errors
     /// It does not take it.
-    fn deliver(&self, stream: &str, event: &str) -> Result<(), NotDelivered>;
+    fn deliver(&self, _stream: &str, _event: &str) -> Result<(), NotDelivered> {
+        Err(NotDelivered::Gone)
+    }
     /// Make room for the reply to one question, for so many seconds.
     ///
     /// # Errors
     /// There are as many questions as there may be; seconds to wait.
-    fn ask(&self, seconds: u32) -> Result<Box<dyn Pending>, u32>;
+    fn ask(&self, _seconds: u32) -> Result<Box<dyn Pending>, u32> {
+        Err(LONG)
+    }
     /// Hand over the reply to a question of this caller; whether somebody waits for it.
-    fn answer(&self, id: &str, reply: &[u8]) -> bool;
+    fn answer(&self, _id: &str, _reply: &[u8]) -> bool {
+        false
+    }
 }
 
 /// Permission to call Gitea for one tool call. Dropped while open, it is closed as aborted.

@@ -2,9 +2,9 @@
 
 use super::{World, forge};
 use crate::ports::{
-    Admission, Announcement, Audit, Bucket, Cache, Caller, Claims, Clock, Event, Exchange, Failure, Identity,
-    Level, Limits, NoMailbox, NoSignIn, NotDelivered, Outcome, Pending, Ports, Refusal, Remark, Request,
-    Settings, Slot, Telemetry, Ticket, Unavailable,
+    Admission, Audit, Bucket, Cache, Caller, Claims, Clock, Event, Exchange, Failure, Identity, Level,
+    Limits, NoMailbox, NoSignIn, Outcome, Ports, Refusal, Remark, Request, Settings, Slot, Telemetry, Ticket,
+    Unavailable,
 };
 
 /// The host keeps no larger value.
@@ -64,21 +64,6 @@ impl Caller for World {
         state.order.push("intent");
         state.events.push(event.clone());
         Ok(Box::new(self.clone()))
-    }
-    fn keep(&self, _announcements: &[Announcement], _farewell: Option<&str>) -> Result<String, u32> {
-        Err(1)
-    }
-
-    fn deliver(&self, _stream: &str, _event: &str) -> Result<(), NotDelivered> {
-        Err(NotDelivered::Gone)
-    }
-
-    fn ask(&self, _seconds: u32) -> Result<Box<dyn Pending>, u32> {
-        Err(1)
-    }
-
-    fn answer(&self, _id: &str, _reply: &[u8]) -> bool {
-        false
     }
 }
 
