@@ -18,12 +18,11 @@ fn accepted(value: &str) -> Value {
     json!({ "action": "accept", "content": { "name": value } })
 }
 
-/// Ask in a request with these parameters; the replies or why not, and what the answer puts.
-fn round(
-    sealed: &Sealed,
-    params: &Value,
-    questions: &[Question],
-) -> (Result<Vec<Value>, Unasked>, Option<Map<String, Value>>) {
+/// The replies or why there are none, and what the answer puts.
+type Round = (Result<Vec<Value>, Unasked>, Option<Map<String, Value>>);
+
+/// Ask in a request with these parameters.
+fn round(sealed: &Sealed, params: &Value, questions: &[Question]) -> Round {
     let asking = Asking::again(sealed, Some("client-1"), "tools/call", params.as_object().unwrap()).unwrap();
     let found = asking.ask(questions, &mut |_| panic!("nothing is sent meanwhile"));
     let deferred = asking.deferred();
