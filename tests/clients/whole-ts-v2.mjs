@@ -62,6 +62,8 @@ for (const [era, { mode, version }] of Object.entries(eras)) {
   const kind = {
     label,
     modern,
+    // It tells both eras' answers alike.
+    missing: -32602,
     stops: modern ? 'at once' : 'with the connection',
     open: async handlers => {
       options ??= await proof(label, mode);

@@ -1,7 +1,7 @@
 // The whole protocol as a JavaScript client sees it: tools, resources, prompts, completion, progress, messages,
 // cancellation, questions and announcements. Each case looks at what came, not only that something came.
 //
-// A client is handed in as `kind`: { label, modern, stops, open({ confirm, changed, log }) }. `stops` says when a search
+// A client is handed in as `kind`: { label, modern, stops, missing, open({ confirm, changed, log }) }. `stops` says when a search
 // that its user gave up ends here: 'at once' or 'with the connection'. `open` answers
 // { client, call(name, args, { onprogress, signal, level }), listen(), close() }, where `client` is an SDK's client.
 import assert from 'node:assert/strict';
@@ -129,7 +129,7 @@ export function whole(kind, at) {
       assert.match(diff, /^\+\+\+ /m, 'a pull request shows its changes');
       assert.match((await opened('releases/v1.0'))[0], /# Release v1\.0|One/);
       await assert.rejects(client.readResource({ uri: `${here}/issues/999999` }), error => {
-        assert.equal(error.code, kind.modern ? -32602 : -32002, `${error.code} ${error.message}`);
+        assert.equal(error.code, kind.missing ?? (kind.modern ? -32602 : -32002), `${error.code} ${error.message}`);
         return true;
       });
     },

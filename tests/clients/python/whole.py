@@ -79,6 +79,10 @@ class Kind:
     open: object
     # When a search that its user gave up ends here: "at once", or "with the connection".
     stops: str
+    # It asks for every message by itself.
+    hears_all: bool = False
+    # It has a way to hear that lists have changed.
+    listens: bool = True
 
 
 class Trail:
@@ -237,7 +241,7 @@ async def messages(kind, session, heard):
     assert told in heard.logs, heard.logs
     before = len(heard.logs)
     answer(await session.call("list_branches", PLACE), "list_branches")
-    assert len(heard.logs) == before, "told what nobody asked for"
+    assert kind.hears_all or len(heard.logs) == before, "told what nobody asked for"
 
 
 async def cancellation(kind, session, heard):
@@ -315,11 +319,6 @@ async def lists_change(kind, session, heard):
     async with session.listen(heard):
         try:
             reload(HIDDEN)
-            # Who listens on a stream that is opened behind its back may not have it yet: it is told of the next change.
-            while not heard.all_changed.is_set() and not kind.modern:
-                await seen()
-                if not heard.all_changed.is_set():
-                    reload(HIDDEN)
             await heard.all_changed.wait()
             assert heard.changed == LISTS
             assert await seen() == [], "what the new policy hides is still suggested"
@@ -347,6 +346,8 @@ async def tell(suite, kinds):
     failed = False
     for kind in kinds:
         for name, case in CASES.items():
+            if case is lists_change and not kind.listens:
+                continue
 
             async def whole():
                 heard = Heard()

@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+import warnings
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import httpx2
@@ -15,6 +16,8 @@ from sign_in import URL
 from sign_in_python import Person
 from whole import KEY, Kind, tell
 
+# It says that logging is deprecated in the newer era each time that the older one asks for it.
+warnings.filterwarnings("ignore", message="The logging capability is deprecated")
 EVENTS = {ToolsListChanged: "tools", PromptsListChanged: "prompts", ResourcesListChanged: "resources"}
 
 
@@ -55,10 +58,7 @@ class Session:
 
     @asynccontextmanager
     async def listen(self, heard):
-        """Modern clients ask for what they want to hear; legacy ones have a stream for it already."""
-        if not self.modern:
-            yield
-            return
+        """Hear what changes, for as long as the context lasts."""
         wanted = {"tools_list_changed": True, "prompts_list_changed": True, "resources_list_changed": True}
         async with self.client.listen(**wanted) as subscription:
             assert subscription.honored.model_dump(exclude_none=True) == wanted, subscription.honored
@@ -107,7 +107,9 @@ def kind(mode):
             yield Session(client, stack, modern)
 
     label = f"the Python SDK ({MODES[mode]})"
-    return Kind(label=label, modern=modern, open=opened, stops="at once" if modern else "with the connection")
+    stops = "at once" if modern else "with the connection"
+    # In the older era it opens a stream only where the server gave it a session id, and this server keeps no sessions.
+    return Kind(label=label, modern=modern, open=opened, stops=stops, listens=modern)
 
 
 if __name__ == "__main__":
