@@ -97,8 +97,10 @@ if (!at.key) await signIn();
 const cases = {};
 for (const era of ['legacy', 'modern']) {
   for (const [what, body] of Object.entries(of(era))) cases[`${what}, ${era}`] = body;
+  cases[`tool schemas are portable, ${era}`] = async () => {
+    checkTools((await inspector('--protocol-era', era, '--method', 'tools/list', '--strict')).tools);
+  };
 }
-cases['tool schemas are portable'] = () => inspector('--method', 'tools/list', '--strict');
 await run(`inspector ${at.key ? 'with a key' : 'signed in'}`, cases, { leave: false });
 await rm(home, { recursive: true, force: true });
 process.exit();

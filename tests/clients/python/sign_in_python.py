@@ -44,8 +44,9 @@ class Kept(TokenStorage):
 class Person:
     """A program on somebody's desk, and what it has asked them so far."""
 
-    def __init__(self, mode, method="none", document=None, access=None):
+    def __init__(self, mode, method="none", document=None, access=None, url=URL):
         self.mode, self.document, self.access = mode, document, access
+        self.url = url
         self.kept = Kept()
         self.asked = []
         self.back = None
@@ -67,7 +68,7 @@ class Person:
     def auth(self):
         """How one run of the program proves who it is: what it kept is all that it knows."""
         return OAuthClientProvider(
-            server_url=URL,
+            server_url=self.url,
             client_metadata=self.metadata.model_copy(),
             storage=self.kept,
             redirect_handler=self.leave,

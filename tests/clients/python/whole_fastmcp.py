@@ -21,7 +21,7 @@ from mcp_types import LOG_LEVEL_META_KEY
 
 from shared import MODES
 from sign_in import URL
-from whole import KEY, Kind, tell
+from whole import KEY, Kind, lists_change, tell
 
 # It says that a store in memory is lost with the program.
 warnings.filterwarnings("ignore", message="Using in-memory token storage")
@@ -101,7 +101,7 @@ def kind(mode):
     stops = "at once" if modern else "with the connection"
     # It has no way to listen in the newer era, and none without a session id in the older one. In the newer it asks for
     # messages of every level by itself.
-    return Kind(label=label, modern=modern, open=opened, stops=stops, hears_all=modern, listens=False)
+    return Kind(label=label, modern=modern, open=opened, stops=stops, hears_all=modern, without=(lists_change,))
 
 
 if __name__ == "__main__":
