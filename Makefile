@@ -100,10 +100,11 @@ ci: ## What a change must pass
 	@.ci/run
 
 .PHONY: clients
-clients: build ## Official SDKs and other clients against the server, by API key and by signing in
+clients: build ## Official SDKs and other clients against the server: all of the protocol, by API key and signed in
 	@scripts/with-sample tests/clients/run.sh target/clients
 	@SAMPLE_WATCH=no scripts/with-sample tests/clients/stdio.sh target/clients
 	@tests/clients/sign-in.sh target/clients
+	@tests/clients/whole.sh target/clients
 
 .PHONY: conformance conformance-auth
 conformance: build ## The official conformance suite against the server in every revision, and against the authorization server

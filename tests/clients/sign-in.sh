@@ -16,6 +16,7 @@ clients=${SIGN_IN_ONLY:-ts-v1 ts-v2 mcp-remote python fastmcp rmcp}
 declare -A cases=([ts-v1]=11 [ts-v2]=22 [mcp-remote]=6 [python]=14 [fastmcp]=5 [rmcp]=12)
 
 source "$here/install.sh"
+source "$here/rust.sh"
 source scripts/sample
 work=$(mktemp -d)
 trap 'kill "${documents:-}" 2>/dev/null; sample_stop; rm -rf "$work"' EXIT
@@ -35,27 +36,10 @@ authority=${AEGIS_DOCUMENT#https://}
 sample_settings=(CIMD_ALLOWED_HOSTS="${authority%%/*}" CIMD_ALLOW_PRIVATE_ADDRESSES=true
   SSL_CERT_FILE="$work/certificate.pem")
 
-# What clients start as "the browser": it signs in and comes back to them.
-cat >"$work/browser" <<TEXT
-#!/bin/sh
-echo "\$1" >>"$work/visited"
-exec "$node" "$cache/node/browser.mjs" "\$1" --arrive >>"$work/browser.txt" 2>&1
-TEXT
-chmod +x "$work/browser"
-: >"$work/browser.txt"
-export AEGIS_DOCUMENT AEGIS_BROWSER=$work/browser AEGIS_VISITED=$work/visited AEGIS_NODE=$node
-export AEGIS_SIGN_IN=$cache/node/browser.mjs
+browser_of "$work"
+export AEGIS_DOCUMENT
 
 SAMPLE_SIGN_IN=yes SAMPLE_RATE=100000 SAMPLE_FAILURES=100000 sample_start 0 0 || exit 2
-
-# The Rust client has a lock file of its own, apart from the product's workspace, and is built for this machine.
-rust() {
-  local machine target
-  machine=$(rustc -vV | sed -n 's/^host: //p')
-  target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
-  (cd "$here/rmcp" && CARGO_TARGET_DIR=$target cargo build --quiet --locked --target "$machine") || return
-  RUST_BACKTRACE=0 timeout 600 "$target/$machine/debug/aegis-client-rmcp"
-}
 
 log=$cache/sign-in.log
 : >"$log"
@@ -65,7 +49,7 @@ for client in $clients; do
   case $client in
   ts-v1 | ts-v2 | mcp-remote) timeout 600 "$node" "$cache/node/sign-in-$client.mjs" ;;
   python | fastmcp) timeout 600 "$cache/python/venv/bin/python" "$here/python/sign_in_$client.py" ;;
-  rmcp) rust ;;
+  rmcp) rust_client ;;
   esac 2>&1 | tee -a "$log"
 done
 

@@ -3,15 +3,15 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use aegis_tests::forge::{Forge, Options, Registered, Settings, Signing, Version};
+use aegis_tests::forge::{Fault, FaultKind, Forge, Options, Registered, Settings, Signing, Version};
 use serde_json::{Value, json};
 
 const USAGE: &str = "usage: forge [--port N] [--version 1.27|1.26|1.24] [--audit FILE] [--canary] [--empty-milestone] [--json]
              [--app REDIRECT_URI] [--write-app REDIRECT_URI] [--signing RS256|ES256|EdDSA|HS256]
-             [--invalidate-refresh-tokens] [--access-token-seconds N] [--sudo]
+             [--invalidate-refresh-tokens] [--access-token-seconds N] [--sudo] [--hang PATH]
   --app registers a confidential application with this redirect and prints its client id and secret, for
   GITEA_OAUTH_CLIENT_ID and GITEA_OAUTH_CLIENT_SECRET; --write-app a second one. --sudo lets a site admin's token act
-  as others without calling it a violation.";
+  as others without calling it a violation. --hang never answers a path that holds these words.";
 
 /// What the command line asks for.
 struct Asked {
@@ -19,6 +19,8 @@ struct Asked {
     as_json: bool,
     /// Name and redirect of each application.
     apps: Vec<(&'static str, String)>,
+    /// Paths that are never answered.
+    hangs: Vec<String>,
 }
 
 #[tokio::main]
@@ -31,6 +33,7 @@ async fn main() -> ExitCode {
         }
     };
     let forge = Forge::start(asked.options).await;
+    asked.hangs.iter().for_each(|path| forge.every_fault(Fault::on(path, FaultKind::Hang)));
     let register = |(name, redirect): &(&'static str, String)| {
         (*name, forge.register("root", &format!("AegisGitea-MCP {name}"), &[redirect], true))
     };
@@ -52,7 +55,7 @@ async fn main() -> ExitCode {
 
 fn parse(mut words: impl Iterator<Item = String>) -> Result<Asked, String> {
     let (mut options, mut as_json) = (Options { port: Some(3000), ..Options::default() }, false);
-    let (mut apps, mut oauth) = (Vec::new(), Settings::default());
+    let (mut apps, mut hangs, mut oauth) = (Vec::new(), Vec::new(), Settings::default());
     while let Some(word) = words.next() {
         let mut value = || words.next().ok_or_else(|| format!("{word} needs a value"));
         match word.as_str() {
@@ -76,6 +79,7 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Asked, String> {
             "--sudo" => options.sudo = true,
             "--app" => apps.push(("reading", value()?)),
             "--write-app" => apps.push(("writing", value()?)),
+            "--hang" => hangs.push(value()?),
             "--invalidate-refresh-tokens" => oauth.invalidate_refresh_tokens = true,
             "--access-token-seconds" => {
                 let seconds = value()?;
@@ -93,7 +97,7 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Asked, String> {
         }
     }
     options.oauth = oauth;
-    Ok(Asked { options, as_json, apps })
+    Ok(Asked { options, as_json, apps, hangs })
 }
 
 fn describe(tour: &Value) -> String {

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 URL = os.environ["AEGIS_URL"]
 LOGIN = os.environ["AEGIS_LOGIN"]
-DOCUMENT = os.environ["AEGIS_DOCUMENT"]
+DOCUMENT = os.environ.get("AEGIS_DOCUMENT")
 PLACE = {"owner": os.environ.get("AEGIS_OWNER", "alice"), "repo": os.environ.get("AEGIS_REPO", "demo")}
 README = os.environ.get("AEGIS_README", "demo")
 READ, BOTH = {"read:repository"}, {"read:repository", "write:repository"}

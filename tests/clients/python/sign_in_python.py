@@ -44,8 +44,9 @@ class Kept(TokenStorage):
 class Person:
     """A program on somebody's desk, and what it has asked them so far."""
 
-    def __init__(self, mode, method="none", document=None, access=None):
+    def __init__(self, mode, method="none", document=None, access=None, url=URL):
         self.mode, self.document, self.access = mode, document, access
+        self.url = url
         self.kept = Kept()
         self.asked = []
         self.back = None
@@ -64,18 +65,21 @@ class Person:
     async def come_back(self):
         return AuthorizationCodeResult(code=self.back["code"], state=self.back["state"], iss=self.back["iss"])
 
-    @asynccontextmanager
-    async def start(self):
-        """One run of the program: what it kept is all that it knows. A way to call tools."""
-        auth = OAuthClientProvider(
-            server_url=URL,
+    def auth(self):
+        """How one run of the program proves who it is: what it kept is all that it knows."""
+        return OAuthClientProvider(
+            server_url=self.url,
             client_metadata=self.metadata.model_copy(),
             storage=self.kept,
             redirect_handler=self.leave,
             callback_handler=self.come_back,
             client_metadata_url=self.document,
         )
-        async with httpx2.AsyncClient(auth=auth, timeout=60) as http:
+
+    @asynccontextmanager
+    async def start(self):
+        """One run of the program: a way to call tools."""
+        async with httpx2.AsyncClient(auth=self.auth(), timeout=60) as http:
             async with Client(streamable_http_client(URL, http_client=http), mode=self.mode) as client:
 
                 async def call(tool, arguments):
@@ -162,4 +166,5 @@ async def main():
     return await tell("python signs in", {**cases("legacy"), **cases("auto")})
 
 
-sys.exit(asyncio.run(main()))
+if __name__ == "__main__":
+    sys.exit(asyncio.run(main()))

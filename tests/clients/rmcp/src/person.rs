@@ -39,7 +39,11 @@ impl Era {
         }
     }
 
-    fn lifecycle(self) -> ClientLifecycleMode {
+    pub fn is_modern(self) -> bool {
+        matches!(self, Self::Auto)
+    }
+
+    pub fn lifecycle(self) -> ClientLifecycleMode {
         match self {
             Self::Initialize => ClientLifecycleMode::Initialize,
             Self::Auto => ClientLifecycleMode::Auto {
@@ -51,6 +55,7 @@ impl Era {
 }
 
 /// A program, with what it keeps between two runs.
+#[derive(Clone)]
 pub struct Person {
     era: Era,
     document: Option<String>,
@@ -94,9 +99,14 @@ impl Person {
         manager
     }
 
+    /// What connects with what is kept.
+    pub async fn client(&self) -> AuthClient<reqwest::Client> {
+        AuthClient::new(reqwest::Client::new(), self.manager().await)
+    }
+
     /// One run of the program, with what it kept. Fails with the server's challenge when it has to sign in.
     async fn connect(&self) -> Result<Connection, String> {
-        let auth = AuthClient::new(reqwest::Client::new(), self.manager().await);
+        let auth = self.client().await;
         let config = StreamableHttpClientTransportConfig::with_uri(setting("AEGIS_URL"));
         let transport = StreamableHttpClientTransport::with_client(auth.clone(), config);
         match ().serve_with_lifecycle(transport, self.era.lifecycle()).await {
