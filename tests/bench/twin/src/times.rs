@@ -1,7 +1,8 @@
 //! The timed clauses of the attacks (`tests/attacks/attacks.yaml`): what the time of an answer tells about a secret (C2),
-//! what good clients feel of slow ones (H7), and how fast and small hostile JSON (J1) and hostile policies (Y1) are
+//! what good clients feel of slow ones (H7) and of idle streams, and how fast and small hostile JSON (J1) and hostile policies (Y1) are
 //! refused. Of the built server alone; the twin has no part in it.
 
+mod idle;
 mod refused;
 mod secrets;
 mod slow;
@@ -16,6 +17,7 @@ use crate::Result;
 use crate::process::Launch;
 use crate::report::Aim;
 
+use idle::Idle;
 use refused::{Document, Policy};
 use secrets::Pair;
 use slow::Beside;
@@ -24,6 +26,7 @@ use slow::Beside;
 pub struct Times {
     secrets: Vec<Pair>,
     slow: Beside,
+    idle: Idle,
     documents: Vec<Document>,
     policies: Vec<Policy>,
 }
@@ -64,8 +67,10 @@ pub async fn measure(dist: &Path, scratch: &Path) -> Result<Times> {
     let documents = refused::documents(&ground).await?;
     eprintln!("times: good clients beside slow ones");
     let slow = slow::beside(&ground).await?;
+    eprintln!("times: idle streams");
+    let idle = idle::idle(&ground).await?;
     let secrets = secrets::pairs(&ground).await?;
-    Ok(Times { secrets, slow, documents, policies })
+    Ok(Times { secrets, slow, idle, documents, policies })
 }
 
 impl Times {
@@ -84,6 +89,13 @@ impl Times {
                 slow::MOST,
                 self.slow.ratio(),
             ),
+            Aim::most(
+                "p50 of calls beside idle streams, as a ratio",
+                "",
+                idle::MOST_RATIO,
+                self.idle.ratio(),
+            ),
+            Aim::most("memory of idle streams", "MiB", idle::MOST_MEBIBYTES, self.idle.mebibytes()),
             Aim::most("J1: slowest refusal of hostile JSON, p95", "ms", refused::MOST_JSON, json),
             Aim::most("Y1: slowest refusal of a hostile policy", "s", refused::MOST_SECONDS, seconds),
             Aim::most("Y1: most memory for a hostile policy", "MiB", refused::MOST_MEBIBYTES, mebibytes),
@@ -96,6 +108,7 @@ impl Times {
             "aims": self.aims().iter().map(Aim::json).collect::<Vec<_>>(),
             "secrets": self.secrets.iter().map(Pair::json).collect::<Vec<_>>(),
             "slow_clients": self.slow.json(),
+            "idle_streams": self.idle.json(),
             "json": self.documents.iter().map(Document::json).collect::<Vec<_>>(),
             "policies": self.policies.iter().map(Policy::json).collect::<Vec<_>>(),
         })
@@ -111,6 +124,7 @@ impl Times {
             let _ = writeln!(out, "C2 {name:<55}{samples:>9}{median:>11.1}{apart:>10.0}{t:>8.2}");
         }
         let _ = writeln!(out, "{}", self.slow.text());
+        let _ = writeln!(out, "{}", self.idle.text());
         for Document { name, median, slow, status } in &self.documents {
             let _ = writeln!(out, "J1 {name:<40} {status}  median {median:>7.2} ms  p95 {slow:>7.2} ms");
         }
@@ -133,12 +147,13 @@ mod tests {
         let times = |t, json, seconds, mebibytes, slow| Times {
             secrets: vec![pair(0.1), pair(t)],
             slow: Beside { rounds: vec![(1.0, slow)] },
+            idle: Idle::of(slow / 2.0),
             documents: vec![document(json), document(1.0)],
             policies: vec![policy(seconds, 1.0), policy(0.1, mebibytes)],
         };
         let met = |times: Times| times.aims().iter().map(|aim| aim.met).collect::<Vec<_>>();
-        assert_eq!(met(times(-4.5, 50.0, 1.0, 64.0, 2.0)), [true; 5]);
-        assert_eq!(met(times(-4.6, 50.1, 1.1, 64.1, 2.1)), [false; 5]);
+        assert_eq!(met(times(-4.5, 50.0, 1.0, 64.0, 2.0)), [true; 7]);
+        assert_eq!(met(times(-4.6, 50.1, 1.1, 64.1, 2.1)), [false; 7]);
         assert!(times(-4.6, 1.0, 0.1, 1.0, 1.0).text().contains("-4.60"));
     }
 }
