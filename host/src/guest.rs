@@ -86,6 +86,7 @@ fn nobody(shared: &Shared) -> Bound {
         route: Arc::default(),
         policy: shared.policy.now(),
         keep: Arc::default(),
+        delivers: Arc::default(),
         hang_up: Arc::default(),
     }
 }

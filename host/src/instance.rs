@@ -23,7 +23,7 @@ use wasmtime_wasi_http::{
 };
 
 use crate::budget::{BudgetExhausted, Limiter, OverLimit};
-use crate::mailbox::KeepSlot;
+use crate::mailbox::{Delivers, KeepSlot};
 use crate::policy::Policy;
 use crate::ports::identity::{Credential, Principal};
 use crate::ports::telemetry::Lines;
@@ -69,6 +69,8 @@ pub(crate) struct Bound {
     pub(crate) policy: Arc<Policy>,
     /// The stream that this request keeps, for its answer to go on with.
     pub(crate) keep: KeepSlot,
+    /// The stream that this request delivers to.
+    pub(crate) delivers: Delivers,
     /// Ends the connection that the request came over.
     pub(crate) hang_up: Arc<Notify>,
 }

@@ -15,7 +15,7 @@ cache=${1:-target/clients}
 clients=${WHOLE_ONLY:-ts-v1 ts-v2 mcp-remote inspector python fastmcp rmcp}
 ways=${WHOLE_BY:-key sign-in}
 # Fewer cases than these mean that a client did not run to its end.
-declare -A cases=([ts-v1]=23 [ts-v2]=22 [mcp-remote]=11 [inspector]=10 [python]=28 [fastmcp]=20 [rmcp]=21)
+declare -A cases=([ts-v1]=23 [ts-v2]=22 [mcp-remote]=11 [inspector]=10 [python]=32 [fastmcp]=20 [rmcp]=21)
 
 source "$here/install.sh"
 source "$here/rust.sh"

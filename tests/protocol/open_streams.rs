@@ -1,10 +1,12 @@
 //! Streams that stay open: changes announced in both eras, and the transport of 2024-11-05.
 
+use aegis_tests::forge::{Fault, FaultKind};
 use aegis_tests::http::{Coming, open};
 use aegis_tests::server::{KEY, OTHER_KEY};
 use serde_json::{Value, json};
 
 use crate::ground::{Ground, good_call, legacy};
+use crate::raw::until;
 
 const EVENTS: (&str, &str) = ("accept", "text/event-stream");
 
@@ -115,6 +117,37 @@ async fn a_client_of_the_first_revision_posts_where_it_is_told_and_is_answered_o
     let wrong = legacy(json!(2), "no/such", json!({}));
     assert_eq!(ground.post(&target, &[], wrong.to_string().as_bytes()).await.status, 202);
     assert_eq!(stream.message().await["error"]["code"], -32601);
+}
+
+/// A call that Gitea does not answer, posted to a stream: it is taken at once, since its client may send nothing else before.
+async fn taken_but_not_answered(ground: &Ground, stream: &mut Coming) {
+    ground.forge.next_fault(Fault::on("/repos/alice/demo", FaultKind::Hold));
+    let target = endpoint(stream).await;
+    let (name, arguments) = good_call();
+    let call = legacy(json!(1), "tools/call", json!({"name": name, "arguments": arguments}));
+    let taken = ground.post(&target, &[], call.to_string().as_bytes()).await;
+    assert_eq!((taken.status, taken.body.len()), (202, 0));
+}
+
+#[tokio::test]
+async fn a_post_to_a_stream_is_taken_before_its_call_is_answered() {
+    let ground = Ground::new().await;
+    let mut stream = get(&ground, KEY, "/mcp/sse", &[EVENTS]).await;
+    taken_but_not_answered(&ground, &mut stream).await;
+    ground.forge.release(1);
+    let said = stream.message().await;
+    assert_eq!(said["result"]["structuredContent"]["repository"]["full_name"], "alice/demo");
+    assert_eq!(ground.forge.violations(), [] as [String; 0]);
+}
+
+#[tokio::test]
+async fn a_call_that_was_taken_stops_with_its_stream() {
+    let ground = Ground::new().await;
+    let mut stream = get(&ground, KEY, "/mcp/sse", &[EVENTS]).await;
+    taken_but_not_answered(&ground, &mut stream).await;
+    drop(stream);
+    until(|| ground.forge.requests().first().is_some_and(|request| request.left)).await;
+    until(|| ground.server.audit().iter().any(|line| line["status"] == "aborted")).await;
 }
 
 #[tokio::test]

@@ -220,7 +220,7 @@ impl<'a> Visit<'a> {
         let (body, version) = (self.request.body().as_slice(), self.gateway.version);
         if let Some(stream) = streams::named(self.request.uri()) {
             let post = Post { headers, body, streams: true, version };
-            return streams::post(&session, &post, stream).map(Some);
+            return streams::post(&session, &post, stream, &mut Dressed { dress, out });
         }
         let streams = media::check_accept(headers)?;
         let post = Post { headers, body, streams, version };

@@ -119,6 +119,10 @@ impl Outgoing for Streaming {
         let outgoing = head(&response);
         let body = outgoing.body().map_err(|()| Gone)?;
         ResponseOutparam::set(out, Ok(outgoing));
+        if response.status() == http::StatusCode::ACCEPTED {
+            // That is all there is to say here.
+            return OutgoingBody::finish(body, None).map_err(|_| Gone);
+        }
         let stream = body.write().map_err(|()| Gone)?;
         self.body = Some((stream, body));
         Ok(())

@@ -16,7 +16,7 @@ use tokio::sync::watch;
 
 pub(crate) use attend::{Keep, KeepSlot, Open};
 use questions::Questions;
-pub(crate) use streams::{Ended, KEEP_ALIVE, NotDelivered, Streams};
+pub(crate) use streams::{Delivers, Ended, KEEP_ALIVE, NotDelivered, Streams};
 
 use crate::ports::identity::Principal;
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::Notify;
+use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use super::{Owner, Topic};
@@ -70,6 +71,9 @@ pub(crate) enum NotDelivered {
     Full,
 }
 
+/// Where a request leaves the name of the stream that it delivers to.
+pub(crate) type Delivers = Arc<Mutex<Option<String>>>;
+
 /// All streams.
 pub(crate) struct Streams {
     state: Mutex<State>,
@@ -104,6 +108,8 @@ struct Stream {
     /// Told when it ends.
     attendant: Arc<Notify>,
     turn: Turn,
+    /// Requests that were answered and go on for this stream.
+    works: Vec<AbortHandle>,
 }
 
 /// When Gitea was last asked for the groups of an owner, and by which credential (its hash); held while it is asked, so that one
@@ -163,6 +169,7 @@ impl Streams {
             reader: None,
             attendant: Arc::default(),
             turn: turn.unwrap_or_default(),
+            works: Vec::new(),
         };
         state.open.insert(name.clone(), stream);
         drop(state);
@@ -187,6 +194,18 @@ impl Streams {
             return Err(NotDelivered::Gone);
         }
         if state.push(name, event, now) { Ok(()) } else { Err(NotDelivered::Full) }
+    }
+
+    /// A request goes on for nobody but a stream that it has delivered to: it stops when the stream ends.
+    pub(crate) fn carry(&self, name: &str, work: AbortHandle) {
+        let mut state = self.lock();
+        match state.open.get_mut(name).filter(|stream| stream.ended.is_none()) {
+            Some(stream) => {
+                stream.works.retain(|work| !work.is_finished());
+                stream.works.push(work);
+            }
+            None => work.abort(),
+        }
     }
 
     /// A list has changed: say so on every stream that asked for it.
@@ -285,9 +304,14 @@ impl Stream {
             return;
         }
         self.ended = Some(why);
+        self.stop_works();
         self.forget(bytes_of_all);
         self.wake();
         self.attendant.notify_one();
+    }
+
+    fn stop_works(&mut self) {
+        self.works.drain(..).for_each(|work| work.abort());
     }
 
     fn forget(&mut self, bytes_of_all: &mut usize) {
@@ -362,6 +386,7 @@ impl Drop for Kept {
         let State { open, bytes, ended, .. } = &mut *state;
         let Some(mut stream) = open.remove(&self.name) else { return };
         stream.forget(bytes);
+        stream.stop_works();
         let left = if stream.begun { Ended::ClientLeft } else { Ended::NeverBegun };
         let why = stream.ended.unwrap_or(left);
         for (count, _) in ended.iter_mut().zip(Ended::ALL).filter(|(_, reason)| *reason == why) {

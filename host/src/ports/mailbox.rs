@@ -96,6 +96,9 @@ impl Host for State {
         }
         let delivered =
             self.shared.mailbox.streams.deliver(&owner, &stream, Bytes::from(event), Instant::now());
+        if delivered.is_ok() {
+            *self.bound.delivers.lock().unwrap_or_else(PoisonError::into_inner) = Some(stream);
+        }
         Ok(delivered.map_err(|not| match not {
             mailbox::NotDelivered::Gone => NotDelivered::Gone,
             mailbox::NotDelivered::Full => NotDelivered::Full,

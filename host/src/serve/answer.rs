@@ -1,15 +1,16 @@
 //! A guest's answer on its way out.
 //!
 //! An answer that is not a stream is held until the instance has ended and every ticket has its durable outcome.
-//! A stream passes as it comes ([`super::stream`]). When the client goes, the instance goes.
+//! A stream passes as it comes ([`super::stream`]). When the client goes, the instance goes; an instance that has said no
+//! more than "accepted" and delivers to a kept stream goes with that stream.
 
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_TYPE, TRANSFER_ENCODING};
-use http::{HeaderName, Request, Response};
+use http::{HeaderName, Request, Response, StatusCode};
 use http_body::{Frame, SizeHint};
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
@@ -49,7 +50,7 @@ async fn run(
 ) -> Result<Response<Body>, Refusal> {
     let started = Instant::now();
     let limits = server.limits;
-    let (tickets, keep) = (bound.tickets.clone(), bound.keep.clone());
+    let (tickets, keep, delivers) = (bound.tickets.clone(), bound.keep.clone(), bound.delivers.clone());
     let (sender, receiver) = oneshot::channel();
     let mut instance = Instance(server.shared.runtime.spawn({
         let server = server.clone();
@@ -80,7 +81,16 @@ async fn run(
         let stream = Stream::new(source, server.shared.clone(), keep, started + limits.stream);
         return Ok(Response::from_parts(parts, Body::Stream(stream)));
     }
-    let held = hold(&mut instance, body, started + limits.total).await?;
+    let deadline = started + limits.total;
+    let held = collect(&mut instance, body, deadline).await?;
+    let elsewhere = delivers.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let Some(name) = elsewhere.filter(|_| parts.status == StatusCode::ACCEPTED && held.is_empty()) {
+        // Its client may wait for this answer before it sends anything else, and what matters comes on the stream.
+        let work = server.shared.runtime.spawn(instance.go_on(deadline)).abort_handle();
+        server.shared.mailbox.streams.carry(&name, work);
+        return Ok(Response::from_parts(parts, Body::whole(held)));
+    }
+    end(&mut instance, deadline).await?;
     if tickets.outcome_lost() {
         return Err(Refusal::OutcomeLost);
     }
@@ -90,17 +100,25 @@ async fn run(
     Ok(Response::from_parts(parts, Body::whole(held)))
 }
 
-/// Collect the body, then wait for the instance to end.
-async fn hold(instance: &mut Instance, body: HyperOutgoingBody, deadline: Instant) -> Result<Bytes, Refusal> {
-    let collected = match tokio::time::timeout_at(deadline, Limited::new(body, MAX_HELD).collect()).await {
-        Err(_) => return Err(Refusal::TimedOut),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => return Err(Refusal::AnswerTooLarge),
-        Ok(Err(_)) => return Err(instance.failure().await),
-        Ok(Ok(collected)) => collected.to_bytes(),
-    };
+/// The whole body.
+async fn collect(
+    instance: &mut Instance,
+    body: HyperOutgoingBody,
+    deadline: Instant,
+) -> Result<Bytes, Refusal> {
+    match tokio::time::timeout_at(deadline, Limited::new(body, MAX_HELD).collect()).await {
+        Err(_) => Err(Refusal::TimedOut),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Refusal::AnswerTooLarge),
+        Ok(Err(_)) => Err(instance.failure().await),
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+    }
+}
+
+/// Wait for the instance to end.
+async fn end(instance: &mut Instance, deadline: Instant) -> Result<(), Refusal> {
     match tokio::time::timeout_at(deadline, &mut instance.0).await {
         Err(_) => Err(Refusal::TimedOut),
-        Ok(Ok(Ok(()))) => Ok(collected),
+        Ok(Ok(Ok(()))) => Ok(()),
         Ok(Ok(Err(failed))) => Err(Refusal::Instance(failed)),
         Ok(Err(_)) => Err(Refusal::Instance(Failed::Trapped)),
     }
@@ -113,6 +131,17 @@ impl Instance {
     /// Whether it has ended well. Not to be asked again once it has ended.
     pub(super) fn poll_ended(&mut self, context: &mut Context<'_>) -> Poll<bool> {
         Pin::new(&mut self.0).poll(context).map(|ended| matches!(ended, Ok(Ok(()))))
+    }
+
+    /// Run to the end, for a stream. Its client hears nothing of a failure but the silence.
+    async fn go_on(mut self, deadline: Instant) {
+        if let Err(refusal) = end(&mut self, deadline).await {
+            tracing::warn!(
+                event = "answer_lost",
+                ?refusal,
+                text = "a request on a kept stream has no answer"
+            );
+        }
     }
 
     async fn failure(&mut self) -> Refusal {

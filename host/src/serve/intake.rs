@@ -93,6 +93,7 @@ async fn through_guest(
         route,
         policy: server.shared.policy.now(),
         keep: Arc::default(),
+        delivers: Arc::default(),
         hang_up: from.hang_up.clone(),
     };
     let answered =

@@ -16,7 +16,7 @@ from mcp_types import LOG_LEVEL_META_KEY, ElicitResult
 from shared import MODES
 from sign_in import URL
 from sign_in_python import Person
-from whole import KEY, Kind, answered_no, answered_yes, cancellation, cannot_be_asked, lists_change, tell
+from whole import KEY, Kind, lists_change, tell
 
 # It says that logging is deprecated in the newer era each time that the older one asks for it.
 warnings.filterwarnings("ignore", message="The logging capability is deprecated")
@@ -119,13 +119,9 @@ def kind(mode, by_events=False):
 
     label = f"the Python SDK ({'HTTP+SSE' if by_events else MODES[mode]})"
     stops = "at once" if modern else "with the connection"
-    if by_events:
-        # It sends one message after the other and waits until each is taken, and a call is taken when it has been answered:
-        # there is no way to put a reply, or a cancellation, in between.
-        without = (cancellation, answered_yes, answered_no, cannot_be_asked)
-    else:
-        # In the older era it opens a stream only where the server gave it a session id, and this server keeps no sessions.
-        without = () if modern else (lists_change,)
+    # By Streamable HTTP in the older era it opens a stream only where the server gave it a session id, and this server
+    # keeps no sessions.
+    without = () if modern or by_events else (lists_change,)
     return Kind(label=label, modern=modern, open=opened, stops=stops, without=without)
 
 

@@ -51,7 +51,8 @@ pub(super) fn named(uri: &Uri) -> Option<&str> {
 }
 
 /// A message whose answer goes to a stream. What a client can mend only by signing in, or by waiting, stays the answer
-/// to the post itself.
+/// to the post itself, as long as nothing was said on the stream and Gitea was not asked: from then on the post is
+/// answered, since its client may send nothing else before.
 ///
 /// # Errors
 /// There is no such stream of this caller, or it does not take the answer.
@@ -59,26 +60,33 @@ pub(super) fn post(
     session: &Session<'_>,
     post: &Post<'_>,
     stream: &str,
-) -> Result<Response<Vec<u8>>, Refusal> {
-    let mut out = Elsewhere { session, stream, broken: false };
+    taken: &mut dyn Outgoing,
+) -> Result<Option<Response<Vec<u8>>>, Refusal> {
+    let mut out = Elsewhere { session, stream, broken: false, taken, is_taken: false };
     // Nothing is done for a client that could not hear of it.
     out.write(b": heard\n\n").map_err(|Gone| Refusal::NoSuchStream)?;
     let answer = mcp::answer(session, post, &mut out);
     if let Some(answer) = answer {
-        let said =
-            matches!(answer.status(), StatusCode::OK | StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND);
+        let said = out.is_taken
+            || matches!(answer.status(), StatusCode::OK | StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND);
         if !said || answer.body().is_empty() {
-            return Ok(answer);
+            return Ok(Some(answer));
         }
         let event = [b"event: message\ndata: ".as_slice(), answer.body(), b"\n\n"].concat();
-        out.write(&event).map_err(|Gone| Refusal::NoSuchStream)?;
+        // Where it is broken this is told below.
+        let _ = out.write(&event);
     }
-    if out.broken {
-        return Err(Refusal::NoSuchStream);
+    match out {
+        Elsewhere { is_taken: true, .. } => Ok(None),
+        Elsewhere { broken: true, .. } => Err(Refusal::NoSuchStream),
+        Elsewhere { .. } => Ok(Some(accepted(Vec::new()))),
     }
-    let mut accepted = Response::new(Vec::new());
+}
+
+fn accepted<T>(body: T) -> Response<T> {
+    let mut accepted = Response::new(body);
     *accepted.status_mut() = StatusCode::ACCEPTED;
-    Ok(accepted)
+    accepted
 }
 
 /// The way out by another connection of the same caller.
@@ -86,11 +94,15 @@ struct Elsewhere<'a> {
     session: &'a Session<'a>,
     stream: &'a str,
     broken: bool,
+    /// The way out by the post's own connection, which says no more than that the message was taken.
+    taken: &'a mut dyn Outgoing,
+    is_taken: bool,
 }
 
 impl Outgoing for Elsewhere<'_> {
-    /// The stream has begun.
+    /// The stream has begun; the post need not wait for what comes on it.
     fn begin(&mut self, _head: Response<()>) -> Result<(), Gone> {
+        self.under_way();
         Ok(())
     }
 
@@ -100,5 +112,12 @@ impl Outgoing for Elsewhere<'_> {
             self.broken = true;
             Gone
         })
+    }
+
+    fn under_way(&mut self) {
+        if !self.is_taken {
+            // A post that nobody waits for any more changes nothing for the stream.
+            self.is_taken = self.taken.begin(accepted(())).is_ok();
+        }
     }
 }

@@ -21,6 +21,8 @@ pub(super) struct Conversation<'a> {
     reads_events: bool,
     /// Where progress is told under this token.
     token: Option<Value>,
+    /// Nothing but questions comes before the answer.
+    only_questions: bool,
     /// The last progress that was told.
     last: Cell<Option<u32>>,
     /// Messages of this level and above are told.
@@ -42,12 +44,12 @@ impl<'a> Conversation<'a> {
     ) -> Result<Self, Fault> {
         let token = progress_token(params)?;
         let stream = RefCell::new(Stream::new(out));
-        Ok(Self { stream, reads_events, token, last: Cell::new(None), least, asking })
+        Ok(Self { stream, reads_events, token, only_questions: false, last: Cell::new(None), least, asking })
     }
 
     /// The same without progress and messages: nothing but questions comes before the answer.
     pub(super) fn only_questions(self) -> Self {
-        Self { token: None, least: None, ..self }
+        Self { token: None, least: None, only_questions: true, ..self }
     }
 
     /// The questions that the answer puts, where the client comes again with the replies.
@@ -63,6 +65,9 @@ impl<'a> Conversation<'a> {
 
 impl Client for Conversation<'_> {
     fn progress(&self, done: u32, total: Option<u32>, message: &str) {
+        if !self.only_questions {
+            self.stream.borrow_mut().under_way();
+        }
         let Some(token) = self.token.as_ref().filter(|_| self.reads_events) else { return };
         // Progress must increase with each report.
         if self.last.get().is_some_and(|last| done <= last) {

@@ -25,6 +25,8 @@ pub trait Outgoing {
     /// # Errors
     /// The client went away.
     fn write(&mut self, bytes: &[u8]) -> Result<(), Gone>;
+    /// Gitea is about to be asked: whoever only waits to know that the request was taken can be told.
+    fn under_way(&mut self) {}
 }
 
 /// Server-sent events for one request.
@@ -53,6 +55,11 @@ impl<'a> Stream<'a> {
         }
         self.write(&answer);
         None
+    }
+
+    /// See [`Outgoing::under_way`].
+    pub(super) fn under_way(&mut self) {
+        self.out.under_way();
     }
 
     /// Sends a message once another one comes.

@@ -212,3 +212,24 @@ fn one_turn_serves_all_streams_of_an_owner() {
     assert!(Arc::ptr_eq(&turn(&first), &turn(&second)));
     assert!(!Arc::ptr_eq(&turn(&first), &turn(&other)));
 }
+
+/// A request that never ends by itself.
+fn endless() -> tokio::task::JoinHandle<()> {
+    tokio::spawn(std::future::pending())
+}
+
+#[tokio::test]
+async fn what_goes_on_for_a_stream_stops_with_it_however_it_ends() {
+    let (streams, now) = (streams(8), Instant::now());
+    let (dropped, ended) = (kept(&streams, now), kept(&streams, now));
+    let (first, second, third) = (endless(), endless(), endless());
+    streams.carry(dropped.name(), first.abort_handle());
+    streams.carry(ended.name(), second.abort_handle());
+    let name = dropped.name().to_owned();
+    drop(dropped);
+    assert!(first.await.unwrap_err().is_cancelled());
+    streams.end(ended.name(), Ended::NotGood);
+    assert!(second.await.unwrap_err().is_cancelled());
+    streams.carry(&name, third.abort_handle());
+    assert!(third.await.unwrap_err().is_cancelled(), "there is no such stream any more");
+}
