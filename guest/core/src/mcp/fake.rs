@@ -229,6 +229,7 @@ impl Ticket for Open {
 #[derive(Default)]
 pub(crate) struct Reader {
     pub(crate) head: Option<HeaderMap>,
+    pub(crate) status: u16,
     pub(crate) bytes: Vec<u8>,
     /// Hangs up when it has read this much.
     pub(crate) patience: Option<usize>,
@@ -246,6 +247,7 @@ impl Reader {
 impl Outgoing for Reader {
     fn begin(&mut self, head: Response<()>) -> Result<(), Gone> {
         assert!(self.head.is_none(), "one head");
+        self.status = head.status().as_u16();
         self.head = Some(head.into_parts().0.headers);
         Ok(())
     }

@@ -77,7 +77,7 @@ fn what_is_posted_for_a_stream_is_answered_on_it() {
     assert_eq!(world.office.messages(), [json!({ "jsonrpc": "2.0", "id": 1, "result": {} })]);
 
     let call = r#"{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"greet","_meta":{"progressToken":1}}}"#;
-    assert_eq!(send(&world, "POST", "/mcp/sse?stream=stream-1", &[KEY, JSON], call).status(), 202);
+    taken(&world, call);
     let messages = world.office.messages();
     assert_eq!(messages.last().unwrap()["result"]["structuredContent"]["greeting"], "hello");
     assert!(messages.iter().any(|message| message["method"] == "notifications/progress"));
@@ -85,6 +85,16 @@ fn what_is_posted_for_a_stream_is_answered_on_it() {
     let notification = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
     assert_eq!(send(&world, "POST", "/mcp/sse?stream=stream-1", &[KEY, JSON], notification).status(), 202);
     assert_eq!(world.office.messages().len(), messages.len(), "nothing answers a notification");
+}
+
+/// The post is answered before its call is, with nothing to read.
+fn taken(world: &World, call: &str) {
+    let gateway = Gateway { ports: world.ports(), offer: &FEW, version: "1.2.3" };
+    let mut reader = Reader::default();
+    let posted = request("POST", "/mcp/sse?stream=stream-1", &[KEY, JSON], call);
+    assert!(matches!(handle(&gateway, posted, &mut reader), Answer::Streamed));
+    assert_eq!((reader.status, reader.bytes.len()), (202, 0));
+    assert_eq!(reader.head.unwrap()["cache-control"], "no-store");
 }
 
 #[test]
