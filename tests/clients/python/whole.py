@@ -315,15 +315,24 @@ async def lists_change(kind, session, heard):
     async def seen():
         return await session.complete(reference, "owner", "acm", {})
 
+    async def told_of(policy):
+        heard.changed.clear()
+        heard.all_changed.clear()
+        reload(policy)
+        await heard.all_changed.wait()
+        assert heard.changed == LISTS
+
     assert await seen() == ["acme"]
     async with session.listen(heard):
         try:
-            reload(HIDDEN)
-            await heard.all_changed.wait()
-            assert heard.changed == LISTS
+            await told_of(HIDDEN)
             assert await seen() == [], "what the new policy hides is still suggested"
-        finally:
+        except BaseException:
             reload(OPEN)
+            raise
+        # Nothing is on its way any more when the connection closes.
+        await told_of(OPEN)
+        assert await seen() == ["acme"]
 
 
 CASES = {
