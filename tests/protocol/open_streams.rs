@@ -145,6 +145,8 @@ async fn a_call_that_was_taken_stops_with_its_stream() {
     let ground = Ground::new().await;
     let mut stream = get(&ground, KEY, "/mcp/sse", &[EVENTS]).await;
     taken_but_not_answered(&ground, &mut stream).await;
+    // The call is taken before Gitea has it.
+    until(|| !ground.forge.requests().is_empty()).await;
     drop(stream);
     until(|| ground.forge.requests().first().is_some_and(|request| request.left)).await;
     until(|| ground.server.audit().iter().any(|line| line["status"] == "aborted")).await;
