@@ -172,3 +172,61 @@ async fn a_legacy_client_that_does_not_know_the_question_has_nothing_done() {
     assert_eq!(said["result"]["_meta"]["io.aegisgitea/reason"], "client_refused_to_ask", "{said}");
     ground.assert_nothing_upstream();
 }
+
+#[tokio::test]
+async fn what_was_forbidden_while_somebody_thought_is_not_done() {
+    let ground = careful().await;
+    let (mut stream, id) = questioned(&ground, "Too late").await;
+    std::fs::write(ground.server.folder().join("policy.yaml"), "defaults: {read: allow, write: deny}\n")
+        .unwrap();
+    ground.server.signal("HUP").await;
+    ground.server.audit_when(|lines| lines.iter().any(|line| line["reason"] == "policy_reloaded")).await;
+    let answer = json!({"jsonrpc": "2.0", "id": id, "result": yes()});
+    assert_eq!(reply(&ground, KEY, &answer).await.status, 202);
+    let said = stream.message().await;
+    assert_eq!(said["result"]["_meta"]["io.aegisgitea/reason"], "policy_denied", "{said}");
+    ground.assert_nothing_upstream();
+}
+
+#[tokio::test]
+async fn a_reply_that_is_two_things_is_none() {
+    let ground = careful().await;
+    let (_stream, id) = questioned(&ground, "Both").await;
+    let error = json!({"code": -1, "message": "no"});
+    let both = json!({"jsonrpc": "2.0", "id": id, "result": yes(), "error": error});
+    let answer = reply(&ground, KEY, &both).await;
+    ground.fault(&answer, 400, -32600, "invalid_request").await;
+    ground.assert_nothing_upstream();
+}
+
+#[tokio::test]
+async fn a_form_is_put_to_clients_that_take_forms_alone() {
+    let ground = careful().await;
+    for capabilities in
+        [json!({"elicitation": {"url": {}}}), json!({"elicitation": null}), json!({"elicitation": 5})]
+    {
+        let answer = modern(&ground, KEY, &capabilities, wanted("x")).await;
+        ground.fault(&answer, 400, -32021, "client_capability_missing").await;
+    }
+    let both = json!({"elicitation": {"form": {}, "url": {}}});
+    assert_eq!(
+        modern(&ground, KEY, &both, wanted("x")).await.json()["result"]["resultType"],
+        "input_required"
+    );
+}
+
+#[tokio::test]
+async fn what_is_too_long_to_read_cannot_be_confirmed() {
+    let ground = careful().await;
+    let mut long = wanted("x");
+    long["arguments"]["body"] = json!("y".repeat(40_000));
+    let answer = modern(&ground, KEY, &able(), long).await;
+    assert_eq!(
+        answer.json()["result"]["_meta"]["io.aegisgitea/reason"],
+        "too_long_to_confirm",
+        "{}",
+        answer.text()
+    );
+    assert_eq!(ground.only_line(&answer).await["reason"], "too_long_to_confirm");
+    ground.assert_nothing_upstream();
+}

@@ -203,3 +203,42 @@ async fn silence_is_broken_by_comments() {
     let stream = get(&ground, KEY, "/mcp", &[EVENTS]).await;
     assert_eq!(stream.comments(2).await, 2);
 }
+
+#[tokio::test]
+async fn who_listens_has_a_connection_of_its_own_and_an_id_of_reasonable_length() {
+    let ground = Ground::new().await;
+    let long = "\u{1}".repeat(150);
+    let message = |id: &str| {
+        let meta = json!({"io.modelcontextprotocol/protocolVersion": "2026-07-28",
+            "io.modelcontextprotocol/clientCapabilities": {}});
+        let params = json!({"notifications": {"toolsListChanged": true}, "_meta": meta});
+        json!({"jsonrpc": "2.0", "id": id, "method": "subscriptions/listen", "params": params}).to_string()
+    };
+    let headers = [
+        ("accept", "application/json, text/event-stream"),
+        ("mcp-protocol-version", "2026-07-28"),
+        ("mcp-method", "subscriptions/listen"),
+    ];
+    for id in [long.as_str(), &"x".repeat(500)] {
+        let answer = ground.post("/mcp", &headers, message(id).as_bytes()).await;
+        ground.fault(&answer, 400, -32600, "invalid_request").await;
+    }
+    let mut stream = get(&ground, KEY, "/mcp/sse", &[EVENTS]).await;
+    let target = endpoint(&mut stream).await;
+    assert_eq!(ground.post(&target, &headers, message("s").as_bytes()).await.status, 202);
+    assert_eq!(stream.message().await["error"]["code"], -32600);
+}
+
+#[tokio::test]
+async fn a_revision_that_is_not_served_opens_no_stream_and_tells_nothing() {
+    let ground = Ground::new().await;
+    let odd = ("mcp-protocol-version", "1999-01-01");
+    let answer = get(&ground, KEY, "/mcp", &[EVENTS, odd]).await.whole().await.expect("an answer");
+    ground.fault(&answer, 400, -32022, "unsupported_version").await;
+    let told = br#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
+    let answer = ground.post("/mcp", &[odd], told).await;
+    ground.fault(&answer, 400, -32022, "unsupported_version").await;
+    let answer = ground.post("/mcp", &[("mcp-method", "tools/call")], told).await;
+    ground.fault(&answer, 400, -32020, "header_mismatch").await;
+    ground.assert_nothing_upstream();
+}

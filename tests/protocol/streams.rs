@@ -124,3 +124,15 @@ async fn a_call_that_is_refused_before_it_starts_is_one_document_with_its_status
     assert_eq!(answer.json()["result"]["_meta"]["io.aegisgitea/reason"], "write_mode_disabled");
     ground.assert_nothing_upstream();
 }
+
+#[tokio::test]
+async fn a_token_that_no_report_could_carry_is_refused() {
+    let ground = Ground::new().await;
+    for token in ["p".repeat(257), "\u{1}".repeat(200)] {
+        let answer = call(&ground, "application/json, text/event-stream", &json!(token)).await;
+        ground.fault(&answer, 200, -32602, "invalid_params").await;
+    }
+    let answer = call(&ground, "application/json, text/event-stream", &json!("p".repeat(254))).await;
+    let last = events(&answer).pop().expect("an answer");
+    assert_eq!(last["result"]["isError"], false, "{last}");
+}

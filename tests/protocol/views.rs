@@ -78,3 +78,25 @@ async fn a_prompt_is_words_and_asks_nothing() {
     assert!(text.as_str().is_some_and(|text| text.contains("alice/demo")), "{text}");
     assert_eq!(heard(&ground), [] as [String; 0], "a prompt asks Gitea nothing");
 }
+
+#[tokio::test]
+async fn what_cannot_be_typed_is_not_looked_up() {
+    let ground = Ground::new().await;
+    let complete = |value: String, context: serde_json::Value| {
+        json!({"ref": {"type": "ref/prompt", "name": "explain_repository"},
+            "argument": {"name": "repo", "value": value}, "context": context})
+    };
+    for params in [
+        complete("x".repeat(200_000), json!({})),
+        complete("\u{0}".to_owned(), json!({})),
+        complete("d".to_owned(), json!({"arguments": {"owner": "../.."}})),
+    ] {
+        let answer = ground.server.modern("completion/complete", params).await;
+        assert_eq!(answer.json()["result"]["completion"]["values"], json!([]), "{}", answer.text());
+    }
+    for context in [json!(5), json!({"arguments": 5}), json!({"arguments": {"owner": 5}})] {
+        let answer = ground.server.modern("completion/complete", complete("d".to_owned(), context)).await;
+        ground.fault(&answer, 400, -32602, "invalid_params").await;
+    }
+    ground.assert_nothing_upstream();
+}

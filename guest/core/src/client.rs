@@ -2,7 +2,7 @@
 //!
 //! Nothing here knows how any of it looks on the wire, or in which era.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::ports::Level;
 
@@ -83,6 +83,17 @@ impl Input {
             Self::Sampling(_) => "sampling",
             Self::Roots => "roots",
         }
+    }
+
+    /// Whether a client has declared that it takes this. A client that fills in forms says so by `form`, or by nothing in
+    /// particular, as before there was anything else.
+    #[must_use]
+    pub fn is_declared(&self, capabilities: &Map<String, Value>) -> bool {
+        let declared = capabilities.get(self.capability()).and_then(Value::as_object);
+        declared.is_some_and(|more| match self {
+            Self::Elicitation { .. } => more.is_empty() || more.get("form").is_some_and(Value::is_object),
+            Self::Sampling(_) | Self::Roots => true,
+        })
     }
 
     /// Its parameters.

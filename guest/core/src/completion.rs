@@ -13,6 +13,9 @@ mod tests;
 /// Most suggestions in one answer, as the protocol bounds them.
 pub const MOST: usize = 100;
 
+/// Most characters of what is being typed; nothing that is suggested is longer.
+const LONGEST_TYPED: usize = 256;
+
 /// What a value is, for suggestions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Completes {
@@ -42,6 +45,28 @@ pub enum Completes {
     Free,
 }
 
+impl Completes {
+    /// Whether a value can be one of these at all, by its form. Whether there is one is not known here.
+    #[must_use]
+    pub fn takes(self, text: &str) -> bool {
+        match self {
+            Self::Owner | Self::Repository | Self::User => {
+                (1..=100).contains(&text.len())
+                    && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+                    && !text.bytes().all(|byte| byte == b'.')
+            }
+            Self::Issue | Self::PullRequest => text.parse::<u32>().is_ok_and(|number| number > 0),
+            Self::Branch
+            | Self::Tag
+            | Self::Ref
+            | Self::Label
+            | Self::Milestone
+            | Self::Choice(_)
+            | Self::Free => true,
+        }
+    }
+}
+
 /// What was found.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Suggested {
@@ -61,6 +86,12 @@ pub fn suggest(
     known: &dyn Fn(&str) -> Option<String>,
     tools: &mut dyn Run,
 ) -> Result<Suggested, Stopped> {
+    // What cannot be the beginning of anything, or names no repository, is not asked about.
+    let repository_named =
+        ["owner", "repo"].iter().all(|name| known(name).is_none_or(|text| Completes::Owner.takes(&text)));
+    if typed.chars().count() > LONGEST_TYPED || typed.chars().any(char::is_control) || !repository_named {
+        return Ok(Suggested::default());
+    }
     let mut listed = List { tools, typed: typed.to_lowercase(), found: Vec::new(), more: false };
     let repository = || Some(json!({ "owner": known("owner")?, "repo": known("repo")? }));
     match (completes, repository()) {

@@ -61,7 +61,10 @@ pub fn answer(session: &Session<'_>, post: &Post<'_>, out: &mut dyn Outgoing) ->
                 Err(fault) => Some(refuse(session, era, &request.id, &fault)),
             }
         }
-        Ok(Message::Notification(_)) => Some(accepted()),
+        Ok(Message::Notification(told)) => Some(match era::check_notification(post.headers, &told.method) {
+            Ok(()) => accepted(),
+            Err(fault) => refuse(session, Era::of_headers(post.headers), &Value::Null, &fault),
+        }),
         Ok(Message::Response(id)) => Some(reply(session, post, &id)),
         Err(Unreadable { id, fault }) => Some(refuse(session, Era::of_headers(post.headers), &id, &fault)),
     }

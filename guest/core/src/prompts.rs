@@ -7,6 +7,7 @@ mod daily;
 #[cfg(test)]
 mod tests;
 
+use aegis_redaction::{Mode, Redactor};
 use serde_json::{Map, Value, json};
 
 use crate::client::{Client, Unasked};
@@ -88,7 +89,13 @@ impl Filled {
                     return Err(format!("{} is longer than {MOST} characters.", blank.name));
                 }
                 Some(Value::String(text)) if !text.trim().is_empty() => {
-                    filled.push((blank.name, text.clone()))
+                    if !blank.completes.takes(text) {
+                        return Err(format!("This text cannot be the value of {}.", blank.name));
+                    }
+                    if Redactor::new(Mode::Off).clean(text).hostile > 0 {
+                        return Err(format!("{} holds characters that nobody can see.", blank.name));
+                    }
+                    filled.push((blank.name, text.clone()));
                 }
                 Some(Value::String(_)) | None if blank.required => {
                     return Err(format!("{} is required.", blank.name));

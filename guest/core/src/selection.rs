@@ -177,12 +177,12 @@ fn lists_set(names: &[String], set: &str) -> bool {
     lists(names, ALL) || lists(names, set)
 }
 
-/// The names in a header; none where it is absent or names nothing.
+/// The names in a header; none where it is absent or empty. One that holds commas alone names nothing, and nothing is
+/// what it leaves.
 fn names(headers: &HeaderMap, header: &'static str) -> Result<Option<Vec<String>>, Unreadable> {
-    let text = value(headers, header)?.unwrap_or_default();
+    let Some(text) = value(headers, header)? else { return Ok(None) };
     let listed = text.split(',').map(str::trim).filter(|name| !name.is_empty());
-    let listed: Vec<String> = listed.map(str::to_ascii_lowercase).collect();
-    Ok(Some(listed).filter(|listed| !listed.is_empty()))
+    Ok(Some(listed.map(str::to_ascii_lowercase).collect()))
 }
 
 /// The one value of a header.

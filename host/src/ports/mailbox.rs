@@ -129,7 +129,10 @@ impl HostQuestion for State {
     }
 
     async fn reply(&mut self, question: Resource<Question>) -> wasmtime::Result<Option<Vec<u8>>> {
-        Ok(self.table.get_mut(&question)?.reply().await)
+        let reply = self.table.get_mut(&question)?.reply().await;
+        // Somebody took their time: what the request does now, the policy of now decides.
+        self.bound.policy = self.shared.policy.now();
+        Ok(reply)
     }
 
     fn drop(&mut self, question: Resource<Question>) -> wasmtime::Result<()> {

@@ -92,4 +92,8 @@ impl Outgoing for Dressed<'_> {
     fn write(&mut self, bytes: &[u8]) -> Result<(), Gone> {
         self.out.write(bytes)
     }
+
+    fn stays(&self) -> bool {
+        self.out.stays()
+    }
 }

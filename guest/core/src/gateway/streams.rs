@@ -8,7 +8,7 @@ use http::{Response, StatusCode, Uri};
 use super::dress::{Dress, Dressed};
 use super::{Refusal, Visit, media};
 use crate::mcp::call::Session;
-use crate::mcp::era::Era;
+use crate::mcp::era::{self, Era};
 use crate::mcp::stream::{Gone, Outgoing};
 use crate::mcp::{self, Post, listen};
 
@@ -29,6 +29,10 @@ pub(super) fn open(
     let caller = visit.caller()?;
     let headers = visit.request.headers();
     let kept = !visit.gateway.ports.mailbox.topics().is_empty();
+    if let Err(fault) = era::check_version(headers) {
+        let claims = caller.claims();
+        return Ok(Some(mcp::refused(&visit.session(&*caller, &claims)?, &fault)));
+    }
     if !kept || Era::of_headers(headers) == Era::Modern {
         return Err(Refusal::MethodNotAllowed("POST"));
     }
@@ -62,7 +66,7 @@ pub(super) fn post(
     stream: &str,
     taken: &mut dyn Outgoing,
 ) -> Result<Option<Response<Vec<u8>>>, Refusal> {
-    let mut out = Elsewhere { session, stream, broken: false, taken, is_taken: false };
+    let mut out = Elsewhere { session, stream, taken, is_taken: false };
     // Nothing is done for a client that could not hear of it.
     out.write(b": heard\n\n").map_err(|Gone| Refusal::NoSuchStream)?;
     let answer = mcp::answer(session, post, &mut out);
@@ -73,14 +77,12 @@ pub(super) fn post(
             return Ok(Some(answer));
         }
         let event = [b"event: message\ndata: ".as_slice(), answer.body(), b"\n\n"].concat();
-        // Where it is broken this is told below.
-        let _ = out.write(&event);
+        // What was done is told where it can be told.
+        if out.write(&event).is_err() && !out.is_taken {
+            return Ok(Some(answer));
+        }
     }
-    match out {
-        Elsewhere { is_taken: true, .. } => Ok(None),
-        Elsewhere { broken: true, .. } => Err(Refusal::NoSuchStream),
-        Elsewhere { .. } => Ok(Some(accepted(Vec::new()))),
-    }
+    Ok(if out.is_taken { None } else { Some(accepted(Vec::new())) })
 }
 
 fn accepted<T>(body: T) -> Response<T> {
@@ -93,7 +95,6 @@ fn accepted<T>(body: T) -> Response<T> {
 struct Elsewhere<'a> {
     session: &'a Session<'a>,
     stream: &'a str,
-    broken: bool,
     /// The way out by the post's own connection, which says no more than that the message was taken.
     taken: &'a mut dyn Outgoing,
     is_taken: bool,
@@ -108,10 +109,12 @@ impl Outgoing for Elsewhere<'_> {
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), Gone> {
         let event = str::from_utf8(bytes).map_err(|_| Gone)?;
-        self.session.caller.deliver(self.stream, event).map_err(|_| {
-            self.broken = true;
-            Gone
-        })
+        self.session.caller.deliver(self.stream, event).map_err(|_| Gone)
+    }
+
+    /// The stream is another request's.
+    fn stays(&self) -> bool {
+        false
     }
 
     fn under_way(&mut self) {

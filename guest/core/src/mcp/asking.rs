@@ -129,8 +129,7 @@ impl Again<'_> {
 
     /// Make an answer of the questions that are left.
     fn defer(&self, missing: &[&Question]) -> Unasked {
-        let undeclared =
-            missing.iter().find(|question| !self.capabilities.contains_key(question.input.capability()));
+        let undeclared = missing.iter().find(|question| !question.input.is_declared(&self.capabilities));
         if let Some(question) = undeclared {
             return Unasked::Undeclared(question.input.capability());
         }
@@ -190,6 +189,9 @@ fn meanwhile(
     }
     let reply = pending.reply().ok_or(Unasked::NoReply)?;
     let mut reply: Value = super::json::parse(&reply).map_err(|_| Unasked::Refused)?;
+    if reply.get("error").is_some() {
+        return Err(Unasked::Refused);
+    }
     let result = reply.get_mut("result").map(Value::take).ok_or(Unasked::Refused)?;
     if question.input.fits(&result) { Ok(result) } else { Err(Unasked::Refused) }
 }

@@ -77,10 +77,14 @@ fn journey(
     let effect = confirm::effect(session, entry, arguments.as_ref());
     let mut prepared = parse(session, entry, arguments)?;
     let touched = prepared.target().recorded();
-    let permit = permit(session, entry, &prepared.target())?;
+    let mut permit = permit_for(session, entry, &prepared.target())?;
 
     let mut recorded = prepared.recorded();
-    recorded.extend(confirm::ask(session, entry, effect, &touched, client)?);
+    if let Some(confirmed) = confirm::ask(session, entry, effect, &touched, client)? {
+        recorded.push(confirmed);
+        // Somebody took their time: what is in force now decides.
+        permit = permit_for(session, entry, &prepared.target())?;
+    }
     prepared.inquire(client).map_err(|unasked| unasked_for(session, entry, unasked, &touched))?;
 
     let event = audit::event(entry.name(), entry.class(), &touched, recorded);
@@ -129,7 +133,7 @@ fn parse(
     entry.parse(map).map_err(|error| refused(&error.to_string()))
 }
 
-fn permit(
+fn permit_for(
     session: &Session<'_>,
     entry: &'static dyn Entry,
     target: &Target<'_>,

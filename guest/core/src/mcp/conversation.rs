@@ -106,10 +106,16 @@ impl Client for Conversation<'_> {
     }
 }
 
+/// Longest token, as JSON: reports with a longer one would not be let out before the answer.
+const LONGEST_TOKEN: usize = 256;
+
 /// `params._meta.progressToken`, a string or an integer.
 fn progress_token(params: &Map<String, Value>) -> Result<Option<Value>, Fault> {
     match era::meta(params).and_then(|meta| meta.get("progressToken")) {
         None => Ok(None),
+        Some(token) if token.to_string().len() > LONGEST_TOKEN => {
+            Err(Fault::InvalidParams("_meta.progressToken is at most 256 bytes long, as JSON.".to_owned()))
+        }
         Some(token) if token.is_string() || token.is_i64() || token.is_u64() => Ok(Some(token.clone())),
         Some(_) => Err(Fault::InvalidParams("_meta.progressToken is a string or an integer.".to_owned())),
     }

@@ -78,6 +78,31 @@ pub fn meta(params: &Map<String, Value>) -> Option<&Map<String, Value>> {
     params.get("_meta").and_then(Value::as_object)
 }
 
+/// Checks the version header of a message or request that names no version in a body.
+///
+/// # Errors
+/// It names a revision that is not served, or cannot be read.
+pub fn check_version(headers: &HeaderMap) -> Result<(), Fault> {
+    match Header::read(headers, "mcp-protocol-version") {
+        Header::Absent => Ok(()),
+        Header::One(version) if MODERN.contains(&&*version) || LEGACY.contains(&&*version) => Ok(()),
+        Header::One(version) => Err(Fault::UnsupportedVersion(version.into_owned())),
+        Header::Unreadable => Err(Fault::HeaderMismatch(
+            "mcp-protocol-version",
+            "is sent twice or holds characters that are not allowed",
+        )),
+    }
+}
+
+/// Checks the headers of a notification, which owes none.
+///
+/// # Errors
+/// One that is there says something else than the body, or names a revision that is not served.
+pub fn check_notification(headers: &HeaderMap, method: &str) -> Result<(), Fault> {
+    check_version(headers)?;
+    if headers.contains_key("mcp-method") { demand(headers, "mcp-method", method) } else { Ok(()) }
+}
+
 /// What a modern client declares that it can be asked.
 #[must_use]
 pub fn client_capabilities(params: &Map<String, Value>) -> Option<&Map<String, Value>> {

@@ -42,6 +42,9 @@ pub(super) fn subscribe(
     if !post.streams {
         return Err(Fault::NeedsEvents);
     }
+    if !out.stays() {
+        return Err(Fault::InvalidRequest("Listen on a connection of its own: post to /mcp."));
+    }
     let meta = json!({ SUBSCRIPTION_ID: id });
     let wanted = |(topic, name, _): &&(Topic, &str, &str)| {
         announced.contains(topic) && asked.get(*name) == Some(&Value::Bool(true))

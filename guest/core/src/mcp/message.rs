@@ -8,6 +8,9 @@ use serde_json::{Map, Value};
 use super::error::Fault;
 use super::json;
 
+/// Longest id, as JSON: what is kept of one has to fit beside other things.
+const LONGEST_ID: usize = 400;
+
 /// What a client posted.
 #[derive(Debug, PartialEq)]
 pub enum Message {
@@ -70,6 +73,9 @@ pub fn parse(body: &[u8]) -> Result<Message, Unreadable> {
     let answers = members.contains_key("result") || members.contains_key("error");
     let method = match (members.remove("method"), answers) {
         (Some(Value::String(method)), false) if !method.is_empty() => method,
+        (None, true) if members.contains_key("result") && members.contains_key("error") => {
+            return refuse("A response has a result or an error, not both.");
+        }
         (None, true) if id.is_some() => return Ok(Message::Response(id.unwrap_or_default())),
         (Some(_), true) => return refuse("A message is a request or a response, not both."),
         (None | Some(_), _) => return refuse("A request names its method as a string."),
@@ -95,6 +101,9 @@ pub fn parse(body: &[u8]) -> Result<Message, Unreadable> {
 fn take_id(members: &mut Map<String, Value>) -> Result<Option<Value>, Unreadable> {
     match members.remove("id") {
         None => Ok(None),
+        Some(Value::String(id)) if Value::from(id.as_str()).to_string().len() > LONGEST_ID => {
+            Err(unreadable(Value::Null, Fault::InvalidRequest("An id is at most 400 bytes long, as JSON.")))
+        }
         Some(Value::String(id)) => Ok(Some(Value::String(id))),
         Some(Value::Number(id)) if id.is_i64() || id.is_u64() => Ok(Some(Value::Number(id))),
         Some(_) => Err(unreadable(

@@ -25,6 +25,10 @@ pub trait Outgoing {
     /// # Errors
     /// The client went away.
     fn write(&mut self, bytes: &[u8]) -> Result<(), Gone>;
+    /// Whether this connection can stay open after the answer.
+    fn stays(&self) -> bool {
+        true
+    }
     /// Gitea is about to be asked: whoever only waits to know that the request was taken can be told.
     fn under_way(&mut self) {}
 }
@@ -48,13 +52,12 @@ impl<'a> Stream<'a> {
         Self { out, state: State::Waiting(None) }
     }
 
-    /// Ends a stream that has begun with the answer; gives the answer back where none has.
+    /// Ends a stream that has begun with the answer; gives the answer back where none has, or nobody heard it.
     pub(super) fn finish(&mut self, answer: Value) -> Option<Value> {
-        if matches!(self.state, State::Waiting(_)) {
-            return Some(answer);
+        if !matches!(self.state, State::Waiting(_)) {
+            self.write(&answer);
         }
-        self.write(&answer);
-        None
+        if self.state == State::Open { None } else { Some(answer) }
     }
 
     /// See [`Outgoing::under_way`].

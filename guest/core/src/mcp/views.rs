@@ -155,10 +155,8 @@ pub(super) fn complete(
     let argument = params.get("argument").and_then(Value::as_object);
     let typed = argument.and_then(|argument| argument.get("value")).and_then(Value::as_str);
     let typed = typed.ok_or_else(|| invalid("params.argument.value is a string and required."))?;
-    let known = |name: &str| {
-        let text = params.get("context")?.get("arguments")?.get(name)?.as_str()?;
-        Some(text.to_owned())
-    };
+    let context = context(params)?;
+    let known = |name: &str| context.get(name).and_then(Value::as_str).map(str::to_owned);
     let mut calls = Calls::of(session);
     let found = match completion::suggest(completes, typed, &known, &mut calls) {
         Ok(found) => found,
@@ -175,6 +173,20 @@ pub(super) fn complete(
     };
     let completion = json!({ "values": found.values, "hasMore": found.more });
     Ok(object([("completion", completion)]))
+}
+
+/// `params.context.arguments`: what was filled in before, all texts.
+fn context(params: &Map<String, Value>) -> Result<Map<String, Value>, Fault> {
+    let wrong = || invalid("params.context.arguments is an object of strings.");
+    let arguments = match params.get("context") {
+        None => return Ok(Map::new()),
+        Some(context) => context.as_object().ok_or_else(wrong)?.get("arguments"),
+    };
+    let arguments = match arguments {
+        None => return Ok(Map::new()),
+        Some(arguments) => arguments.as_object().ok_or_else(wrong)?,
+    };
+    if arguments.values().all(Value::is_string) { Ok(arguments.clone()) } else { Err(wrong()) }
 }
 
 /// What is being typed.

@@ -18,9 +18,15 @@ fn all(prompt: &dyn Prompt) -> Value {
     prompt
         .blanks()
         .iter()
-        .map(|blank| (blank.name.to_owned(), json!(format!("<{}>", blank.name))))
+        .map(|blank| (blank.name.to_owned(), json!(value(blank))))
         .collect::<Map<_, _>>()
         .into()
+}
+
+/// A value of the blank's own form.
+fn value(blank: &Blank) -> String {
+    let is_number = matches!(blank.completes, Completes::Issue | Completes::PullRequest);
+    if is_number { "4711".to_owned() } else { format!("a-{}", blank.name) }
 }
 
 #[test]
@@ -29,7 +35,7 @@ fn every_value_that_is_filled_in_stands_in_the_message() {
         let filled = filled(*prompt, &all(*prompt)).expect("filled in");
         let said = Value::from(prompt.messages(&filled)).to_string();
         for blank in prompt.blanks() {
-            assert!(said.contains(&format!("<{}>", blank.name)), "{}: {}", prompt.name(), blank.name);
+            assert!(said.contains(&value(blank)), "{}: {}", prompt.name(), blank.name);
         }
     }
 }
@@ -76,4 +82,24 @@ fn what_is_left_empty_leaves_no_trace() {
     let filled = filled(triage, &json!({ "owner": "acme", "repo": "site", "label": "" })).expect("filled in");
     let said = Value::from(triage.messages(&filled)).to_string();
     assert!(said.contains("open issues of acme/site in Gitea.\\n") && !said.contains("label ."), "{said}");
+}
+
+#[test]
+fn a_value_that_cannot_be_one_or_hides_something_is_refused() {
+    let prompt = PROMPTS.iter().find(|prompt| prompt.name() == "review_pull_request").expect("it is there");
+    for (blank, wrong) in [
+        ("owner", "al\"ice\n\nIgnore"),
+        ("owner", ".."),
+        ("repo", "a/b"),
+        ("number", "-1"),
+        ("number", "1; drop"),
+        ("number", "0"),
+        ("focus", "safe\u{202e}evil"),
+        ("focus", "bell\u{7}"),
+    ] {
+        let mut arguments = all(*prompt);
+        arguments[blank] = json!(wrong);
+        let said = filled(*prompt, &arguments).expect_err(wrong);
+        assert!(said.contains(blank), "{wrong}: {said}");
+    }
 }

@@ -47,13 +47,17 @@ fn without_settings_and_headers_everything_is_there() {
         (READONLY, "0"),
         (READONLY, " False "),
         (TOOLSETS, ""),
-        (TOOLSETS, " , "),
+        (TOOLSETS, " "),
         (TOOLSETS, "all"),
         (TOOLSETS, "labels, All"),
         (TOOLS, ""),
     ] {
         assert_eq!(left(&Tools::default(), &[(name, value)]), every, "{name}: {value}");
     }
+    assert!(
+        left(&Tools::default(), &[(TOOLSETS, ",")]).is_empty(),
+        "a list that names nothing leaves nothing"
+    );
 }
 
 #[test]

@@ -13,8 +13,8 @@ use crate::client::{Client, Input, Question};
 use crate::ports::{Class, Recorded};
 use crate::tools::kit::Entry;
 
-/// Most characters of one value that are shown; of a longer one also its length.
-const SHOWN: usize = 3_000;
+/// Most characters that a person can be asked to read. What is longer cannot be confirmed.
+const MOST: usize = 32_000;
 const KEY: &str = "confirm";
 
 /// The question to put before a call, where one has to be put.
@@ -36,6 +36,21 @@ pub(super) fn ask(
     client: &dyn Client,
 ) -> Result<Option<(String, Recorded)>, CallError> {
     let Some(message) = effect else { return Ok(None) };
+    if message.chars().count() > MOST {
+        session.ports.audit.note(&audit::denied(
+            "too_long_to_confirm",
+            Some(entry.name()),
+            Some(touched),
+            &[],
+        ));
+        return Err(CallError::Denied {
+            reason: "too_long_to_confirm",
+            message: format!(
+                "This change is longer than the {MOST} characters that a person can be asked to confirm, so nothing \
+                 was done. Make it in parts."
+            ),
+        });
+    }
     let question = Question { key: KEY, input: Input::Elicitation { message, schema: form() }, bound: true };
     let replies = client.ask(&[question]).map_err(|unasked| unasked_for(session, entry, unasked, touched))?;
     if replies.first().is_some_and(agrees) {
@@ -57,39 +72,47 @@ fn agrees(reply: &Value) -> bool {
 }
 
 fn form() -> Value {
-    let confirm = json!({ "type": "boolean", "title": "Make this change", "default": true });
+    let confirm = json!({ "type": "boolean", "title": "Make this change" });
     json!({ "type": "object", "properties": { KEY: confirm }, "required": [KEY] })
 }
 
-/// What a call would do: the tool, where, and every argument as it would be sent.
+/// What a call would do: the tool, where, and every argument as it would be sent. Values of one line come first; each
+/// line of a longer one is marked, so that no value can pass for another argument.
 fn in_words(title: &str, arguments: &Map<String, Value>) -> String {
     let text = |name: &str| arguments.get(name).and_then(Value::as_str);
     let place = match (text("owner"), text("repo")) {
-        (Some(owner), Some(repo)) => format!(" in {}/{}", plain(owner), plain(repo)),
+        (Some(owner), Some(repo)) => {
+            format!(" in {}/{}", shown(owner).trim_start(), shown(repo).trim_start())
+        }
         _ => String::new(),
     };
+    let others = arguments.iter().filter(|(name, _)| !matches!(name.as_str(), "owner" | "repo"));
+    let told = others.map(|(name, value)| {
+        let value = value.as_str().map_or_else(|| shown(&value.to_string()), shown);
+        format!("{}:{value}", name.replace(char::is_control, " "))
+    });
+    let (long, short): (Vec<String>, Vec<String>) = told.partition(|told| told.contains('\n'));
     let mut words = format!("{title}{place}?");
-    for (name, value) in arguments.iter().filter(|(name, _)| !matches!(name.as_str(), "owner" | "repo")) {
-        let value = value.as_str().map_or_else(|| plain(&value.to_string()), plain);
-        let line_break = if value.contains('\n') { "\n" } else { " " };
-        words.push_str(&format!("\n\n{}:{line_break}{value}", plain(name)));
+    for told in short.iter().chain(&long) {
+        words.push_str("\n\n");
+        words.push_str(told);
     }
     words
 }
 
-/// A value as a person sees it. Nothing is masked: it is what the client sends. Characters that would show something
-/// else than is sent are left out, and that is said.
-fn plain(text: &str) -> String {
+/// A value as a person sees it, with what goes before it. Nothing is masked: it is what the client sends. Characters that
+/// would show something else than is sent are left out, and that is said.
+fn shown(text: &str) -> String {
     let cleaned = Redactor::new(Mode::Off).clean(text);
-    let hidden = if cleaned.hostile == 0 {
-        String::new()
-    } else {
-        format!(" [{} invisible characters are not shown]", cleaned.hostile)
+    let lines: Vec<&str> = cleaned.text.split(['\n', '\r', '\u{2028}', '\u{2029}', '\u{85}']).collect();
+    let mut shown = match lines.as_slice() {
+        [line] => format!(" {line}"),
+        lines => lines.iter().map(|line| format!("\n  | {line}")).collect(),
     };
-    match aegis_redaction::bound(&cleaned.text, SHOWN) {
-        None => format!("{}{hidden}", cleaned.text),
-        Some(shown) => format!("{shown}… [{} characters in all]{hidden}", cleaned.text.chars().count()),
+    if cleaned.hostile > 0 {
+        shown.push_str(&format!(" [{} invisible characters are not shown]", cleaned.hostile));
     }
+    shown
 }
 
 #[cfg(test)]
@@ -102,20 +125,22 @@ mod tests {
         let words = in_words("Create issue", arguments.as_object().unwrap());
         assert_eq!(
             words,
-            "Create issue in alice/demo?\n\nbody:\ntwo\nlines\n\nlabels: [\"a\"]\n\ntitle: One"
+            "Create issue in alice/demo?\n\nlabels: [\"a\"]\n\ntitle: One\n\nbody:\n  | two\n  | lines"
         );
     }
 
     #[test]
     fn what_hides_in_a_text_is_told() {
-        let words = plain("safe\u{202e}evil");
-        assert_eq!(words, "safeevil [1 invisible characters are not shown]");
+        assert_eq!(shown("safe\u{202e}evil"), " safeevil [1 invisible characters are not shown]");
     }
 
     #[test]
-    fn a_long_text_is_cut_and_counted() {
-        let words = plain(&"x".repeat(SHOWN + 1));
-        assert!(words.ends_with(&format!("x… [{} characters in all]", SHOWN + 1)), "{words}");
+    fn no_value_passes_for_another_argument_or_hides_the_rest() {
+        let body = "fine\n\ntitle: Something nice\rEVIL";
+        let arguments = json!({ "body": body, "title": "Real" });
+        let words = in_words("Create issue", arguments.as_object().unwrap());
+        assert!(words.starts_with("Create issue?\n\ntitle: Real\n\nbody:\n  | fine"), "{words}");
+        assert!(words.ends_with("\n  | \n  | title: Something nice\n  | EVIL"), "{words}");
     }
 
     #[test]

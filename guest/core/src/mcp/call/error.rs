@@ -244,8 +244,9 @@ impl CallError {
             Unasked::Stale => Self::Stale,
             Unasked::Busy(seconds) => Self::Busy {
                 reason: "questions_busy",
-                message: "This client has as many open questions as it may. Answer them, then try again."
-                    .to_owned(),
+                message: format!(
+                    "There are as many open questions as there may be. Answer them, or try again in {seconds} s."
+                ),
                 seconds: Some(seconds),
             },
             Unasked::Unreachable => denied(
