@@ -10,7 +10,7 @@
 use crate::path;
 
 /// Longest pattern, in characters.
-const PATTERN_LENGTH: usize = 256;
+pub(crate) const PATTERN_LENGTH: usize = 256;
 
 /// Characters that mean something in other pattern languages. Read literally they would quietly match nothing.
 const FOREIGN: [char; 4] = ['[', ']', '{', '}'];
