@@ -87,6 +87,15 @@ impl Cases {
 }
 
 impl Case {
+    /// The tool that the question is about and the class that the case says it has; none for a listing.
+    #[must_use]
+    pub fn asks_about(&self) -> Option<(&str, Class)> {
+        match &self.question {
+            Question::Call { tool, class, .. } => Some((tool, *class)),
+            Question::Visible { .. } => None,
+        }
+    }
+
     /// Ask the question of `document`, by the way that a request takes.
     ///
     /// # Errors
