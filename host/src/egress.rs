@@ -39,8 +39,8 @@ use crate::settings::Settings;
 use crate::shared::{Shared, SystemRandom};
 use crate::standing::Held;
 use crate::ticket::{Record, Unfit};
-use crate::writes::Writes;
 use crate::way::{LEFT_ALONE, Lost, Way};
+use crate::writes::Writes;
 
 /// The way, the origin and the service account.
 pub(crate) struct Gitea {

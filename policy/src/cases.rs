@@ -192,8 +192,7 @@ struct Row {
     rule: Option<String>,
 }
 
-const KEYS: [&str; 9] =
-    ["it", "tool", "class", "repository", "paths", "file", "directory", "expect", "rule"];
+const KEYS: [&str; 9] = ["it", "tool", "class", "repository", "paths", "file", "directory", "expect", "rule"];
 
 fn case(node: &Node, problems: &mut Problems) -> Option<Case> {
     let mut row = Row::default();

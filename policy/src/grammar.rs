@@ -62,7 +62,10 @@ pub(crate) const TOOLS: Mapping = Mapping {
             name: "allow",
             doc: "Tools that are allowed, whatever the defaults say. Every tool that is not named here is closed.",
         },
-        Key { name: "deny", doc: "Tools that are denied, whatever is allowed elsewhere. \"*\" stands for every tool." },
+        Key {
+            name: "deny",
+            doc: "Tools that are denied, whatever is allowed elsewhere. \"*\" stands for every tool.",
+        },
     ],
 };
 

@@ -38,7 +38,9 @@ pub fn schema(tools: &[KnownTool<'_>]) -> Value {
         members.insert("$schema".to_owned(), "http://json-schema.org/draft-07/schema#".into());
         members.insert("title".to_owned(), "Policy of AegisGitea-MCP".into());
         let tools = mapping(&TOOLS, |key| match key {
-            "allow" => json!({"type": "array", "minItems": 1, "maxItems": LIST_ITEMS, "items": any_of(&[&automation])}),
+            "allow" => {
+                json!({"type": "array", "minItems": 1, "maxItems": LIST_ITEMS, "items": any_of(&[&automation])})
+            }
             _ => json!({"type": "array", "maxItems": LIST_ITEMS, "items": any_of(&[&automation, &every])}),
         });
         members.insert("definitions".to_owned(), json!({ "tools": tools }));

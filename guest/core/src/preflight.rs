@@ -100,7 +100,9 @@ mod tests {
         assert_eq!(problems.len(), 1, "{problems:?}");
         assert_eq!((problems[0].line, problems[0].column, problems[0].source.as_str()), (5, 7, "policy"));
         assert!(
-            problems[0].message.starts_with("there is no tool named \"get_isue\" (did you mean \"get_issue\"?)"),
+            problems[0]
+                .message
+                .starts_with("there is no tool named \"get_isue\" (did you mean \"get_issue\"?)"),
             "{problems:?}"
         );
     }

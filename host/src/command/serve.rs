@@ -23,7 +23,6 @@ use crate::look::Look;
 use crate::mailbox::{Mailbox, Recheck};
 use crate::metrics::Metrics;
 use crate::policy::{InForce, Policy, digest};
-use crate::watch::Watch;
 use crate::ports::cache::SharedCache;
 use crate::ports::identity::Keys;
 use crate::seals::Seals;
@@ -33,6 +32,7 @@ use crate::shared::{Pending, Shared, SystemClock, SystemRandom};
 use crate::sign_in::SignIn;
 use crate::standing::Standing;
 use crate::upstream::{Oldest, Upstream, UpstreamSettings};
+use crate::watch::Watch;
 use crate::way::Way;
 use crate::writes::Writes;
 
@@ -266,7 +266,8 @@ fn share(
     let timeout = Duration::from_secs(settings.request_timeout_seconds());
     let way = Way::new(url, timeout, settings).map_err(|e| NoStart::settings(e.to_string()))?;
     let writes = Writes::new(settings.write_mode());
-    let gitea = Gitea::new(url, way.clone(), settings, writes.clone()).map_err(|e| NoStart::settings(e.to_string()))?;
+    let gitea = Gitea::new(url, way.clone(), settings, writes.clone())
+        .map_err(|e| NoStart::settings(e.to_string()))?;
     let standing = Arc::new(Standing::new(settings.startup_validate_gitea(), settings.oauth_mode()));
     let sign_in = sign_in(settings, &origin, &trail, (&way, &standing))?;
     let recheck = sign_in.as_ref().map_or_else(Recheck::default, |sign_in| sign_in.recheck.clone());

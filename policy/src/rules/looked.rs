@@ -54,7 +54,8 @@ impl Rules {
         if let Some(reason) = self.unfit(request) {
             return vec![Step { rule: reason.rule, verdict: Verdict::Denies, words: reason.message }];
         }
-        let mut steps = vec![step("request", Verdict::Passes, "every name and path in it is well formed".to_owned())];
+        let mut steps =
+            vec![step("request", Verdict::Passes, "every name and path in it is well formed".to_owned())];
         steps.push(deny_list("tools.deny", &self.globals.tools, request.tool));
         self.each_entry(request, |entry, key| {
             steps.push(match entry {
@@ -163,7 +164,9 @@ fn deny_list(name: &str, lists: &Lists, tool: &str) -> Step {
     match denied(lists, tool) {
         Some(line) => step(name, Verdict::Denies, format!("names `{tool}`, or every tool (line {line})")),
         None if lists.deny.is_empty() => step(name, Verdict::Absent, "there is no such list".to_owned()),
-        None => step(name, Verdict::Passes, format!("`{tool}` is not among its {}", entries(lists.deny.len()))),
+        None => {
+            step(name, Verdict::Passes, format!("`{tool}` is not among its {}", entries(lists.deny.len())))
+        }
     }
 }
 

@@ -87,7 +87,8 @@ fn answers(small: &Small) -> Vec<Effect> {
 
 /// What is told step by step is what was decided: the first rule that speaks is the one that the decision names.
 fn told_alike(steps: &[Step], decision: &Decision) {
-    let against: Vec<_> = steps.iter().filter(|s| matches!(s.verdict, Verdict::Denies | Verdict::Closes)).collect();
+    let against: Vec<_> =
+        steps.iter().filter(|s| matches!(s.verdict, Verdict::Denies | Verdict::Closes)).collect();
     match decision.effect {
         Effect::Deny => {
             assert_eq!(against.first().map(|step| step.rule.as_str()), Some(decision.rule()), "{steps:#?}");

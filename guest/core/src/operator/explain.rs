@@ -50,9 +50,13 @@ impl Question {
             .into_iter()
             .map(|step| json!({"rule": step.rule, "verdict": step.verdict.name(), "words": step.words}))
             .collect();
-        let reasons: Vec<Value> =
-            decision.reasons.iter().map(|reason| json!({"rule": reason.rule, "message": reason.message})).collect();
-        let listings = paths.iter().map(|path| json!({"path": path, "shown": rules.path_visible(path, false)}));
+        let reasons: Vec<Value> = decision
+            .reasons
+            .iter()
+            .map(|reason| json!({"rule": reason.rule, "message": reason.message}))
+            .collect();
+        let listings =
+            paths.iter().map(|path| json!({"path": path, "shown": rules.path_visible(path, false)}));
         let held = Held { prepared: &prepared, settings: &self.settings };
         Ok(json!({
             "tool": self.tool,
@@ -75,7 +79,9 @@ impl Question {
             None => None,
             Some("read") => Some(Class::Read),
             Some("write") => Some(Class::Write),
-            Some(other) => return Err(Unanswered::of(format!("{other:?} is no class; there are read and write"))),
+            Some(other) => {
+                return Err(Unanswered::of(format!("{other:?} is no class; there are read and write")));
+            }
         };
         match (class_of(&self.tool, catalogue), stated) {
             (Some(real), Some(stated)) if real != stated => {
@@ -122,7 +128,8 @@ impl Question {
             client: None,
             scopes: vec![READ_SCOPE.to_owned(), WRITE_SCOPE.to_owned()],
         };
-        let target = Target { repository, paths: self.paths.iter().map(String::as_str).collect(), reference: None };
+        let target =
+            Target { repository, paths: self.paths.iter().map(String::as_str).collect(), reference: None };
         let class = match class {
             Class::Read => ports::Class::Read,
             Class::Write => ports::Class::Write,

@@ -14,7 +14,8 @@ use crate::tools::kit::Entry;
 
 /// The JSON schema of policy documents that name the tools of this catalogue.
 pub(super) fn schema(catalogue: &Catalogue) -> Value {
-    let described: Vec<(&str, String)> = catalogue.tools().map(|tool| (tool.name(), sentence(tool))).collect();
+    let described: Vec<(&str, String)> =
+        catalogue.tools().map(|tool| (tool.name(), sentence(tool))).collect();
     let tools: Vec<KnownTool<'_>> =
         described.iter().map(|(name, doc)| KnownTool { name, doc: doc.as_str() }).collect();
     aegis_policy::schema(&tools)
@@ -93,7 +94,9 @@ impl Cases {
                 Some(told(wrong.expected.to_string(), wrong.got.to_string(), wrong.why))
             })
             .collect();
-        Ok(json!({"policy": asked, "digest": aegis_policy::digest(text.as_bytes()), "cases": file.cases.len(), "failed": failed}))
+        Ok(
+            json!({"policy": asked, "digest": aegis_policy::digest(text.as_bytes()), "cases": file.cases.len(), "failed": failed}),
+        )
     }
 }
 

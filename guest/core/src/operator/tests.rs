@@ -27,7 +27,10 @@ fn explain(more: &Value) -> Value {
 fn a_question_that_is_none_is_refused_with_what_there_is() {
     for command in ["{}", "not json", r#"{"command":"x"}"#, r#"{"command":"tools","more":1}"#] {
         let answer: Value = serde_json::from_str(&super::operator(command, &CATALOGUE)).unwrap();
-        assert!(answer["error"].as_str().is_some_and(|why| why.contains("no command of this version")), "{answer}");
+        assert!(
+            answer["error"].as_str().is_some_and(|why| why.contains("no command of this version")),
+            "{answer}"
+        );
     }
     assert!(super::operator(r#"{"command":"x"}"#, &CATALOGUE).contains("policy-replay"));
     assert!(ask(&json!({"command": "tools"})).to_string().contains("get_file_contents"));
@@ -39,23 +42,29 @@ fn a_call_is_explained_rule_by_rule() {
         "tool": "get_file_contents", "repository": "Acme/Site", "paths": ["src/Secrets/key"]
     }));
     assert_eq!((&told["allowed"], &told["rule"]), (&json!(false), &json!("repositories.acme/*.paths.deny")));
-    let spoken: Vec<_> = told["looked_at"].as_array().unwrap().iter().map(|step| {
-        (step["rule"].as_str().unwrap(), step["verdict"].as_str().unwrap())
-    }).collect();
-    assert_eq!(spoken, [
-        ("request", "passes"),
-        ("tools.deny", "passes"),
-        ("repositories.acme/site.tools.deny", "absent"),
-        ("repositories.acme/*.tools.deny", "absent"),
-        ("repositories.acme/site.paths.deny", "absent"),
-        ("repositories.acme/*.paths.deny", "denies"),
-        ("tools.allow", "absent"),
-        ("repositories.acme/site.tools.allow", "allows"),
-        ("repositories.acme/*.tools.allow", "absent"),
-        ("repositories.acme/site.paths.allow", "absent"),
-        ("repositories.acme/*.paths.allow", "absent"),
-        ("defaults.read", "absent"),
-    ]);
+    let spoken: Vec<_> = told["looked_at"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|step| (step["rule"].as_str().unwrap(), step["verdict"].as_str().unwrap()))
+        .collect();
+    assert_eq!(
+        spoken,
+        [
+            ("request", "passes"),
+            ("tools.deny", "passes"),
+            ("repositories.acme/site.tools.deny", "absent"),
+            ("repositories.acme/*.tools.deny", "absent"),
+            ("repositories.acme/site.paths.deny", "absent"),
+            ("repositories.acme/*.paths.deny", "denies"),
+            ("tools.allow", "absent"),
+            ("repositories.acme/site.tools.allow", "allows"),
+            ("repositories.acme/*.tools.allow", "absent"),
+            ("repositories.acme/site.paths.allow", "absent"),
+            ("repositories.acme/*.paths.allow", "absent"),
+            ("defaults.read", "absent"),
+        ]
+    );
     assert_eq!(told["listings"], json!([{"path": "src/Secrets/key", "shown": false}]));
     assert_eq!(told["settings"], Value::Null);
 }
@@ -64,12 +73,17 @@ fn a_call_is_explained_rule_by_rule() {
 fn what_the_settings_refuse_is_told_beside_the_policy() {
     let with = |mode: &str, list: &str| {
         let settings = json!([
-            ["GITEA_URL", "https://git.example.com"], ["WRITE_MODE", mode], ["WRITE_REPOSITORY_WHITELIST", list]
+            ["GITEA_URL", "https://git.example.com"],
+            ["WRITE_MODE", mode],
+            ["WRITE_REPOSITORY_WHITELIST", list]
         ]);
         explain(&json!({"tool": "create_issue", "repository": "acme/site", "settings": settings}))
     };
     let told = with("false", "");
-    assert_eq!((&told["allowed"], &told["settings"]["refuses"]), (&json!(true), &json!("write_mode_disabled")));
+    assert_eq!(
+        (&told["allowed"], &told["settings"]["refuses"]),
+        (&json!(true), &json!("write_mode_disabled"))
+    );
     assert_eq!(with("true", "acme/other")["settings"]["refuses"], "repository_not_writable");
     assert_eq!(with("true", "acme/*")["settings"], json!({"refuses": null}));
 }
@@ -126,14 +140,15 @@ cases:
     let built_in = ask(&json!({"command": "policy-test", "cases": cases}));
     assert_eq!(built_in["policy"], "built-in");
     let broken = ask(&json!({"command": "policy-test", "cases": "case: []"}));
-    assert!(broken["problems"][0].as_str().is_some_and(|told| told.contains("did you mean \"cases\"?")), "{broken}");
+    assert!(
+        broken["problems"][0].as_str().is_some_and(|told| told.contains("did you mean \"cases\"?")),
+        "{broken}"
+    );
 }
 
 #[test]
 fn recorded_calls_are_judged_in_their_order() {
-    let call = |tool: &str, repo: &str, paths: &[&str]| {
-        json!({"tool": tool, "owner": "acme", "repo": repo, "paths": paths})
-    };
+    let call = |tool: &str, repo: &str, paths: &[&str]| json!({"tool": tool, "owner": "acme", "repo": repo, "paths": paths});
     let calls = json!([
         call("search_code", "a", &[]),
         call("get_file_contents", "a", &["src/main.rs"]),
@@ -142,7 +157,8 @@ fn recorded_calls_are_judged_in_their_order() {
         {"tool": "list_organizations", "class": "read"},
     ]);
     let told = ask(&json!({"command": "policy-replay", "policy": POLICY, "calls": calls}));
-    let allowed: Vec<&Value> = told["calls"].as_array().unwrap().iter().map(|call| &call["allowed"]).collect();
+    let allowed: Vec<&Value> =
+        told["calls"].as_array().unwrap().iter().map(|call| &call["allowed"]).collect();
     assert_eq!(allowed, [&json!(false), &json!(true), &Value::Null, &json!(false), &json!(true)]);
     assert_eq!(told["calls"][0]["rule"], "tools.deny");
 }
@@ -150,7 +166,8 @@ fn recorded_calls_are_judged_in_their_order() {
 #[test]
 fn the_schema_offers_every_tool_with_what_it_does() {
     let schema = ask(&json!({"command": "policy-schema"}));
-    let offered = schema.pointer("/definitions/tools/properties/allow/items/anyOf").unwrap().as_array().unwrap();
+    let offered =
+        schema.pointer("/definitions/tools/properties/allow/items/anyOf").unwrap().as_array().unwrap();
     for tool in CATALOGUE.tools() {
         let found = offered.iter().find(|one| one["const"] == tool.name()).expect("it is offered");
         assert!(found["description"].as_str().is_some_and(|doc| doc.len() > 10), "{found}");
