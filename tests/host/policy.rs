@@ -146,7 +146,9 @@ async fn test_runs_our_own_tables_and_says_what_an_operator_s_gets_wrong() {
 async fn replay_tells_which_recorded_calls_another_policy_would_decide_differently() {
     let scene = Scene::new().await;
     let server = scene.setup().start().await;
-    for what in [READ, READ, ("get_file_contents", r#"{"owner":"alice","repo":"demo","path":"README.md"}"#)] {
+    for what in
+        [READ, READ, ("get_file_contents", r#"{"owner":"alice","repo":"demo","filepath":"README.md"}"#)]
+    {
         let answer = call(&server.url, KEY, what).await.expect("no panic").expect("an answer");
         assert_eq!(answer.status, 200, "{}", answer.text());
     }
