@@ -40,6 +40,7 @@ use crate::shared::{Shared, SystemRandom};
 use crate::standing::Held;
 use crate::ticket::{Record, Unfit};
 use crate::way::{LEFT_ALONE, Lost, Way};
+use crate::writes::Writes;
 
 /// The way, the origin and the service account.
 pub(crate) struct Gitea {
@@ -55,7 +56,7 @@ pub(crate) struct Gitea {
     /// Reads that were sent again.
     repeated: AtomicU64,
     timeout: Duration,
-    writes_enabled: bool,
+    writes: Arc<Writes>,
 }
 
 /// A request ready to be sent, but for whose it is.
@@ -93,7 +94,13 @@ pub(crate) enum NotSent {
     /// It is not what the ticket is for.
     #[error(transparent)]
     Unfit(#[from] Unfit),
+    /// It is a change, and an operator has turned writes off.
+    #[error("{TURNED_OFF}")]
+    TurnedOff,
 }
+
+/// Said where a request saw writes on and they were turned off before its change was sent.
+const TURNED_OFF: &str = "the operator has turned writes off for now";
 
 /// The token cannot stand in a header.
 #[derive(Debug, thiserror::Error)]
@@ -137,7 +144,12 @@ impl Gitea {
     ///
     /// # Errors
     /// See [`NoToken`].
-    pub(crate) fn new(url: &str, way: Arc<Way>, settings: &Settings) -> Result<Self, NoToken> {
+    pub(crate) fn new(
+        url: &str,
+        way: Arc<Way>,
+        settings: &Settings,
+        writes: Arc<Writes>,
+    ) -> Result<Self, NoToken> {
         let timeout = Duration::from_secs(settings.request_timeout_seconds());
         let service = settings.gitea_token().map(|token| {
             let mut header =
@@ -153,7 +165,7 @@ impl Gitea {
             answers: permission::Answers::new(Duration::from_secs(settings.repo_authz_cache_ttl_seconds())),
             repeated: AtomicU64::new(0),
             timeout,
-            writes_enabled: settings.write_mode(),
+            writes,
         })
     }
 
@@ -181,7 +193,10 @@ impl Gitea {
         shared: &Arc<Shared>,
     ) -> Result<Exchange, NotSent> {
         let budget = asked.max_bytes;
-        let wire = Wire::of(asked, self.writes_enabled, record.writes())?;
+        if asked.method != Method::Get && self.writes.are_configured() && !self.writes.are_on() {
+            return Err(NotSent::TurnedOff);
+        }
+        let wire = Wire::of(asked, self.writes.are_on(), record.writes())?;
         let is_write = wire.is_write;
         let deadline = Instant::now() + self.timeout;
         if let Some(why) = self.kept_back(shared) {
@@ -269,6 +284,11 @@ impl Gitea {
         authority: Authority,
         mut place: usize,
     ) -> Result<http::Response<Incoming>, Failure> {
+        // The last moment before it leaves: whoever turns writes off now has turned this one off too.
+        let _on_its_way = match wire.is_write {
+            true => Some(self.writes.begin().ok_or_else(|| Failure::Refused(TURNED_OFF.to_owned()))?),
+            false => None,
+        };
         let began = Instant::now();
         let mut tries = Tries::new(wire.is_write, self.timeout, &SystemRandom);
         loop {

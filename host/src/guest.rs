@@ -35,6 +35,9 @@ pub(crate) enum NotReady {
     /// `preflight` trapped or ran out of its bounds.
     #[error("the guest failed in preflight ({0})")]
     Preflight(String),
+    /// `operator` trapped or ran out of its bounds.
+    #[error("the guest failed to answer ({0})")]
+    Operator(String),
 }
 
 impl Linked {
@@ -69,6 +72,19 @@ impl Linked {
         });
         answer.await.map_err(|error| NotReady::Preflight(format!("{:?}: {error:#}", classify(&error))))
     }
+
+    /// Ask the guest one question of the command line.
+    ///
+    /// # Errors
+    /// The guest could not run. A question that it does not answer is an answer.
+    pub(crate) async fn operator(&self, shared: &Arc<Shared>, command: &str) -> Result<String, NotReady> {
+        let mut store = store(&self.engine, shared, nobody(shared));
+        let answer = metered(store.data().used.clone(), async {
+            let operations = self.operations.instantiate_async(&mut store).await?;
+            operations.call_operator(&mut store, command).await
+        });
+        answer.await.map_err(|error| NotReady::Operator(format!("{:?}: {error:#}", classify(&error))))
+    }
 }
 
 /// Bound to no request: what preflight and the command line run as. No credential, so no caller, so no ticket.
@@ -85,6 +101,7 @@ fn nobody(shared: &Shared) -> Bound {
         remarks: 0,
         route: Arc::default(),
         policy: shared.policy.now(),
+        writes: shared.writes.are_on(),
         keep: Arc::default(),
         delivers: Arc::default(),
         hang_up: Arc::default(),

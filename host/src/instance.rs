@@ -67,6 +67,8 @@ pub(crate) struct Bound {
     pub(crate) route: Arc<std::sync::OnceLock<String>>,
     /// The policy in force when the request began.
     pub(crate) policy: Arc<Policy>,
+    /// Whether writes were on when the request began. Where they are turned off meanwhile nothing is sent all the same.
+    pub(crate) writes: bool,
     /// The stream that this request keeps, for its answer to go on with.
     pub(crate) keep: KeepSlot,
     /// The stream that this request delivers to.

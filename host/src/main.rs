@@ -34,7 +34,9 @@ mod standing;
 mod store;
 mod ticket;
 mod upstream;
+mod watch;
 mod way;
+mod writes;
 
 use std::process::ExitCode;
 

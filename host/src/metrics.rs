@@ -36,6 +36,8 @@ pub(crate) struct Gauges {
     pub(crate) streams_ended: Vec<(&'static str, u64)>,
     /// Digest of the policy in force.
     pub(crate) policy: String,
+    /// Whether changes may be sent to Gitea.
+    pub(crate) writes: bool,
 }
 
 /// The way to Gitea at the moment of asking.
@@ -144,6 +146,8 @@ impl Metrics {
         let _ = writeln!(t, "aegis_audit_writable {}", u8::from(gauges.audit_writable));
         head(t, "aegis_audit_lines_total", "counter", "Audit lines written since the start.");
         let _ = writeln!(t, "aegis_audit_lines_total {}", gauges.audit_lines);
+        head(t, "aegis_writes_on", "gauge", "1 while changes may be sent to Gitea.");
+        let _ = writeln!(t, "aegis_writes_on {}", u8::from(gauges.writes));
         head(t, "aegis_policy_reloads_total", "counter", "Times that the policy was read again, by outcome.");
         let reloads = series.reloads.iter().map(|(k, v)| (k, v.to_string()));
         lines(t, "aegis_policy_reloads_total", ["outcome"], reloads);
@@ -233,6 +237,7 @@ mod tests {
             gitea: GiteaGauges { left_alone: true, kept_back: 3, repeated: 2 },
             streams: 2,
             streams_ended: vec![("stopping", 4)],
+            writes: true,
             policy: "0a1b".to_owned(),
         }
     }
@@ -255,6 +260,7 @@ mod tests {
             "aegis_streams 2",
             "aegis_streams_ended_total{reason=\"stopping\"} 4",
             "aegis_policy_reloads_total{outcome=\"done\"} 1",
+            "aegis_writes_on 1",
             "aegis_policy_info{digest=\"0a1b\"} 1",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} not in\n{text}");

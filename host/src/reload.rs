@@ -1,5 +1,5 @@
-//! SIGHUP: the policy document is read and checked again, and holds for whatever begins from then on. A document with a
-//! mistake changes nothing. Nothing else is read again: other settings need a restart.
+//! At SIGHUP, and when its file changes: the policy document is read and checked again, and holds for whatever begins
+//! from then on. A document with a mistake changes nothing. Nothing else is read again: other settings need a restart.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,6 +13,7 @@ use crate::mailbox::Topic;
 use crate::policy::{self, Policy};
 use crate::ports::telemetry::cut;
 use crate::serve::Server;
+use crate::watch::{LOOK, Watch};
 
 /// Most problems of a document that are told.
 const MAX_TOLD: usize = 20;
@@ -25,25 +26,72 @@ pub(crate) fn hang_ups() -> std::io::Result<Signal> {
     signal(SignalKind::hangup())
 }
 
-/// Read the policy again at each SIGHUP, for as long as the server lives. `path` is `POLICY_FILE_PATH`.
-pub(crate) fn at_each(mut hang_ups: Signal, server: &Arc<Server>, path: Option<PathBuf>) {
+/// Who wants the policy read again.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum By {
+    /// Somebody who sent the signal.
+    Signal,
+    /// A file that has changed.
+    File,
+}
+
+impl By {
+    /// As the audit log says it.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Signal => "signal",
+            Self::File => "file",
+        }
+    }
+}
+
+/// Read the policy again at each SIGHUP, and whenever the file that is watched has changed, for as long as the server
+/// lives. `path` is `POLICY_FILE_PATH`. One after the other: the policy in force is the one that was read last.
+pub(crate) fn attend(
+    mut hang_ups: Signal,
+    server: &Arc<Server>,
+    path: Option<PathBuf>,
+    mut watch: Option<Watch>,
+) {
     let server = Arc::downgrade(server);
     tokio::spawn(async move {
-        while hang_ups.recv().await.is_some() {
+        while let Some(by) = next(&mut hang_ups, &mut watch).await {
             let Some(server) = server.upgrade() else { break };
             let path = path.clone();
             // A guest checks the document, and guests have their own runtime.
             let reloading = server.shared.runtime.clone().spawn(async move {
-                reload(&server, path.as_deref()).await;
-                // Whoever asks for a reload may have changed who is trusted.
-                server.shared.mailbox.recheck.now();
+                reload(&server, path.as_deref(), by).await;
+                if by == By::Signal {
+                    // Whoever asks for a reload may have changed who is trusted.
+                    server.shared.mailbox.recheck.now();
+                }
             });
             let _ = reloading.await;
         }
     });
 }
 
-async fn reload(server: &Server, path: Option<&Path>) {
+/// Wait until the policy is to be read again; none where nobody can ask any more.
+async fn next(hang_ups: &mut Signal, watch: &mut Option<Watch>) -> Option<By> {
+    loop {
+        let Some(mut looking) = watch.take() else { return hang_ups.recv().await.map(|()| By::Signal) };
+        let asked = tokio::time::timeout(LOOK, hang_ups.recv()).await;
+        if let Ok(asked) = asked {
+            *watch = Some(looking);
+            return asked.map(|()| By::Signal);
+        }
+        // A volume that hangs must not hold up whoever answers requests.
+        let looked = tokio::task::spawn_blocking(move || (looking.look(), looking)).await;
+        // The look cannot fail; were it ever to, the signal is left.
+        let Ok((has_changed, looking)) = looked else { continue };
+        *watch = Some(looking);
+        if has_changed {
+            return Some(By::File);
+        }
+    }
+}
+
+async fn reload(server: &Server, path: Option<&Path>, by: By) {
     let Some(path) = path else {
         tracing::info!(
             event = "policy_not_reloaded",
@@ -53,13 +101,16 @@ async fn reload(server: &Server, path: Option<&Path>) {
         return;
     };
     let before = server.shared.policy.now();
-    match checked(server, path).await {
-        Ok(policy) if policy.digest == before.digest => {
+    match checked(server, path, &before).await {
+        Ok(None) if by == By::Signal => {
             tracing::info!(event = "policy_unchanged", policy = %before.digest, path = %path.display());
         }
-        Ok(policy) => {
-            tell(server, "policy_reloaded", json!({"before": before.digest, "after": policy.digest}));
-            tracing::info!(event = "policy_reloaded", before = %before.digest, policy = %policy.digest);
+        // The file was touched, or is the one that the start has read.
+        Ok(None) => {}
+        Ok(Some(policy)) => {
+            let told = json!({"before": before.digest, "after": policy.digest, "by": by.name()});
+            tell(server, "policy_reloaded", told);
+            tracing::info!(event = "policy_reloaded", by = by.name(), before = %before.digest, policy = %policy.digest);
             // The line stands before those of the calls that it decides: the trail keeps the order.
             server.shared.policy.set(policy);
             server.shared.metrics.policy_reload("done");
@@ -74,16 +125,17 @@ async fn reload(server: &Server, path: Option<&Path>) {
                 );
             }
             let first = problems.first().map_or("", String::as_str);
-            let told =
-                json!({"in_force": before.digest, "problem": cut(first, 256), "problems": problems.len()});
+            let told = json!({
+                "in_force": before.digest, "problem": cut(first, 256), "problems": problems.len(), "by": by.name(),
+            });
             tell(server, "policy_reload_failed", told);
             server.shared.metrics.policy_reload("failed");
         }
     }
 }
 
-/// The document in prepared form, checked by the guest with the settings in force.
-async fn checked(server: &Server, path: &Path) -> Result<Policy, Vec<String>> {
+/// The document in prepared form, checked by the guest with the settings in force; none where it is the one in force.
+async fn checked(server: &Server, path: &Path, before: &Policy) -> Result<Option<Policy>, Vec<String>> {
     let (name, file) = (path.display().to_string(), path.to_owned());
     // A volume that hangs must not hold up whoever runs guests.
     let read = tokio::task::spawn_blocking(move || policy::read(Some(&file))).await;
@@ -92,14 +144,16 @@ async fn checked(server: &Server, path: &Path) -> Result<Policy, Vec<String>> {
         Ok(Err(error)) => return Err(vec![format!("{name} cannot be read: {error}")]),
         Err(error) => return Err(vec![format!("{name} cannot be read: {error}")]),
     };
+    let digest = policy::digest(&document);
+    if digest == before.digest {
+        return Ok(None);
+    }
     let shared = &server.shared;
     let values: Vec<_> =
         shared.guest_values.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
     let answer = server.linked.preflight(shared, &document, &values).await;
     match answer.map_err(|error| vec![error.to_string()])? {
-        Ok(entries) => {
-            Ok(Policy { prepared: entries.into_iter().collect(), digest: policy::digest(&document) })
-        }
+        Ok(entries) => Ok(Some(Policy { prepared: entries.into_iter().collect(), digest })),
         Err(problems) => Err(problems.iter().map(|problem| problem.told(&name)).collect()),
     }
 }

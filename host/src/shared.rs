@@ -1,5 +1,6 @@
 //! What all requests share: settings, the policy in force, the trail, keys, counters, caches and the way to
-//! Gitea. Made once by `serve`; only the policy changes while serving, and a request sees one policy.
+//! Gitea. Made once by `serve`; only the policy and the switch of writes change while serving, and a request sees one
+//! policy.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use crate::ports::cache::SharedCache;
 use crate::ports::identity::{Access, Keys, Principal};
 use crate::seals::Seals;
 use crate::sign_in::SignIn;
+use crate::writes::Writes;
 
 /// The process-wide state behind the ports.
 pub(crate) struct Shared {
@@ -28,6 +30,8 @@ pub(crate) struct Shared {
     pub(crate) guest_values: HashMap<String, String>,
     /// The policy in force: the one thing here that a reload changes.
     pub(crate) policy: InForce,
+    /// Whether changes may be sent.
+    pub(crate) writes: Arc<Writes>,
     /// SHA-256 of the component, in hex.
     pub(crate) component_digest: String,
     /// The audit trail.

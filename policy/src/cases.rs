@@ -23,11 +23,13 @@
 
 use crate::decision::{Class, Effect, Request};
 use crate::document::Document;
+use crate::near::hint;
 use crate::problem::{At, Problem, Problems, quoted};
 use crate::rules::Rules;
-use crate::shape::{found, list, map, text, unknown_key};
-use crate::yaml::{self, Node};
+use crate::shape::{found, list, map, meant, text};
+use crate::yaml::{self, Entry, Node};
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// The content of a case file.
 #[derive(Clone, Debug)]
@@ -74,7 +76,7 @@ impl Cases {
                     let rows = list(&entry.value, "cases", &mut problems).unwrap_or_default();
                     file.cases = rows.iter().filter_map(|row| case(row, &mut problems)).collect();
                 }
-                _ => unknown_key(entry, "at the top", "policy, cases", &mut problems),
+                _ => unknown_key(entry, "at the top", &["policy", "cases"], &mut problems),
             }
         }
         if file.cases.is_empty() {
@@ -85,16 +87,26 @@ impl Cases {
 }
 
 impl Case {
+    /// The tool that the question is about and the class that the case says it has; none for a listing.
+    #[must_use]
+    pub fn asks_about(&self) -> Option<(&str, Class)> {
+        match &self.question {
+            Question::Call { tool, class, .. } => Some((tool, *class)),
+            Question::Visible { .. } => None,
+        }
+    }
+
     /// Ask the question of `document`, by the way that a request takes.
     ///
     /// # Errors
     ///
-    /// How the answer differs from the expected one, for a person.
-    pub fn check(&self, document: &Document) -> Result<(), String> {
-        let prepared: BTreeMap<String, Vec<u8>> = document.prepare().into_iter().collect();
+    /// How the answer differs from the expected one.
+    pub fn check(&self, prepared: &Prepared) -> Result<(), Difference> {
         let target = self.repository.as_ref().map(|(owner, repo)| (owner.as_str(), repo.as_str()));
-        let rules = Rules::from_prepared(|key| prepared.get(key).cloned(), target)
-            .map_err(|corrupt| corrupt.to_string())?;
+        let rules = Rules::from_prepared(|key| prepared.0.get(key).cloned(), target).map_err(|corrupt| {
+            let told = Answer { effect: Effect::Deny, rule: None };
+            Difference { expected: self.expected(), got: told, why: corrupt.to_string() }
+        })?;
         let (effect, rule, message) = match &self.question {
             Question::Visible { path, is_dir } => {
                 let effect = if rules.path_visible(path, *is_dir) { Effect::Allow } else { Effect::Deny };
@@ -108,16 +120,62 @@ impl Case {
                 (decision.effect, decision.rule().to_owned(), message)
             }
         };
-        if effect != self.expect {
-            let (got, wanted) = (effect.name(), self.expect.name());
-            return Err(format!("answered {got}, expected {wanted}; rule {rule:?}: {message}"));
+        let is_rule = self.rule.as_ref().is_none_or(|wanted| *wanted == rule);
+        if effect == self.expect && is_rule {
+            return Ok(());
         }
+        let rule = Some(rule).filter(|rule| !rule.is_empty());
+        Err(Difference { expected: self.expected(), got: Answer { effect, rule }, why: message })
+    }
+
+    fn expected(&self) -> Answer {
+        Answer { effect: self.expect, rule: self.rule.clone() }
+    }
+}
+
+/// A document in the form that requests are decided by, made once for all its cases.
+#[derive(Clone, Debug)]
+pub struct Prepared(BTreeMap<String, Vec<u8>>);
+
+impl From<&Document> for Prepared {
+    fn from(document: &Document) -> Self {
+        Self(document.prepare().into_iter().collect())
+    }
+}
+
+/// What a case expects, or what was answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// Allowed (or shown), or denied (or hidden).
+    pub effect: Effect,
+    /// The rule that decided; none where the case does not ask, or where no single rule does.
+    pub rule: Option<String>,
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.rule {
-            Some(wanted) if *wanted != rule => {
-                Err(format!("decided by {rule:?}, expected {wanted:?}: {message}"))
-            }
-            Some(_) | None => Ok(()),
+            Some(rule) => write!(f, "{} by {rule}", self.effect.name()),
+            None => write!(f, "{}", self.effect.name()),
         }
+    }
+}
+
+/// An answer that is not the expected one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// What the case expects.
+    pub expected: Answer,
+    /// What was answered.
+    pub got: Answer,
+    /// The reason that the decision gave; empty for a listing.
+    pub why: String,
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "expected {}, got {}", self.expected, self.got)?;
+        if self.why.is_empty() { Ok(()) } else { write!(f, ": {}", self.why) }
     }
 }
 
@@ -134,7 +192,7 @@ struct Row {
     rule: Option<String>,
 }
 
-const KEYS: &str = "it, tool, class, repository, paths, file, directory, expect, rule";
+const KEYS: [&str; 9] = ["it", "tool", "class", "repository", "paths", "file", "directory", "expect", "rule"];
 
 fn case(node: &Node, problems: &mut Problems) -> Option<Case> {
     let mut row = Row::default();
@@ -159,7 +217,7 @@ fn case(node: &Node, problems: &mut Problems) -> Option<Case> {
             }
             "rule" => row.rule = owned(value, key, problems),
             _ => {
-                unknown_key(entry, "in a case", KEYS, problems);
+                unknown_key(entry, "in a case", &KEYS, problems);
                 return None;
             }
         }
@@ -190,6 +248,12 @@ impl Row {
     }
 }
 
+fn unknown_key(entry: &Entry, whereabouts: &str, keys: &[&'static str], problems: &mut Problems) {
+    let meant = hint(&entry.key, keys.iter().copied());
+    let (key, allowed) = (quoted(&entry.key), keys.join(", "));
+    problems.add(entry.at, format!("unknown key {key} {whereabouts}; allowed: {allowed}{meant}"));
+}
+
 fn owned(node: &Node, what: &str, problems: &mut Problems) -> Option<String> {
     text(node, what, problems).map(str::to_owned)
 }
@@ -203,12 +267,19 @@ fn repository(node: &Node, problems: &mut Problems) -> Option<(String, String)> 
     Some((owner.to_owned(), repo.to_owned()))
 }
 
-fn either<T>(node: &Node, what: &str, a: (&str, T), b: (&str, T), problems: &mut Problems) -> Option<T> {
+fn either<T>(
+    node: &Node,
+    what: &str,
+    a: (&'static str, T),
+    b: (&'static str, T),
+    problems: &mut Problems,
+) -> Option<T> {
     match &node.value {
         yaml::Value::Text { text, .. } if text == a.0 => Some(a.1),
         yaml::Value::Text { text, .. } if text == b.0 => Some(b.1),
         yaml::Value::Text { .. } | yaml::Value::List(_) | yaml::Value::Map(_) => {
-            problems.add(node.at, format!("{what} is {}; write {} or {}", found(node), a.0, b.0));
+            let meant = meant(node, &[a.0, b.0]);
+            problems.add(node.at, format!("{what} is {}; write {} or {}{meant}", found(node), a.0, b.0));
             None
         }
     }

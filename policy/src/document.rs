@@ -3,18 +3,19 @@
 //! Everything suspicious is an error here, before anything is served, because later nobody looks: a key that
 //! is not known, a list that says nothing, a pattern that could never match. Deciding is not done here.
 
+use crate::grammar::{self, Mapping};
 use crate::prepared::{self, Fallback, GLOBALS_KEY, Globals, Line, Lists, Repository};
 use crate::problem::{Problem, Problems, quoted};
-use crate::shape::{found, list, map, text, unknown_key};
+use crate::shape::{found, list, map, meant, text, unknown_key};
 use crate::yaml::{self, Entry, Node};
 use crate::{names, pattern};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Most entries under `repositories`.
-const REPOSITORIES: usize = 2_000;
+pub(crate) const REPOSITORIES: usize = 2_000;
 
 /// Most items in one list.
-const LIST_ITEMS: usize = 256;
+pub(crate) const LIST_ITEMS: usize = 256;
 
 /// In `tools.deny`, every tool.
 pub(crate) const EVERY_TOOL: &str = "*";
@@ -81,7 +82,7 @@ fn document(root: &Node, problems: &mut Problems) -> Document {
             "defaults" => defaults(&entry.value, &mut document.globals, problems),
             "tools" => document.globals.tools = tools(&entry.value, "tools", problems),
             "repositories" => document.repositories = repositories(&entry.value, problems),
-            _ => unknown_key(entry, "at the top", "defaults, tools, repositories", problems),
+            _ => unknown_key(entry, "at the top", &grammar::TOP, problems),
         }
     }
     document.globals.opened = opened(&document.repositories);
@@ -103,7 +104,7 @@ fn defaults(node: &Node, globals: &mut Globals, problems: &mut Problems) {
         match entry.key.as_str() {
             "read" => fallback(&entry.value, "defaults.read", &mut globals.read, problems),
             "write" => fallback(&entry.value, "defaults.write", &mut globals.write, problems),
-            _ => unknown_key(entry, "under defaults", "read, write", problems),
+            _ => unknown_key(entry, "under defaults", &grammar::DEFAULTS, problems),
         }
     }
 }
@@ -113,7 +114,8 @@ fn fallback(node: &Node, what: &str, into: &mut Fallback, problems: &mut Problem
         yaml::Value::Text { text, .. } if text == "allow" => true,
         yaml::Value::Text { text, .. } if text == "deny" => false,
         yaml::Value::Text { .. } | yaml::Value::List(_) | yaml::Value::Map(_) => {
-            return problems.add(node.at, format!("{what} is {}; write allow or deny", found(node)));
+            let meant = meant(node, &["allow", "deny"]);
+            return problems.add(node.at, format!("{what} is {}; write allow or deny{meant}", found(node)));
         }
     };
     *into = Fallback { allow, line: node.at.line };
@@ -155,14 +157,14 @@ fn repository(entry: &Entry, problems: &mut Problems) -> Repository {
         match entry.key.as_str() {
             "tools" => rules.tools = tools(&entry.value, &format!("{what}.tools"), problems),
             "paths" => rules.paths = paths(&entry.value, &format!("{what}.paths"), problems),
-            _ => unknown_key(entry, &format!("under {what}"), "tools, paths", problems),
+            _ => unknown_key(entry, &format!("under {what}"), &grammar::ENTRY, problems),
         }
     }
     rules
 }
 
 fn tools(node: &Node, what: &str, problems: &mut Problems) -> Lists {
-    lists(node, what, problems, |name, denies| {
+    lists(node, what, &grammar::TOOLS, problems, |name, denies| {
         if names::is_tool(name) || (denies && name == EVERY_TOOL) {
             return Ok(());
         }
@@ -177,13 +179,14 @@ fn tools(node: &Node, what: &str, problems: &mut Problems) -> Lists {
 }
 
 fn paths(node: &Node, what: &str, problems: &mut Problems) -> Lists {
-    lists(node, what, problems, |path, _| pattern::check(path))
+    lists(node, what, &grammar::PATHS, problems, |path, _| pattern::check(path))
 }
 
 /// An `allow` and a `deny` list whose items pass `check`, which is told whether it looks at the deny list.
 fn lists(
     node: &Node,
     what: &str,
+    keys: &Mapping,
     problems: &mut Problems,
     check: impl Fn(&str, bool) -> Result<(), String>,
 ) -> Lists {
@@ -193,7 +196,7 @@ fn lists(
             "allow" => false,
             "deny" => true,
             _ => {
-                unknown_key(entry, &format!("under {what}"), "allow, deny", problems);
+                unknown_key(entry, &format!("under {what}"), keys, problems);
                 continue;
             }
         };

@@ -13,12 +13,15 @@
 mod corrupt;
 mod decision;
 mod document;
+mod grammar;
 mod names;
+mod near;
 mod path;
 mod pattern;
 mod prepared;
 mod problem;
 mod rules;
+mod schema;
 mod shape;
 mod yaml;
 
@@ -30,9 +33,11 @@ mod tests;
 pub use corrupt::Corrupt;
 pub use decision::{Class, Decision, Effect, Reason, Request};
 pub use document::Document;
+pub use near::nearest;
 pub use prepared::{GLOBALS_KEY, entry_keys};
 pub use problem::Problem;
-pub use rules::Rules;
+pub use rules::{Rules, Step, Verdict};
+pub use schema::{KnownTool, schema};
 
 use sha2::{Digest as _, Sha256};
 use std::fmt::Write as _;

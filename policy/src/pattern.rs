@@ -4,13 +4,14 @@
 //! Matching follows every possibility at once, one step per character, so its cost is at most pattern length
 //! times path length, whatever an operator writes or a caller sends.
 //!
-//! The two lists differ on purpose, each to the safe side. A *deny* pattern ignores letter case and covers what
-//! lies beneath the directories it matches. An *allow* pattern matches exactly what it says.
+//! The two lists differ on purpose, each to the safe side. A *deny* pattern ignores letter case and composition, and
+//! covers what lies beneath the directories it matches. An *allow* pattern matches exactly what it says.
 
 use crate::path;
+use unicode_normalization::UnicodeNormalization as _;
 
 /// Longest pattern, in characters.
-const PATTERN_LENGTH: usize = 256;
+pub(crate) const PATTERN_LENGTH: usize = 256;
 
 /// Characters that mean something in other pattern languages. Read literally they would quietly match nothing.
 const FOREIGN: [char; 4] = ['[', ']', '{', '}'];
@@ -74,7 +75,9 @@ impl DenyPattern {
             Some(base) => (base, !base.rsplit('/').next().unwrap_or(base).contains('*')),
             None => (pattern, true),
         };
-        let tokens = tokens(base)
+        // One form for a letter that can be written as one character or as two; paths are read alike.
+        let composed: String = base.nfc().collect();
+        let tokens = tokens(&composed)
             .into_iter()
             .map(|token| match token {
                 Token::Literal(c) => Token::Literal(fold(c)),
@@ -84,10 +87,15 @@ impl DenyPattern {
         Self { tokens, covers_files }
     }
 
-    /// Whether `path` or a directory above it is denied, in any letter case. `is_dir`: it is known to be one.
+    /// Whether `path` or a directory above it is denied, in any letter case and whether its letters are composed or not
+    /// (macOS decomposes names). `is_dir`: it is known to be one.
     pub(crate) fn covers(&self, path: &str, is_dir: bool) -> bool {
+        if path.is_ascii() { self.finds(path.chars(), is_dir) } else { self.finds(path.nfc(), is_dir) }
+    }
+
+    fn finds(&self, path: impl Iterator<Item = char>, is_dir: bool) -> bool {
         let mut walk = Walk::begin(&self.tokens);
-        for c in path.chars() {
+        for c in path {
             if c == '/' && walk.complete() {
                 return true;
             }

@@ -8,6 +8,10 @@
 //!
 //! Nothing here reads YAML, and nothing here allows because something is missing.
 
+mod looked;
+
+pub use looked::{Step, Verdict};
+
 use crate::corrupt::Corrupt;
 use crate::decision::{Class, Decision, Effect, Reason, Request};
 use crate::document::EVERY_TOOL;

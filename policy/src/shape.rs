@@ -1,6 +1,8 @@
 //! Taking a YAML tree apart with a message for every way in which it is not what was expected. Each function
 //! answers nothing where it has reported a problem, so that the caller goes on and reports the next.
 
+use crate::grammar::Mapping;
+use crate::near::hint;
 use crate::problem::{Problems, quoted};
 use crate::yaml::{Entry, Node, Value};
 
@@ -46,8 +48,17 @@ pub(crate) fn text<'n>(node: &'n Node, what: &str, problems: &mut Problems) -> O
 }
 
 /// Report a key that has no meaning here.
-pub(crate) fn unknown_key(entry: &Entry, whereabouts: &str, allowed: &str, problems: &mut Problems) {
-    problems.add(entry.at, format!("unknown key {} {whereabouts}; allowed: {allowed}", quoted(&entry.key)));
+pub(crate) fn unknown_key(entry: &Entry, whereabouts: &str, keys: &Mapping, problems: &mut Problems) {
+    let (key, allowed, meant) = (quoted(&entry.key), keys.allowed(), keys.meant(entry));
+    problems.add(entry.at, format!("unknown key {key} {whereabouts}; allowed: {allowed}{meant}"));
+}
+
+/// What a word was probably meant to be; nothing where that is not clear.
+pub(crate) fn meant(node: &Node, words: &[&'static str]) -> String {
+    match &node.value {
+        Value::Text { text, .. } => hint(text, words.iter().copied()),
+        Value::List(_) | Value::Map(_) => String::new(),
+    }
 }
 
 /// What a node is, for a message.

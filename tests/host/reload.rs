@@ -1,4 +1,5 @@
-//! SIGHUP: a good policy holds from then on, a bad one changes nothing, and both are on record.
+//! At SIGHUP and when the file changes: a good policy holds from then on, a bad one changes nothing, and both are on
+//! record.
 
 use aegis_tests::server::{KEY, Server, of_event};
 use serde_json::{Value, json};
@@ -29,7 +30,7 @@ fn told(lines: &[Value], reason: &str) -> Vec<Value> {
 #[tokio::test]
 async fn a_good_policy_is_in_force_from_then_on() {
     let scene = Scene::new().await;
-    let server = scene.setup().policy(OPEN).start().await;
+    let server = scene.setup().policy(OPEN).set("POLICY_WATCH", "false").start().await;
     assert_eq!(status(&server).await, 200);
     let before = in_force(&server).await;
     write(&server, SHUT);
@@ -47,7 +48,10 @@ async fn a_good_policy_is_in_force_from_then_on() {
     until("it is said", async || server.log().contains("policy_unchanged")).await;
     let stopped = server.stop().await;
     assert_eq!(stopped.code, 0);
-    assert_eq!(told(&stopped.audit, "policy_reloaded"), [json!({"before": before, "after": after})]);
+    assert_eq!(
+        told(&stopped.audit, "policy_reloaded"),
+        [json!({"before": before, "after": after, "by": "signal"})]
+    );
     let denied = of_event(&stopped.audit, "access_denied");
     assert!(after.starts_with(denied[0]["policy"].as_str().expect("a digest")), "{denied:?}");
     assert_eq!(scene.verify().await.0, 0);
@@ -56,7 +60,7 @@ async fn a_good_policy_is_in_force_from_then_on() {
 #[tokio::test]
 async fn a_policy_with_a_mistake_or_none_at_all_changes_nothing() {
     let scene = Scene::new().await;
-    let server = scene.setup().policy(OPEN).start().await;
+    let server = scene.setup().policy(OPEN).set("POLICY_WATCH", "false").start().await;
     let before = in_force(&server).await;
     write(&server, "defaults:\n  read: deny\n  wriet: deny\n");
     server.signal("HUP").await;
@@ -87,4 +91,72 @@ async fn without_a_policy_file_there_is_nothing_to_read_again() {
     until("it is said", async || server.log().contains("policy_not_reloaded")).await;
     assert_eq!(status(&server).await, 200);
     assert_eq!(server.stop().await.code, 0);
+}
+
+/// Wait for another policy than this one, and return its digest.
+async fn another(server: &Server, than: &str) -> String {
+    until("another policy is in force", async || in_force(server).await != than).await;
+    in_force(server).await
+}
+
+#[tokio::test]
+async fn a_file_that_changes_is_read_by_itself_however_it_was_written() {
+    let scene = Scene::new().await;
+    let server = scene.setup().policy(OPEN).start().await;
+    let first = in_force(&server).await;
+    // In place, as an editor or `cp` does.
+    write(&server, SHUT);
+    let second = another(&server, &first).await;
+    assert_eq!(status(&server).await, 403);
+    // Beside it and renamed.
+    let beside = server.folder().join("policy.yaml.new");
+    std::fs::write(&beside, OPEN).expect("written");
+    std::fs::rename(&beside, server.folder().join("policy.yaml")).expect("renamed");
+    assert_eq!(another(&server, &second).await, first);
+    assert_eq!(status(&server).await, 200);
+    // A mistake changes nothing; what mends it does.
+    write(&server, "defaults:\n  raed: deny\n");
+    let failures = "aegis_policy_reloads_total{outcome=\"failed\"}";
+    until("it is counted", async || server.metric(failures).await > 0.5).await;
+    assert_eq!((in_force(&server).await, status(&server).await), (first.clone(), 200));
+    write(&server, SHUT);
+    assert_eq!(another(&server, &first).await, second);
+    let stopped = server.stop().await;
+    let by_file = |before: &str, after: &str| json!({"before": before, "after": after, "by": "file"});
+    let reloads = [by_file(&first, &second), by_file(&second, &first), by_file(&first, &second)];
+    assert_eq!(told(&stopped.audit, "policy_reloaded"), reloads);
+    let failed = told(&stopped.audit, "policy_reload_failed");
+    assert_eq!((failed.len(), &failed[0]["by"]), (1, &json!("file")), "{failed:?}");
+    assert!(
+        failed[0]["problem"].as_str().is_some_and(|why| why.contains("did you mean \"read\"?")),
+        "{failed:?}"
+    );
+    assert_eq!(scene.verify().await.0, 0);
+}
+
+#[tokio::test]
+async fn a_volume_that_is_swapped_by_a_link_and_a_file_that_is_gone_are_noticed() {
+    use std::os::unix::fs::symlink;
+    let scene = Scene::new().await;
+    let mount = scene.folder.0.join("mount");
+    for (version, text) in [("v1", OPEN), ("v2", SHUT)] {
+        std::fs::create_dir_all(mount.join(version)).expect("a folder");
+        std::fs::write(mount.join(version).join("policy.yaml"), text).expect("written");
+    }
+    symlink("v1", mount.join("..data")).expect("a link");
+    symlink("..data/policy.yaml", mount.join("policy.yaml")).expect("a link");
+    let path = mount.join("policy.yaml").display().to_string();
+    let server = scene.setup().set("POLICY_FILE_PATH", &path).start().await;
+    let first = in_force(&server).await;
+    assert_eq!(status(&server).await, 200);
+    symlink("v2", mount.join("..data_tmp")).expect("a link");
+    std::fs::rename(mount.join("..data_tmp"), mount.join("..data")).expect("renamed");
+    let second = another(&server, &first).await;
+    assert_eq!(status(&server).await, 403);
+    std::fs::remove_file(mount.join("v2").join("policy.yaml")).expect("removed");
+    let failures = "aegis_policy_reloads_total{outcome=\"failed\"}";
+    until("it is counted", async || server.metric(failures).await > 0.5).await;
+    assert_eq!((in_force(&server).await, status(&server).await), (second, 403));
+    assert_eq!(server.stop().await.code, 0);
+    assert_eq!(scene.verify().await.0, 0);
 }

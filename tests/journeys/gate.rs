@@ -30,7 +30,7 @@ const UNLISTED: Option<[&str; 3]> = Some([
 ]);
 const DENIED: Option<[&str; 3]> = Some(["policy_denied", "defaults.write", "policy"]);
 
-const GATES: [Row; 12] = [
+const GATES: [Row; 15] = [
     (false, None, DENY, OFF),
     (false, None, ALLOW, OFF),
     (false, Some("alice/demo"), DENY, OFF),
@@ -43,11 +43,16 @@ const GATES: [Row; 12] = [
     (true, Some("alice/demo"), ALLOW, None),
     (true, Some("Alice/DEMO"), ALLOW, None),
     (true, Some("alice/*"), ALLOW, None),
+    // An empty list with allow-all (`*` stands for it here).
+    (false, Some("*"), ALLOW, OFF),
+    (true, Some("*"), DENY, DENIED),
+    (true, Some("*"), ALLOW, None),
 ];
 
 fn dressed(setup: Setup, (mode, list, policy, _): Row) -> Setup {
     let setup = setup.policy(policy).set("WRITE_MODE", if mode { "true" } else { "false" });
     match list {
+        Some("*") => setup.set("WRITE_ALLOW_ALL_TOKEN_REPOS", "true"),
         Some(list) => setup.set("WRITE_REPOSITORY_WHITELIST", list),
         None => setup,
     }
@@ -71,6 +76,33 @@ async fn a_write_needs_write_mode_and_a_listed_repository_and_the_policy() {
         let found = stand.read("get_issue", stand.at("alice/demo", json!({ "issue_number": 5 }))).await;
         assert_eq!(found["issue"]["number"], 5, "reads are not gated by it");
         assert_eq!(stand.count("POST"), if row.3.is_some() { 0 } else { 2 });
+        stand.end().await;
+    }
+}
+
+#[tokio::test]
+async fn gitea_has_the_last_word_where_every_gate_here_is_open() {
+    let everywhere = |setup: Setup| {
+        setup.policy(ALLOW).set("WRITE_MODE", "true").set("WRITE_ALLOW_ALL_TOKEN_REPOS", "true")
+    };
+    let comment = json!({ "issue_number": 5, "body": "Gate" });
+    // Whoever may write; whoever has no scope for it at Gitea; whoever may only read there, and closes what is not theirs.
+    let closing = json!({ "issue_number": 5, "state": "closed" });
+    for (who, tool, arguments, may) in [
+        (Who::Alice, "create_issue_comment", &comment, true),
+        (Who::Bob, "update_issue", &closing, true),
+        (Who::Reading, "create_issue_comment", &comment, false),
+        (Who::Carol, "update_issue", &closing, false),
+    ] {
+        let stand = forge(Options::default(), who, everywhere).await;
+        let at = stand.at("alice/demo", arguments.clone());
+        if may {
+            stand.once(Wire::Modern, tool, &at).await;
+        } else {
+            let said = stand.say(Wire::Direct, tool, &at).await;
+            assert_eq!((said.status, said.result), (403, None), "{who:?}: {} {}", said.reason, said.message);
+            assert_ne!(said.reason, "policy_denied");
+        }
         stand.end().await;
     }
 }

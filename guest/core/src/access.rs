@@ -8,6 +8,8 @@ mod door;
 mod refused;
 
 #[cfg(test)]
+mod matrix;
+#[cfg(test)]
 mod tests;
 
 use aegis_policy::{Effect, Rules};

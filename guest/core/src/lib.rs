@@ -4,6 +4,7 @@
 //! holds that). Nothing here reads a clock, a file, the environment or the network: the ports do, and in the
 //! product the native host stands behind them (see `wit/`).
 //!
+//! - [`operator`]: what the command line asks: the catalogue, and what a policy means.
 //! - [`preflight`]: policy and settings checked before anything is served.
 //! - [`gateway`]: one HTTP request in, one answer out; routes, hosts, origins, refusals on the wire.
 //! - [`admission`]: who is calling and whether there is room for one more request.
@@ -33,6 +34,7 @@ pub mod gitea;
 pub mod mcp;
 pub mod oauth;
 pub mod offer;
+pub mod operator;
 pub mod ports;
 pub mod preflight;
 pub mod prompts;

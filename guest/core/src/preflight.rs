@@ -1,12 +1,11 @@
-//! Before anything is served: is the policy a policy, are the settings settings? And the questions that the
-//! command line asks of production code. Neither touches a port, so neither can act.
+//! Before anything is served: is the policy a policy, are the settings settings? No port is touched.
 
 use aegis_policy::Document;
-use serde_json::{Value, json};
 
 use crate::selection;
 use crate::settings::{Config, Tools};
 use crate::tools::Catalogue;
+use crate::tools::kit::Entry;
 
 /// One mistake, with its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,29 +59,23 @@ fn in_policy(line: u32, column: u32, message: String) -> Problem {
 }
 
 /// A rule about a tool that does not exist protects nothing, and whoever wrote it believes that it does.
-fn unknown_tools(document: &Document, catalogue: &Catalogue) -> Vec<Problem> {
+pub(crate) fn unknown_tools(document: &Document, catalogue: &Catalogue) -> Vec<Problem> {
     let unknown = |name: &str| !name.starts_with("automation_") && catalogue.find(name).is_none();
     document
         .tool_names()
         .filter(|(name, ..)| unknown(name))
         .map(|(name, line, column)| {
-            in_policy(line, column, format!("there is no tool named {name:?}; `GET /mcp/tools` lists them"))
+            in_policy(line, column, format!("there is no tool named {name:?}{}", named(name, catalogue)))
         })
         .collect()
 }
 
-/// Answer one question of the command line. Commands: `{"command":"tools"}`, the catalogue as a client sees it.
-#[must_use]
-pub fn operator(command: &str, catalogue: &Catalogue) -> String {
-    let asked: Value = serde_json::from_str(command).unwrap_or_default();
-    let answer = match asked.get("command").and_then(Value::as_str) {
-        Some("tools") => {
-            let tools: Vec<Value> = catalogue.tools().map(|tool| tool.definition()).collect();
-            json!({"tools": tools, "instructions": catalogue.instructions})
-        }
-        _ => json!({"error": "unknown command; known: tools"}),
-    };
-    answer.to_string()
+/// What was probably meant by the name of a tool that does not exist, and where the names are.
+pub(crate) fn named(unknown: &str, catalogue: &Catalogue) -> String {
+    let names: Vec<&str> = catalogue.tools().map(Entry::name).collect();
+    let meant = aegis_policy::nearest(unknown, names);
+    let hint = meant.map_or_else(String::new, |name| format!(" (did you mean {name:?}?)"));
+    format!("{hint}; `GET /mcp/tools` lists them")
 }
 
 #[cfg(test)]
@@ -106,7 +99,12 @@ mod tests {
         let problems = preflight(policy, &settings(), &CATALOGUE).unwrap_err();
         assert_eq!(problems.len(), 1, "{problems:?}");
         assert_eq!((problems[0].line, problems[0].column, problems[0].source.as_str()), (5, 7, "policy"));
-        assert!(problems[0].message.contains("get_isue"));
+        assert!(
+            problems[0]
+                .message
+                .starts_with("there is no tool named \"get_isue\" (did you mean \"get_issue\"?)"),
+            "{problems:?}"
+        );
     }
 
     #[test]
@@ -127,12 +125,5 @@ mod tests {
         let sources: Vec<&str> = problems.iter().map(|problem| problem.source.as_str()).collect();
         assert_eq!(sources, ["TOOLSETS", "TOOLS_DENY"]);
         assert!(problems[0].message.contains("milestones") && problems[1].message.contains("create_issue"));
-    }
-
-    #[test]
-    fn the_operator_is_told_what_it_may_ask() {
-        assert!(operator("{}", &CATALOGUE).contains("unknown command"));
-        assert!(operator("not json", &CATALOGUE).contains("unknown command"));
-        assert!(operator(r#"{"command":"tools"}"#, &CATALOGUE).contains("get_file_contents"));
     }
 }

@@ -308,3 +308,11 @@ fn the_instructions_name_no_tool_that_is_not_there() {
         assert!(CATALOGUE.find(word).is_some(), "{word}");
     }
 }
+
+/// Editors are pointed at this file; it names the tools.
+#[test]
+fn the_schema_of_policies_is_up_to_date() {
+    let schema = aegis_core::operator::operator(r#"{"command":"policy-schema"}"#, &CATALOGUE);
+    let schema: Value = serde_json::from_str(&schema).expect("JSON");
+    golden(&root().join("../../policy/schema.json"), &format!("{schema:#}\n"));
+}

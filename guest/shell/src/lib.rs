@@ -59,7 +59,7 @@ impl<O: Offered> bindings::Guest for Shell<O> {
     }
 
     fn operator(command: String) -> String {
-        aegis_core::preflight::operator(&command, O::OFFER.tools)
+        aegis_core::operator::operator(&command, O::OFFER.tools)
     }
 }
 

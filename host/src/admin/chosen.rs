@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use crate::settings::{Environment, Problem, Process, Settings};
 
-/// What is read. A secret counts with its `_FILE`.
+/// What commands read that look after the registry and the running server. A secret counts with its `_FILE`.
 const USED: [&str; 10] = [
     "AUDIT_LOG_PATH",
     "DCR_STORAGE_PATH",
@@ -31,15 +31,24 @@ const STAND_INS: [(&str, &str); 3] =
 ///
 /// # Errors
 /// Every problem with those that it uses.
+#[cfg(test)]
 pub(crate) fn load(environment: &dyn Environment, env_file: Option<&Path>) -> Result<Settings, Vec<Problem>> {
+    load_those(environment, env_file, &USED)
+}
+
+fn load_those(
+    environment: &dyn Environment,
+    env_file: Option<&Path>,
+    used: &[&str],
+) -> Result<Settings, Vec<Problem>> {
     // Which names exist at all is known to the settings alone; a name that does not stays in, and is told.
-    let all = Settings::load(&Chosen { environment, dropped: &[], env_file: None }, None)?;
+    let all = Settings::load(&Chosen { environment, dropped: &[], env_file: None, used }, None)?;
     let names = all.rows().iter().flat_map(|row| {
         let own = row.setting.name.to_owned();
         [format!("{own}_FILE"), own]
     });
-    let dropped: Vec<String> = names.filter(|name| !USED.contains(&name.as_str())).collect();
-    Settings::load(&Chosen { environment, dropped: &dropped, env_file }, env_file)
+    let dropped: Vec<String> = names.filter(|name| !used.contains(&name.as_str())).collect();
+    Settings::load(&Chosen { environment, dropped: &dropped, env_file, used }, env_file)
 }
 
 /// [`load`] in the environment of this process.
@@ -47,18 +56,27 @@ pub(crate) fn load(environment: &dyn Environment, env_file: Option<&Path>) -> Re
 /// # Errors
 /// As there.
 pub(crate) fn load_here(env_file: Option<&Path>) -> Result<Settings, Vec<Problem>> {
-    load(&Process, env_file)
+    load_those(&Process, env_file, &USED)
+}
+
+/// These settings alone, in the environment of this process.
+///
+/// # Errors
+/// Every problem with them.
+pub(crate) fn load_only(env_file: Option<&Path>, used: &[&str]) -> Result<Settings, Vec<Problem>> {
+    load_those(&Process, env_file, used)
 }
 
 struct Chosen<'a> {
     environment: &'a dyn Environment,
     dropped: &'a [String],
+    used: &'a [&'a str],
     env_file: Option<&'a Path>,
 }
 
 impl Environment for Chosen<'_> {
     fn variable(&self, name: &str) -> Option<OsString> {
-        if USED.contains(&name) {
+        if self.used.contains(&name) {
             return self.environment.variable(name);
         }
         STAND_INS.iter().find(|(stand_in, _)| *stand_in == name).map(|(_, value)| OsString::from(value))

@@ -32,8 +32,8 @@ impl Desk<'_> {
             Request::UsersAllow { login } => self.allow_user(&login).await,
             Request::Backup { path } => self.backup(path).await,
             Request::Restore { path } => self.restore(path).await,
-            // Keys are the server's alone, and it answers before it comes here.
-            Request::KeyRevoke { .. } => no_server(),
+            // Keys and writes are the server's alone, and it answers before it comes here.
+            Request::KeyRevoke { .. } | Request::WritesTurn { .. } | Request::WritesStatus => no_server(),
             Request::KeysReload => self.reload_keys(),
             Request::Timeline => match self.sign_in {
                 Some(sign_in) => Answer::Timeline { logins: sign_in.timeline.all() },

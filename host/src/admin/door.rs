@@ -19,7 +19,7 @@ use tokio::time::timeout;
 
 use super::desk::Desk;
 use super::record::{self, Stage};
-use super::{Answer, MAX_REQUEST, Request};
+use super::{Answer, MAX_REQUEST, Request, writes};
 use crate::shared::Shared;
 
 /// Connections at once.
@@ -229,6 +229,9 @@ impl Clerk for OfServer {
                 // Taking power away is done whatever becomes of the log; who is told so may rely on both.
                 let _ = shared.trail.append(entry).await;
             }
+            return Some(answer);
+        }
+        if let Some(answer) = writes::answer(&shared, &request, uid).await {
             return Some(answer);
         }
         let Some(sign_in) = shared.sign_in.clone() else {

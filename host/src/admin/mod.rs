@@ -16,6 +16,7 @@ mod record;
 pub(crate) mod show;
 #[cfg(test)]
 mod tests;
+mod writes;
 
 use std::path::PathBuf;
 
@@ -23,9 +24,10 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use ask::{NotAsked, ask};
 pub(crate) use attend::{Attending, attend};
-pub(crate) use chosen::load_here;
+pub(crate) use chosen::{load_here, load_only};
 pub(crate) use offline::carry_out;
 pub(crate) use places::Places;
+use writes::WriteStatus;
 
 use crate::sign_in::timeline::Login;
 use crate::store::Committed;
@@ -85,6 +87,13 @@ pub(crate) enum Request {
     KeysReload,
     /// The newest sign-ins, step by step.
     Timeline,
+    /// Turn changes in Gitea off, or on again.
+    WritesTurn {
+        /// Which of them.
+        on: bool,
+    },
+    /// Whether changes may be sent to Gitea.
+    WritesStatus,
     /// How the server and its registry are.
     Status,
 }
@@ -183,6 +192,14 @@ pub(crate) enum Answer {
     Timeline {
         /// The oldest first.
         logins: Vec<Login>,
+    },
+    /// To [`Request::WritesTurn`] and [`Request::WritesStatus`].
+    Writes {
+        /// Whether it made a difference.
+        changed: bool,
+        /// How it is now.
+        #[serde(flatten)]
+        status: WriteStatus,
     },
     /// To [`Request::Status`].
     Status {

@@ -4,7 +4,7 @@
 use aegis_custody::audit::Event;
 use serde_json::{Map, Value, json};
 
-use super::{Answer, Request};
+use super::{Answer, Request, writes};
 use crate::audit::Entry;
 
 /// Where a request stands.
@@ -20,9 +20,12 @@ impl Request {
     /// The name of the event of a request that changes something; none for one that only looks.
     pub(super) fn reason(&self) -> Option<&'static str> {
         match self {
-            Self::ClientsList | Self::UsersList | Self::UsersShow { .. } | Self::Timeline | Self::Status => {
-                None
-            }
+            Self::ClientsList
+            | Self::UsersList
+            | Self::UsersShow { .. }
+            | Self::Timeline
+            | Self::WritesStatus
+            | Self::Status => None,
             Self::ClientsRevoke { .. } => Some("operator_revoked_client"),
             Self::ClientsAllow { .. } => Some("operator_allowed_client"),
             Self::UsersRevoke { .. } => Some("operator_revoked_user"),
@@ -31,6 +34,8 @@ impl Request {
             Self::Restore { .. } => Some("operator_restored_registry"),
             Self::KeyRevoke { .. } => Some("operator_revoked_key"),
             Self::KeysReload => Some("operator_reloaded_keys"),
+            Self::WritesTurn { on: false } => Some("operator_turned_writes_off"),
+            Self::WritesTurn { on: true } => Some("operator_turned_writes_on"),
         }
     }
 
@@ -40,7 +45,8 @@ impl Request {
             Self::ClientsAllow { .. }
             | Self::UsersAllow { .. }
             | Self::Backup { .. }
-            | Self::Restore { .. } => true,
+            | Self::Restore { .. }
+            | Self::WritesTurn { on: true } => true,
             Self::ClientsList
             | Self::ClientsRevoke { .. }
             | Self::UsersList
@@ -49,6 +55,8 @@ impl Request {
             | Self::KeyRevoke { .. }
             | Self::KeysReload
             | Self::Timeline
+            | Self::WritesTurn { on: false }
+            | Self::WritesStatus
             | Self::Status => false,
         }
     }
@@ -62,9 +70,13 @@ impl Request {
             }
             Self::KeyRevoke { name } => ("key", json!(name)),
             Self::Backup { path } | Self::Restore { path } => ("path", json!(path.display().to_string())),
-            Self::ClientsList | Self::UsersList | Self::KeysReload | Self::Timeline | Self::Status => {
-                return Map::new();
-            }
+            Self::ClientsList
+            | Self::UsersList
+            | Self::KeysReload
+            | Self::Timeline
+            | Self::WritesTurn { .. }
+            | Self::WritesStatus
+            | Self::Status => return Map::new(),
         };
         Map::from_iter([(name.to_owned(), value)])
     }
@@ -110,6 +122,7 @@ fn facts(answer: &Answer) -> Value {
         }
         Answer::KeyRevoked { known, .. } => json!({ "known": known }),
         Answer::Keys { kids } => json!({ "kids": kids }),
+        Answer::Writes { changed, status } => writes::facts(*changed, status),
         Answer::Clients { .. }
         | Answer::Users { .. }
         | Answer::User { .. }

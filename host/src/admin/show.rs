@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use aegis_custody::audit::HIDDEN;
 
-use super::{Answer, ClientRow, Ended, GrantRow, Kept, Status, UserDetail, UserRow};
+use super::{Answer, ClientRow, Ended, GrantRow, Kept, Status, UserDetail, UserRow, writes};
 
 /// Write an answer, for people or, with `json`, for programs.
 ///
@@ -105,6 +105,7 @@ pub(crate) fn answer(answer: &Answer, json: bool, out: &mut dyn Write) -> io::Re
             writeln!(out, "The running server has no key named {}.", clean(name))
         }
         Answer::Keys { kids } => keys(kids, out),
+        Answer::Writes { changed, status } => writes::show(*changed, status, out),
         Answer::Timeline { logins } => writeln!(out, "{} sign-ins are remembered.", logins.len()),
         Answer::Status { status } => self::status(status, out),
         Answer::Refused { text, .. } => writeln!(out, "{text}"),

@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::{BufReader, Write as _};
 use std::path::{Path, PathBuf};
 
-use aegis_custody::audit::{End, EntryHash, Event, Mark, OpenTicket, Segment, Tickets, Verifier};
+use aegis_custody::audit::{End, EntryHash, Event, Line, Mark, OpenTicket, Segment, Tickets, Verifier};
 use serde_json::{Value, json};
 
 use crate::audit::names::Place;
@@ -257,6 +257,33 @@ fn fault(path: &Path, segment: &Segment, named: Option<(u64, u64)>) -> Option<Pr
         return None;
     }
     damaged(None, format!("the name states lines {first} to {last}, and the file does not hold just these"))
+}
+
+/// Show every line of a log to `observe`, in order. A tail that was never acknowledged is left out.
+///
+/// # Errors
+/// For a person: the log cannot be read, or was tampered with.
+pub(super) fn each_line(path: &Path, observe: &mut dyn FnMut(&Line<'_>)) -> Result<(), String> {
+    let mut verifier = Verifier::default();
+    for (path, named) in files(path).map_err(|problem| problem.told())? {
+        let mut reader = File::open(&path)
+            .map(|file| BufReader::with_capacity(1 << 20, file))
+            .map_err(|error| unreadable(&path, &error).told())?;
+        let last_seq = named.map(|(_, last)| last);
+        let segment = verifier.segment(&mut reader, last_seq, observe);
+        let segment = segment.map_err(|error| unreadable(&path, &error).told())?;
+        if let Some(problem) = fault(&path, &segment, named) {
+            return Err(format!("{}; `aegis-mcp audit verify` says more", problem.told()));
+        }
+    }
+    Ok(())
+}
+
+impl Problem {
+    fn told(&self) -> String {
+        let line = self.line.map(|line| format!(" line {line}")).unwrap_or_default();
+        format!("{}{line}: {}", self.path.display(), self.what)
+    }
 }
 
 /// The files to verify, in order, with the first and last line that the names of closed segments state.

@@ -1,5 +1,6 @@
 //! The command line. Each command has a file of its own; this one only names them.
 
+mod aside;
 mod audit;
 mod clients;
 mod connect;
@@ -10,6 +11,7 @@ mod health;
 mod in_force;
 mod keys;
 mod named_keys;
+mod policy;
 mod private_file;
 mod registry;
 mod serve;
@@ -17,6 +19,7 @@ pub(crate) mod settings;
 mod setup;
 mod stdio;
 mod users;
+mod write;
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -80,6 +83,12 @@ enum Command {
     /// Look at the audit log.
     #[command(subcommand)]
     Audit(Audit),
+    /// Check, explain, test and replay a policy.
+    #[command(subcommand)]
+    Policy(policy::Policy),
+    /// Turn changes in Gitea off while the server runs, and on again.
+    #[command(subcommand)]
+    Write(write::Write),
     /// List, revoke and add the programs that people sign in with.
     #[command(subcommand)]
     Clients(clients::Clients),
@@ -161,6 +170,8 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         }
         Command::Guest(Guest::Inspect { file }) => guest::inspect(&file),
         Command::Guest(Guest::Compile { file, into }) => guest::keep(&file, &into),
+        Command::Policy(command) => policy::run(command),
+        Command::Write(command) => write::run(command),
         Command::Clients(command) => clients::run(command),
         Command::Users(command) => users::run(command),
         Command::Registry(command) => registry::run(command),

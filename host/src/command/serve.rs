@@ -32,7 +32,9 @@ use crate::shared::{Pending, Shared, SystemClock, SystemRandom};
 use crate::sign_in::SignIn;
 use crate::standing::Standing;
 use crate::upstream::{Oldest, Upstream, UpstreamSettings};
+use crate::watch::Watch;
 use crate::way::Way;
+use crate::writes::Writes;
 
 /// Why the server did not start, and with which code it ends.
 pub(super) struct NoStart(pub(super) u8, pub(super) Vec<String>);
@@ -81,7 +83,13 @@ fn start(settings: &Settings) -> Result<ExitCode, NoStart> {
         let admin = crate::admin::attend(settings.dcr_storage_path(), settings.audit_log_path(), &shared);
         announce(settings, &shared, &listener, capacity);
         let server = Arc::new(Server::new(shared, linked, settings, capacity));
-        crate::reload::at_each(hang_ups, &server, settings.policy_file_path().map(Path::to_owned));
+        let watched = settings.policy_file_path().filter(|_| settings.policy_watch());
+        crate::reload::attend(
+            hang_ups,
+            &server,
+            settings.policy_file_path().map(Path::to_owned),
+            watched.map(Watch::new),
+        );
         Ok(run(server, listener, pending, admin, stop).await)
     });
     guests.shutdown_timeout(Duration::from_secs(1));
@@ -257,7 +265,9 @@ fn share(
     let url = settings.gitea_internal_url().unwrap_or(settings.gitea_url());
     let timeout = Duration::from_secs(settings.request_timeout_seconds());
     let way = Way::new(url, timeout, settings).map_err(|e| NoStart::settings(e.to_string()))?;
-    let gitea = Gitea::new(url, way.clone(), settings).map_err(|e| NoStart::settings(e.to_string()))?;
+    let writes = Writes::new(settings.write_mode());
+    let gitea = Gitea::new(url, way.clone(), settings, writes.clone())
+        .map_err(|e| NoStart::settings(e.to_string()))?;
     let standing = Arc::new(Standing::new(settings.startup_validate_gitea(), settings.oauth_mode()));
     let sign_in = sign_in(settings, &origin, &trail, (&way, &standing))?;
     let recheck = sign_in.as_ref().map_or_else(Recheck::default, |sign_in| sign_in.recheck.clone());
@@ -267,6 +277,7 @@ fn share(
     Ok(Arc::new(Shared {
         guest_values: guest_values(settings, &origin).into_iter().collect(),
         policy: in_force,
+        writes,
         component_digest: linked.guest.digest.clone(),
         trail,
         keys: Keys::new(keys, open),

@@ -5,6 +5,9 @@ use crate::instance::State;
 
 impl Host for State {
     fn get(&mut self, name: String) -> wasmtime::Result<Option<String>> {
+        if name == "WRITE_MODE" && !self.bound.writes {
+            return Ok(Some("false".to_owned()));
+        }
         Ok(self.shared.guest_values.get(&name).cloned())
     }
 

@@ -92,6 +92,7 @@ async fn through_guest(
         remarks: 0,
         route,
         policy: server.shared.policy.now(),
+        writes: server.shared.writes.are_on(),
         keep: Arc::default(),
         delivers: Arc::default(),
         hang_up: from.hang_up.clone(),

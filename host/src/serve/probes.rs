@@ -94,5 +94,6 @@ fn metrics(server: &Server) -> String {
         streams: server.shared.mailbox.streams.open(),
         streams_ended: server.shared.mailbox.streams.ended().to_vec(),
         policy: server.shared.policy.now().digest.clone(),
+        writes: server.shared.writes.are_on(),
     })
 }

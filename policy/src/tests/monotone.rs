@@ -2,7 +2,7 @@
 //! prepared rules agree with the language as `docs/policy.md` states it, written here a second time.
 
 use super::rules;
-use crate::{Class, Document, Effect, Request};
+use crate::{Class, Decision, Document, Effect, Request, Step, Verdict};
 
 /// One small policy: every list holds none or one of two tools or paths.
 #[derive(Clone, Copy, Debug)]
@@ -72,15 +72,33 @@ fn answers(small: &Small) -> Vec<Effect> {
     for tool in TOOLS {
         for class in [Class::Read, Class::Write] {
             for paths in PATHS {
-                let decision = rules.decide(&Request { tool, class, repository: Some(("a", "b")), paths });
+                let request = Request { tool, class, repository: Some(("a", "b")), paths };
+                let decision = rules.decide(&request);
                 let expected = small.expected(tool, class, paths);
                 assert_eq!(decision.effect, expected, "{tool} {class:?} {paths:?}\n{yaml}{decision:?}");
                 assert!(!decision.reasons.is_empty());
+                told_alike(&rules.looked_at(&request), &decision);
                 answers.push(decision.effect);
             }
         }
     }
     answers
+}
+
+/// What is told step by step is what was decided: the first rule that speaks is the one that the decision names.
+fn told_alike(steps: &[Step], decision: &Decision) {
+    let against: Vec<_> =
+        steps.iter().filter(|s| matches!(s.verdict, Verdict::Denies | Verdict::Closes)).collect();
+    match decision.effect {
+        Effect::Deny => {
+            assert_eq!(against.first().map(|step| step.rule.as_str()), Some(decision.rule()), "{steps:#?}");
+        }
+        Effect::Allow => {
+            assert!(against.is_empty(), "{steps:#?}");
+            let allows = |step: &Step| step.verdict == Verdict::Allows && step.rule == decision.rule();
+            assert!(steps.iter().any(allows), "{decision:?} {steps:#?}");
+        }
+    }
 }
 
 /// Every policy of the space.

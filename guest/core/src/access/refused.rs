@@ -43,7 +43,8 @@ impl Refused {
         match self {
             Self::Scope { needed } => format!("The scope {needed} is missing."),
             Self::WriteModeOff => "Writes are off on this server. The operator can allow them with \
-                                   WRITE_MODE=true and a list of repositories in WRITE_REPOSITORY_WHITELIST."
+                                   WRITE_MODE=true and a list of repositories in WRITE_REPOSITORY_WHITELIST, or by \
+                                   `aegis-mcp write on` where they were turned off for now."
                 .to_owned(),
             Self::NotWritable { repository: Some(name) } => format!(
                 "Writes to {name} are not allowed. The operator can add {name} to WRITE_REPOSITORY_WHITELIST."

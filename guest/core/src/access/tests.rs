@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 
-struct Settled {
+pub(super) struct Settled {
     values: BTreeMap<&'static str, String>,
     policy: Vec<(String, Vec<u8>)>,
 }
@@ -23,14 +23,14 @@ impl Settings for Settled {
     }
 }
 
-fn settled(policy: &str, values: &[(&'static str, &str)]) -> Settled {
+pub(super) fn settled(policy: &str, values: &[(&'static str, &str)]) -> Settled {
     let mut all = BTreeMap::from([("GITEA_URL", "https://git.example.test".to_owned())]);
     all.extend(values.iter().map(|(name, value)| (*name, (*value).to_owned())));
     let document = aegis_policy::Document::parse(policy.as_bytes()).expect("a good policy");
     Settled { values: all, policy: document.prepare() }
 }
 
-fn decided(
+pub(super) fn decided(
     settled: &Settled,
     scopes: &[&str],
     class: Class,
@@ -51,7 +51,7 @@ const OPEN: &str = "defaults: {read: allow, write: allow}\n";
 const LISTED: &[(&str, &str)] =
     &[("WRITE_MODE", "true"), ("WRITE_REPOSITORY_WHITELIST", "Acme/Site,tools/*")];
 const ANYWHERE: &[(&str, &str)] = &[("WRITE_MODE", "true"), ("WRITE_ALLOW_ALL_TOKEN_REPOS", "true")];
-const SITE: Option<(&str, &str)> = Some(("acme", "site"));
+pub(super) const SITE: Option<(&str, &str)> = Some(("acme", "site"));
 
 #[test]
 fn each_class_needs_its_own_scope() {
