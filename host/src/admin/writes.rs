@@ -50,7 +50,19 @@ pub(super) async fn answer(shared: &Shared, request: &Request, uid: u32) -> Opti
             return Some(Answer::Writes { changed: false, status: WriteStatus::of(&shared.writes) });
         }
         Request::WritesTurn { on } => *on,
-        _ => return None,
+        Request::ClientsList
+        | Request::ClientsRevoke { .. }
+        | Request::ClientsAllow { .. }
+        | Request::UsersList
+        | Request::UsersShow { .. }
+        | Request::UsersRevoke { .. }
+        | Request::UsersAllow { .. }
+        | Request::Backup { .. }
+        | Request::Restore { .. }
+        | Request::KeyRevoke { .. }
+        | Request::KeysReload
+        | Request::Timeline
+        | Request::Status => return None,
     };
     if on && shared.writes.are_configured() {
         let asked = record::entry(request, uid, Stage::Asked);
