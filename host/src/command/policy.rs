@@ -5,7 +5,7 @@ mod replay;
 mod show;
 
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
@@ -168,7 +168,7 @@ fn explain(env: &EnvFile, policy: Option<PathBuf>, call: &Call, json: bool) -> R
     print(&told(&answer, json, show::explanation), if allowed { 0 } else { NO })
 }
 
-fn test(env: &EnvFile, cases: &PathBuf, policy: Option<PathBuf>, json: bool) -> Result<ExitCode, NoAnswer> {
+fn test(env: &EnvFile, cases: &Path, policy: Option<PathBuf>, json: bool) -> Result<ExitCode, NoAnswer> {
     let guest = Guest::load(env)?;
     let name = cases.display().to_string();
     let text = String::from_utf8(read(cases)?)
