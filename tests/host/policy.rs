@@ -116,6 +116,17 @@ async fn explain_says_what_was_looked_at_and_what_decided() {
 }
 
 #[tokio::test]
+async fn what_the_guide_shows_of_explain_is_what_comes() {
+    let guide = std::fs::read_to_string(root().join("docs/policy.md")).expect("the guide");
+    let (_, rest) = guide.split_once("```text\ncall ").expect("the example");
+    let (shown, _) = rest.split_once("\n```").expect("its end");
+    let asked = ["explain", "--user", "alice", "--tool", "get_file_contents", "--repo", "acme/site"];
+    let file = ["--path", "src/secrets/key", "--policy", "../policy/examples/keep-secrets-out.yaml"];
+    let (_, out, _) = policy(&[&asked[..], &file].concat()).await;
+    assert_eq!(out.trim_end().replace("../policy/", "policy/"), format!("call {shown}"));
+}
+
+#[tokio::test]
 async fn test_runs_our_own_tables_and_says_what_an_operator_s_gets_wrong() {
     let mut run = 0;
     for entry in std::fs::read_dir(root().join("policy/cases")).expect("the tables") {
