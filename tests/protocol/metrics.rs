@@ -77,6 +77,7 @@ async fn the_names_are_those_of_the_manual_and_the_documented_few_besides() {
         "aegis_tool_calls_total",
         "aegis_tool_duration_seconds_count",
         "aegis_tool_duration_seconds_sum",
+        "aegis_writes_on",
     ];
     assert_eq!(names.iter().map(String::as_str).collect::<Vec<_>>(), expected);
     for name in expected {
