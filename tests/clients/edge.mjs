@@ -3,7 +3,7 @@ import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/cli
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { checkTools, read, refused, run, target } from './journey.mjs';
+import { READING, checkTools, read, refused, run, target } from './journey.mjs';
 
 const at = target();
 
@@ -19,7 +19,7 @@ const cases = {};
 for (const [name, mode] of Object.entries({ legacy: 'legacy', '2026-07-28': { pin: '2026-07-28' } })) {
   cases[`tools and a file, ${name}`] = async () => {
     const client = await connect(mode, at.key);
-    checkTools((await client.listTools()).tools);
+    checkTools((await client.listTools()).tools, READING);
     await read({ callTool: (tool, args) => client.callTool({ name: tool, arguments: args }) }, at);
     await client.close();
   };

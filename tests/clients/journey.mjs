@@ -3,7 +3,8 @@
 import assert from 'node:assert/strict';
 
 /** How many tools there are, and what the names of those that only read begin with. */
-const TOOLS = 43;
+/** All tools, and those that read: what is listed while changes are off. */
+export const TOOLS = 43, READING = 28;
 const READS = /^(compare|get|list|search)_/;
 
 /** The server under test, from the environment; the key is left out where people sign in. */
@@ -30,8 +31,8 @@ export function answer(result, what) {
   return result.structuredContent;
 }
 
-export function checkTools(tools) {
-  assert.equal(new Set(tools.map(tool => tool.name)).size, TOOLS);
+export function checkTools(tools, expected = TOOLS) {
+  assert.equal(new Set(tools.map(tool => tool.name)).size, expected);
   for (const tool of tools) {
     assert.ok(tool.description?.length > 10, `${tool.name} is not described`);
     assert.equal(tool.inputSchema?.type, 'object', `${tool.name} has no input schema`);
