@@ -2,8 +2,7 @@
 // { listTools(), callTool(name, args) }, both answering what the SDK answered.
 import assert from 'node:assert/strict';
 
-/** How many tools there are, and what the names of those that only read begin with. */
-/** All tools, and those that read: what is listed while changes are off. */
+/** How many tools there are; how many of them read, which is what is listed while changes are off; and how their names begin. */
 export const TOOLS = 43, READING = 28;
 const READS = /^(compare|get|list|search)_/;
 
