@@ -230,3 +230,19 @@ async fn what_is_too_long_to_read_cannot_be_confirmed() {
     assert_eq!(ground.only_line(&answer).await["reason"], "too_long_to_confirm");
     ground.assert_nothing_upstream();
 }
+
+#[tokio::test]
+async fn who_has_four_open_questions_is_asked_no_fifth() {
+    let ground = careful().await;
+    let mut open = Vec::new();
+    for title in ["One", "Two", "Three", "Four"] {
+        open.push(questioned(&ground, title).await.0);
+    }
+    let message = legacy(json!(5), "tools/call", wanted("Five")).to_string();
+    let accept = [("accept", "application/json, text/event-stream"), ("mcp-protocol-version", "2025-11-25")];
+    let answer = ground.post("/mcp", &accept, message.as_bytes()).await;
+    let said = answer.json();
+    assert_eq!(said["result"]["_meta"]["io.aegisgitea/reason"], "questions_busy", "{}", answer.text());
+    assert_eq!(ground.only_line(&answer).await["reason"], "questions_busy");
+    ground.assert_nothing_upstream();
+}
