@@ -3,8 +3,8 @@
 use super::{Dice, every, jumble, positives, scan};
 use crate::class::Class;
 
-/// No text may cost more looks per byte than this.
-const LOOKS: u64 = 40;
+/// No text may cost more looks per byte than this, in all views of it together.
+const LOOKS: u64 = 64;
 
 #[track_caller]
 fn linear(piece: &str) {
