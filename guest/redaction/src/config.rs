@@ -8,6 +8,8 @@ use crate::scan::Scan;
 /// The longest word of a `.netrc`, and the most pairs of an entry that are looked at.
 const WORD: usize = 128;
 const PAIRS: usize = 4;
+/// The most spaces, line ends and marks between two words of it.
+const GAP: usize = 16;
 /// How far before the password of a connection string the pair before it is looked for.
 const PAIR: usize = 48;
 /// Keys that make a list of pairs the one of a connection, without spaces.
@@ -54,26 +56,31 @@ impl Scan<'_> {
         None
     }
 
-    /// The next word after spaces, line ends and marks of a diff.
+    /// The next word after spaces, line ends (which may be escapes) and marks of a diff.
     fn netrc_word(&mut self, from: usize) -> Option<(usize, usize)> {
-        let rest = self.text.rest(from);
-        let blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
-        let mut gap = rest.iter().take(16).take_while(|byte| blank(byte)).count();
-        let line = rest.get(gap.checked_sub(1).unwrap_or_default()) == Some(&b'\n');
-        if line && matches!(rest.get(gap), Some(b'+' | b'-')) {
-            gap = rest
-                .iter()
-                .take(16)
-                .skip(gap.saturating_add(1))
-                .take_while(|byte| blank(byte))
-                .count()
-                .saturating_add(gap)
-                .saturating_add(1);
+        let mut start = from;
+        let mut line = false;
+        for _ in 0..GAP {
+            let rest = self.text.rest(start);
+            let width = match rest {
+                [b' ' | b'\t' | b'\r', ..] => 1,
+                [b'\n', ..] => {
+                    line = true;
+                    1
+                }
+                [b'\\', b'n' | b'r' | b't', ..] => 2,
+                [b'+' | b'-', ..] if line => {
+                    line = false;
+                    1
+                }
+                _ => break,
+            };
+            start = start.saturating_add(width);
         }
-        let word = rest.iter().skip(gap).take(WORD);
-        let length = word.take_while(|byte| !blank(byte) && !b"\"'`\\".contains(byte)).count();
-        self.text.work = self.text.work.saturating_add(gap.saturating_add(length) as u64);
-        let start = from.saturating_add(gap);
+        let word = self.text.rest(start).iter().take(WORD);
+        let length = word.take_while(|byte| !b" \t\r\n\"'`\\".contains(byte)).count();
+        self.text.work =
+            self.text.work.saturating_add(start.saturating_sub(from).saturating_add(length) as u64);
         (length > 0 && length < WORD).then(|| (start, start.saturating_add(length)))
     }
 

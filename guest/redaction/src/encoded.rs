@@ -9,6 +9,8 @@ use crate::scan::{Found, Hit, plain};
 const WORD: usize = 20;
 /// How many characters are decoded to see whether text may follow: a multiple of four.
 const HEAD: usize = 20;
+/// The most letters of an escape (`\u003d`, without its backslash) that a run may begin with.
+const ESCAPE: usize = 5;
 /// Lines of wrapped Base64 are at least this long, all but the last.
 const LINE: usize = 56;
 
@@ -30,21 +32,24 @@ pub(crate) fn words(text: &str, only_always: bool) -> Found {
 /// The secret in the run from `at` to `end`. The run may begin with what is no part of it: a path, a diff's mark,
 /// the letter of an escape. So each place behind a sign or a mark is tried, with a look at a few characters.
 fn word(text: &mut Text<'_>, at: usize, end: usize, only_always: bool) -> Option<Hit> {
-    let mut tried = at;
     for start in at..end.saturating_sub(WORD).saturating_add(1) {
         let before = text.before(start, 1).unwrap_or(b' ');
-        let sign = matches!(before, b'+' | b'/' | b'-' | b'_') && start > at;
-        let escaped = start.saturating_sub(at) <= 5 && text.boundary(start, true);
-        if start != at && !(sign && start >= tried.saturating_add(4)) && !escaped {
+        let sign = start > at && matches!(before, b'+' | b'/' | b'-' | b'_');
+        let escaped = start.saturating_sub(at) <= ESCAPE && text.boundary(start, true);
+        if start != at && !(sign && begins(text.rest(start))) && !escaped {
             continue;
         }
-        tried = start;
         text.work = text.work.saturating_add(HEAD as u64);
         if readable(&decode(text.rest(start).iter().take(HEAD))) {
             return decoded(text, start, end, only_always);
         }
     }
     None
+}
+
+/// Whether what follows a sign may begin a Base64 word: signs are rare in one.
+fn begins(rest: &[u8]) -> bool {
+    rest.iter().take(4).all(|byte| Class::ALNUM.has(*byte))
 }
 
 /// What stands encoded from `start` on, over the lines it is wrapped into, if it holds a secret.

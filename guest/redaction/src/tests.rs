@@ -11,6 +11,7 @@ use crate::{Mode, Redactor, bound, hostile, name, rules};
 mod context;
 mod deception;
 mod examples;
+mod vendored;
 mod work;
 
 /// A reproducible source of choices (the multiplier of Knuth's MMIX).
