@@ -8,8 +8,10 @@ use crate::scan::scan;
 use crate::table::{Anchor, Look, Near, Step, Token, every};
 use crate::{Mode, Redactor, bound, hostile, name, rules};
 
+mod config;
 mod context;
 mod deception;
+mod encodings;
 mod examples;
 mod vendored;
 mod work;
@@ -223,6 +225,27 @@ fn leaves_what_stands_too_far_from_its_keyword_or_on_another_line() {
         untouched(&format!("see {value}"));
         for word in near.unless {
             untouched(&format!("{} {word} {value}", anchor.literal));
+        }
+    }
+}
+
+#[test]
+fn leaves_what_stands_near_a_keyword_and_does_not_fit() {
+    let mut dice = Dice(11);
+    for (anchor, near) in nears() {
+        let tag = format!("[redacted:{}]", name(anchor.rule));
+        let (_, min, max, behind) = last_run(near.steps).expect("a run");
+        let short = fitting(&mut dice, near.steps, &[], |least| least - 1);
+        let mut wrong = fitting(&mut dice, near.steps, near.needs, |least| least);
+        let place = wrong.len() - behind - min.div_ceil(2);
+        wrong.replace_range(place..=place, "|");
+        let mut all = vec![short, wrong];
+        if max < 1000 {
+            all.push(fitting(&mut dice, near.steps, near.needs, |_| max + 1));
+        }
+        for value in all {
+            let masked = mask(&format!("{}={value}", anchor.literal));
+            assert!(!masked.contains(&tag), "{masked} from {}={value}", anchor.literal);
         }
     }
 }
