@@ -128,7 +128,8 @@ impl Scan<'_> {
         let end = start.saturating_add(length);
         let value = self.text.bytes.get(start..end)?;
         let first = value.first()?;
-        (!b"${%<[*".contains(first) && length < WORD).then_some((start, end))
+        let code = open.is_none() && is_code(value, semicolon);
+        (!b"${%<[*".contains(first) && !code && length < WORD).then_some((start, end))
     }
 
     /// Whether what ends at `edge` is `key=value` with a key of a connection.
@@ -140,7 +141,8 @@ impl Scan<'_> {
             return false;
         };
         let value = seen.get(sign.saturating_add(1)..).unwrap_or_default();
-        if value.iter().any(|byte| b";\"'\n".contains(byte) || !semicolon && *byte == b' ') {
+        let broken = value.iter().any(|byte| b";\"'\n".contains(byte) || !semicolon && *byte == b' ');
+        if broken || is_code(value, semicolon) {
             return false;
         }
         let key = seen.get(..sign).unwrap_or_default();
@@ -170,4 +172,10 @@ impl Scan<'_> {
         let last = self.text.padding(last);
         (line_end && last.saturating_sub(start) >= 24).then_some((start, last))
     }
+}
+
+/// Whether a value of a list without semicolons is an argument of a call (`user=None, password=given)`).
+fn is_code(value: &[u8], semicolon: bool) -> bool {
+    !semicolon && value.iter().any(|byte| b",()".contains(byte))
+        || [b"None".as_slice(), b"null", b"nil"].contains(&value)
 }

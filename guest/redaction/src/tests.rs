@@ -13,6 +13,7 @@ mod context;
 mod deception;
 mod encodings;
 mod examples;
+mod listing;
 mod vendored;
 mod work;
 

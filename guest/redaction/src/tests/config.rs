@@ -101,6 +101,12 @@ fn leaves_what_is_no_connection_string() {
         "password=hunter2",
         "superuser=app password=hunter2",
         "user=app password=",
+        "def connect(host=None, user=None, password=None):",
+        "connect(host=h, user=u, password=p)",
+        "connect(user=f(u) password=p",
+        "user=app password=given)",
+        "uid=None;pwd=None;",
+        "user=a;password=null;",
     ] {
         untouched(text);
     }
