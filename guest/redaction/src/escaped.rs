@@ -5,6 +5,9 @@
 use crate::class::Class;
 use crate::scan::{Found, Hit, plain};
 
+/// The deepest indent of a line that another goes on in.
+const INDENT: usize = 80;
+
 /// Lines that go on in each other, and what they mean.
 #[derive(Default)]
 struct Stretch {
@@ -61,33 +64,31 @@ fn has_escape(line: &[u8]) -> bool {
 fn joint(text: &[u8], start: usize, end: usize) -> Option<(usize, usize)> {
     let line = text.get(start..end)?.strip_suffix(b"\n")?;
     let line = line.strip_suffix(b"\r").unwrap_or(line);
-    let next = text.get(end..).unwrap_or_default();
-    let marked = usize::from(matches!(next.first(), Some(b'+' | b'-')));
-    let mark = if matches!(line.first(), Some(b'+' | b'-')) || marked == 0 { marked } else { 0 };
-    let indent = next.iter().skip(mark).take(80).take_while(|byte| matches!(byte, b' ' | b'\t')).count();
-    let from = end.saturating_add(mark).saturating_add(indent);
-    let bare = line.trim_ascii_end();
-    let bare = bare.strip_suffix(b"..").or_else(|| bare.strip_suffix_of(b"+.&\\")).unwrap_or(bare);
-    let bare = bare.trim_ascii_end();
-    let quote = bare.last().copied().filter(|byte| b"\"'`".contains(byte));
-    if let Some(quote) = quote
-        && text.get(from) == Some(&quote)
+    let from = end.saturating_add(indent(line, text.get(end..)?));
+    let string = without_sign(line.trim_ascii_end()).trim_ascii_end();
+    if let Some((quote, inner)) = string.split_last()
+        && b"\"'`".contains(quote)
+        && text.get(from) == Some(quote)
     {
-        return Some((start.checked_add(bare.len())?.checked_sub(1)?, from.saturating_add(1)));
+        return Some((start.saturating_add(inner.len()), from.saturating_add(1)));
     }
     let kept = line.strip_suffix(b"\\")?;
     Some((start.saturating_add(kept.len()), from))
 }
 
-/// Taking one of some bytes from an end.
-trait StripOne {
-    fn strip_suffix_of(&self, any: &[u8]) -> Option<&[u8]>;
+/// How much of `next` stands before what it says: its indent, and the mark of a diff where `line` has one too.
+fn indent(line: &[u8], next: &[u8]) -> usize {
+    let marked = |line: &[u8]| matches!(line.first(), Some(b'+' | b'-'));
+    let mark = usize::from(marked(line) && marked(next));
+    let blank = next.iter().skip(mark).take(INDENT).take_while(|byte| matches!(byte, b' ' | b'\t'));
+    blank.count().saturating_add(mark)
 }
 
-impl StripOne for [u8] {
-    fn strip_suffix_of(&self, any: &[u8]) -> Option<&[u8]> {
-        let (last, rest) = self.split_last()?;
-        any.contains(last).then_some(rest)
+/// `line` without the sign at its end that joins strings in some language.
+fn without_sign(line: &[u8]) -> &[u8] {
+    match line {
+        [rest @ .., b'.', b'.'] | [rest @ .., b'+' | b'.' | b'&' | b'\\'] => rest,
+        _ => line,
     }
 }
 
