@@ -136,3 +136,14 @@ fn every_view_is_counted() {
     assert!(scan(&text, false).work > 2 * text.len() as u64);
     assert!(scan(&words, false).work > 3 * words.len() as u64);
 }
+
+#[test]
+fn half_an_escape_begins_no_word_and_a_token_needs_its_kinds_of_characters() {
+    let token = token();
+    for before in ["%g1", "%1g", "\\u00g1", "u0041", "x41"] {
+        untouched(&format!("{before}{token}"));
+    }
+    let letters = "abcdefghijklmnopqrstuvwxyzabcdefghij";
+    untouched(&format!("{}{letters}", concat!("s", "k-")));
+    assert!(mask(&format!("{}{letters}1", concat!("s", "k-"))).starts_with("[redacted:openai-key"));
+}
