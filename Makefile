@@ -64,6 +64,13 @@ long-tests: build ## The long forms of tests that run short in `make test`, with
 quick: ## The tests of the pure crates alone
 	$(CARGO) test --locked -p aegis-policy -p aegis-redaction -p aegis-core -p aegis-custody
 
+# The packages whose code is changed, one place at a time, to see whether a test notices.
+MUTANTS ?= aegis-policy aegis-redaction
+.PHONY: mutants
+mutants: ## Changes of policy and redaction that no test notices (cargo-mutants is installed into target/tools)
+	test -x target/tools/bin/cargo-mutants || $(CARGO) install cargo-mutants --version 25.3.1 --locked --root target/tools
+	target/tools/bin/cargo-mutants mutants $(addprefix --package ,$(MUTANTS)) --output target --timeout 120 --no-shuffle
+
 # Seconds of each of the six campaigns.
 FUZZ_SECONDS ?= 600
 .PHONY: fuzz fuzz-short
@@ -93,7 +100,7 @@ format: ## Format the code
 
 .PHONY: bless
 bless: ## Rewrite generated files and snapshots; read the diff before committing it
-	BLESS=1 $(CARGO) test --locked -p aegis-core -p aegis-mcp -p aegis-policy
+	BLESS=1 $(CARGO) test --locked -p aegis-core -p aegis-mcp -p aegis-policy -p aegis-redaction
 
 .PHONY: ci
 ci: ## What a change must pass

@@ -1,21 +1,37 @@
-//! Turns rules.toml into constant tables: rules, anchors sorted by their first three bytes, and a filter over
-//! those. A mistake in rules.toml fails the build and names the rule.
+//! Turns rules/*.toml into constant tables: rules, anchors sorted by their first three bytes, and a filter over
+//! those. A mistake in a rule fails the build and names the rule.
 
 use serde::Deserialize;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
+/// The files, in the order in which rules for one place are tried. The product's own credentials come first.
+const FILES: [&str; 7] = ["own", "code", "ai", "cloud", "data", "talk", "work"];
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Rules {
+    #[serde(default)]
     token: Vec<Token>,
+    #[serde(default)]
     near: Vec<Near>,
+    #[serde(default)]
+    coded: Vec<Coded>,
+}
+
+/// A rule whose shape is code. `what` of each rule is for people: docs/secrets.md is made from it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Coded {
+    name: String,
+    what: Option<String>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Token {
     name: String,
+    what: Option<String>,
     starts: Vec<String>,
     steps: Vec<Step>,
     #[serde(default)]
@@ -36,6 +52,7 @@ struct Token {
 #[serde(deny_unknown_fields)]
 struct Near {
     name: String,
+    what: Option<String>,
     keywords: Vec<String>,
     window: usize,
     steps: Vec<Step>,
@@ -61,12 +78,16 @@ struct Run {
 }
 
 /// Classes that hold a dash: a token with such a run is not entered after a dash.
-const WITH_DASH: [&str; 7] = ["base64url", "alnum-dash", "dotted", "tilde", "path", "token68", "base64-any"];
+const WITH_DASH: [&str; 9] =
+    ["base64url", "alnum-dash", "dotted", "tilde", "path", "token68", "base64-any", "value", "django"];
 
 /// Rules whose shape is code, with the literals that start them.
-const CODED: [(&str, &str, &[&str]); 5] = [
+const CODED: [(&str, &str, &[&str]); 8] = [
     ("private-key", "Pem", &["BEGIN ", "BEGIN+", "BEGIN%20"]),
-    ("private-key", "EncodedPem", &["LS0tLS1CRUdJTi"]),
+    ("private-key", "Putty", &["Private-Lines: "]),
+    ("netrc-password", "Netrc", &["machine "]),
+    ("docker-auth", "DockerAuth", &["\"auth\"", "\\\"auth\\\""]),
+    ("connection-string-password", "Connection", &["password=", "pwd="]),
     ("authorization-header", "Authorization", &["authorization"]),
     ("url-password", "Userinfo", &["://"]),
     (
@@ -98,12 +119,18 @@ struct Tables {
 }
 
 impl Tables {
-    fn rule(&mut self, name: &str, always: bool) -> usize {
-        if let Some(found) = self.names.iter().position(|(known, _)| known == name) {
-            return found;
+    /// The place of a rule, new or known. Its first mention says what it is.
+    fn named(&mut self, name: &str, what: Option<&String>, always: bool) -> Result<usize, String> {
+        let known = self.names.iter().position(|(known, _)| known == name);
+        match (known, what) {
+            (Some(found), None) => Ok(found),
+            (None, Some(_)) => {
+                self.names.push((name.to_owned(), always));
+                Ok(self.names.len() - 1)
+            }
+            (Some(_), Some(_)) => Err("`what` is said twice".to_owned()),
+            (None, None) => Err("`what` is missing".to_owned()),
         }
-        self.names.push((name.to_owned(), always));
-        self.names.len() - 1
     }
 
     fn anchor(&mut self, literal: &str, fold: bool, rule: usize, look: &str) -> Result<(), String> {
@@ -119,7 +146,7 @@ impl Tables {
     }
 
     fn token(&mut self, index: usize, token: &Token) -> Result<(), String> {
-        let rule = self.rule(&token.name, token.always);
+        let rule = self.named(&token.name, token.what.as_ref(), token.always)?;
         let dashed = |run: &Run| WITH_DASH.contains(&run.class.as_str());
         let dash = token.dash.unwrap_or(true)
             && !token.behind.as_ref().is_some_and(dashed)
@@ -137,16 +164,12 @@ impl Tables {
         );
         for start in &token.starts {
             self.anchor(start, token.fold, rule, &format!("Look::Token(&TOKEN_{index})"))?;
-            if !token.keep && token.behind.is_none() && !token.fold {
-                let look = format!("Look::Encoded(&TOKEN_{index}, {start:?})");
-                self.anchor(&base64_head(start), false, rule, &look)?;
-            }
         }
         Ok(())
     }
 
     fn near(&mut self, index: usize, near: &Near) -> Result<(), String> {
-        let rule = self.rule(&near.name, false);
+        let rule = self.named(&near.name, near.what.as_ref(), false)?;
         let _ = writeln!(
             self.statics,
             "static NEAR_{index}: Near = Near {{ window: {}, steps: &[{}], needs: &[{}], unless: &{:?} }};",
@@ -162,7 +185,7 @@ impl Tables {
     }
 
     fn source(mut self) -> String {
-        // The sort is stable: for equal keys the order of rules.toml decides.
+        // The sort is stable: for equal keys the order of the rules decides.
         self.anchors.sort_by_key(|(key, _)| *key);
         let mut filter = [0_u64; 64];
         for (key, _) in &self.anchors {
@@ -214,39 +237,34 @@ fn steps(steps: &[Step]) -> Result<String, String> {
     Ok(out)
 }
 
-/// The characters that any Base64 text starting with these bytes starts with.
-fn base64_head(text: &str) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let bits: Vec<u8> =
-        text.bytes().flat_map(|byte| (0..8).rev().map(move |shift| byte >> shift & 1)).collect();
-    bits.chunks_exact(6)
-        .filter_map(|six| {
-            let value = six.iter().fold(0_usize, |value, bit| value << 1 | usize::from(*bit));
-            ALPHABET.get(value).map(|byte| char::from(*byte))
-        })
-        .collect()
-}
-
 #[expect(
     clippy::disallowed_methods,
     reason = "a build script reads its rules and writes its tables where cargo says"
 )]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    println_cargo("rerun-if-changed=rules.toml");
+    println_cargo("rerun-if-changed=rules");
     println_cargo("rerun-if-changed=build.rs");
-    let rules: Rules = toml::from_str(&std::fs::read_to_string("rules.toml")?)?;
     let mut tables = Tables::default();
-    for (index, token) in rules.token.iter().enumerate() {
-        tables.token(index, token).map_err(|error| format!("{}: {error}", token.name))?;
-    }
-    for (index, near) in rules.near.iter().enumerate() {
-        tables.near(index, near).map_err(|error| format!("{}: {error}", near.name))?;
+    let (mut tokens, mut nears) = (0, 0);
+    for file in FILES {
+        let rules: Rules = toml::from_str(&std::fs::read_to_string(format!("rules/{file}.toml"))?)?;
+        for token in &rules.token {
+            tables.token(tokens, token).map_err(|error| format!("{}: {error}", token.name))?;
+            tokens += 1;
+        }
+        for near in &rules.near {
+            tables.near(nears, near).map_err(|error| format!("{}: {error}", near.name))?;
+            nears += 1;
+        }
+        for coded in &rules.coded {
+            let name = &coded.name;
+            tables.named(name, coded.what.as_ref(), false).map_err(|error| format!("{name}: {error}"))?;
+        }
     }
     for (name, look, literals) in CODED {
-        let rule = tables.rule(name, false);
+        let rule = tables.named(name, None, false).map_err(|error| format!("{name}: {error}"))?;
         for literal in literals {
-            let fold = !look.ends_with("Pem");
-            tables.anchor(literal, fold, rule, &format!("Look::{look}"))?;
+            tables.anchor(literal, look != "Pem", rule, &format!("Look::{look}"))?;
         }
     }
     tables.anchor("[redacted:", false, 0, "Look::Placeholder")?;

@@ -17,6 +17,7 @@ const SLASH: u16 = 1 << 9;
 const PLUS: u16 = 1 << 10;
 const WAVE: u16 = 1 << 12;
 const SIGN: u16 = 1 << 13;
+const BRACKET: u16 = 1 << 14;
 
 const fn kind(byte: u8) -> u16 {
     match byte {
@@ -33,6 +34,7 @@ const fn kind(byte: u8) -> u16 {
         b'+' => PLUS,
         b'~' => WAVE,
         b'!' | b'@' | b'#' | b'$' | b'%' | b'^' | b'*' => SIGN,
+        b'&' | b'(' | b')' | b'=' => BRACKET,
         _ => 0,
     }
 }
@@ -47,6 +49,7 @@ impl Class {
     pub(crate) const BASE32: Self = Self(DIGIT_2_7).and(Self::LOWER);
     pub(crate) const BASE32_UPPER: Self = Self(DIGIT_2_7).and(Self::UPPER);
     pub(crate) const ALNUM: Self = Self::LETTER.and(Self::DIGITS);
+    pub(crate) const ALNUM_LOWER: Self = Self::LOWER.and(Self::DIGITS);
     pub(crate) const ALNUM_UPPER: Self = Self::UPPER.and(Self::DIGITS);
     pub(crate) const ALNUM_DASH: Self = Self(MINUS).and(Self::ALNUM);
     pub(crate) const WORD: Self = Self(UNDERSCORE).and(Self::ALNUM);
@@ -58,10 +61,15 @@ impl Class {
     pub(crate) const DOTTED: Self = Self(DOT).and(Self::BASE64URL);
     pub(crate) const TILDE: Self = Self(WAVE).and(Self::DOTTED);
     pub(crate) const PATH: Self = Self(SLASH).and(Self::BASE64URL);
+    /// The alphabet of crypt(5): `./0-9A-Za-z`.
+    pub(crate) const CRYPT: Self = Self(DOT | SLASH).and(Self::ALNUM);
     /// `token68` of RFC 9110 section 11.2: what follows the scheme in an `Authorization` header.
     pub(crate) const TOKEN68: Self = Self(WAVE | DOT).and(Self::BASE64_ANY);
     /// What an assigned secret may be made of, without `=`, quotes and spaces.
     pub(crate) const VALUE: Self = Self(WAVE | DOT | PLUS | SLASH | SIGN).and(Self::BASE64URL);
+
+    /// What Django makes keys of (`get_random_secret_key`).
+    pub(crate) const DJANGO: Self = Self(BRACKET | PLUS | SIGN).and(Self::BASE64URL);
 
     const fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)
@@ -73,7 +81,7 @@ impl Class {
 
     /// Whether a run of this class may be followed by the padding of Base64.
     pub(crate) const fn padded(self) -> bool {
-        self.0 & PLUS != 0
+        self.0 & PLUS != 0 && self.0 & BRACKET == 0
     }
 
     /// Whether a byte of this class may be trimmed as the full stop of a sentence.

@@ -177,7 +177,9 @@ impl Scan<'_> {
 fn is_credential(value: &[u8]) -> bool {
     let name = value.iter().all(|byte| byte.is_ascii_uppercase() || *byte == b'_');
     let inner = value.get(1..).unwrap_or_default();
-    let word = inner.iter().all(|byte| byte.is_ascii_lowercase() || b".-".contains(byte));
+    // With the sign of a parameter (`Digest username="me"`).
+    let inner = inner.strip_suffix(b"=").unwrap_or(inner);
+    let word = inner.iter().all(|byte| byte.is_ascii_lowercase() || b".-_".contains(byte));
     value.len() >= 8 && !name && (!word || value.len() >= 20)
 }
 

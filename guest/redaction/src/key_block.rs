@@ -1,8 +1,7 @@
 //! Private keys in PEM and its relatives (RFC 7468, OpenPGP armour, SSH2), as text, with escaped line ends,
-//! inside a diff, cut off, or as Base64. It does not parse keys: a header that means one is enough.
+//! inside a diff, or cut off. It does not parse keys: a header that means one is enough.
 
 use crate::class::Class;
-use crate::encoded::decode;
 use crate::scan::Scan;
 
 /// The longest label looked at; `ENCRYPTED PRIVATE KEY` and `PGP PRIVATE KEY BLOCK` have 21.
@@ -83,30 +82,5 @@ impl Scan<'_> {
                     .iter()
                     .all(|kind| run.iter().any(|byte| kind.has(*byte)))
         })
-    }
-
-    /// The Base64 form of a block that begins at `at`: as long as Base64 goes on, over line ends.
-    pub(crate) fn encoded_pem(&mut self, at: usize) -> Option<(usize, usize)> {
-        let mut end = self.base64_word(at)?;
-        let head = decode(self.text.bytes.get(at..end)?.iter().take(120));
-        let named = |word: &[u8]| head.windows(word.len()).any(|part| part == word);
-        if !named(b"PRIVATE") {
-            return None;
-        }
-        while let Some(next) = self.wrapped(end) {
-            end = next;
-        }
-        Some((at, self.text.padding(end)))
-    }
-
-    /// The end of the next line if it goes on with Base64 after a line end, indent or diff mark.
-    fn wrapped(&mut self, end: usize) -> Option<usize> {
-        let rest = self.text.rest(end);
-        let gap =
-            rest.iter().take(40).take_while(|byte| matches!(byte, b'\n' | b'\r' | b' ' | b'\t')).count();
-        let escaped = if rest.starts_with(b"\\n") { 2 } else { 0 };
-        let from = end.saturating_add(gap.max(escaped));
-        let next = self.text.run(from, Class::BASE64_ANY, usize::MAX);
-        (from > end && next.saturating_sub(from) >= MATERIAL).then_some(next)
     }
 }

@@ -4,8 +4,10 @@
 //! length of the text. It must not learn anything about tools, callers or policy, and it keeps nothing.
 
 mod class;
+mod config;
 mod context;
 mod encoded;
+mod escaped;
 mod hostile;
 mod key_block;
 mod matching;

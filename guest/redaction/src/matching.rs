@@ -88,7 +88,7 @@ impl<'t> Text<'t> {
                 }
                 Step::Run { class, min, max } => {
                     let end = self.run(at, *class, *max);
-                    let end = if class.has_dot() { self.without_dots(at, end) } else { end };
+                    let end = if class.has_dot() { self.without_dots(at, end, *min, *max) } else { end };
                     let length = end.checked_sub(at)?;
                     if length < *min || length > *max {
                         return None;
@@ -106,10 +106,12 @@ impl<'t> Text<'t> {
         at.saturating_add(signs)
     }
 
-    fn without_dots(&self, start: usize, end: usize) -> usize {
+    /// `end` without full stops; of a run of fixed length only what is too many, since a dot may belong to it.
+    fn without_dots(&self, start: usize, end: usize, min: usize, max: usize) -> usize {
         let run = self.bytes.get(start..end).unwrap_or_default();
         let dots = run.iter().rev().take_while(|byte| **byte == b'.').count();
-        end.saturating_sub(dots)
+        let many = if min == max { run.len().saturating_sub(max) } else { dots };
+        end.saturating_sub(dots.min(many))
     }
 
     /// Whether each kind of character occurs between `start` and `end`.

@@ -1,9 +1,11 @@
-//! One pass over a text that finds what to mask. It changes nothing, and it does not look for hostile
+//! Finding what to mask: a pass over the text as it stands, one over what its Base64 words stand for, one over
+//! what its escaped lines mean. It changes nothing, and it does not look for hostile
 //! characters: they are gone before.
 
 use crate::class::Class;
 use crate::matching::Text;
 use crate::table::{self, Anchor, Look, RULES};
+use crate::{encoded, escaped};
 
 /// A range of the text to mask, and the rule that asks for it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -17,7 +19,6 @@ pub(crate) struct Hit {
 /// What one pass found: hits in order, without overlaps; and the bytes it looked at.
 pub(crate) struct Found {
     pub(crate) hits: Vec<Hit>,
-    #[cfg_attr(not(test), expect(dead_code, reason = "the measure that tests hold against the length"))]
     pub(crate) work: u64,
 }
 
@@ -45,8 +46,19 @@ pub(crate) struct Scan<'t> {
     pub(crate) endless: bool,
 }
 
-/// Find every secret in `text`; only those of rules marked `always` if `only_always`.
+/// Find every secret in `text`, as it stands and below one encoding; only those of rules marked `always` if
+/// `only_always`.
 pub(crate) fn scan(text: &str, only_always: bool) -> Found {
+    let mut found = plain(text, only_always);
+    for more in [encoded::words(text, only_always), escaped::lines(text, only_always)] {
+        found.hits.extend(more.hits);
+        found.work = found.work.saturating_add(more.work);
+    }
+    Found { hits: merged(found.hits), work: found.work }
+}
+
+/// Find the secrets that stand in `text` as they are.
+pub(crate) fn plain(text: &str, only_always: bool) -> Found {
     let mut scan =
         Scan { text: Text::new(text.as_bytes()), hits: Vec::new(), decided: (0, 0), endless: false };
     let mut key = 0_u32;
@@ -93,8 +105,6 @@ impl Scan<'_> {
         let after = at.saturating_add(anchor.literal.len());
         match anchor.look {
             Look::Token(token) => self.text.token(at, anchor.literal.len(), token).into(),
-            Look::Encoded(token, start) => self.encoded(at, token, start).into(),
-            Look::EncodedPem => self.encoded_pem(at).into(),
             Look::Near(near) => self.near(after, near).into(),
             // A block inside a block that is decided on already.
             Look::Pem if at < self.decided.1 && self.is_block(self.decided.0) => Seen::Nothing,
@@ -102,6 +112,10 @@ impl Scan<'_> {
             Look::Authorization => self.authorization(after).into(),
             Look::Userinfo => self.userinfo(at, after).into(),
             Look::Assignment => self.assignment(after).into(),
+            Look::Putty => self.putty(after).into(),
+            Look::Netrc => self.netrc(at, after).into(),
+            Look::DockerAuth => self.docker_auth(after).into(),
+            Look::Connection => self.connection(at, after).into(),
             Look::Placeholder => self.placeholder(after),
         }
     }

@@ -1,4 +1,4 @@
-//! The form of the tables that build.rs makes from rules.toml. Constants only: nothing is built at run time.
+//! The form of the tables that build.rs makes from rules/*.toml. Constants only: nothing is built at run time.
 
 use crate::class::Class;
 
@@ -25,11 +25,12 @@ pub(crate) struct Anchor {
 #[derive(Clone, Copy)]
 pub(crate) enum Look {
     Token(&'static Token),
-    /// The Base64 form of a token, recognised by its first characters.
-    Encoded(&'static Token, &'static str),
     Near(&'static Near),
     Pem,
-    EncodedPem,
+    Putty,
+    Netrc,
+    DockerAuth,
+    Connection,
     Authorization,
     Userinfo,
     Assignment,

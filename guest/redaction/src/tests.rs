@@ -8,8 +8,14 @@ use crate::scan::scan;
 use crate::table::{Anchor, Look, Near, Step, Token, every};
 use crate::{Mode, Redactor, bound, hostile, name, rules};
 
+mod config;
 mod context;
 mod deception;
+mod encodings;
+mod examples;
+mod listing;
+mod near;
+mod vendored;
 mod work;
 
 /// A reproducible source of choices (the multiplier of Knuth's MMIX).
@@ -30,15 +36,28 @@ impl Dice {
     }
 }
 
+/// The last run of `steps`: its place, its least and its greatest length, and how much stands behind it.
+fn last_run(steps: &[Step]) -> Option<(usize, usize, usize, usize)> {
+    let mut behind = 0;
+    for (index, step) in steps.iter().enumerate().rev() {
+        match step {
+            Step::Literal(text) => behind += text.len(),
+            Step::Run { min, max, .. } => return Some((index, *min, *max, behind)),
+        }
+    }
+    None
+}
+
 /// Text that fits `steps`, the last run of the length that `last` gives for its least one.
 fn fitting(dice: &mut Dice, steps: &[Step], needs: &[Class], last: impl Fn(usize) -> usize) -> String {
+    let last_place = last_run(steps).map(|(place, ..)| place);
     loop {
         let mut out = String::new();
         for (index, step) in steps.iter().enumerate() {
             match step {
                 Step::Literal(text) => out.push_str(text),
                 Step::Run { class, min, .. } => {
-                    let length = if index + 1 == steps.len() { last(*min) } else { *min };
+                    let length = if Some(index) == last_place { last(*min) } else { *min };
                     out.push_str(&dice.of(*class, length));
                 }
             }
@@ -78,6 +97,13 @@ fn mask(text: &str) -> String {
 fn untouched(text: &str) {
     let cleaned = Redactor::new(Mode::Mask).clean(text);
     assert_eq!((cleaned.text.as_ref(), cleaned.secrets), (text, 0));
+}
+
+/// Nothing of `text` is masked, save what is assigned to a name that says so: some tokens begin with one.
+#[track_caller]
+fn not_a_token(text: &str) {
+    let masked = mask(text);
+    assert!(masked == text || masked.contains("=[redacted:assigned-secret]"), "{text} is {masked}");
 }
 
 fn base64(text: &str) -> String {
@@ -121,6 +147,13 @@ fn masks_every_token_wherever_a_word_may_stand() {
             let masked = mask(&text);
             let kept = if token.keep { anchor.literal } else { "" };
             let expected = format!("{before}{kept}[redacted:{}]{after}", name(anchor.rule));
+            let signs =
+                token.steps.iter().any(|step| matches!(step, Step::Run { class, .. } if class.has(b'%')));
+            if signs || anchor.literal.ends_with('=') && before == "a%3D" {
+                // What is assigned may hold a percent sign or a bracket, so more of the text may go.
+                assert!(masked.contains("[redacted:") && !masked.contains(&secret), "{masked} from {text}");
+                continue;
+            }
             assert_eq!(masked, expected, "from {text}");
         }
     }
@@ -130,14 +163,12 @@ fn masks_every_token_wherever_a_word_may_stand() {
 fn leaves_a_token_that_is_too_short_or_has_a_wrong_character() {
     let mut dice = Dice(2);
     for (anchor, token) in tokens() {
-        untouched(&token_text(&mut dice, anchor, token, |least| least - 1));
+        not_a_token(&token_text(&mut dice, anchor, token, |least| least - 1));
         let mut whole = token_text(&mut dice, anchor, token, |least| least);
-        let Some(Step::Run { min, .. }) = token.steps.last() else {
-            panic!("{} ends in a run", anchor.literal)
-        };
-        let wrong = whole.len() - min / 2;
+        let (_, min, _, behind) = last_run(token.steps).expect("a token has a run");
+        let wrong = whole.len() - behind - min.div_ceil(2);
         whole.replace_range(wrong..=wrong, " ");
-        untouched(&whole);
+        not_a_token(&whole);
     }
 }
 
@@ -146,10 +177,10 @@ fn leaves_a_fixed_length_token_that_goes_on() {
     let mut dice = Dice(3);
     let mut fixed = 0;
     for (anchor, token) in tokens() {
-        if let Some(Step::Run { max, .. }) = token.steps.last()
-            && *max < 1000
+        if let Some((_, _, max, _)) = last_run(token.steps)
+            && max < 1000
         {
-            untouched(&token_text(&mut dice, anchor, token, |_| max + 1));
+            not_a_token(&token_text(&mut dice, anchor, token, |_| max + 1));
             fixed += 1;
         }
     }
@@ -165,58 +196,26 @@ fn leaves_a_token_inside_a_longer_word() {
             continue;
         }
         let secret = token_text(&mut dice, anchor, token, |least| least);
-        untouched(&format!("Q{secret}"));
-        untouched(&format!("my_{secret}"));
-    }
-}
-
-#[test]
-fn masks_what_stands_near_its_keyword() {
-    let mut dice = Dice(5);
-    for (anchor, near) in nears() {
-        for (before, after) in
-            [("=", ""), (": \"", "\","), (" is `", "`"), ("\\\":\\\"", "\\\""), ("%3D", "&x=1")]
-        {
-            let value = fitting(&mut dice, near.steps, near.needs, |least| least);
-            let masked = mask(&format!("{}{before}{value}{after}", anchor.literal));
-            let expected = format!("{}{before}[redacted:{}]{after}", anchor.literal, name(anchor.rule));
-            assert_eq!(masked, expected);
-        }
-    }
-}
-
-#[test]
-fn leaves_what_stands_too_far_from_its_keyword_or_on_another_line() {
-    let mut dice = Dice(6);
-    for (anchor, near) in nears() {
-        let value = fitting(&mut dice, near.steps, near.needs, |least| least);
-        untouched(&format!("{}{}{value}", anchor.literal, " ".repeat(near.window + 1)));
-        untouched(&format!("{}\n= {value}", anchor.literal));
-        untouched(&format!("{}\\n= {value}", anchor.literal));
-        untouched(&format!("see {value}"));
-        for word in near.unless {
-            untouched(&format!("{} {word} {value}", anchor.literal));
-        }
+        not_a_token(&format!("Q{secret}"));
+        not_a_token(&format!("my_{secret}"));
     }
 }
 
 #[test]
 fn masks_the_base64_form_of_a_token() {
     let mut dice = Dice(7);
-    let mut seen = 0;
-    for anchor in every() {
-        if let Look::Encoded(token, start) = anchor.look {
-            let secret = format!("{start}{}", fitting(&mut dice, token.steps, token.needs, |least| least));
-            for text in [secret.clone(), format!("{secret}\n")] {
-                let masked = mask(&format!("value: {}\n", base64(&text)));
-                assert_eq!(masked, format!("value: [redacted:{}]\n", name(anchor.rule)), "{secret}");
-            }
-            let short = format!("{start}{}", fitting(&mut dice, token.steps, &[], |least| least - 1));
-            untouched(&format!("value: {}\n", base64(&short)));
-            seen += 1;
+    for (anchor, token) in tokens() {
+        let secret = token_text(&mut dice, anchor, token, |least| least);
+        for before in ["", "a: ", "{\"a\":\"", "user = somebody\nkey = "] {
+            let masked = mask(&format!("value: {}\n", base64(&format!("{before}{secret}\n"))));
+            assert_eq!(masked, format!("value: [redacted:{}]\n", name(anchor.rule)), "{before}{secret}");
         }
+        if anchor.literal.ends_with('=') {
+            continue;
+        }
+        let short = token_text(&mut dice, anchor, token, |least| least - 1);
+        untouched(&format!("value: {}\n", base64(&short)));
     }
-    assert!(seen > 50);
 }
 
 #[test]
@@ -280,11 +279,14 @@ fn names_are_unique_and_plain_and_every_one_can_be_found() {
     let text: Vec<String> = positives();
     for (index, rule) in names.iter().enumerate() {
         assert!(!names[..index].contains(rule));
-        assert!(rule.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-'), "{rule}");
+        assert!(
+            rule.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-'),
+            "{rule}"
+        );
         let tag = format!("[redacted:{rule}]");
         assert!(text.iter().any(|text| mask(text).contains(&tag)), "{rule}");
     }
-    assert!(names.len() > 40);
+    assert!(names.len() >= 100, "{}", names.len());
 }
 
 #[test]
@@ -311,6 +313,10 @@ fn positives() -> Vec<String> {
     out.push("Authorization: Basic dXNlcjpwYXNzd29yZA==".to_owned());
     out.push("postgres://app:hunter2@db.example/app".to_owned());
     out.push("password = \"k3J9xQ2mW8rT5vB1\"".to_owned());
+    out.push("machine git.example login me password hunter2".to_owned());
+    out.push("Server=db;User Id=sa;Password=hunter2;".to_owned());
+    out.push(format!("{{\"auths\":{{\"r.example\":{{\"auth\":\"{}\"}}}}}}", base64("me:hunter2")));
+    out.push(format!("Private-Lines: 1\n{}\n", dice.of(Class::BASE64, 64)));
     out
 }
 

@@ -16,6 +16,16 @@ const WORDS: &[&str] = &[
     "token: ",
     "\u{e0041}",
     "[redacted:",
+    "\\\n",
+    "\" +\n\"",
+    "%20",
+    "\\u0041",
+    "\\/",
+    "cGFzc3dvcmQ6IGh1bnRlcjI=",
+    "machine h login me password ",
+    "user=app password=",
+    "\"auth\":\"",
+    "Private-Lines: 1\n",
 ];
 
 #[test]

@@ -101,6 +101,8 @@ fn leaves_talk_about_authorization() {
         "Authorization: Bearer YOUR_ACCESS_TOKEN",
         "Authorization: token ${{ secrets.GITEA_TOKEN }}",
         "authorization: basic authentication is off",
+        "Authorization: Bearer access_token",
+        "Authorization: Digest username=\"me\", realm=\"x\"",
         "req.Header.Set(\"Authorization\", \"token \"+cfg.Token)",
         "WWW-Authenticate: Bearer realm=\"mcp\", resource_metadata=\"https://x.example/y\"",
     ] {
