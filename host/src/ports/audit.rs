@@ -41,6 +41,7 @@ impl State {
             members.insert("principal".into(), principal.subject.clone().into());
             put(&mut members, "login", principal.login.as_deref());
             put(&mut members, "client", principal.client.as_deref());
+            put(&mut members, "started_by", principal.started_by.as_deref());
             members.insert("scopes".into(), principal.scopes.clone().into());
         }
         members.insert("component".into(), cut(&self.shared.component_digest, 16).into());

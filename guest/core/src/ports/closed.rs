@@ -1,7 +1,7 @@
 //! Sign-in where there is none: every question is answered with a refusal.
 
 use super::{
-    Broken, Choice, Client, Clients, Denied, Flow, Login, Mailbox, NotOpened, NotRegistered, Proof, Purpose,
+    Automation, Broken, Caller, Choice, Client, Clients, Denied, Flow, Login, Mailbox, NotOpened, NotRegistered, NotVerified, Proof, Purpose,
     Registered, Registration, Seal, Tokens, Topic, UnknownClient,
 };
 
@@ -64,5 +64,15 @@ pub struct NoMailbox;
 impl Mailbox for NoMailbox {
     fn topics(&self) -> Vec<Topic> {
         Vec::new()
+    }
+}
+
+/// Nothing runs by itself.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoAutomation;
+
+impl Automation for NoAutomation {
+    fn verify(&self, _signature: &str, _delivery: &str, _body: &[u8]) -> Result<Box<dyn Caller>, NotVerified> {
+        Err(NotVerified::Disabled)
     }
 }
