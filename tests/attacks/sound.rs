@@ -183,6 +183,7 @@ fn has_meaning(inner: &str, known: &BTreeSet<String>) -> bool {
         "pct",
         "len",
         "hexlen",
+        "hmac",
         "json",
         "flip",
         "reverse",
