@@ -83,9 +83,13 @@ async fn an_env_file_gives_what_the_environment_does_not() {
         .expect("written");
     let (code, _, err) = program(&["serve", "--env-file", &file], &[]).await;
     assert_eq!(code, 64, "{err}");
-    for said in
-        ["GITEA_ULR", "did you mean GITEA_URL?", "AUTOMATION_SCHEDULER_ENABLED", "line 3", "sets MCP_HOST again"]
-    {
+    for said in [
+        "GITEA_ULR",
+        "did you mean GITEA_URL?",
+        "AUTOMATION_SCHEDULER_ENABLED",
+        "line 3",
+        "sets MCP_HOST again",
+    ] {
         assert!(err.contains(said), "{said:?} is not in: {err}");
     }
     let missing = scene.folder.0.join("none.env").display().to_string();

@@ -55,7 +55,9 @@ async fn a_job_of_a_person_is_the_accounts_work_after_the_person_was_asked_about
     assert_eq!(of_job.len(), 2, "{of_job:#?}");
     let bob_is = |line: &&Value| line["principal"] == "automation" && line["login"] == "bob";
     assert!(of_job.iter().all(bob_is), "{of_job:#?}");
-    assert!(of_job.iter().all(|line| line["started_by"].as_str().is_some_and(|who| who.starts_with("gitea-"))));
+    assert!(
+        of_job.iter().all(|line| line["started_by"].as_str().is_some_and(|who| who.starts_with("gitea-")))
+    );
     assert!(scene.forge.violations().is_empty(), "{:?}", scene.forge.violations());
 }
 
@@ -90,7 +92,12 @@ async fn who_was_granted_reading_alone_starts_no_job() {
     let bob = client.tokens("bob", &password("bob"), false).await;
     scene.forge.forget();
     let answer = run(&server, &bob, "alice", "demo").await;
-    assert_eq!((answer.status, answer.reason().as_deref()), (403, Some("insufficient_scope")), "{}", answer.text());
+    assert_eq!(
+        (answer.status, answer.reason().as_deref()),
+        (403, Some("insufficient_scope")),
+        "{}",
+        answer.text()
+    );
     assert!(answer.header("www-authenticate").is_some_and(|text| text.contains("write:repository")));
     assert!(scene.forge.requests().is_empty());
 }

@@ -129,7 +129,11 @@ async fn a_delivery_that_gitea_did_not_sign_is_refused_unread() {
     let answer = ground.server.ask("POST", WEBHOOK, &headers, &body).await;
     // A key is no signature.
     ground.refused(&answer, 401, NOTED, "webhook_unsigned").await;
-    assert_eq!(deliver(&ground, "push", "d-1", &good, &body).await.status, 202, "nothing of it was remembered");
+    assert_eq!(
+        deliver(&ground, "push", "d-1", &good, &body).await.status,
+        202,
+        "nothing of it was remembered"
+    );
     ground.assert_nothing_upstream();
 }
 
@@ -181,7 +185,11 @@ async fn a_delivery_is_answered_before_it_is_worked_on_and_both_are_on_record() 
     let ground = Ground::with(on).await;
     ground.forge.next_fault(Fault::on(ISSUES, FaultKind::Hold));
     let answer = deliver_well(&ground, "issues", "d-1", &payload("opened", "x")).await;
-    assert_eq!((answer.status, answer.body.as_slice()), (202, b"".as_slice()), "Gitea still holds its answer");
+    assert_eq!(
+        (answer.status, answer.body.as_slice()),
+        (202, b"".as_slice()),
+        "Gitea still holds its answer"
+    );
     ground.forge.release(1);
     let found = lines(&ground, &answer, 4).await;
     let told: Vec<(&Value, &Value)> = found.iter().map(|line| (&line["tool"], &line["status"])).collect();
@@ -192,12 +200,16 @@ async fn a_delivery_is_answered_before_it_is_worked_on_and_both_are_on_record() 
     assert_eq!((&found[0]["arguments"]["event"], &found[0]["repo"]), (&json!("issues"), &json!("demo")));
     assert_eq!(ground.forge.violations(), [] as [String; 0]);
     let asked = ground.forge.requests();
-    assert!(asked.iter().all(|seen| seen.method == "GET" && seen.user.as_deref() == Some("svc")), "{asked:#?}");
+    assert!(
+        asked.iter().all(|seen| seen.method == "GET" && seen.user.as_deref() == Some("svc")),
+        "{asked:#?}"
+    );
 }
 
 #[tokio::test]
 async fn the_policy_decides_on_deliveries_and_jobs_of_a_repository() {
-    let policy = "defaults: {read: allow}\ntools: {deny: [automation_webhook, automation_stale_issue_detection]}\n";
+    let policy =
+        "defaults: {read: allow}\ntools: {deny: [automation_webhook, automation_stale_issue_detection]}\n";
     let ground = Ground::with(|setup| on(setup).policy(policy)).await;
     let answer = deliver_well(&ground, "issues", "d-1", &payload("opened", "x")).await;
     ground.refused(&answer, 403, DENIED, "policy_denied").await;
@@ -222,11 +234,18 @@ async fn a_job_that_a_caller_starts_runs_as_automation_and_reports() {
     let stale = rows.len();
     assert!(stale > 20 && rows.iter().all(|row| row["number"] != 2 && row["number"] != 3), "{said}");
     let text = said["result"]["text"].as_str().unwrap_or_default();
-    assert!(text.starts_with(&format!("alice/demo: {stale} open issues untouched for 1000 days.\n#")), "{text}");
+    assert!(
+        text.starts_with(&format!("alice/demo: {stale} open issues untouched for 1000 days.\n#")),
+        "{text}"
+    );
     let found = lines(&ground, &answer, 2).await;
     assert_eq!(found.len(), 2, "{found:#?}");
     for line in &found {
-        assert_eq!((&line["principal"], &line["started_by"]), (&json!("automation"), &json!("laptop")), "{line}");
+        assert_eq!(
+            (&line["principal"], &line["started_by"]),
+            (&json!("automation"), &json!("laptop")),
+            "{line}"
+        );
         assert_eq!(line["ticket"], said["correlation_id"]);
     }
     assert_eq!(ground.forge.violations(), [] as [String; 0]);
@@ -235,7 +254,8 @@ async fn a_job_that_a_caller_starts_runs_as_automation_and_reports() {
 #[tokio::test]
 async fn who_starts_what_is_not_to_be_started_is_told_why() {
     let ground = Ground::with(on).await;
-    let answer = ground.server.stranger("POST", RUN, &[("content-type", "application/json")], &stale(false)).await;
+    let answer =
+        ground.server.stranger("POST", RUN, &[("content-type", "application/json")], &stale(false)).await;
     ground.refused(&answer, 401, DENIED, "missing_credential").await;
     let answer = ground.server.ask("GET", RUN, &[], b"").await;
     ground.refused(&answer, 405, DENIED, "method_not_allowed").await;
@@ -248,7 +268,10 @@ async fn who_starts_what_is_not_to_be_started_is_told_why() {
     ground.refused(&answer, 404, DENIED, "unknown_job").await;
     let answer = ground.post(RUN, &[], &stale(true)).await;
     ground.refused(&answer, 403, DENIED, "write_mode_disabled").await;
-    let answer = ground.server.tool("automation_stale_issue_detection", json!({"owner": "alice", "repo": "demo"})).await;
+    let answer = ground
+        .server
+        .tool("automation_stale_issue_detection", json!({"owner": "alice", "repo": "demo"}))
+        .await;
     ground.refused(&answer, 404, DENIED, "unknown_tool").await;
     let off = Ground::with(|setup| on(setup).set("AUTOMATION_JOBS", "none")).await;
     let answer = off.post(RUN, &[], &stale(false)).await;
@@ -277,7 +300,8 @@ async fn with_writes_a_job_marks_what_it_finds_once() {
     assert_eq!((marked.len(), once.len()), (16, 16), "eight in each run, none twice: {marked:?}");
     let at = json!({"owner": "alice", "repo": "demo", "issue_number": marked[0]});
     let comments = ground.server.tool("list_issue_comments", at).await.json();
-    let last = comments["result"]["comments"].as_array().and_then(|all| all.last()).cloned().unwrap_or_default();
+    let last =
+        comments["result"]["comments"].as_array().and_then(|all| all.last()).cloned().unwrap_or_default();
     assert!(last["body"].as_str().is_some_and(|body| body.contains("30 days")), "{last}");
     assert_eq!(ground.forge.violations(), [] as [String; 0]);
 }
@@ -292,13 +316,17 @@ async fn as_many_jobs_as_may_be_are_under_way_and_no_more() {
     let run = |headers: Vec<(&'static str, String)>| {
         let url = ground.server.url.clone();
         async move {
-            let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            let headers: Vec<(&str, &str)> =
+                headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
             aegis_tests::http::send(&url, "POST", RUN, &headers, &stale(false)).await
         }
     };
     let headers = vec![("content-type", "application/json".to_owned()), ("authorization", key)];
     let waiting: Vec<_> = (0..7).map(|_| tokio::spawn(run(headers.clone()))).collect();
-    ground.server.audit_when(|lines| lines.iter().filter(|line| line["status"] == "pending").count() >= 9).await;
+    ground
+        .server
+        .audit_when(|lines| lines.iter().filter(|line| line["status"] == "pending").count() >= 9)
+        .await;
     let answer = ground.post(RUN, &[], &stale(false)).await;
     ground.refused(&answer, 503, DENIED, "automation_busy").await;
     assert_eq!(answer.header("retry-after"), Some("1"));

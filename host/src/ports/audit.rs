@@ -79,6 +79,14 @@ impl Host for State {
             self.shared.trail.push(Entry { event: AuditEvent::AccessDenied, members });
             return Ok(Err(Unavailable { message: "the caller does not have the scope".into() }));
         }
+        if !principal
+            .may_be_in(purpose.repository.as_ref().map(|(owner, repo)| (owner.as_str(), repo.as_str())))
+        {
+            members.remove("status");
+            members.insert("reason".into(), "outside_of_delivery".into());
+            self.shared.trail.push(Entry { event: AuditEvent::AccessDenied, members });
+            return Ok(Err(Unavailable { message: "the delivery is about another repository".into() }));
+        }
         describe(&mut members, event);
         let shared = self.shared.clone();
         let tickets = self.bound.tickets.clone();

@@ -15,14 +15,26 @@ use crate::sign_in::{READ, WRITE};
 
 impl State {
     /// The principal, for the rest of this request; none where it has no place left.
-    fn automation(&mut self, started_by: Option<String>, access: Access, login: Option<String>) -> Option<Caller> {
+    fn automation(
+        &mut self,
+        access: Access,
+        login: Option<String>,
+        narrow: impl FnOnce(Principal) -> Principal,
+    ) -> Option<Caller> {
         let scopes = vec![READ.to_owned(), WRITE.to_owned()];
         let found = Found { subject: AUTOMATION.to_owned(), login, client: None, scopes, access };
         let slot = self.shared.keys.enter(&found.subject)?;
-        let principal = Arc::new(Principal::new(found, started_by, slot));
+        let principal = Arc::new(narrow(Principal::new(found, slot)));
         self.bound.principal = Some(principal.clone());
         Some(Caller { principal })
     }
+}
+
+/// The repository that a signed body is about. One without is about none: empty names are no repository's.
+fn repository(body: &[u8]) -> (String, String) {
+    let body: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
+    let text = |at: &str| body.pointer(at).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
+    (text("/repository/owner/login"), text("/repository/name"))
 }
 
 impl Host for State {
@@ -39,7 +51,10 @@ impl Host for State {
             Err(NotTaken::Replayed) => return Ok(Err(NotVerified::Replayed)),
             Err(NotTaken::Full) => return Ok(Err(NotVerified::Full)),
         }
-        let Some(caller) = self.automation(None, Access::Service, None) else {
+        // Whoever brings about a delivery about one repository must not reach another one by it.
+        let only_in = Some(repository(&body));
+        let narrow = |principal| Principal { only_in, ..principal };
+        let Some(caller) = self.automation(Access::Service, None, narrow) else {
             return Ok(Err(NotVerified::TooManyConcurrent));
         };
         self.bound.goes_on.store(true, Ordering::Release);
@@ -55,9 +70,43 @@ impl Host for State {
             return Ok(Err(NotStarted::NotPermitted));
         }
         let (access, login) = (principal.access.again(), principal.login.clone());
-        match self.automation(Some(principal.subject.clone()), access, login) {
+        let started_by = Some(principal.subject.clone());
+        match self.automation(access, login, |job| Principal { started_by, ..job }) {
             Some(caller) => Ok(Ok(self.table.push(caller)?)),
             None => Ok(Err(NotStarted::TooManyConcurrent)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ports::identity::Keys;
+
+    fn tied_to(body: &[u8]) -> Principal {
+        let slot = Keys::new(Vec::new(), None).enter(AUTOMATION).unwrap();
+        let (subject, access) = (AUTOMATION.to_owned(), Access::Service);
+        let found = Found { subject, login: None, client: None, scopes: Vec::new(), access };
+        Principal { only_in: Some(repository(body)), ..Principal::new(found, slot) }
+    }
+
+    #[test]
+    fn a_delivery_is_good_in_its_own_repository_alone() {
+        let body = br#"{"repository":{"name":"site","owner":{"login":"Acme"},"full_name":"acme/other"}}"#;
+        let principal = tied_to(body);
+        assert!(principal.may_be_in(Some(("acme", "SITE"))));
+        for elsewhere in [Some(("acme", "other")), Some(("alice", "site")), Some(("", "")), None] {
+            assert!(!principal.may_be_in(elsewhere), "{elsewhere:?}");
+        }
+    }
+
+    #[test]
+    fn a_delivery_about_no_repository_is_good_nowhere() {
+        for body in ["", "{", "[]", "{}", r#"{"repository":{"name":7}}"#] {
+            let principal = tied_to(body.as_bytes());
+            for place in [Some(("acme", "site")), None] {
+                assert!(!principal.may_be_in(place), "{body}: {place:?}");
+            }
         }
     }
 }

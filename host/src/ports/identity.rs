@@ -123,19 +123,30 @@ pub(crate) struct Principal {
     pub(crate) access: Access,
     /// Who started the job that this is the principal of, where somebody did.
     pub(crate) started_by: Option<String>,
+    /// The one repository that this principal may be anything in, where a signed delivery named it.
+    pub(crate) only_in: Option<(String, String)>,
     _slot: Slot,
 }
 
 impl Principal {
     /// Somebody who was found, and their place.
-    pub(crate) fn new(found: Found, started_by: Option<String>, slot: Slot) -> Self {
+    pub(crate) fn new(found: Found, slot: Slot) -> Self {
         let Found { subject, login, client, scopes, access } = found;
-        Self { subject, login, client, scopes, access, started_by, _slot: slot }
+        Self { subject, login, client, scopes, access, started_by: None, only_in: None, _slot: slot }
+    }
+
+    /// Whether this principal may do anything there: in a repository, or in none where that is nothing.
+    pub(crate) fn may_be_in(&self, repository: Option<(&str, &str)>) -> bool {
+        let Some((owner, repo)) = &self.only_in else { return true };
+        repository
+            .is_some_and(|(told, named)| told.eq_ignore_ascii_case(owner) && named.eq_ignore_ascii_case(repo))
     }
 
     /// What a cache is kept under: the subject and, of a job, who started it.
     pub(crate) fn kept_under(&self) -> String {
-        self.started_by.as_ref().map_or_else(|| self.subject.clone(), |who| format!("{}\n{who}", self.subject))
+        self.started_by
+            .as_ref()
+            .map_or_else(|| self.subject.clone(), |who| format!("{}\n{who}", self.subject))
     }
 }
 
@@ -193,7 +204,7 @@ impl State {
             None => self.by_key(presented)?,
         };
         let slot = self.shared.keys.enter(&found.subject).ok_or(Refusal::TooManyConcurrent)?;
-        let principal = Arc::new(Principal::new(found, None, slot));
+        let principal = Arc::new(Principal::new(found, slot));
         self.bound.presented = token.map(Arc::new);
         self.bound.principal = Some(principal.clone());
         Ok(principal)

@@ -160,7 +160,11 @@ impl Instance {
     /// Run to the end, for nobody.
     async fn work_on(mut self, deadline: Instant) {
         if let Err(refusal) = end(&mut self, deadline).await {
-            tracing::warn!(event = "job_cut_off", ?refusal, text = "work on a delivery did not come to its end");
+            tracing::warn!(
+                event = "job_cut_off",
+                ?refusal,
+                text = "work on a delivery did not come to its end"
+            );
         }
     }
 

@@ -50,7 +50,9 @@ impl Asked {
             Some(_) => return Err("`apply` is true or false."),
         };
         match (job, owner, repo) {
-            (Some(job), Some(owner), Some(repo)) if members.is_empty() => Ok(Self { job, owner, repo, apply }),
+            (Some(job), Some(owner), Some(repo)) if members.is_empty() => {
+                Ok(Self { job, owner, repo, apply })
+            }
             (Some(_), Some(_), Some(_)) => {
                 Err("The body holds `job`, `owner`, `repo` and `apply`, nothing else.")
             }

@@ -66,7 +66,10 @@ fn a_report_names_what_is_stale_and_changes_nothing() {
     let report = go(&world, &stale(false), BOTH).unwrap().unwrap();
     let numbers: Vec<&Value> = report["stale"].as_array().unwrap().iter().map(|row| &row["number"]).collect();
     assert_eq!(numbers, [1, 3, 4]);
-    assert_eq!((&report["complete"], &report["untouched_since"]), (&json!(true), &json!("2026-08-22T00:00:00Z")));
+    assert_eq!(
+        (&report["complete"], &report["untouched_since"]),
+        (&json!(true), &json!("2026-08-22T00:00:00Z"))
+    );
     let text = report["text"].as_str().unwrap();
     assert!(text.starts_with("acme/site: 3 open issues untouched for 30 days.\n#1 Issue 1 (last"), "{text}");
     assert!(world.written().is_empty());
@@ -138,7 +141,8 @@ fn two_runs_that_change_something_are_never_under_way_at_once() {
 #[test]
 fn write_mode_list_policy_and_confirmation_hold_for_jobs_as_for_everybody() {
     let off = ("WRITE_MODE", "false");
-    let listed: &[_] = &[("WRITE_ALLOW_ALL_TOKEN_REPOS", "false"), ("WRITE_REPOSITORY_WHITELIST", "acme/other")];
+    let listed: &[_] =
+        &[("WRITE_ALLOW_ALL_TOKEN_REPOS", "false"), ("WRITE_REPOSITORY_WHITELIST", "acme/other")];
     let denies = "defaults: {read: allow, write: allow}\ntools: {deny: [automation_stale_issue_detection]}\n";
     let elicit = ("WRITE_CONFIRMATION", "elicit");
     for (policy, settings, expected) in [
@@ -201,7 +205,10 @@ fn names_that_are_no_job_are_told_before_anything_is_served() {
         assert_eq!(super::unknown_jobs(&of(good)), None, "{good}");
     }
     let told = super::unknown_jobs(&of("stale_issue_detection,stale_isues")).unwrap().to_string();
-    assert!(told.contains("AUTOMATION_JOBS has an entry 2") && told.contains("stale_issue_detection"), "{told}");
+    assert!(
+        told.contains("AUTOMATION_JOBS has an entry 2") && told.contains("stale_issue_detection"),
+        "{told}"
+    );
 }
 
 fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
@@ -267,7 +274,9 @@ fn a_delivery_is_proved_before_anything_in_it_is_read() {
     let mut twice = delivered("issues");
     twice.append("x-gitea-signature", "good".parse().unwrap());
     assert_eq!(refuse(&twice, &payload("opened")), "webhook_unsigned");
-    for (signature, expected) in [("", "webhook_unsigned"), ("bad", "webhook_forged"), ("old", "webhook_replayed")] {
+    for (signature, expected) in
+        [("", "webhook_unsigned"), ("bad", "webhook_forged"), ("old", "webhook_replayed")]
+    {
         let mut headers = delivered("issues");
         headers.insert("x-gitea-signature", signature.parse().unwrap());
         assert_eq!(refuse(&headers, b"not json"), expected);

@@ -104,7 +104,8 @@ fn start(desk: &Desk<'_>, accepted: &Accepted, what: &Job) {
         Ok(_) => (Level::Info, "done"),
         Err(error) => (Level::Warning, error.reason()),
     };
-    let fields = [("job", what.name), ("correlation_id", called.correlation_id.as_str()), ("outcome", outcome)];
+    let fields =
+        [("job", what.name), ("correlation_id", called.correlation_id.as_str()), ("outcome", outcome)];
     desk.ports.telemetry.log(level, "job_run", &fields);
 }
 

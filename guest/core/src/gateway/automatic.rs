@@ -70,9 +70,5 @@ fn started(visit: &Visit<'_>) -> Result<Response<Vec<u8>>, Refusal> {
 }
 
 fn desk<'a>(visit: &Visit<'a>) -> Desk<'a> {
-    Desk {
-        ports: visit.gateway.ports,
-        config: visit.config,
-        request_id: super::request_id(visit.request),
-    }
+    Desk { ports: visit.gateway.ports, config: visit.config, request_id: super::request_id(visit.request) }
 }

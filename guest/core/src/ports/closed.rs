@@ -1,8 +1,8 @@
 //! Sign-in where there is none: every question is answered with a refusal.
 
 use super::{
-    Automation, Broken, Caller, Choice, Client, Clients, Denied, Flow, Login, Mailbox, NotOpened, NotRegistered, NotVerified, Proof, Purpose,
-    Registered, Registration, Seal, Tokens, Topic, UnknownClient,
+    Automation, Broken, Caller, Choice, Client, Clients, Denied, Flow, Login, Mailbox, NotOpened,
+    NotRegistered, NotVerified, Proof, Purpose, Registered, Registration, Seal, Tokens, Topic, UnknownClient,
 };
 
 /// The ports of signing in on a server that has API keys instead.
@@ -72,7 +72,12 @@ impl Mailbox for NoMailbox {
 pub struct NoAutomation;
 
 impl Automation for NoAutomation {
-    fn verify(&self, _signature: &str, _delivery: &str, _body: &[u8]) -> Result<Box<dyn Caller>, NotVerified> {
+    fn verify(
+        &self,
+        _signature: &str,
+        _delivery: &str,
+        _body: &[u8],
+    ) -> Result<Box<dyn Caller>, NotVerified> {
         Err(NotVerified::Disabled)
     }
 }

@@ -2,9 +2,9 @@
 
 use super::{World, forge};
 use crate::ports::{
-    Admission, Audit, Automation, Bucket, Cache, Caller, Claims, Clock, Event, Exchange, Failure, Identity, Level,
-    Limits, NoMailbox, NoSignIn, NotStarted, NotVerified, Outcome, Ports, Refusal, Remark, Request, Settings, Slot, Telemetry, Ticket,
-    Unavailable,
+    Admission, Audit, Automation, Bucket, Cache, Caller, Claims, Clock, Event, Exchange, Failure, Identity,
+    Level, Limits, NoMailbox, NoSignIn, NotStarted, NotVerified, Outcome, Ports, Refusal, Remark, Request,
+    Settings, Slot, Telemetry, Ticket, Unavailable,
 };
 
 /// The host keeps no larger value.

@@ -253,7 +253,8 @@ fn mark(writer: &Writer<'_>, repo: &Repo, row: &Value, label: u64, days: u32) ->
 fn busy(seconds: u32) -> Error {
     Error::Busy {
         reason: "jobs_busy",
-        message: "Another run is under way, or long work by others takes the room. Nothing was changed.".to_owned(),
+        message: "Another run is under way, or long work by others takes the room. Nothing was changed."
+            .to_owned(),
         seconds,
     }
 }

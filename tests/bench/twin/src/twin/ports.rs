@@ -8,8 +8,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use aegis_core::ports::{
     Admission, Audit, Bucket, Cache, Caller, Claims, Clock, Event, Exchange, Failure, Identity, Kind, Level,
-    Limits, NoAutomation, NoMailbox, NoSignIn, Outcome, Ports, Recorded, Refusal, Remark, Request, Settings, Slot, Status,
-    Telemetry, Ticket, Unavailable,
+    Limits, NoAutomation, NoMailbox, NoSignIn, Outcome, Ports, Recorded, Refusal, Remark, Request, Settings,
+    Slot, Status, Telemetry, Ticket, Unavailable,
 };
 use aegis_custody::audit::Event as AuditEvent;
 use serde_json::{Map, Value, json};
