@@ -19,12 +19,14 @@ impl State {
         &mut self,
         access: Access,
         login: Option<String>,
-        narrow: impl FnOnce(Principal) -> Principal,
+        narrow: impl FnOnce(&mut Principal),
     ) -> Option<Caller> {
         let scopes = vec![READ.to_owned(), WRITE.to_owned()];
         let found = Found { subject: AUTOMATION.to_owned(), login, client: None, scopes, access };
         let slot = self.shared.keys.enter(&found.subject)?;
-        let principal = Arc::new(narrow(Principal::new(found, slot)));
+        let mut principal = Principal::new(found, slot);
+        narrow(&mut principal);
+        let principal = Arc::new(principal);
         self.bound.principal = Some(principal.clone());
         Some(Caller { principal })
     }
@@ -53,7 +55,7 @@ impl Host for State {
         }
         // Whoever brings about a delivery about one repository must not reach another one by it.
         let only_in = Some(repository(&body));
-        let narrow = |principal| Principal { only_in, ..principal };
+        let narrow = |principal: &mut Principal| principal.only_in = only_in;
         let Some(caller) = self.automation(Access::Service, None, narrow) else {
             return Ok(Err(NotVerified::TooManyConcurrent));
         };
@@ -71,7 +73,7 @@ impl Host for State {
         }
         let (access, login) = (principal.access.again(), principal.login.clone());
         let started_by = Some(principal.subject.clone());
-        match self.automation(access, login, |job| Principal { started_by, ..job }) {
+        match self.automation(access, login, |job| job.started_by = started_by) {
             Some(caller) => Ok(Ok(self.table.push(caller)?)),
             None => Ok(Err(NotStarted::TooManyConcurrent)),
         }
@@ -87,7 +89,9 @@ mod tests {
         let slot = Keys::new(Vec::new(), None).enter(AUTOMATION).unwrap();
         let (subject, access) = (AUTOMATION.to_owned(), Access::Service);
         let found = Found { subject, login: None, client: None, scopes: Vec::new(), access };
-        Principal { only_in: Some(repository(body)), ..Principal::new(found, slot) }
+        let mut principal = Principal::new(found, slot);
+        principal.only_in = Some(repository(body));
+        principal
     }
 
     #[test]
