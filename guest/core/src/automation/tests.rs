@@ -40,12 +40,12 @@ fn repository(world: World) -> World {
         .route(Route::new("POST /repos/acme/site/issues/4/comments", 201, json!({ "id": 2 })))
 }
 
-fn asked(body: Value) -> run::Asked {
+fn asked(body: &Value) -> run::Asked {
     run::Asked::read(body.to_string().as_bytes()).unwrap()
 }
 
 fn stale(apply: bool) -> run::Asked {
-    asked(json!({ "job": "stale_issue_detection", "owner": "acme", "repo": "site", "apply": apply }))
+    asked(&json!({ "job": "stale_issue_detection", "owner": "acme", "repo": "site", "apply": apply }))
 }
 
 fn go(world: &World, asked: &run::Asked, scopes: &[&str]) -> Result<Result<Value, Failed>, Refused> {
@@ -173,7 +173,7 @@ fn who_may_not_write_starts_no_job_and_nobody_starts_what_is_off() {
     let failed = go(&world, &stale(false), &["read:repository"]).unwrap().unwrap_err();
     assert_eq!((failed.error.reason(), failed.correlation_id.as_str()), ("insufficient_scope", "req-1"));
     assert_eq!(world.state.borrow().remarks[0].reason, "insufficient_scope");
-    let unknown = asked(json!({ "job": "make_coffee", "owner": "acme", "repo": "site" }));
+    let unknown = asked(&json!({ "job": "make_coffee", "owner": "acme", "repo": "site" }));
     assert_eq!(go(&world, &unknown, BOTH), Err(Refused::UnknownJob));
     let off = repository(World::with(OPEN_POLICY, &[("AUTOMATION_JOBS", "none")]));
     assert_eq!(go(&off, &stale(false), BOTH), Err(Refused::JobOff));
@@ -194,7 +194,7 @@ fn a_request_for_a_job_is_three_names_and_a_flag() {
         let said = run::Asked::read(body.as_bytes()).unwrap_err();
         assert!(said.contains(word), "{body}: {said}");
     }
-    let bad = asked(json!({ "job": "stale_issue_detection", "owner": "../x", "repo": "site" }));
+    let bad = asked(&json!({ "job": "stale_issue_detection", "owner": "../x", "repo": "site" }));
     assert_eq!(reason(&World::open(), &bad), "invalid_arguments");
 }
 
