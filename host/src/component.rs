@@ -24,6 +24,7 @@ pub(crate) const MAX_INSTANCE_MEMORY: usize = 32 << 20;
 /// Everything a component may import, without patch versions. `wasi:cli` is linked empty: std asks for it.
 pub(crate) const ALLOWED: &[&str] = &[
     "aegis:gateway/audit@1.0",
+    "aegis:gateway/automation@1.0",
     "aegis:gateway/cache@1.0",
     "aegis:gateway/clients@1.0",
     "aegis:gateway/gitea@1.0",

@@ -5,6 +5,7 @@
 
 mod admin;
 mod audit;
+mod automation;
 mod budget;
 mod command;
 mod compiled;

@@ -28,7 +28,10 @@ pub(crate) use source::{Environment, Process, Row};
 
 include!(concat!(env!("OUT_DIR"), "/settings.rs"));
 
-/// The fewest characters of `OAUTH_STATE_SECRET`.
+/// The principal of jobs and deliveries.
+pub(crate) const AUTOMATION: &str = "automation";
+
+/// The fewest characters of `OAUTH_STATE_SECRET` and of `WEBHOOK_SECRET`.
 const STATE_SECRET_MIN: usize = 32;
 
 /// A line of the table.
@@ -100,6 +103,7 @@ impl Draft {
         self.callers(problems);
         self.bind(problems);
         self.proxy(problems);
+        self.automation(problems);
         let nowhere = self.write_repository_whitelist.as_ref().is_some_and(Vec::is_empty);
         if self.write_mode == Some(true) && nowhere && self.write_allow_all_token_repos == Some(false) {
             problems.push(Problem::of_value(
@@ -185,6 +189,39 @@ impl Draft {
                 "must begin with https:// with OAUTH_MODE=true: without TLS anybody on the way could sign in as \
                  somebody else; only loopback addresses may do without",
             );
+        }
+    }
+
+    /// What automation needs: an account to act as, and a secret that its deliveries are signed with.
+    fn automation(&self, problems: &mut Vec<Problem>) {
+        if self.automation_enabled != Some(true) {
+            return;
+        }
+        // Without sign-in it is required anyway, and told there.
+        if self.oauth_mode == Some(true) && self.gitea_token.as_ref().is_some_and(Option::is_none) {
+            problems.push(Problem::new(
+                "GITEA_TOKEN",
+                "is required with AUTOMATION_ENABLED=true: jobs act as a service account, never as a person",
+            ));
+        }
+        let keys = self.mcp_api_keys.as_deref().unwrap_or_default();
+        if keys.iter().any(|key| key.principal() == AUTOMATION) {
+            problems.push(Problem::new(
+                "MCP_API_KEYS",
+                "must not name a key `automation` with AUTOMATION_ENABLED=true: the record knows the server's own jobs by \
+                 that name",
+            ));
+        }
+        match self.webhook_secret.as_ref().map(Option::as_ref) {
+            Some(None) => problems.push(Problem::new(
+                "WEBHOOK_SECRET",
+                "is required with AUTOMATION_ENABLED=true: set it to the output of `openssl rand -hex 32`",
+            )),
+            Some(Some(secret)) if secret.expose().len() < STATE_SECRET_MIN => problems.push(Problem::new(
+                "WEBHOOK_SECRET",
+                "must have at least 32 characters; `openssl rand -hex 32` makes a good one",
+            )),
+            Some(Some(_)) | None => {}
         }
     }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use aegis_custody::{Clock, Random, Timestamp};
 
 use crate::audit::Trail;
+use crate::automation::Automation;
 use crate::budget::Budget;
 use crate::counters::Counters;
 use crate::egress::Gitea;
@@ -48,6 +49,8 @@ pub(crate) struct Shared {
     pub(crate) floods: Floods,
     /// What passes between requests of one caller.
     pub(crate) mailbox: Mailbox,
+    /// Deliveries and jobs; none unless the operator wants them.
+    pub(crate) automation: Option<Automation>,
     /// The key of this process.
     pub(crate) seals: Seals,
     /// The cache across requests.

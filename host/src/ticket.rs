@@ -217,7 +217,7 @@ impl Record {
                 }
                 _ => Err(Unfit::OtherRepository),
             },
-            _ if change => Err(Unfit::OtherRepository),
+            _ if change || !self.principal.may_be_in(None) => Err(Unfit::OtherRepository),
             _ => Ok(()),
         }
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use ring::hmac;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
@@ -100,6 +101,10 @@ impl Names {
             "len" => to_bytes(&given(argument)?).len().to_string(),
             "hexlen" => format!("{:x}", to_bytes(&given(argument)?).len()),
             "json" => Value::String(given(argument)?).to_string().trim_matches('"').to_owned(),
+            "hmac" => {
+                let (key, text) = argument.split_once(' ').ok_or_else(|| format!("no text in `{inner}`"))?;
+                hmac_of(&given(key)?, &given(text)?)
+            }
             "flip" => flipped(&given(argument)?),
             "reverse" => given(argument)?.chars().rev().collect(),
             "dots" => dots(&given(argument)?)?,
@@ -124,6 +129,12 @@ fn bytes_of_hex(digits: &str) -> Result<String, String> {
         char::from_u32(BYTES + u32::from(u8::from_str_radix(text, 16).ok()?))
     };
     pairs.map(|pair| byte(pair).ok_or_else(|| format!("`{digits}` is not hexadecimal"))).collect()
+}
+
+/// HMAC-SHA256 in hex.
+fn hmac_of(key: &str, text: &str) -> String {
+    let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &to_bytes(key)), &to_bytes(text));
+    tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A text as it goes over the wire.

@@ -183,12 +183,13 @@ fn has_meaning(inner: &str, known: &BTreeSet<String>) -> bool {
         "pct",
         "len",
         "hexlen",
+        "hmac",
         "json",
         "flip",
         "reverse",
         "dots",
     ];
-    let of_two = matches!(function, "repeat" | "cut");
+    let of_two = matches!(function, "repeat" | "cut" | "hmac");
     let last = if of_two { argument.split_once(' ').map_or(" ", |(_, text)| text) } else { argument };
     let looks_like_a_name =
         !of_two && !matches!(function, "hex" | "base64" | "s256" | "dots") || last.contains('.');

@@ -79,13 +79,17 @@ async fn an_env_file_gives_what_the_environment_does_not() {
     assert!(line("GITEA_URL").contains("https://git.example.com"), "{out}");
     assert!(!out.contains(SVC_TOKEN) && !out.contains(KEY), "{out}");
 
-    std::fs::write(&path, "GITEA_ULR=x\nAUTOMATION_ENABLED=y\nMCP_PORT\nMCP_HOST=a\nMCP_HOST=b\n")
+    std::fs::write(&path, "GITEA_ULR=x\nAUTOMATION_SCHEDULER_ENABLED=y\nMCP_PORT\nMCP_HOST=a\nMCP_HOST=b\n")
         .expect("written");
     let (code, _, err) = program(&["serve", "--env-file", &file], &[]).await;
     assert_eq!(code, 64, "{err}");
-    for said in
-        ["GITEA_ULR", "did you mean GITEA_URL?", "AUTOMATION_ENABLED", "line 3", "sets MCP_HOST again"]
-    {
+    for said in [
+        "GITEA_ULR",
+        "did you mean GITEA_URL?",
+        "AUTOMATION_SCHEDULER_ENABLED",
+        "line 3",
+        "sets MCP_HOST again",
+    ] {
         assert!(err.contains(said), "{said:?} is not in: {err}");
     }
     let missing = scene.folder.0.join("none.env").display().to_string();

@@ -3,6 +3,7 @@
 mod admin;
 mod ages;
 mod allow;
+mod automation;
 mod connect;
 mod doctor;
 mod endpoints;

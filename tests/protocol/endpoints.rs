@@ -39,8 +39,10 @@ const TABLE: &[(&str, &str, u16, u16)] = &[
     ("GET", "/oauth/callback?code=x&state=y", 404, 404),
     ("POST", "/oauth/token", 404, 404),
     ("POST", "/token", 404, 404),
-    ("POST", "/automation/webhook", 404, 404),
-    ("POST", "/automation/jobs/run", 404, 404),
+    // So is automation, which says so.
+    ("POST", "/automation/webhook", 403, 403),
+    ("POST", "/automation/jobs/run", 403, 403),
+    ("POST", "/automation/jobs", 404, 404),
     // Paths are compared byte by byte.
     ("POST", "/MCP", 404, 404),
     ("POST", "//mcp", 404, 404),
@@ -66,6 +68,7 @@ async fn every_path_and_method_has_its_one_status_with_and_without_a_key() {
             let reason = match answer.status {
                 200 => continue,
                 401 => "missing_credential",
+                403 => "automation_disabled",
                 404 => "no_such_path",
                 405 => "method_not_allowed",
                 406 => "events_not_accepted",

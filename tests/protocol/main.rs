@@ -1,6 +1,7 @@
 //! Black-box tests of the wire: every endpoint, both eras of MCP, every refusal, and HTTP that is not HTTP.
 
 mod asked;
+mod automation;
 mod bodies;
 mod correlation;
 mod credentials;

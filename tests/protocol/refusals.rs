@@ -9,6 +9,7 @@ type Names = fn(&str) -> BTreeSet<String>;
 /// Where refusals are named, and how to find the names there.
 const SOURCES: &[(&str, Names)] = &[
     (include_str!("../../guest/core/src/gateway/refusal.rs"), after_kind),
+    (include_str!("../../guest/core/src/automation/refused.rs"), after_kind),
     (include_str!("../../host/src/serve/refusal.rs"), after_status),
     (include_str!("../../host/src/serve/front.rs"), counted),
     (include_str!("../../guest/core/src/mcp/error.rs"), of_reason),
@@ -25,6 +26,7 @@ const SOURCES: &[(&str, Names)] = &[
 
 const TESTS: &[(&str, &str)] = &[
     ("asked", include_str!("asked.rs")),
+    ("automation", include_str!("automation.rs")),
     ("bodies", include_str!("bodies.rs")),
     ("credentials", include_str!("credentials.rs")),
     ("direct", include_str!("direct.rs")),
@@ -64,6 +66,14 @@ const CASES: &[(&str, &str, &str)] = &[
         "login/authorize",
         "before_the_client_is_proved_the_person_reads_why_and_nobody_is_redirected",
     ),
+    ("automation_busy", "automation", "as_many_jobs_as_may_be_are_under_way_and_no_more"),
+    ("automation_disabled", "automation", "automation_that_is_off_says_so_at_both_doors"),
+    ("job_not_enabled", "automation", "who_starts_what_is_not_to_be_started_is_told_why"),
+    ("unknown_job", "automation", "who_starts_what_is_not_to_be_started_is_told_why"),
+    ("webhook_forged", "automation", "a_delivery_that_gitea_did_not_sign_is_refused_unread"),
+    ("webhook_malformed", "automation", "a_delivery_is_json_about_a_repository"),
+    ("webhook_replayed", "automation", "a_delivery_is_taken_once_by_its_bytes_and_by_its_name"),
+    ("webhook_unsigned", "automation", "a_delivery_that_gitea_did_not_sign_is_refused_unread"),
     ("bad_framing", "framing", "codings_before_the_chunks_are_never_undone"),
     ("bad_host", "places", "a_host_that_is_missing_double_or_unreadable_is_bad"),
     ("body_broken", "bodies", "a_body_that_breaks_its_framing_is_broken"),
@@ -304,6 +314,8 @@ const CASES: &[(&str, &str, &str)] = &[
 
 /// Names that no request can bring about with this host, and why. Each has a test beside its code.
 const OUT_OF_REACH: &[(&str, &str)] = &[
+    ("automation_not_permitted", "only a guest that skips the check of the scope gets it, and ours does not"),
+    ("webhook_memory_full", "it takes as many signed deliveries as are remembered in a day"),
     ("client_revoked", "only the operator revokes a client"),
     (
         "code_not_issued",

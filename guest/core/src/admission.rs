@@ -103,6 +103,14 @@ pub fn admit(
     }
 }
 
+/// Counts a request of the caller that was proved by other means than a credential.
+///
+/// # Errors
+/// The caller has used up their minute.
+pub fn proved(ports: &Ports<'_>, config: &Config) -> Result<(), Refused> {
+    count(ports, Bucket::Principal, config.token_rate_limit_per_minute)
+}
+
 /// Counts a request that nobody vouches for against its source address.
 ///
 /// # Errors

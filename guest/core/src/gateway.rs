@@ -5,6 +5,7 @@
 //! has one name, one status and one audit line. This module must not decide what a tool may do, and must not
 //! read forwarded headers: links, names and origins come from the settings alone.
 
+mod automatic;
 mod direct;
 mod dress;
 mod media;
@@ -68,7 +69,7 @@ pub fn handle(gateway: &Gateway<'_>, request: Request<Vec<u8>>, out: &mut dyn Ou
         }
         Err(invalid) => {
             let direct = Envelope::Direct { correlation_id: request_id(&request) };
-            let envelope = if route == Route::DirectCall { direct } else { Envelope::Plain };
+            let envelope = if route.reader() == Reader::Direct { direct } else { Envelope::Plain };
             (Err(Refusal::Misconfigured(invalid.clone())), envelope, None)
         }
     };
@@ -107,6 +108,7 @@ fn answer(
         (Route::Mcp(_), &Method::POST) => Ok(visit.mcp(dress, out)?.map(|answer| visit.guide(answer))),
         (Route::Mcp(path), &Method::GET) => streams::open(visit, path, dress, out),
         (Route::DirectCall, &Method::POST) => visit.direct_call().map(|answer| Some(visit.guide(answer))),
+        (Route::Webhook | Route::RunJob, _) => automatic::answer(visit, dress, out),
         (Route::SignIn(step), _) => sign_in::answer(visit, step, dress).map(Some),
         // A client that only looks whether this is an MCP endpoint learns first that it has to sign in.
         (Route::Mcp(_) | Route::DirectCall, _) => {
@@ -152,6 +154,8 @@ impl<'a> Visit<'a> {
             | Route::Tools
             | Route::Mcp(_)
             | Route::DirectCall
+            | Route::Webhook
+            | Route::RunJob
             | Route::Other => dress.allow(self.or_a_stranger(site::origin(self.config, self.request))?),
         }
         Ok(())

@@ -9,6 +9,7 @@
 //! - [`gateway`]: one HTTP request in, one answer out; routes, hosts, origins, refusals on the wire.
 //! - [`admission`]: who is calling and whether there is room for one more request.
 //! - [`oauth`]: the authorization server in front of Gitea: clients, consent, tokens on the wire.
+//! - [`automation`]: deliveries of Gitea's webhook and jobs, which nobody waits for.
 //! - [`mcp`]: the Model Context Protocol in both eras; `mcp::call` is the path of every tool call.
 //! - [`offer`]: what a guest offers in all.
 //! - [`prompts`]: beginnings of conversations.
@@ -27,6 +28,7 @@
 pub mod access;
 pub mod admission;
 pub mod audit;
+pub mod automation;
 pub mod client;
 pub mod completion;
 pub mod gateway;

@@ -4,11 +4,13 @@
 //! [`Ticket`] only from [`Caller::intent`], an [`Exchange`] with Gitea only from [`Ticket::start`]. Nothing in
 //! this module decides anything.
 
+mod automation;
 mod closed;
 mod mailbox;
 mod oauth;
 
-pub use closed::{NoMailbox, NoSignIn};
+pub use automation::{Automation, NotStarted, NotVerified};
+pub use closed::{NoAutomation, NoMailbox, NoSignIn};
 pub use mailbox::{Announcement, Mailbox, NotDelivered, Pending, Topic};
 pub use oauth::{
     Approved, Authentication, Broken, Choice, Client, ClientKind, Clients, Denied, Flow, Login, NotBegun,
@@ -37,6 +39,8 @@ pub struct Ports<'a> {
     pub seal: &'a dyn Seal,
     /// What passes between requests of one caller.
     pub mailbox: &'a dyn Mailbox,
+    /// Who may act where nobody asks.
+    pub automation: &'a dyn Automation,
     /// Metrics and logs.
     pub telemetry: &'a dyn Telemetry,
     /// Time.
@@ -95,6 +99,13 @@ pub trait Caller {
     /// There are as many questions as there may be; seconds to wait.
     fn ask(&self, _seconds: u32) -> Result<Box<dyn Pending>, u32> {
         Err(LONG)
+    }
+    /// A caller that runs jobs on this one's word, and reaches no further.
+    ///
+    /// # Errors
+    /// This one may not start jobs.
+    fn start_job(&self) -> Result<Box<dyn Caller>, NotStarted> {
+        Err(NotStarted::NotPermitted)
     }
     /// Hand over the reply to a question of this caller; whether somebody waits for it.
     fn answer(&self, _id: &str, _reply: &[u8]) -> bool {

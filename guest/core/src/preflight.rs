@@ -5,6 +5,7 @@ use aegis_policy::Document;
 use crate::selection;
 use crate::settings::{Config, Tools};
 use crate::tools::Catalogue;
+use crate::tools::jobs::IN_POLICIES;
 use crate::tools::kit::Entry;
 
 /// One mistake, with its place.
@@ -40,6 +41,13 @@ pub fn preflight(
         column: 0,
         message: invalid.message,
     }));
+    let job = crate::automation::unknown_jobs(&crate::settings::Automation::of(settings));
+    problems.extend(job.map(|invalid| Problem {
+        source: invalid.name.to_owned(),
+        line: 0,
+        column: 0,
+        message: invalid.message,
+    }));
     let document = match Document::parse(policy) {
         Ok(document) => Some(document),
         Err(found) => {
@@ -60,7 +68,7 @@ fn in_policy(line: u32, column: u32, message: String) -> Problem {
 
 /// A rule about a tool that does not exist protects nothing, and whoever wrote it believes that it does.
 pub(crate) fn unknown_tools(document: &Document, catalogue: &Catalogue) -> Vec<Problem> {
-    let unknown = |name: &str| !name.starts_with("automation_") && catalogue.find(name).is_none();
+    let unknown = |name: &str| !IN_POLICIES.contains(&name) && catalogue.find(name).is_none();
     document
         .tool_names()
         .filter(|(name, ..)| unknown(name))

@@ -7,12 +7,14 @@
 use crate::ports;
 use aegis_redaction::Mode;
 
+mod automation;
 mod rule;
 mod search;
 #[cfg(test)]
 mod tests;
 mod tools;
 
+pub use automation::Automation;
 pub use search::Search;
 pub use tools::Tools;
 
@@ -61,6 +63,8 @@ pub struct Config {
     pub write_allow_all: bool,
     /// `WRITE_CONFIRMATION=elicit`: a person confirms each change.
     pub write_confirmation: bool,
+    /// What runs without anybody waiting for it.
+    pub automation: Automation,
     /// `AUTH_ENABLED`.
     pub auth_enabled: bool,
     /// `OAUTH_MODE`: people sign in through Gitea.
@@ -144,6 +148,7 @@ impl Config {
         let tools = Tools::read(from);
         let (writes, repositories) = (write_mode(from), write_repository_whitelist(from));
         let (everywhere, confirmation) = (write_allow_all_token_repos(from), write_confirmation(from));
+        let automation = Automation::read(from);
         let (auth, oauth, metrics) = (auth_enabled(from), oauth_mode(from), metrics_enabled(from));
         let (dcr, redirects) = (dcr_enabled(from), oauth_redirect_allowlist(from));
         let documents = cimd_allowed_hosts(from);
@@ -176,6 +181,7 @@ impl Config {
             write_repositories: repositories?,
             write_allow_all: everywhere?,
             write_confirmation: matches!(confirmation?, WriteConfirmation::Elicit),
+            automation: automation?,
             auth_enabled: auth?,
             oauth_mode: oauth?,
             dcr_enabled: dcr?,

@@ -16,6 +16,7 @@ mod examples;
 pub(crate) mod fake;
 mod files;
 mod issues;
+pub mod jobs;
 mod labels;
 mod lookup;
 mod milestones;

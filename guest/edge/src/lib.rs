@@ -7,6 +7,7 @@
 //! credential from the runtime) is told in `docs/edge.md`. It must not import anything but WASI.
 
 mod audit;
+mod automation;
 mod environment;
 mod gitea;
 mod identity;

@@ -1,5 +1,6 @@
 //! Core's ports on top of the imported interfaces. Names are translated, nothing else.
 
+mod automation;
 mod mailbox;
 mod oauth;
 
@@ -23,6 +24,7 @@ impl Imported {
             login: self,
             seal: self,
             mailbox: self,
+            automation: self,
             telemetry: self,
             clock: self,
         }
@@ -96,6 +98,10 @@ impl core::Caller for Caller {
 
     fn ask(&self, seconds: u32) -> Result<Box<dyn core::Pending>, u32> {
         mailbox::ask(&self.0, seconds)
+    }
+
+    fn start_job(&self) -> Result<Box<dyn core::Caller>, core::NotStarted> {
+        automation::start(&self.0)
     }
 
     fn answer(&self, id: &str, reply: &[u8]) -> bool {

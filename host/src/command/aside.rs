@@ -156,6 +156,7 @@ fn shared(
         long_work: LongWork::of_seconds(settings.search_max_seconds()),
         floods: Floods::default(),
         mailbox: Mailbox::new(0, 1, Duration::MAX, Recheck::default()),
+        automation: None,
         seals: Seals::new().map_err(|error| error.to_string())?,
         cache: SharedCache::new(),
         gitea: Gitea::new(url, way, settings, writes.clone()).map_err(|error| error.to_string())?,

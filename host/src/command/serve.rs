@@ -13,6 +13,7 @@ use tokio::runtime::{Builder, Runtime};
 use super::in_force::{guest_values, policy};
 use super::{EXIT_LOCKED, EXIT_SETTINGS, complain};
 use crate::audit::{OpenError, Opening, Trail};
+use crate::automation::Automation;
 use crate::budget::Budget;
 use crate::counters::Counters;
 use crate::egress::Gitea;
@@ -286,6 +287,7 @@ fn share(
         long_work: LongWork::of_seconds(settings.search_max_seconds()),
         floods: Floods::default(),
         mailbox: mailbox(settings, capacity, recheck),
+        automation: automation(settings),
         seals: Seals::new().map_err(|e| NoStart::failed(e.to_string()))?,
         cache: SharedCache::new(),
         gitea,
@@ -295,6 +297,11 @@ fn share(
         pending,
         runtime,
     }))
+}
+
+/// What checks deliveries; none where there is no automation. The settings have seen to the secret.
+fn automation(settings: &Settings) -> Option<Automation> {
+    settings.webhook_secret().filter(|_| settings.automation_enabled()).map(Automation::new)
 }
 
 /// Room for the streams and questions of this server.

@@ -130,7 +130,7 @@ impl Case<'_> {
 
     fn key(&self, question: &Question, by: By) -> Key {
         Key {
-            subject: self.principal.subject.clone(),
+            subject: self.principal.kept_under(),
             repository: self.name().to_ascii_lowercase(),
             question: question.clone(),
             by,

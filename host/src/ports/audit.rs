@@ -41,6 +41,7 @@ impl State {
             members.insert("principal".into(), principal.subject.clone().into());
             put(&mut members, "login", principal.login.as_deref());
             put(&mut members, "client", principal.client.as_deref());
+            put(&mut members, "started_by", principal.started_by.as_deref());
             members.insert("scopes".into(), principal.scopes.clone().into());
         }
         members.insert("component".into(), cut(&self.shared.component_digest, 16).into());
@@ -77,6 +78,14 @@ impl Host for State {
             members.insert("reason".into(), "insufficient_scope".into());
             self.shared.trail.push(Entry { event: AuditEvent::AccessDenied, members });
             return Ok(Err(Unavailable { message: "the caller does not have the scope".into() }));
+        }
+        if !principal
+            .may_be_in(purpose.repository.as_ref().map(|(owner, repo)| (owner.as_str(), repo.as_str())))
+        {
+            members.remove("status");
+            members.insert("reason".into(), "outside_of_delivery".into());
+            self.shared.trail.push(Entry { event: AuditEvent::AccessDenied, members });
+            return Ok(Err(Unavailable { message: "the delivery is about another repository".into() }));
         }
         describe(&mut members, event);
         let shared = self.shared.clone();

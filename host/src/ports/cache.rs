@@ -78,13 +78,13 @@ impl Inner {
 impl Host for State {
     fn get(&mut self, space: String, key: String) -> wasmtime::Result<Option<Vec<u8>>> {
         let Some(principal) = &self.bound.principal else { return Ok(None) };
-        Ok(self.shared.cache.get(&(principal.subject.clone(), space, key), Instant::now()))
+        Ok(self.shared.cache.get(&(principal.kept_under(), space, key), Instant::now()))
     }
 
     fn put(&mut self, space: String, key: String, value: Vec<u8>, ttl_seconds: u32) -> wasmtime::Result<()> {
         if let Some(principal) = &self.bound.principal {
             let ttl = Duration::from_secs(ttl_seconds.into());
-            self.shared.cache.put((principal.subject.clone(), space, key), value, ttl, Instant::now());
+            self.shared.cache.put((principal.kept_under(), space, key), value, ttl, Instant::now());
         }
         Ok(())
     }

@@ -79,7 +79,8 @@ impl Keys {
         }
     }
 
-    fn enter(&self, subject: &str) -> Option<Slot> {
+    /// Take a place for a request of this principal; none where it has as many as one may have.
+    pub(crate) fn enter(&self, subject: &str) -> Option<Slot> {
         let mut in_flight = self.in_flight.lock().unwrap_or_else(PoisonError::into_inner);
         let count = in_flight.entry(subject.to_owned()).or_default();
         if *count >= MAX_IN_FLIGHT {
@@ -120,7 +121,33 @@ pub(crate) struct Principal {
     pub(crate) scopes: Vec<String>,
     /// Whose access to Gitea the calls use.
     pub(crate) access: Access,
+    /// Who started the job that this is the principal of, where somebody did.
+    pub(crate) started_by: Option<String>,
+    /// The one repository that this principal may be anything in, where a signed delivery named it.
+    pub(crate) only_in: Option<(String, String)>,
     _slot: Slot,
+}
+
+impl Principal {
+    /// Somebody who was found, and their place.
+    pub(crate) fn new(found: Found, slot: Slot) -> Self {
+        let Found { subject, login, client, scopes, access } = found;
+        Self { subject, login, client, scopes, access, started_by: None, only_in: None, _slot: slot }
+    }
+
+    /// Whether this principal may do anything there: in a repository, or in none where that is nothing.
+    pub(crate) fn may_be_in(&self, repository: Option<(&str, &str)>) -> bool {
+        let Some((owner, repo)) = &self.only_in else { return true };
+        repository
+            .is_some_and(|(told, named)| told.eq_ignore_ascii_case(owner) && named.eq_ignore_ascii_case(repo))
+    }
+
+    /// What a cache is kept under: the subject and, of a job, who started it.
+    pub(crate) fn kept_under(&self) -> String {
+        self.started_by
+            .as_ref()
+            .map_or_else(|| self.subject.clone(), |who| format!("{}\n{who}", self.subject))
+    }
 }
 
 /// Whose access to Gitea a caller's requests use.
@@ -136,6 +163,17 @@ pub(crate) enum Access {
     },
     /// The person's own, by a token of Gitea that they presented (`ACCEPT_GITEA_TOKENS`).
     Presented(Secret),
+}
+
+impl Access {
+    /// The same once more.
+    pub(crate) fn again(&self) -> Self {
+        match self {
+            Self::Service => Self::Service,
+            Self::User { user, application } => Self::User { user: *user, application: *application },
+            Self::Presented(token) => Self::Presented(Secret::new(token.expose().to_owned())),
+        }
+    }
 }
 
 /// Who presented something, before a place was found for the request.
@@ -166,8 +204,7 @@ impl State {
             None => self.by_key(presented)?,
         };
         let slot = self.shared.keys.enter(&found.subject).ok_or(Refusal::TooManyConcurrent)?;
-        let Found { subject, login, client, scopes, access } = found;
-        let principal = Arc::new(Principal { subject, login, client, scopes, access, _slot: slot });
+        let principal = Arc::new(Principal::new(found, slot));
         self.bound.presented = token.map(Arc::new);
         self.bound.principal = Some(principal.clone());
         Ok(principal)

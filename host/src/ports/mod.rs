@@ -2,6 +2,7 @@
 //! and from what the host bound to the request; none decides policy.
 
 pub(crate) mod audit;
+pub(crate) mod automation;
 pub(crate) mod cache;
 pub(crate) mod clients;
 pub(crate) mod gitea;

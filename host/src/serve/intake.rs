@@ -95,6 +95,7 @@ async fn through_guest(
         writes: server.shared.writes.are_on(),
         keep: Arc::default(),
         delivers: Arc::default(),
+        goes_on: Arc::default(),
         hang_up: from.hang_up.clone(),
     };
     let answered =

@@ -85,8 +85,7 @@ pub(super) fn reference() -> String {
         writeln!(text, "| `{name}`{file} | {required} | {default} | {allowed} | {reader} | {doc} |").unwrap();
     }
     text += "\n## Names of the original that are not in this version\n\n\
-             These belong to sign-in through Gitea and to automation. In an env file they are refused, so that nobody\n\
-             believes they have an effect:\n\n";
+             In an env file they are refused, so that nobody believes they have an effect:\n\n";
     for name in MISSING {
         writeln!(text, "- `{name}`").unwrap();
     }

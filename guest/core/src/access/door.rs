@@ -154,6 +154,12 @@ impl Reader<'_> {
         self.ground.clock.monotonic_microseconds()
     }
 
+    /// Seconds since 1970.
+    #[must_use]
+    pub fn unix_seconds(&self) -> u64 {
+        self.ground.clock.unix_seconds()
+    }
+
     /// A value that this caller was told a moment ago.
     #[must_use]
     pub fn recalled(&self, space: &str, key: &str) -> Option<String> {

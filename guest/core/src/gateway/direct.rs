@@ -31,7 +31,7 @@ pub(super) fn answer(session: &Session<'_>, body: &[u8]) -> Result<Response<Vec<
     })
 }
 
-fn failed(error: &CallError, correlation_id: &str) -> Response<Vec<u8>> {
+pub(super) fn failed(error: &CallError, correlation_id: &str) -> Response<Vec<u8>> {
     let said = json!({ "code": error.reason(), "message": error.message() });
     let mut response =
         media::json(&json!({ "success": false, "error": said, "correlation_id": correlation_id }));

@@ -8,6 +8,7 @@ mod wire;
 use http::StatusCode;
 
 use crate::admission::Refused;
+use crate::automation;
 use crate::oauth;
 use crate::ports::{Kind, Remark};
 use crate::selection::Unreadable;
@@ -18,6 +19,9 @@ pub(super) use wire::challenge;
 
 /// How long a client waits before it asks again while credentials cannot be checked, in seconds.
 const IDENTITY_RETRY_SECONDS: u32 = 5;
+
+/// How long Gitea waits while no more deliveries can be remembered, in seconds: some are forgotten every day.
+const MEMORY_RETRY_SECONDS: u32 = 3_600;
 
 /// Why a request is not answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +56,8 @@ pub enum Refusal {
     MalformedBody(&'static str),
     /// Nobody was proved, or there is no room.
     Admission(Refused),
+    /// Automation takes or starts nothing.
+    Automation(automation::Refused),
     /// An OAuth client does not get what it asks for.
     Client(oauth::refused::Refused),
 }
@@ -59,6 +65,12 @@ pub enum Refusal {
 impl From<oauth::refused::Refused> for Refusal {
     fn from(refused: oauth::refused::Refused) -> Self {
         Self::Client(refused)
+    }
+}
+
+impl From<automation::Refused> for Refusal {
+    fn from(refused: automation::Refused) -> Self {
+        Self::Automation(refused)
     }
 }
 
@@ -81,6 +93,8 @@ struct Line {
 enum Extra {
     Nothing,
     Allow(&'static str),
+    /// Sign the body.
+    Signature,
     /// Sign in; nothing was presented.
     Challenge,
     /// Sign in again; what was presented is no good.
@@ -134,6 +148,7 @@ impl Refusal {
             | Self::NoSuchStream
             | Self::MalformedBody(_)
             | Self::Admission(_)
+            | Self::Automation(_)
             | Self::Client(_) => Vec::new(),
         }
     }
@@ -242,6 +257,7 @@ impl Refusal {
                 Nothing,
             ),
             Self::Admission(refused) => admission(*refused),
+            Self::Automation(refused) => of_automation(*refused),
             Self::Client(refused) => client(refused),
         }
     }
@@ -316,6 +332,24 @@ fn admission(refused: Refused) -> Line {
             RetryAfter(IDENTITY_RETRY_SECONDS),
         ),
     }
+}
+
+/// The map of automation is beside what it refuses.
+fn of_automation(refused: automation::Refused) -> Line {
+    use automation::Refused as Automation;
+    let header = match refused {
+        Automation::Unsigned | Automation::Forged => Extra::Signature,
+        Automation::Full => Extra::RetryAfter(MEMORY_RETRY_SECONDS),
+        Automation::TooManyConcurrent => Extra::RetryAfter(1),
+        Automation::Disabled
+        | Automation::Replayed
+        | Automation::Malformed(_)
+        | Automation::NotPermitted
+        | Automation::UnknownJob
+        | Automation::JobOff => Extra::Nothing,
+    };
+    let said = refused.line();
+    line(said.kind, said.reason, said.status, said.message, header)
 }
 
 /// The map for clients is beside the endpoints that refuse them.

@@ -14,6 +14,10 @@ pub(super) enum Route {
     Mcp(&'static str),
     /// `/mcp/tool/call`.
     DirectCall,
+    /// `/automation/webhook`.
+    Webhook,
+    /// `/automation/jobs/run`.
+    RunJob,
     /// A step of signing in.
     SignIn(Step),
     /// Any other path.
@@ -63,6 +67,8 @@ impl Route {
             "/mcp/" => Self::Mcp("/mcp/"),
             "/mcp/sse" => Self::Mcp("/mcp/sse"),
             "/mcp/tool/call" => Self::DirectCall,
+            "/automation/webhook" => Self::Webhook,
+            "/automation/jobs/run" => Self::RunJob,
             _ => Step::of(path).filter(|_| sign_in).map_or(Self::Other, Self::SignIn),
         }
     }
@@ -75,6 +81,8 @@ impl Route {
             Self::Mcp("/mcp/") => "/mcp",
             Self::Mcp(template) => template,
             Self::DirectCall => "/mcp/tool/call",
+            Self::Webhook => "/automation/webhook",
+            Self::RunJob => "/automation/jobs/run",
             Self::SignIn(step) => step.template(),
             Self::Other => "other",
         }
@@ -85,7 +93,7 @@ impl Route {
         match self {
             Self::Root | Self::Tools => "GET, HEAD",
             Self::Mcp(_) => "GET, POST",
-            Self::DirectCall => "POST",
+            Self::DirectCall | Self::Webhook | Self::RunJob => "POST",
             Self::SignIn(step) => step.allow(),
             Self::Other => "",
         }
@@ -94,7 +102,7 @@ impl Route {
     /// Who reads its answers.
     pub(super) fn reader(self) -> Reader {
         match self {
-            Self::DirectCall => Reader::Direct,
+            Self::DirectCall | Self::Webhook | Self::RunJob => Reader::Direct,
             Self::SignIn(Step::Register(_) | Step::Token(_) | Step::Revoke) => Reader::Client,
             Self::SignIn(Step::Authorize(_) | Step::Callback) => Reader::Person,
             Self::SignIn(Step::ResourceMetadata(_) | Step::ServerMetadata(_))
@@ -109,7 +117,13 @@ impl Route {
     pub(super) fn resource(self) -> &'static str {
         match self {
             Self::Mcp(path) => path,
-            Self::Root | Self::Tools | Self::DirectCall | Self::SignIn(_) | Self::Other => "",
+            Self::Root
+            | Self::Tools
+            | Self::DirectCall
+            | Self::Webhook
+            | Self::RunJob
+            | Self::SignIn(_)
+            | Self::Other => "",
         }
     }
 }

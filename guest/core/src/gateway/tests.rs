@@ -117,7 +117,9 @@ fn knows_no_other_paths_and_names_none_of_them() {
         "/authorize",
         "/.well-known/oauth-authorization-server",
         "/.well-known/oauth-protected-resource",
-        "/automation/webhook",
+        "/automation",
+        "/automation/webhook/",
+        "/automation/jobs",
         "/mcp;x",
         "/health/x",
     ] {

@@ -15,8 +15,8 @@ use super::stream::{Gone, Outgoing};
 use crate::ports;
 use crate::ports::{
     Admission, Announcement, Audit, Bucket, Cache, Caller, Claims, Clock, Event, Exchange, Failure, Identity,
-    Level, Limits, NoSignIn, NotDelivered, Outcome, Pending, Ports, Refusal, Remark, Settings, Slot,
-    Telemetry, Ticket, Unavailable,
+    Level, Limits, NoAutomation, NoSignIn, NotDelivered, Outcome, Pending, Ports, Refusal, Remark, Settings,
+    Slot, Telemetry, Ticket, Unavailable,
 };
 use office::{Office, Sealed};
 
@@ -81,6 +81,7 @@ impl World {
             login: &NoSignIn,
             seal: &self.sealed,
             mailbox: &*self.office,
+            automation: &NoAutomation,
             telemetry: self,
             clock: self,
         }

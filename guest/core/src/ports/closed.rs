@@ -1,8 +1,8 @@
 //! Sign-in where there is none: every question is answered with a refusal.
 
 use super::{
-    Broken, Choice, Client, Clients, Denied, Flow, Login, Mailbox, NotOpened, NotRegistered, Proof, Purpose,
-    Registered, Registration, Seal, Tokens, Topic, UnknownClient,
+    Automation, Broken, Caller, Choice, Client, Clients, Denied, Flow, Login, Mailbox, NotOpened,
+    NotRegistered, NotVerified, Proof, Purpose, Registered, Registration, Seal, Tokens, Topic, UnknownClient,
 };
 
 /// The ports of signing in on a server that has API keys instead.
@@ -64,5 +64,20 @@ pub struct NoMailbox;
 impl Mailbox for NoMailbox {
     fn topics(&self) -> Vec<Topic> {
         Vec::new()
+    }
+}
+
+/// Nothing runs by itself.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoAutomation;
+
+impl Automation for NoAutomation {
+    fn verify(
+        &self,
+        _signature: &str,
+        _delivery: &str,
+        _body: &[u8],
+    ) -> Result<Box<dyn Caller>, NotVerified> {
+        Err(NotVerified::Disabled)
     }
 }

@@ -29,7 +29,7 @@ pub const SHARED: &[(&str, &str)] = &[
 ];
 
 pub(super) use choices::{Flag, IssueState, Labels, Logins, MilestoneChoice};
-pub(super) use dates::{DueDate, instant};
+pub(super) use dates::{DueDate, day, instant};
 pub(super) use edits::{CommentId, ContentVersion, NewMilestone, NewState};
 pub(super) use labels::{Color, LabelName, ShortText};
 pub(super) use names::{Ref, Repo, RepoPath};

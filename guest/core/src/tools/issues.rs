@@ -215,7 +215,7 @@ fn place(repo: &Repo, number: IssueNumber) -> Vec<String> {
 
 /// A milestone with an empty title (Gitea accepts one) filters every list that names no milestone. So one is
 /// always named that is longer than any title a database column holds: unknown names filter nothing.
-fn no_milestone() -> String {
+pub(super) fn no_milestone() -> String {
     format!("{:-<300}", "no-such-milestone")
 }
 

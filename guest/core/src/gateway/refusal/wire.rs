@@ -53,6 +53,7 @@ impl Refusal {
                 let bare = "Bearer error=\"invalid_token\"".to_owned();
                 challenge(headers, &sign_in.map_or(bare, |sign_in| sign_in.invalid(&message)));
             }
+            Extra::Signature => challenge(headers, "HMAC-SHA256 realm=\"X-Gitea-Signature\""),
             Extra::Basic => challenge(headers, "Basic realm=\"AegisGitea-MCP\", charset=\"UTF-8\""),
             // RFC 9110 section 10.2.3; zero would invite the next request at once.
             Extra::RetryAfter(seconds) => {
@@ -114,6 +115,7 @@ impl Refusal {
             | Self::NotAcceptable
             | Self::EventsNotAccepted
             | Self::NoSuchStream
+            | Self::Automation(_)
             | Self::Admission(_) => line.message.into(),
         }
     }

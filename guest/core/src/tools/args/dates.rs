@@ -86,6 +86,25 @@ fn offset(zone: &str) -> Option<i64> {
     hours.checked_mul(60)?.checked_add(minutes)?.checked_mul(60)?.checked_mul(sign)
 }
 
+/// The beginning of a day, counted from 1970, as Gitea takes times; none before that.
+pub(in crate::tools) fn day(days: i64) -> Option<String> {
+    let (mut year, mut left) = (1970_i64, days.max(0));
+    loop {
+        let length = 365_i64.checked_add(i64::from(is_leap(year)))?;
+        if left < length {
+            break;
+        }
+        left = left.checked_sub(length)?;
+        year = year.checked_add(1)?;
+    }
+    let mut month = 1_i64;
+    while left >= days_of(year, month)? {
+        left = left.checked_sub(days_of(year, month)?)?;
+        month = month.checked_add(1)?;
+    }
+    Some(format!("{year:04}-{month:02}-{:02}T00:00:00Z", left.checked_add(1)?))
+}
+
 fn is_leap(year: i64) -> bool {
     let divides = |by: i64| year.checked_rem(by) == Some(0);
     divides(4) && (!divides(100) || divides(400))
@@ -126,6 +145,16 @@ mod tests {
         ] {
             assert_eq!(instant(text), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn a_day_and_its_instant_are_the_same_over_four_hundred_years() {
+        for days in (0..146_097).step_by(13).chain([0, 58, 59, 60, 364, 365, 10_956, 11_016, 20_779]) {
+            let text = day(days).unwrap();
+            assert_eq!(instant(&text), Some(days * 86_400), "{text}");
+        }
+        assert_eq!(day(20_779).as_deref(), Some("2026-11-22T00:00:00Z"));
+        assert_eq!(day(-1).as_deref(), Some("1970-01-01T00:00:00Z"));
     }
 
     #[test]

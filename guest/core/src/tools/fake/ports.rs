@@ -2,9 +2,9 @@
 
 use super::{World, forge};
 use crate::ports::{
-    Admission, Audit, Bucket, Cache, Caller, Claims, Clock, Event, Exchange, Failure, Identity, Level,
-    Limits, NoMailbox, NoSignIn, Outcome, Ports, Refusal, Remark, Request, Settings, Slot, Telemetry, Ticket,
-    Unavailable,
+    Admission, Audit, Automation, Bucket, Cache, Caller, Claims, Clock, Event, Exchange, Failure, Identity,
+    Level, Limits, NoMailbox, NoSignIn, NotStarted, NotVerified, Outcome, Ports, Refusal, Remark, Request,
+    Settings, Slot, Telemetry, Ticket, Unavailable,
 };
 
 /// The host keeps no larger value.
@@ -25,6 +25,7 @@ impl World {
             login: &NoSignIn,
             seal: &NoSignIn,
             mailbox: &NoMailbox,
+            automation: self,
             telemetry: self,
             clock: self,
         }
@@ -51,9 +52,24 @@ impl Identity for World {
     }
 }
 
+impl Automation for World {
+    /// `good` is signed, `old` was taken before.
+    fn verify(&self, signature: &str, _delivery: &str, _body: &[u8]) -> Result<Box<dyn Caller>, NotVerified> {
+        match signature {
+            "good" => Ok(Box::new(self.clone())),
+            "old" => Err(NotVerified::Replayed),
+            _ => Err(NotVerified::Forged),
+        }
+    }
+}
+
 impl Caller for World {
     fn claims(&self) -> Claims {
         super::claims(&["read:repository", "write:repository"])
+    }
+
+    fn start_job(&self) -> Result<Box<dyn Caller>, NotStarted> {
+        Ok(Box::new(self.clone()))
     }
 
     fn intent(&self, event: &Event) -> Result<Box<dyn Ticket>, Unavailable> {

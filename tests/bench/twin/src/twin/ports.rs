@@ -8,8 +8,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use aegis_core::ports::{
     Admission, Audit, Bucket, Cache, Caller, Claims, Clock, Event, Exchange, Failure, Identity, Kind, Level,
-    Limits, NoMailbox, NoSignIn, Outcome, Ports, Recorded, Refusal, Remark, Request, Settings, Slot, Status,
-    Telemetry, Ticket, Unavailable,
+    Limits, NoAutomation, NoMailbox, NoSignIn, Outcome, Ports, Recorded, Refusal, Remark, Request, Settings,
+    Slot, Status, Telemetry, Ticket, Unavailable,
 };
 use aegis_custody::audit::Event as AuditEvent;
 use serde_json::{Map, Value, json};
@@ -46,6 +46,7 @@ impl Visit {
             login: &NoSignIn,
             seal: &NoSignIn,
             mailbox: &NoMailbox,
+            automation: &NoAutomation,
             telemetry: self,
             clock: self,
         }

@@ -1,0 +1,133 @@
+//! A delivery of Gitea's webhook: proved by its signature, put on record, then worked on when the answer has left.
+//!
+//! The signature is over the body's bytes, so nothing in them is read before the host has checked it. Gitea signs no
+//! time, and headers are not signed at all: what a delivery says of the repository decides what is looked at, and
+//! everything else is asked of Gitea again.
+
+use http::{HeaderMap, HeaderName};
+use serde_json::{Value, json};
+
+use super::{Desk, Failed, LOOKING, Refused, call, job};
+use crate::access::{self, Asked, Target};
+use crate::mcp::json as strict;
+use crate::ports::{Caller, Class, Level, NotVerified};
+use crate::tools::jobs::{JOBS, Job, WEBHOOK};
+
+const SIGNATURE: HeaderName = HeaderName::from_static("x-gitea-signature");
+const DELIVERY: HeaderName = HeaderName::from_static("x-gitea-delivery");
+const EVENT: HeaderName = HeaderName::from_static("x-gitea-event");
+
+/// A job that a delivery has started is not started by another one for so many seconds: what it looks at changes
+/// slowly, and its own changes make Gitea deliver again.
+const PAUSE_SECONDS: u32 = 3_600;
+/// Where the cache keeps that.
+const SPACE: &str = "webhook-job";
+
+/// A delivery that Gitea has signed.
+pub struct Verified<'a> {
+    caller: Box<dyn Caller>,
+    delivery: &'a str,
+    event: &'a str,
+    body: &'a [u8],
+}
+
+/// A delivery that is on record.
+pub struct Accepted {
+    caller: Box<dyn Caller>,
+    owner: String,
+    repo: String,
+    event: String,
+    action: Option<String>,
+}
+
+/// Prove a delivery.
+///
+/// # Errors
+/// It is not signed by this body and the secret, was taken before, or its headers are not Gitea's.
+pub fn verify<'a>(desk: &Desk<'_>, headers: &'a HeaderMap, body: &'a [u8]) -> Result<Verified<'a>, Refused> {
+    // Without a secret Gitea sends the header empty.
+    let signature = only(headers, &SIGNATURE).filter(|text| !text.is_empty()).ok_or(Refused::Unsigned)?;
+    let delivery =
+        word(headers, &DELIVERY).ok_or(Refused::Malformed("A delivery needs one X-Gitea-Delivery."))?;
+    let event = word(headers, &EVENT).ok_or(Refused::Malformed("A delivery needs one X-Gitea-Event."))?;
+    let caller = desk.ports.automation.verify(signature, delivery, body).map_err(|why| match why {
+        NotVerified::Forged => Refused::Forged,
+        NotVerified::Replayed => Refused::Replayed,
+        NotVerified::Full => Refused::Full,
+        NotVerified::TooManyConcurrent => Refused::TooManyConcurrent,
+        NotVerified::Disabled => Refused::Disabled,
+    })?;
+    Ok(Verified { caller, delivery, event, body })
+}
+
+/// Ask the policy and put the delivery on record.
+///
+/// # Errors
+/// The outer: it is not about a repository. The inner: it may not be taken, or that cannot be recorded.
+pub fn accept(desk: &Desk<'_>, verified: Verified<'_>) -> Result<Result<Accepted, Failed>, Refused> {
+    let Verified { caller, delivery, event, body } = verified;
+    let body = strict::parse(body).map_err(|why| Refused::Malformed(why.message()))?;
+    let text = |at: &str| body.pointer(at).and_then(Value::as_str).map(str::to_owned);
+    let named = text("/repository/owner/login").zip(text("/repository/name"));
+    let (owner, repo) = named.ok_or(Refused::Malformed("The delivery names no repository."))?;
+    let action = text("/action");
+    let mut arguments = json!({ "owner": owner, "repo": repo, "event": event, "delivery": delivery });
+    if let (Some(members), Some(action)) = (arguments.as_object_mut(), &action) {
+        members.insert("action".to_owned(), action.as_str().into());
+    }
+    let called = call(desk, &*caller, &LOOKING, WEBHOOK, arguments);
+    Ok(match called.result {
+        Ok(_) => Ok(Accepted { caller, owner, repo, event: event.to_owned(), action }),
+        Err(error) => Err(Failed { error, correlation_id: called.correlation_id }),
+    })
+}
+
+/// Run what the delivery starts. Nobody hears of it but the record and the log.
+pub fn work(desk: &Desk<'_>, accepted: &Accepted) {
+    let started = JOBS.iter().filter(|job| {
+        desk.config.automation.lists(job.name) && job.starts(&accepted.event, accepted.action.as_deref())
+    });
+    for job in started {
+        start(desk, accepted, job);
+    }
+}
+
+fn start(desk: &Desk<'_>, accepted: &Accepted, what: &Job) {
+    let Accepted { caller, owner, repo, .. } = accepted;
+    let place = format!("{}\n{}/{}", what.name, owner.to_ascii_lowercase(), repo.to_ascii_lowercase());
+    if desk.ports.cache.get(SPACE, &place).is_some() {
+        return;
+    }
+    desk.ports.cache.put(SPACE, &place, b"1", PAUSE_SECONDS);
+    let called = job(desk, &**caller, what, owner, repo, what.changes && may_act(desk, accepted, what));
+    let (level, outcome) = match &called.result {
+        Ok(_) => (Level::Info, "done"),
+        Err(error) => (Level::Warning, error.reason()),
+    };
+    let fields =
+        [("job", what.name), ("correlation_id", called.correlation_id.as_str()), ("outcome", outcome)];
+    desk.ports.telemetry.log(level, "job_run", &fields);
+}
+
+/// Whether settings and policy let the job act in this repository. Where they do not it still reports.
+fn may_act(desk: &Desk<'_>, accepted: &Accepted, what: &Job) -> bool {
+    let target =
+        Target { repository: Some((&accepted.owner, &accepted.repo)), paths: Vec::new(), reference: None };
+    let asked = Asked { tool: what.tool, class: Class::Write, target: &target };
+    access::decide(desk.ports.settings, desk.config, &accepted.caller.claims(), &asked).is_ok()
+}
+
+/// The one value of a header.
+fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (Some(value), None) => value.to_str().ok(),
+        (None, _) | (Some(_), Some(_)) => None,
+    }
+}
+
+/// The same where it is a word of letters, digits, `_` and `-`.
+fn word<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    only(headers, name).filter(|text| (1..=64).contains(&text.len()) && text.bytes().all(fits))
+}

@@ -1,0 +1,74 @@
+//! The two endpoints of automation: what Gitea delivers, and jobs that a caller starts.
+//!
+//! A delivery is answered as soon as it is on record, and worked on after that.
+
+use http::{Method, Response, StatusCode};
+use serde_json::json;
+
+use super::dress::{Dress, Dressed};
+use super::media::{self, Body};
+use super::route::Route;
+use super::{Refusal, Visit, direct};
+use crate::admission;
+use crate::automation::{Desk, Refused, run, webhook};
+use crate::mcp::stream::Outgoing;
+
+/// Answers a request to one of the two. None where `out` has carried the answer.
+pub(super) fn answer(
+    visit: &Visit<'_>,
+    dress: &Dress,
+    out: &mut dyn Outgoing,
+) -> Result<Option<Response<Vec<u8>>>, Refusal> {
+    if !visit.config.automation.enabled {
+        return visit.or_a_stranger(Err(Refused::Disabled.into()));
+    }
+    match (visit.route, visit.request.method()) {
+        (Route::Webhook, &Method::POST) => delivery(visit, dress, out),
+        (Route::RunJob, &Method::POST) => started(visit).map(|answer| Some(visit.guide(answer))),
+        (Route::RunJob, _) => {
+            visit.caller()?;
+            Err(Refusal::MethodNotAllowed(visit.route.allow()))
+        }
+        (_, _) => visit.or_a_stranger(Err(Refusal::MethodNotAllowed(visit.route.allow()))),
+    }
+}
+
+fn delivery(
+    visit: &Visit<'_>,
+    dress: &Dress,
+    out: &mut dyn Outgoing,
+) -> Result<Option<Response<Vec<u8>>>, Refusal> {
+    let (desk, headers) = (desk(visit), visit.request.headers());
+    visit.or_a_stranger(media::check_body(headers, Body::Json))?;
+    let verified =
+        visit.or_a_stranger(webhook::verify(&desk, headers, visit.request.body()).map_err(Refusal::from))?;
+    admission::proved(&desk.ports, desk.config)?;
+    let accepted = match webhook::accept(&desk, verified)? {
+        Ok(accepted) => accepted,
+        Err(failed) => return Ok(Some(direct::failed(&failed.error, &failed.correlation_id))),
+    };
+    let mut head = Response::new(());
+    *head.status_mut() = StatusCode::ACCEPTED;
+    // It is on record that the delivery was taken, so it is worked on whether Gitea still listens or not.
+    let _ = Dressed { dress, out }.begin(head);
+    webhook::work(&desk, &accepted);
+    Ok(None)
+}
+
+fn started(visit: &Visit<'_>) -> Result<Response<Vec<u8>>, Refusal> {
+    let caller = visit.caller()?;
+    media::check_body(visit.request.headers(), Body::Json)?;
+    let asked = run::Asked::read(visit.request.body()).map_err(Refusal::MalformedBody)?;
+    Ok(match run::run(&desk(visit), &*caller, &caller.claims(), &asked)? {
+        Ok(ran) => media::json(&json!({
+            "success": true,
+            "result": ran.report.structured,
+            "correlation_id": ran.correlation_id,
+        })),
+        Err(failed) => direct::failed(&failed.error, &failed.correlation_id),
+    })
+}
+
+fn desk<'a>(visit: &Visit<'a>) -> Desk<'a> {
+    Desk { ports: visit.gateway.ports, config: visit.config, request_id: super::request_id(visit.request) }
+}

@@ -1,0 +1,17 @@
+//! `automation`: there is none here. An instance may serve one request and be gone, so no delivery could be remembered
+//! and nothing worked on after its answer (`docs/edge.md`).
+
+use crate::Adapter;
+use crate::bindings::exports::aegis::gateway::automation::{
+    Caller, CallerBorrow, Guest, NotStarted, NotVerified,
+};
+
+impl Guest for Adapter {
+    fn verify(_signature: String, _delivery: String, _body: Vec<u8>) -> Result<Caller, NotVerified> {
+        Err(NotVerified::Disabled)
+    }
+
+    fn start(_caller: CallerBorrow<'_>) -> Result<Caller, NotStarted> {
+        Err(NotStarted::NotPermitted)
+    }
+}
