@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::bounds::{self, Cuts};
 use super::text::{put_member, put_value};
-use super::{EntryHash, Event, FORMAT, MAX_LINE};
+use super::{EntryHash, Event, FORMAT, MAX_LINE, Tree};
 use crate::Timestamp;
 
 /// Where a chain stands: what the next line is numbered and which hash it carries on.
@@ -104,6 +104,57 @@ impl Chain {
             put_value(out, &Value::Object(cut));
         }
         let _ = write!(out, ",\"prev_hash\":\"{}\"", self.head);
+    }
+}
+
+/// A chain and the tree over all of its lines, which grow together.
+///
+/// It is a small value: a writer seals on a copy and keeps the copy once the lines are durable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogState {
+    chain: Chain,
+    tree: Tree,
+}
+
+impl LogState {
+    /// A log without a line.
+    pub const EMPTY: Self = Self { chain: Chain::EMPTY, tree: Tree::EMPTY };
+
+    /// The log after the last line of the tree, which has that hash.
+    #[must_use]
+    pub fn after(head: EntryHash, tree: Tree) -> Self {
+        Self { chain: Chain::after(tree.size(), head), tree }
+    }
+
+    /// Where the chain stands.
+    #[must_use]
+    pub fn chain(&self) -> Chain {
+        self.chain
+    }
+
+    /// The tree over all lines.
+    #[must_use]
+    pub fn tree(&self) -> &Tree {
+        &self.tree
+    }
+
+    /// Move on over a line that is there already.
+    pub fn push(&mut self, line: EntryHash) {
+        self.tree.push(line);
+        self.chain = Chain::after(self.tree.size(), line);
+    }
+
+    /// [`Chain::seal`] the next line, and add it to the tree.
+    pub fn seal(
+        &mut self,
+        out: &mut Vec<u8>,
+        ts: Timestamp,
+        event: Event,
+        members: &Map<String, Value>,
+    ) -> Sealed {
+        let sealed = self.chain.seal(out, ts, event, members);
+        self.tree.push(sealed.hash);
+        sealed
     }
 }
 

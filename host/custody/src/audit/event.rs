@@ -29,11 +29,13 @@ pub enum Event {
     LinesLost,
     /// A tool call whose outcome was never recorded, found when the log was opened.
     OutcomeUnknown,
+    /// Another key signs the checkpoints from here on.
+    KeyHandover,
 }
 
 impl Event {
     /// Every event, in the order of the documentation.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::ToolInvocation,
         Self::AccessDenied,
         Self::SecurityEvent,
@@ -47,6 +49,7 @@ impl Event {
         Self::AuditDiskFull,
         Self::LinesLost,
         Self::OutcomeUnknown,
+        Self::KeyHandover,
     ];
 
     /// The name in the `event` member.
@@ -66,6 +69,7 @@ impl Event {
             Self::AuditDiskFull => "audit_disk_full",
             Self::LinesLost => "lines_lost",
             Self::OutcomeUnknown => "outcome_unknown",
+            Self::KeyHandover => "key_handover",
         }
     }
 

@@ -7,23 +7,29 @@
 
 mod bounds;
 mod chain;
+mod checkpoint;
 mod event;
+mod evidence;
 mod hash;
 mod line;
 mod scan;
 mod text;
 mod tickets;
+mod tree;
 mod verify;
 
 #[cfg(test)]
 mod tests;
 
-pub use chain::{Chain, Sealed};
+pub use chain::{Chain, LogState, Sealed};
+pub use checkpoint::{Checked, Checkpoint, InvalidKey, MAX_NOTE, Note, NoteError, PublicKey, SignedBy};
 pub use event::Event;
+pub use evidence::{Claims, Evidence, Lines};
 pub use hash::EntryHash;
 pub use line::{Fault, Line};
 pub use text::HIDDEN;
 pub use tickets::{CARRIED, OpenTicket, Tickets};
+pub use tree::{Tree, TreeHash};
 pub use verify::{End, Mark, Segment, Verifier};
 
 /// The format version that every line states in `v`.

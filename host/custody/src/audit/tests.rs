@@ -6,6 +6,7 @@ use super::{Chain, End, EntryHash, Event, Fault, HIDDEN, Line, MAX_LINE, MAX_STR
 use crate::Timestamp;
 
 mod document;
+mod evidence;
 mod tamper;
 mod tickets;
 

@@ -1,11 +1,12 @@
 //! Verifying a log, one segment after the other, as a stream. It holds one line at a time and never writes.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufRead, Read};
 
 use sha2::{Digest, Sha256};
 
 use super::hash::hex;
-use super::{Chain, EntryHash, Event, Fault, Line, MAX_LINE};
+use super::{Chain, EntryHash, Event, Fault, Line, LogState, MAX_LINE, Tree, TreeHash};
 use crate::Timestamp;
 
 /// One line as a landmark.
@@ -62,13 +63,27 @@ pub struct Segment {
 /// The state of a verification that goes on from segment to segment.
 #[derive(Clone, Debug, Default)]
 pub struct Verifier {
-    chain: Option<Chain>,
+    log: Option<LogState>,
     log_id: Option<String>,
     number: u64,
     latest: Option<Timestamp>,
+    wanted: BTreeSet<u64>,
+    roots: BTreeMap<u64, TreeHash>,
 }
 
 impl Verifier {
+    /// A verification that keeps the roots of the tree at these sizes, see [`Self::roots`].
+    #[must_use]
+    pub fn with_roots_at(sizes: impl IntoIterator<Item = u64>) -> Self {
+        Self { wanted: sizes.into_iter().collect(), ..Self::default() }
+    }
+
+    /// The roots of the tree at the sizes that were asked for, as far as the lines tell them.
+    #[must_use]
+    pub fn roots(&self) -> &BTreeMap<u64, TreeHash> {
+        &self.roots
+    }
+
     /// The `log_id` of the log, once a line has named it.
     #[must_use]
     pub fn log_id(&self) -> Option<&str> {
@@ -81,10 +96,10 @@ impl Verifier {
         self.number
     }
 
-    /// Where the chain stands after the lines verified so far.
+    /// Where the log stands after the lines verified so far.
     #[must_use]
-    pub fn chain(&self) -> Chain {
-        self.chain.unwrap_or(Chain::EMPTY)
+    pub fn log(&self) -> LogState {
+        self.log.clone().unwrap_or(LogState::EMPTY)
     }
 
     /// Verify the next segment and show every valid line to `observe`.
@@ -154,8 +169,8 @@ impl Verifier {
         if last.is_some() && opens {
             return Err(Fault::Misplaced("segment_open within a segment"));
         }
-        let expected = match (&self.chain, opens) {
-            (Some(chain), _) => *chain,
+        let expected = match (&self.log, opens) {
+            (Some(log), _) => log.chain(),
             (None, false) => Chain::EMPTY,
             // Earlier segments were not given: the first line seen is taken for what it says.
             (None, true) => Chain::after(line.seq().saturating_sub(1), line.prev()),
@@ -188,6 +203,10 @@ impl Verifier {
             if self.number > 0 && number != self.number.saturating_add(1) {
                 return Err(Fault::Contradiction("number"));
             }
+            let tree = tree_before(line).ok_or(Fault::Form("tree"))?;
+            if self.log.as_ref().is_some_and(|log| *log.tree() != tree) {
+                return Err(Fault::Contradiction("tree"));
+            }
         }
         Ok(())
     }
@@ -199,7 +218,20 @@ impl Verifier {
         seen.lines += 1;
         seen.first.get_or_insert(mark);
         seen.last = Some(mark);
-        self.chain = Some(Chain::after(mark.seq, mark.hash));
+        let before = || {
+            let tree = tree_before(line).filter(|_| mark.event == Some(Event::SegmentOpen));
+            LogState::after(line.prev(), tree.unwrap_or_default())
+        };
+        let log = match &mut self.log {
+            Some(log) => log,
+            none => {
+                let log = none.insert(before());
+                keep_root(&self.wanted, &mut self.roots, log);
+                log
+            }
+        };
+        log.push(mark.hash);
+        keep_root(&self.wanted, &mut self.roots, log);
         match mark.event {
             Some(Event::LogOpen) => self.number = self.number.max(1),
             Some(Event::SegmentOpen) => self.number = line.number("number").unwrap_or(self.number),
@@ -207,6 +239,20 @@ impl Verifier {
         }
         self.log_id = line.text("log_id").map(String::from);
     }
+}
+
+fn keep_root(wanted: &BTreeSet<u64>, roots: &mut BTreeMap<u64, TreeHash>, log: &LogState) {
+    let size = log.tree().size();
+    if wanted.contains(&size) {
+        roots.insert(size, log.tree().root());
+    }
+}
+
+/// The tree before a `segment_open`, by its own words.
+fn tree_before(line: &Line<'_>) -> Option<Tree> {
+    let peaks = line.value("tree")?;
+    let peaks = peaks.as_array()?.iter().map(|peak| TreeHash::from_hex(peak.as_str()?));
+    Tree::of_peaks(line.seq().checked_sub(1)?, peaks.collect::<Option<_>>()?)
 }
 
 fn lower_hex(byte: u8) -> bool {

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{LOG_ID, at, fault, log, members, verify};
-use crate::audit::{Chain, End, EntryHash, Event, Fault, Line, Verifier};
+use crate::audit::{Chain, End, EntryHash, Event, Fault, Line, Tree, Verifier};
 
 fn lines(bytes: &[u8]) -> Vec<Vec<u8>> {
     bytes.split_inclusive(|b| *b == b'\n').map(<[u8]>::to_vec).collect()
@@ -167,12 +167,23 @@ fn segment_open(log_id: &str, number: u64, last_seq: u64) -> Map<String, Value> 
     members(json!({"log_id": log_id, "number": number, "previous": "audit-1.jsonl", "last_seq": last_seq}))
 }
 
+/// The peaks of the tree over these lines.
+fn tree(bytes: &[u8]) -> Value {
+    let mut tree = Tree::EMPTY;
+    for line in lines(bytes) {
+        tree.push(Line::parse(line.strip_suffix(b"\n").unwrap()).unwrap().hash());
+    }
+    tree.peaks().iter().map(ToString::to_string).collect()
+}
+
 /// A closed segment and the one after it.
 fn two_segments(number: u64, last_seq: u64, log_id: &str) -> (Vec<u8>, Vec<u8>) {
     let (mut chain, mut first) = log(2);
     chain.seal(&mut first, at(3), Event::SegmentClose, &Map::new());
     let mut second = Vec::new();
-    chain.seal(&mut second, at(4), Event::SegmentOpen, &segment_open(log_id, number, last_seq));
+    let mut begin = segment_open(log_id, number, last_seq);
+    begin.insert("tree".to_owned(), tree(&first));
+    chain.seal(&mut second, at(4), Event::SegmentOpen, &begin);
     chain.seal(&mut second, at(5), Event::LogClose, &Map::new());
     (first, second)
 }
@@ -199,6 +210,37 @@ fn segments_join_only_in_their_own_order() {
     let (_, other) = log(1);
     let end = second_end(&other, &second);
     assert_eq!(end, End::Bad { line: 1, fault: Fault::Seq { expected: 3, found: 5 } });
+}
+
+#[test]
+fn a_segment_tells_the_tree_before_it_as_it_is() {
+    let (first, second) = two_segments(2, 4, LOG_ID);
+    let told = tree(&first)[0].as_str().unwrap().to_owned();
+    let opening = |text: &str, to: &str| {
+        let mut changed = lines(&second);
+        changed[0] = rehashed(&changed[0], text, to);
+        second_end(&first, &changed[..1].concat())
+    };
+    let another = "f".repeat(64);
+    assert_eq!(opening(&told, &another), End::Bad { line: 1, fault: Fault::Contradiction("tree") });
+    assert_eq!(opening("\"tree\"", "\"shrub\""), End::Bad { line: 1, fault: Fault::Form("tree") });
+    assert_eq!(opening(&format!("\"{told}\""), ""), End::Bad { line: 1, fault: Fault::Form("tree") });
+}
+
+#[test]
+fn the_roots_that_were_asked_for_are_kept_from_a_later_segment_too() {
+    let (first, second) = two_segments(2, 4, LOG_ID);
+    let roots = |files: &[&[u8]]| {
+        let mut verifier = Verifier::with_roots_at([0, 2, 4, 6, 9]);
+        for mut bytes in files.iter().copied() {
+            verifier.segment(&mut bytes, None, &mut |_| ()).unwrap();
+        }
+        verifier.roots().clone()
+    };
+    let (all, later) = (roots(&[&first, &second]), roots(&[&second]));
+    assert_eq!(all.keys().copied().collect::<Vec<_>>(), [0, 2, 4, 6]);
+    assert_eq!(later.keys().copied().collect::<Vec<_>>(), [4, 6]);
+    assert!(later.iter().all(|(size, root)| all[size] == *root));
 }
 
 #[test]

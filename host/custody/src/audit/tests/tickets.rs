@@ -11,11 +11,16 @@ fn call(ticket: &str, status: &str) -> (Event, Value) {
     (CALL, json!({"ticket": ticket, "status": status, "tool": "get_issue"}))
 }
 
+/// As many peaks as the tree of 100 lines has.
+fn peaks() -> Vec<String> {
+    vec!["0".repeat(64); 3]
+}
+
 /// The beginning of a second segment, and lines after it.
 fn segment(open_count: u64, open: &Value, entries: &[(Event, Value)]) -> Tickets {
     let mut all = vec![(
         Event::SegmentOpen,
-        json!({"log_id": LOG_ID, "number": 2, "last_seq": 100, "open_count": open_count, "open": open}),
+        json!({"log_id": LOG_ID, "number": 2, "last_seq": 100, "tree": peaks(), "open_count": open_count, "open": open}),
     )];
     all.extend_from_slice(entries);
     read(Chain::after(100, crate::audit::EntryHash::of(b"x")), &all)
@@ -106,7 +111,7 @@ fn what_a_segment_carries_means_nothing_where_the_lines_before_it_were_read() {
     let mut tickets = log(&[call("a", "pending")]);
     let (mut chain, mut bytes) = (Chain::after(100, crate::audit::EntryHash::of(b"x")), Vec::new());
     let carried =
-        json!({"log_id": LOG_ID, "number": 2, "last_seq": 100, "open_count": 9, "open": [named("z", 1)]});
+        json!({"log_id": LOG_ID, "number": 2, "last_seq": 100, "tree": peaks(), "open_count": 9, "open": [named("z", 1)]});
     chain.seal(&mut bytes, at(0), Event::SegmentOpen, &members(carried));
     Verifier::default().segment(&mut &bytes[..], None, &mut |line| tickets.observe(line)).unwrap();
     assert_eq!((ids(&tickets), tickets.count()), (vec![("a", 2)], 1));
