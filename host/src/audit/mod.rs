@@ -14,11 +14,14 @@ use std::time::Duration;
 
 use aegis_custody::{Clock, Random};
 use serde_json::{Map, Value};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
+mod checkpoints;
 mod fs;
 pub(crate) mod names;
 mod own;
+mod segments;
+pub(crate) mod signer;
 mod start;
 mod thread;
 mod writer;
@@ -27,9 +30,11 @@ mod writer;
 mod tests;
 
 pub(crate) use aegis_custody::audit::Event;
+pub(crate) use checkpoints::Latest;
 pub(crate) use start::OpenError;
 
-use thread::{Log, Message, Worker};
+use signer::Signer;
+use thread::{Log, Message, Order, Worker};
 
 /// Entries that may wait for the thread, and pushed entries that are kept while the log cannot be written.
 const QUEUE: usize = 4096;
@@ -48,6 +53,8 @@ pub(crate) struct Opening {
     pub(crate) policy_digest: String,
     /// SHA-256 of the component, as hex digits.
     pub(crate) component_digest: String,
+    /// The key that signs its checkpoints.
+    pub(crate) signer: Arc<Signer>,
 }
 
 /// What is to be recorded. Sequence, time and hashes are added by the writer; a member too long for a line is
@@ -119,6 +126,7 @@ pub(crate) struct Trail {
     queue: SyncSender<Message>,
     shared: Arc<Shared>,
     thread: Arc<Mutex<Option<JoinHandle<()>>>>,
+    latest: Latest,
 }
 
 impl Trail {
@@ -134,11 +142,13 @@ impl Trail {
         random: Arc<dyn Random>,
     ) -> Result<Self, OpenError> {
         let bounds = writer::Bounds::default();
-        Self::open_in(opening, start::World { fs: Arc::new(fs::RealFs), clock, random, bounds })
+        let (latest, _) = watch::channel(None);
+        Self::open_in(opening, start::World { fs: Arc::new(fs::RealFs), clock, random, bounds, latest })
     }
 
     fn open_in(opening: Opening, world: start::World) -> Result<Self, OpenError> {
         let path = opening.path.clone();
+        let latest = world.latest.subscribe();
         let shared = Arc::new(Shared {
             writable: AtomicBool::new(true),
             gone: AtomicBool::new(false),
@@ -156,11 +166,12 @@ impl Trail {
             queue: receiver,
             shared: Arc::clone(&shared),
             waiting: VecDeque::new(),
+            orders: Vec::new(),
         };
         worker.begin()?;
         let thread = std::thread::Builder::new().name("audit".to_owned()).spawn(move || worker.run());
         let thread = thread.map_err(|source| OpenError::Unwritable { path, source })?;
-        Ok(Self { queue, shared, thread: Arc::new(Mutex::new(Some(thread))) })
+        Ok(Self { queue, shared, thread: Arc::new(Mutex::new(Some(thread))), latest })
     }
 
     /// Make an entry durable. It is on disk when this returns its number; that takes at most 2 seconds.
@@ -190,6 +201,38 @@ impl Trail {
         if self.send(Message::Push(entry)).is_err() {
             let lost = self.shared.lost.fetch_add(1, Ordering::AcqRel) + 1;
             tracing::error!(lost, "an audit entry was lost: the queue of the audit log is full or closed");
+        }
+    }
+
+    /// The last signed checkpoint, and each one that follows it, for whoever keeps it elsewhere.
+    pub(crate) fn checkpoints(&self) -> Latest {
+        self.latest.clone()
+    }
+
+    /// Close the active segment, whatever its size and age.
+    ///
+    /// # Errors
+    /// It could not be closed now.
+    pub(crate) async fn rotate(&self) -> Result<(), Unavailable> {
+        self.order(Order::Rotate).await
+    }
+
+    /// Sign with another key from now on; the log says so.
+    ///
+    /// # Errors
+    /// The line about it is not on disk, and the key before it goes on signing.
+    pub(crate) async fn use_key(&self, signer: Arc<Signer>) -> Result<(), Unavailable> {
+        self.order(Order::UseKey(signer)).await
+    }
+
+    async fn order(&self, order: Order) -> Result<(), Unavailable> {
+        let (ack, answer) = oneshot::channel();
+        self.send(Message::Order(order, ack))
+            .map_err(|_| Unavailable::new("too many entries are waiting"))?;
+        match tokio::time::timeout(DEADLINE, answer).await {
+            Ok(Ok(done)) => done,
+            Ok(Err(_)) => Err(Unavailable::new("its writer ended")),
+            Err(_) => Err(Unavailable::new("the disk did not answer within 2 seconds")),
         }
     }
 

@@ -37,6 +37,25 @@ impl Place {
         name.into()
     }
 
+    /// The signed checkpoints of the log.
+    pub(crate) fn checkpoints(&self) -> PathBuf {
+        self.dir.join(format!("{}.checkpoints", self.stem))
+    }
+
+    /// A file of checkpoints that is not written any more, with the numbers of its first and last one.
+    pub(crate) fn closed_checkpoints(&self, first: u64, last: u64) -> PathBuf {
+        self.dir.join(format!("{}-{first:012}-{last:012}.checkpoints", self.stem))
+    }
+
+    /// The closed files of checkpoints among file names, in the order of their numbers.
+    pub(crate) fn checkpoints_among(&self, names: impl IntoIterator<Item = String>) -> Vec<PathBuf> {
+        let numbered = |name: &String| numbers(&self.stem, name, ".checkpoints");
+        let mut closed: Vec<_> =
+            names.into_iter().filter_map(|name| Some((numbered(&name)?, self.dir.join(name)))).collect();
+        closed.sort();
+        closed.into_iter().map(|(_, path)| path).collect()
+    }
+
     /// Numbers are padded, so that a shell lists segments in their order.
     pub(crate) fn closed_name(&self, first: u64, last: u64) -> String {
         format!("{}-{first:012}-{last:012}.jsonl", self.stem)
@@ -69,11 +88,14 @@ impl Place {
     }
 
     fn parse(&self, name: String) -> Option<ClosedName> {
-        let numbers = name.strip_prefix(&self.stem)?.strip_prefix('-')?.strip_suffix(".jsonl")?;
-        let (first, last) = numbers.split_once('-')?;
-        let number =
-            |text: &str| text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse::<u64>().ok())?;
-        let (first, last) = (number(first)?, number(last)?);
+        let (first, last) = numbers(&self.stem, &name, ".jsonl")?;
         Some(ClosedName { first, last, name })
     }
+}
+
+/// The two numbers in `<stem>-<first>-<last><suffix>`.
+fn numbers(stem: &str, name: &str, suffix: &str) -> Option<(u64, u64)> {
+    let (first, last) = name.strip_prefix(stem)?.strip_prefix('-')?.strip_suffix(suffix)?.split_once('-')?;
+    let number = |text: &str| text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse::<u64>().ok())?;
+    Some((number(first)?, number(last)?))
 }

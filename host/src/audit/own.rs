@@ -2,7 +2,7 @@
 //! is over, entries that were lost. It writes nothing.
 
 use aegis_custody::Timestamp;
-use aegis_custody::audit::Event;
+use aegis_custody::audit::{Checkpoint, Event};
 use serde_json::{Map, Value, json};
 
 use super::writer::{Writer, object};
@@ -54,18 +54,25 @@ impl Writer {
         own
     }
 
-    /// The beginning of a segment names what is open, so that a later start need not read the segments before.
+    /// The beginning of a segment names what came before it: the tree, the key and the last checkpoint, and what is open,
+    /// so that a later start need not read the segments before.
     fn open_segment(&self, previous: &Previous, own: &mut Vec<(Event, Map<String, Value>)>) {
-        let mut members = object(json!({
+        let tree = self.log.tree();
+        let members = json!({
             "log_id": self.log_id, "number": self.number, "previous": previous.name,
-            "last_seq": self.chain.last_seq(), "reason": previous.reason,
+            "last_seq": tree.size(), "reason": previous.reason,
+            "tree": tree.peaks().iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "key": self.key.as_ref().map(ToString::to_string),
+            "signed": signed(self.checkpoints.last()),
             "open_count": self.tickets.count(),
-        }));
-        let mut lists = self.tickets.carried().into_iter();
-        if let Some(list) = lists.next() {
-            members.insert("open".to_owned(), list);
-        }
-        own.push((Event::SegmentOpen, members));
+        });
+        own.push((Event::SegmentOpen, object(members)));
+        let lists = self.tickets.carried().into_iter();
         own.extend(lists.map(|list| (Event::OpenTickets, object(json!({"open": list})))));
     }
+}
+
+/// How a line tells of the last checkpoint.
+pub(super) fn signed(last: Option<&Checkpoint>) -> Value {
+    last.map_or(Value::Null, |last| json!({"number": last.number, "size": last.size}))
 }

@@ -5,13 +5,18 @@ use std::io::{self, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use aegis_custody::audit::{Chain, End, Event, Fault, Segment, Tickets, Verifier};
+use aegis_custody::audit::{
+    Chain, Claims, End, Event, Fault, Mark, PublicKey, Segment, Tickets, TreeHash, Verifier,
+};
 use aegis_custody::{Clock, Random, Timestamp};
 use serde_json::json;
+use tokio::sync::watch;
 
+use super::checkpoints::{self, Checkpoints};
 use super::fs::{LockError, LogFile, LogFs, Tail};
 use super::names::{ClosedName, Place};
-use super::own::Previous;
+use super::own::{Previous, signed};
+use super::signer::Signer;
 use super::writer::{Active, Bounds, Found, Need, Writer, object};
 use super::{Entry, Opening};
 
@@ -51,6 +56,20 @@ pub(crate) enum OpenError {
     /// The last closed segment is not what its name says.
     #[error("{} does not end with the line that its name states", .0.display())]
     Segment(PathBuf),
+    /// A file of checkpoints holds something else.
+    #[error("{} holds something else than signed checkpoints: keep it as evidence, and see docs/audit.md for what to do", .0.display())]
+    Checkpoints(PathBuf),
+    /// Checkpoints were signed for another log than this one.
+    #[error(
+        "{} {what}. Lines or checkpoints were removed or replaced, so the log is not continued: examine it with `aegis-mcp audit verify`, keep all its files as evidence, and move them away together to begin a new log",
+        path.display()
+    )]
+    Signed {
+        /// The active file.
+        path: PathBuf,
+        /// What does not fit.
+        what: String,
+    },
 }
 
 impl OpenError {
@@ -62,7 +81,12 @@ impl OpenError {
                 source.kind(),
                 io::ErrorKind::NotADirectory | io::ErrorKind::IsADirectory | io::ErrorKind::InvalidFilename
             ),
-            Self::Locked(_) | Self::Path(_) | Self::Damaged { .. } | Self::Segment(_) => false,
+            Self::Locked(_)
+            | Self::Path(_)
+            | Self::Damaged { .. }
+            | Self::Segment(_)
+            | Self::Checkpoints(_)
+            | Self::Signed { .. } => false,
         }
     }
 }
@@ -74,6 +98,7 @@ pub(super) struct World {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) random: Arc<dyn Random>,
     pub(super) bounds: Bounds,
+    pub(super) latest: watch::Sender<Option<Arc<str>>>,
 }
 
 /// Bytes that were cut off.
@@ -84,9 +109,33 @@ struct Torn {
     after_seq: u64,
 }
 
+/// What is learnt from the lines while they are verified.
+#[derive(Default)]
+struct Learnt {
+    verifier: Verifier,
+    tickets: Tickets,
+    claims: Claims,
+}
+
+impl Learnt {
+    fn scan(&mut self, file: &dyn LogFile, path: &Path, last_seq: Option<u64>) -> Result<Segment, OpenError> {
+        let mut reader = BufReader::with_capacity(256 * 1024, Tail { file, offset: 0 });
+        let Self { verifier, tickets, claims } = self;
+        let segment = verifier.segment(&mut reader, last_seq, &mut |line| {
+            tickets.observe(line);
+            claims.observe(line);
+        });
+        let segment = segment.map_err(unwritable(path))?;
+        match segment.end {
+            End::Bad { line, fault } => Err(OpenError::Damaged { path: path.to_path_buf(), line, fault }),
+            End::Whole | End::Torn { .. } => Ok(segment),
+        }
+    }
+}
+
 /// Open the log; the lines about the opening are still to be written, before any other.
 pub(super) fn start(opening: &Opening, world: World) -> Result<(Writer, Vec<Entry>), OpenError> {
-    let World { fs, clock, random, bounds } = world;
+    let World { fs, clock, random, bounds, latest } = world;
     let place = Place::new(&opening.path).ok_or_else(|| OpenError::Path(opening.path.clone()))?;
     fs.create_dir(&place.dir).map_err(unwritable(&place.dir))?;
     let lock = fs.lock(&place.lock()).map_err(|error| match error {
@@ -94,35 +143,43 @@ pub(super) fn start(opening: &Opening, world: World) -> Result<(Writer, Vec<Entr
         LockError::Io(source) => OpenError::Unwritable { path: place.lock(), source },
     })?;
 
-    let mut verifier = Verifier::default();
-    let mut tickets = Tickets::default();
+    let notes = checkpoints::find(fs.as_ref(), &place)?;
+    let sizes = notes.last.as_ref().map(|last| last.size);
+    let mut learnt = Learnt { verifier: Verifier::with_roots_at(sizes), ..Learnt::default() };
     let mut file = fs.open(&place.active).map_err(unwritable(&place.active))?;
     let mut segment = None;
     if let Some(file) = file.as_deref() {
-        segment = Some(scan(file, &place.active, None, &mut verifier, &mut tickets)?);
+        segment = Some(learnt.scan(file, &place.active, None)?);
     }
     let before = match &segment {
         Some(segment) if segment.lines > 0 => None,
-        _ => scan_last_closed(fs.as_ref(), &place, &mut verifier, &mut tickets)?,
+        _ => scan_last_closed(fs.as_ref(), &place, &mut learnt)?,
     };
+    fits(fs.as_ref(), &place, &learnt, &notes)?;
+    let Learnt { verifier, tickets, claims } = learnt;
+    let log = verifier.log();
     let torn = match (&mut file, &segment) {
-        (Some(file), Some(segment)) => {
-            recover(fs.as_ref(), &place, file.as_mut(), segment, verifier.chain())?
-        }
+        (Some(file), Some(segment)) => recover(fs.as_ref(), &place, file.as_mut(), segment, log.chain())?,
         _ => None,
     };
 
     let last = segment.as_ref().and_then(|segment| segment.last).or(before.as_ref().map(|(_, mark)| *mark));
     let log_id = verifier.log_id().map_or_else(|| new_log_id(random.as_ref()), str::to_owned);
+    let signer = Arc::clone(&opening.signer);
+    // One is due at once, whenever the last one was signed.
+    let since = clock.now().unix_millis().saturating_sub_unsigned(bounds.note_age);
+    let since = Timestamp::from_unix_millis(since);
     let found = Found {
         number: verifier.number() + u64::from(before.is_some() || last.is_none()),
+        checkpoints: Checkpoints::new(signer, log_id.clone(), notes, since, latest),
         log_id,
-        chain: verifier.chain(),
+        key: claims.key().cloned(),
         last_ts: last.map_or_else(Timestamp::default, |mark| mark.ts),
         active: match file {
-            Some(file) => Some(active(file, &place, segment.as_ref(), verifier.chain(), clock.now())?),
+            Some(file) => Some(active(file, &place, segment.as_ref(), log.chain(), clock.now())?),
             None => None,
         },
+        log,
         previous: before.map(|(closed, _)| Previous { name: closed.name, reason: "recovery" }),
         tickets,
     };
@@ -130,7 +187,58 @@ pub(super) fn start(opening: &Opening, world: World) -> Result<(Writer, Vec<Entr
     Ok((Writer::new(fs, clock, place, bounds, found, lock), entries))
 }
 
-fn unwritable(path: &Path) -> impl Fn(io::Error) -> OpenError {
+/// Whether the last checkpoint was signed for these lines: no two that contradict each other may ever be signed.
+fn fits(fs: &dyn LogFs, place: &Place, learnt: &Learnt, notes: &checkpoints::Found) -> Result<(), OpenError> {
+    let wrong = |what: String| OpenError::Signed { path: place.active.clone(), what };
+    let lines = learnt.verifier.log().tree().size();
+    let Some(last) = &notes.last else {
+        return match learnt.claims.signed() {
+            Some((number, _)) => Err(wrong(format!("tells of checkpoint {number}, and there is none"))),
+            None => Ok(()),
+        };
+    };
+    if let Some((number, _)) = learnt.claims.signed().filter(|(number, _)| *number > last.number) {
+        return Err(wrong(format!("tells of checkpoint {number}, and the last one kept is {}", last.number)));
+    }
+    if last.size > lines {
+        return Err(wrong(format!("has {lines} lines, and {} were signed", last.size)));
+    }
+    if learnt.verifier.log_id() != Some(last.log_id.as_str()) {
+        return Err(wrong(format!("is not the log {} that its checkpoints were signed for", last.log_id)));
+    }
+    let root = match learnt.verifier.roots().get(&last.size) {
+        Some(root) => Some(*root),
+        None => root_at(fs, place, last.size)?,
+    };
+    if root == Some(last.root) {
+        return Ok(());
+    }
+    Err(wrong(format!(
+        "is not the log that checkpoint {} for {} lines was signed for",
+        last.number, last.size
+    )))
+}
+
+/// The root at a size that lies before the segment that was read.
+fn root_at(fs: &dyn LogFs, place: &Place, size: u64) -> Result<Option<TreeHash>, OpenError> {
+    let mut learnt = Learnt { verifier: Verifier::with_roots_at([size]), ..Learnt::default() };
+    let names = fs.list(&place.dir).map_err(unwritable(&place.dir))?;
+    for closed in place.closed_among(names).into_iter().filter(|closed| closed.last >= size) {
+        let path = place.closed(&closed.name);
+        let file = fs.open(&path).map_err(unwritable(&path))?;
+        learnt.scan(
+            file.ok_or_else(|| OpenError::Segment(path.clone()))?.as_ref(),
+            &path,
+            Some(closed.last),
+        )?;
+        if let Some(root) = learnt.verifier.roots().get(&size) {
+            return Ok(Some(*root));
+        }
+    }
+    Ok(None)
+}
+
+pub(super) fn unwritable(path: &Path) -> impl Fn(io::Error) -> OpenError {
     move |source| OpenError::Unwritable { path: path.to_path_buf(), source }
 }
 
@@ -140,36 +248,19 @@ fn new_log_id(random: &dyn Random) -> String {
     format!("{:032x}", u128::from_be_bytes(bytes))
 }
 
-fn scan(
-    file: &dyn LogFile,
-    path: &Path,
-    last_seq: Option<u64>,
-    verifier: &mut Verifier,
-    tickets: &mut Tickets,
-) -> Result<Segment, OpenError> {
-    let mut reader = BufReader::with_capacity(256 * 1024, Tail { file, offset: 0 });
-    let segment = verifier.segment(&mut reader, last_seq, &mut |line| tickets.observe(line));
-    let segment = segment.map_err(unwritable(path))?;
-    match segment.end {
-        End::Bad { line, fault } => Err(OpenError::Damaged { path: path.to_path_buf(), line, fault }),
-        End::Whole | End::Torn { .. } => Ok(segment),
-    }
-}
-
 /// Where the active file holds no line, the chain goes on from the last closed segment, if there is one.
 fn scan_last_closed(
     fs: &dyn LogFs,
     place: &Place,
-    verifier: &mut Verifier,
-    tickets: &mut Tickets,
-) -> Result<Option<(ClosedName, aegis_custody::audit::Mark)>, OpenError> {
+    learnt: &mut Learnt,
+) -> Result<Option<(ClosedName, Mark)>, OpenError> {
     let names = fs.list(&place.dir).map_err(unwritable(&place.dir))?;
     let Some(closed) = place.closed_among(names).pop() else { return Ok(None) };
     let path = place.closed(&closed.name);
     let Some(file) = fs.open(&path).map_err(unwritable(&path))? else {
         return Err(OpenError::Segment(path));
     };
-    let segment = scan(file.as_ref(), &path, Some(closed.last), verifier, tickets)?;
+    let segment = learnt.scan(file.as_ref(), &path, Some(closed.last))?;
     match (segment.first, segment.last) {
         (Some(first), Some(last)) if first.seq == closed.first && last.seq == closed.last => {
             Ok(Some((closed, last)))
@@ -257,15 +348,22 @@ fn active(
 }
 
 fn opening_lines(opening: &Opening, found: &Found, torn: Option<Torn>) -> Vec<Entry> {
-    let mut entries = vec![Entry {
+    let key = opening.signer.public(&found.log_id);
+    let mut entries = Vec::new();
+    if let Some(before) = found.key.as_ref().filter(|before| **before != key) {
+        entries.push(handover(&opening.signer, before));
+    }
+    entries.push(Entry {
         event: Event::LogOpen,
         members: object(json!({
             "log_id": found.log_id,
             "version": opening.version,
             "policy_digest": opening.policy_digest,
             "component_digest": opening.component_digest,
+            "key": key.to_string(),
+            "signed": signed(found.checkpoints.last()),
         })),
-    }];
+    });
     if let Some(torn) = torn {
         let copy = torn.copy.file_name().map(|name| name.to_string_lossy());
         entries.push(Entry {
@@ -282,4 +380,15 @@ fn opening_lines(opening: &Opening, found: &Found, torn: Option<Torn>) -> Vec<En
         entries.push(unknown(json!({"count": found.tickets.unnamed()})));
     }
     entries
+}
+
+/// The line by which another key takes over from the one in force.
+pub(super) fn handover(signer: &Signer, before: &PublicKey) -> Entry {
+    let signature = signer.handed_over(before);
+    if signature.is_none() {
+        tracing::warn!(event = "audit_key_changed", key = %before, "the key that signed the audit log is not among those given, so nothing proves that the new one follows it");
+    }
+    let key = signer.public(before.log_id());
+    let members = json!({"key": key.to_string(), "before": before.to_string(), "signature": signature});
+    Entry { event: Event::KeyHandover, members: object(members) }
 }

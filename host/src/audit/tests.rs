@@ -4,14 +4,18 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU8, Ordering};
 
+use aegis_custody::audit::{Claims, Evidence, Lines, Note, Verifier};
 use aegis_custody::{Clock, Random, Timestamp};
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
 use super::fs::LogFs;
+use super::signer::{self, Signer};
 use super::start::{World, start};
 use super::writer::{Bounds, Writer, object};
 use super::{Entry, Event, OpenError, Opening};
 
+mod checkpoints;
 mod faults;
 mod foreign;
 mod open;
@@ -50,7 +54,13 @@ fn opening(path: &Path) -> Opening {
         version: "0.1.0",
         policy_digest: "p".repeat(64),
         component_digest: "c".repeat(64),
+        signer: signer(1),
     }
+}
+
+/// A key that is the same in every run.
+fn signer(n: u8) -> Arc<Signer> {
+    Arc::new(Signer::from_pem(signer::fresh_pem(&Dice(AtomicU8::new(n))).as_bytes()).unwrap())
 }
 
 fn entry(id: &str) -> Entry {
@@ -67,9 +77,12 @@ fn path() -> PathBuf {
 }
 
 fn open_writer(fs: &Arc<dyn LogFs>, clock: &Arc<Hand>, bounds: Bounds) -> Result<Writer, OpenError> {
-    let world =
-        World { fs: Arc::clone(fs), clock: Arc::clone(clock) as Arc<dyn Clock>, random: dice(), bounds };
-    begin(&path(), world)
+    begin(&path(), world(fs, clock, bounds))
+}
+
+fn world(fs: &Arc<dyn LogFs>, clock: &Arc<Hand>, bounds: Bounds) -> World {
+    let clock = Arc::clone(clock) as Arc<dyn Clock>;
+    World { fs: Arc::clone(fs), clock, random: dice(), bounds, latest: watch::channel(None).0 }
 }
 
 /// Open a log and have the lines about that written.
@@ -83,7 +96,7 @@ fn begin(path: &Path, world: World) -> Result<Writer, OpenError> {
 
 /// Every line of a log given as its files in order, after the whole of it was verified.
 fn verified(files: &[(Option<u64>, Vec<u8>)]) -> Vec<Value> {
-    let mut verifier = aegis_custody::audit::Verifier::default();
+    let mut verifier = Verifier::default();
     let mut lines = Vec::new();
     for (last_seq, bytes) in files {
         let segment = verifier.segment(&mut &bytes[..], *last_seq, &mut |_| ()).unwrap();
@@ -101,4 +114,18 @@ fn verified(files: &[(Option<u64>, Vec<u8>)]) -> Vec<Value> {
 
 fn events(lines: &[Value]) -> Vec<&str> {
     lines.iter().map(|line| line["event"].as_str().unwrap()).collect()
+}
+
+/// What the checkpoints of a simulated log prove, after the whole of it was verified.
+fn evidence(sim: &sim::Sim, anchors: &[Note]) -> Evidence {
+    let notes: Vec<Note> =
+        sim.notes(&path()).iter().flat_map(|bytes| Note::parse_all(bytes).unwrap().0).collect();
+    let sizes = notes.iter().chain(anchors).map(|note| note.checkpoint.size);
+    let (mut verifier, mut claims) = (Verifier::with_roots_at(sizes), Claims::default());
+    for (last_seq, bytes) in sim.log(&path()) {
+        verifier.segment(&mut &bytes[..], last_seq, &mut |line| claims.observe(line)).unwrap();
+    }
+    let log_id = verifier.log_id().unwrap_or_default();
+    let lines = Lines { log_id, last: verifier.log().tree().size(), roots: verifier.roots() };
+    Evidence::of(lines, &claims, &notes, anchors, None, &signer::checked)
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+use super::signer::Signer;
 use super::start::{OpenError, World, start};
 use super::writer::{Failure, Writer};
 use super::{Appended, Entry, Event, Opening, QUEUE, Shared, Unavailable};
@@ -20,13 +21,28 @@ const BATCH: usize = 1024;
 /// How often a log that cannot be written is tried again while nothing arrives.
 const RETRY: Duration = Duration::from_millis(500);
 
+/// How often an idle log is looked at: a checkpoint may be due.
+const IDLE: Duration = Duration::from_secs(15);
+
 pub(super) type Ack = oneshot::Sender<Result<Appended, Unavailable>>;
 
 /// What travels to the thread.
 pub(super) enum Message {
     Append(Entry, Ack),
     Push(Entry),
+    Order(Order, Ordered),
     Close,
+}
+
+/// Who waits for an order.
+type Ordered = oneshot::Sender<Result<(), Unavailable>>;
+
+/// What is asked of the writer itself.
+pub(super) enum Order {
+    /// Close the active segment.
+    Rotate,
+    /// Sign with another key.
+    UseKey(Arc<Signer>),
 }
 
 /// An entry and who waits for it; nobody where it was pushed.
@@ -48,6 +64,8 @@ pub(super) struct Worker {
     /// What is to be written, in the order in which it came. Pushed entries stay in their place when a batch
     /// fails.
     pub(super) waiting: VecDeque<Waiting>,
+    /// What is to be done once they are written.
+    pub(super) orders: Vec<(Order, Ordered)>,
 }
 
 impl Worker {
@@ -106,12 +124,28 @@ impl Worker {
                 return self.close();
             }
             self.commit();
+            self.obey();
+        }
+    }
+
+    /// Do what was asked of the writer, and tell who asked.
+    fn obey(&mut self) {
+        for (order, ack) in std::mem::take(&mut self.orders) {
+            let done = match &mut self.log {
+                Log::Open(writer) => match order {
+                    Order::Rotate => writer.rotate(),
+                    Order::UseKey(signer) => writer.use_key(signer),
+                },
+                Log::Shut(_) => Err(Failure::Foreign("the audit log is not open".to_owned())),
+            };
+            // Whoever gave up waiting finds out in the log.
+            let _ = ack.send(done.map_err(|failure| Unavailable::new(failure.to_string())));
         }
     }
 
     fn wait(&self) -> Result<Message, RecvTimeoutError> {
         match (self.shared.writable.load(Ordering::Acquire), self.waiting.is_empty()) {
-            (true, true) => self.queue.recv().or(Err(RecvTimeoutError::Disconnected)),
+            (true, true) => self.queue.recv_timeout(IDLE),
             (true, false) => self.queue.recv_timeout(Duration::ZERO),
             (false, _) => self.queue.recv_timeout(RETRY),
         }
@@ -121,6 +155,7 @@ impl Worker {
     fn take(&mut self, message: Message) -> bool {
         match message {
             Message::Close => return true,
+            Message::Order(order, ack) => self.orders.push((order, ack)),
             Message::Append(entry, ack) => self.waiting.push_back(Waiting { entry, ack: Some(ack) }),
             Message::Push(entry) => {
                 if self.waiting.len() < QUEUE {
@@ -231,7 +266,7 @@ impl Worker {
                 }
             }
             if self.waiting.is_empty() {
-                let Some(last) = last.take() else { return };
+                let Some(last) = last.take() else { return self.sign_off() };
                 self.waiting.push_back(last);
             }
             self.commit();
@@ -239,6 +274,16 @@ impl Worker {
         }
         let lost = self.waiting.len();
         tracing::error!(lost, "the audit log was closed with entries that could not be written");
+    }
+}
+
+impl Worker {
+    /// A stop in good order leaves nothing unsigned.
+    fn sign_off(&mut self) {
+        if let Log::Open(writer) = &mut self.log {
+            // Told of there; the next start signs for these lines.
+            let _ = writer.sign();
+        }
     }
 }
 

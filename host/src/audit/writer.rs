@@ -5,27 +5,34 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use aegis_custody::audit::{Chain, Event, Tickets};
+use aegis_custody::audit::{Event, LogState, PublicKey, Tickets};
 use aegis_custody::{Clock, Timestamp};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::Entry;
+use super::checkpoints::Checkpoints;
 use super::fs::{LogFile, LogFs};
 use super::names::Place;
 use super::own::{Outage, Previous};
+use super::signer::Signer;
+use super::start::handover;
 
-/// When a segment is closed.
+/// When a segment is closed, and when a checkpoint is signed.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bounds {
-    /// Bytes.
+    /// Bytes of a segment.
     pub(super) size: u64,
-    /// Milliseconds since the first line.
+    /// Milliseconds since its first line.
     pub(super) age: i64,
+    /// Lines since the last checkpoint.
+    pub(super) note_lines: u64,
+    /// Milliseconds since the last checkpoint.
+    pub(super) note_age: u64,
 }
 
 impl Default for Bounds {
     fn default() -> Self {
-        Self { size: 64 * 1024 * 1024, age: 24 * 60 * 60 * 1000 }
+        Self { size: 64 * 1024 * 1024, age: 24 * 60 * 60 * 1000, note_lines: 4096, note_age: 60_000 }
     }
 }
 
@@ -59,7 +66,7 @@ impl Failure {
     }
 }
 
-fn doing(doing: &'static str) -> impl Fn(io::Error) -> Failure {
+pub(super) fn doing(doing: &'static str) -> impl Fn(io::Error) -> Failure {
     move |source| Failure::Io { doing, source }
 }
 
@@ -95,8 +102,11 @@ pub(super) struct Writer {
     pub(super) log_id: String,
     /// Number of the active segment.
     pub(super) number: u64,
-    /// The chain up to the last acknowledged line.
-    pub(super) chain: Chain,
+    /// Chain and tree up to the last acknowledged line.
+    pub(super) log: LogState,
+    /// The signing key that the lines name last.
+    pub(super) key: Option<PublicKey>,
+    pub(super) checkpoints: Checkpoints,
     pub(super) last_ts: Timestamp,
     pub(super) active: Option<Active>,
     /// Set while the next line begins a segment after another.
@@ -116,7 +126,9 @@ pub(super) struct Writer {
 pub(super) struct Found {
     pub(super) log_id: String,
     pub(super) number: u64,
-    pub(super) chain: Chain,
+    pub(super) log: LogState,
+    pub(super) key: Option<PublicKey>,
+    pub(super) checkpoints: Checkpoints,
     pub(super) last_ts: Timestamp,
     pub(super) active: Option<Active>,
     pub(super) previous: Option<Previous>,
@@ -132,7 +144,7 @@ impl Writer {
         found: Found,
         lock: Box<dyn Send>,
     ) -> Self {
-        let Found { log_id, number, chain, last_ts, active, previous, tickets } = found;
+        let Found { log_id, number, log, key, checkpoints, last_ts, active, previous, tickets } = found;
         Self {
             fs,
             clock,
@@ -140,7 +152,9 @@ impl Writer {
             bounds,
             log_id,
             number,
-            chain,
+            log,
+            key,
+            checkpoints,
             last_ts,
             active,
             previous,
@@ -156,18 +170,47 @@ impl Writer {
     /// Make entries durable as the next lines and return the number of the first of them. On an error none
     /// of them is acknowledged; a later call repairs what it can and goes on.
     pub(super) fn commit(&mut self, entries: &[Entry], lost: u64) -> Result<u64, Failure> {
-        let done = self.ready().and_then(|()| self.write(entries, lost));
+        let done = self.ready(!entries.is_empty()).and_then(|()| self.write(entries, lost));
         match &done {
-            Ok(_) => self.outage = None,
+            Ok(_) => {
+                self.outage = None;
+                let (size, now) = (self.log.tree().size(), self.clock.now());
+                if self.checkpoints.due(size, now, &self.bounds) {
+                    // Told of and counted there; what must not go on without it, asks in `ready`.
+                    let _ = self.sign();
+                }
+            }
             Err(failure) => self.note_outage(failure),
         }
         done
     }
 
+    /// Sign a checkpoint for the lines that are durable.
+    pub(super) fn sign(&mut self) -> Result<(), Failure> {
+        let now = self.clock.now();
+        self.checkpoints.sign(self.fs.as_ref(), &self.place, self.log.tree(), now)
+    }
+
+    /// Have another key sign from here on, and say so in the log.
+    pub(super) fn use_key(&mut self, signer: Arc<Signer>) -> Result<(), Failure> {
+        let Some(before) = self.key.clone().filter(|before| *before != signer.public(before.log_id())) else {
+            self.checkpoints.signer = signer;
+            return Ok(());
+        };
+        // So that none is due before the line about the new key is there: each key signs for its own lines.
+        self.sign()?;
+        let old = std::mem::replace(&mut self.checkpoints.signer, Arc::clone(&signer));
+        if let Err(failure) = self.commit(&[handover(&signer, &before)], 0) {
+            self.checkpoints.signer = old;
+            return Err(failure);
+        }
+        self.sign()
+    }
+
     /// Whether the log has a line. The first one says what log it is, so nothing about an outage or a loss may come
     /// before it.
     pub(super) fn begun(&self) -> bool {
-        self.chain.last_seq() > 0
+        self.log.chain().last_seq() > 0
     }
 
     fn note_outage(&mut self, failure: &Failure) {
@@ -186,11 +229,14 @@ impl Writer {
     }
 
     /// Bring the active file into a state in which it can be written.
-    fn ready(&mut self) -> Result<(), Failure> {
+    fn ready(&mut self, busy: bool) -> Result<(), Failure> {
         self.repair()?;
-        if self.must_rotate() {
-            self.close_segment()?;
-            self.repair()?;
+        if self.checkpoints.overdue(self.log.tree().size(), self.clock.now(), &self.bounds) {
+            self.sign()?;
+        }
+        // A server that nobody uses would close a segment without a call each day.
+        if busy && self.must_rotate() {
+            self.rotate()?;
         }
         if self.active.is_none() {
             self.create()?;
@@ -198,7 +244,7 @@ impl Writer {
         Ok(())
     }
 
-    fn repair(&mut self) -> Result<(), Failure> {
+    pub(super) fn repair(&mut self) -> Result<(), Failure> {
         let need = match &self.active {
             Some(active) => {
                 self.check(active)?;
@@ -210,7 +256,14 @@ impl Writer {
             Need::Nothing => Ok(()),
             Need::Cut => self.cut(),
             Need::Retire => self.put_aside("sync_failed"),
-            Need::Close => self.put_aside("rotation"),
+            Need::Close => {
+                if self.checkpoints.last().is_none_or(|last| last.size < self.log.tree().size()) {
+                    // Where it fails, a later one covers this segment too.
+                    let _ = self.sign();
+                }
+                self.put_aside("rotation")?;
+                self.checkpoints.segment_closed(self.fs.as_ref(), &self.place)
+            }
         }
     }
 
@@ -245,105 +298,39 @@ impl Writer {
         Ok(())
     }
 
-    /// Give the active file its closed name, or remove it where it holds no acknowledged line.
-    fn put_aside(&mut self, reason: &'static str) -> Result<(), Failure> {
-        let Some(active) = &mut self.active else { return Ok(()) };
-        if active.len == 0 {
-            self.fs.remove(&self.place.active).map_err(doing("remove a file that could not be synced"))?;
-        } else {
-            // Where even this fails, the closed name says which line is the last.
-            let _ = active.file.cut(active.len);
-            let name = self.place.closed_name(active.first_seq, self.chain.last_seq());
-            let closed = self.place.closed(&name);
-            if self.fs.stat(&closed).map_err(doing("look at the closed segment"))?.is_some() {
-                return Err(Failure::Foreign(format!("{} exists already: move it away", closed.display())));
-            }
-            self.fs.rename(&self.place.active, &closed).map_err(doing("rename a closed segment"))?;
-            self.previous = Some(Previous { name, reason });
-            self.number = self.number.saturating_add(1);
-        }
-        self.active = None;
-        self.dir_dirty = true;
-        Ok(())
-    }
-
-    fn must_rotate(&self) -> bool {
-        self.active.as_ref().is_some_and(|active| {
-            let age = self.clock.now().unix_millis().saturating_sub(active.first_ts.unix_millis());
-            active.len > 0 && (active.len >= self.bounds.size || age >= self.bounds.age)
-        })
-    }
-
-    fn close_segment(&mut self) -> Result<(), Failure> {
-        let now = self.clock.now().max(self.last_ts);
-        let (mut chain, mut bytes) = (self.chain, Vec::new());
-        chain.seal(&mut bytes, now, Event::SegmentClose, &object(json!({"number": self.number})));
-        self.append(&bytes, chain, 1, now)?;
-        if let Some(active) = &mut self.active {
-            active.need = Need::Close;
-        }
-        Ok(())
-    }
-
-    fn create(&mut self) -> Result<(), Failure> {
-        // The old name must be durable before the name it had is used again.
-        self.sync_dir()?;
-        let file = self.create_file().map_err(doing("create the audit log"))?;
-        self.dir_dirty = true;
-        let stat = file.stat().map_err(doing("look at the new audit log"));
-        let id = match stat {
-            Ok(stat) => stat.id,
-            Err(failure) => {
-                // Without its identity the file cannot be guarded; it is made anew next time.
-                let _ = self.fs.remove(&self.place.active);
-                return Err(failure);
-            }
-        };
-        let first_seq = self.chain.last_seq().saturating_add(1);
-        let first_ts = self.clock.now();
-        self.active = Some(Active { file, id, len: 0, first_seq, first_ts, need: Need::Nothing });
-        Ok(())
-    }
-
-    /// A new active file. An empty one of that name was left by an attempt that failed half way and could not clean up
-    /// after itself: it holds no line, and nobody else may write here while we hold the lock.
-    fn create_file(&self) -> io::Result<Box<dyn LogFile>> {
-        match self.fs.create(&self.place.active) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                if self.fs.stat(&self.place.active)?.is_none_or(|found| found.len > 0) {
-                    return Err(error);
-                }
-                self.fs.remove(&self.place.active)?;
-                self.fs.create(&self.place.active)
-            }
-            done => done,
-        }
-    }
-
     fn write(&mut self, entries: &[Entry], lost: u64) -> Result<u64, Failure> {
         let now = self.clock.now();
-        let (mut chain, mut bytes, mut lines) = (self.chain, Vec::new(), 0_u64);
+        let (mut log, mut bytes, mut lines) = (self.log.clone(), Vec::new(), 0_u64);
         let fresh = self.active.as_ref().is_some_and(|active| active.len == 0);
         for (event, members) in self.own_lines(now, fresh, lost) {
-            chain.seal(&mut bytes, now, event, &members);
+            log.seal(&mut bytes, now, event, &members);
             lines += 1;
         }
-        let first = chain.last_seq().saturating_add(1);
+        let first = log.chain().last_seq().saturating_add(1);
         for entry in entries {
-            chain.seal(&mut bytes, now, entry.event, &entry.members);
+            log.seal(&mut bytes, now, entry.event, &entry.members);
             lines += 1;
         }
         if !bytes.is_empty() {
-            self.append(&bytes, chain, lines, now)?;
+            self.append(&bytes, log, lines, now)?;
         }
         for (seq, entry) in (first..).zip(entries) {
             self.tickets.record(seq, entry.event, &entry.members);
+            if matches!(entry.event, Event::LogOpen | Event::KeyHandover) {
+                self.key = Some(self.checkpoints.signer.public(&self.log_id));
+            }
         }
         Ok(first)
     }
 
     /// Append lines and make them durable; only then do they count.
-    fn append(&mut self, bytes: &[u8], chain: Chain, lines: u64, now: Timestamp) -> Result<(), Failure> {
+    pub(super) fn append(
+        &mut self,
+        bytes: &[u8],
+        log: LogState,
+        lines: u64,
+        now: Timestamp,
+    ) -> Result<(), Failure> {
         let Some(active) = &mut self.active else {
             return Err(Failure::Foreign("the audit log is not open".to_owned()));
         };
@@ -366,14 +353,14 @@ impl Writer {
         if let Some(active) = &mut self.active {
             active.len = active.len.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
         }
-        self.chain = chain;
+        self.log = log;
         self.last_ts = now;
         self.lines = self.lines.saturating_add(lines);
         self.previous = None;
         Ok(())
     }
 
-    fn sync_dir(&mut self) -> Result<(), Failure> {
+    pub(super) fn sync_dir(&mut self) -> Result<(), Failure> {
         if self.dir_dirty {
             self.fs.sync_dir(&self.place.dir).map_err(doing("sync the directory of the audit log"))?;
             self.syncs += 1;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::audit::signer::Signer;
 use crate::audit::{Opening, Trail};
 use crate::budget::Budget;
 use crate::component::bindings::aegis::gateway::types::Problem;
@@ -140,6 +141,7 @@ fn shared(
         version: env!("CARGO_PKG_VERSION"),
         policy_digest: String::new(),
         component_digest: component.to_owned(),
+        signer: Arc::new(Signer::fresh(&SystemRandom)),
     };
     let trail = Trail::open(opening, Arc::new(SystemClock), Arc::new(SystemRandom));
     let url = settings.gitea_internal_url().unwrap_or(settings.gitea_url());

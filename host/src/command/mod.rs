@@ -17,6 +17,7 @@ mod registry;
 mod serve;
 pub(crate) mod settings;
 mod setup;
+mod signing_key;
 mod stdio;
 mod users;
 mod write;

@@ -11,7 +11,9 @@ use sha2::{Digest as _, Sha256};
 use tokio::runtime::{Builder, Runtime};
 
 use super::in_force::{guest_values, policy};
+use super::signing_key::signing_key;
 use super::{EXIT_LOCKED, EXIT_SETTINGS, complain};
+use crate::audit::signer::Signer;
 use crate::audit::{OpenError, Opening, Trail};
 use crate::automation::Automation;
 use crate::budget::Budget;
@@ -313,7 +315,8 @@ fn mailbox(settings: &Settings, capacity: usize, recheck: Recheck) -> Mailbox {
 
 fn open_trail(settings: &Settings, policy: &str, component: &str) -> Result<Trail, NoStart> {
     let path = settings.audit_log_path();
-    trail_at(path, policy, component).map_err(|error| {
+    let signer = signing_key(settings).map_err(NoStart::settings)?;
+    trail_at(path, policy, component, signer).map_err(|error| {
         let code = if matches!(error, OpenError::Locked { .. }) { EXIT_LOCKED } else { 1 };
         let message =
             format!("the audit log cannot be used: {error}; AUDIT_LOG_PATH={} names it", path.display());
@@ -325,12 +328,18 @@ fn open_trail(settings: &Settings, policy: &str, component: &str) -> Result<Trai
 ///
 /// # Errors
 /// See [`OpenError`].
-pub(super) fn trail_at(path: &Path, policy: &str, component: &str) -> Result<Trail, OpenError> {
+pub(super) fn trail_at(
+    path: &Path,
+    policy: &str,
+    component: &str,
+    signer: Arc<Signer>,
+) -> Result<Trail, OpenError> {
     let opening = Opening {
         path: path.to_owned(),
         version: env!("CARGO_PKG_VERSION"),
         policy_digest: policy.to_owned(),
         component_digest: component.to_owned(),
+        signer,
     };
     Trail::open(opening, Arc::new(SystemClock), Arc::new(SystemRandom))
 }

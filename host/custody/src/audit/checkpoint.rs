@@ -201,6 +201,23 @@ impl Note {
         Ok(Self { checkpoint, signatures: signatures.ok_or(NoteError)? })
     }
 
+    /// Read notes that stand one behind the other, and how many bytes they have. What follows the last one is the
+    /// beginning of one that was never finished.
+    ///
+    /// # Errors
+    /// Where a note follows something that is none.
+    pub fn parse_all(bytes: &[u8]) -> Result<(Vec<Self>, usize), NoteError> {
+        let (mut notes, mut read) = (Vec::new(), 0);
+        let mut rest = bytes;
+        while let Some(end) = end_of_note(rest) {
+            let (note, after) = rest.split_at_checked(end).ok_or(NoteError)?;
+            notes.push(Self::parse(str::from_utf8(note).or(Err(NoteError))?)?);
+            read += end;
+            rest = after;
+        }
+        Ok((notes, read))
+    }
+
     /// Whether the key signed it.
     #[must_use]
     pub fn is_signed_by(&self, key: &PublicKey, checked: Checked<'_>) -> bool {
@@ -210,6 +227,20 @@ impl Note {
                 by.name == name && by.id == id && checked(key.as_bytes(), text.as_bytes(), &by.signature)
             })
     }
+}
+
+/// Where the first note ends: behind the last of the signature lines that stand together.
+fn end_of_note(bytes: &[u8]) -> Option<usize> {
+    let (mut end, mut signed) = (0, false);
+    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+        let signature = line.starts_with("\u{2014} ".as_bytes()) && line.ends_with(b"\n");
+        if signed && !signature {
+            return Some(end);
+        }
+        signed |= signature;
+        end += line.len();
+    }
+    signed.then_some(end)
 }
 
 impl fmt::Display for Note {
@@ -306,6 +337,22 @@ mod tests {
     }
 
     #[test]
+    fn notes_behind_each_other_are_read_up_to_one_that_was_not_finished() {
+        let texts: Vec<String> = (1..4).map(|size| note(size).to_string()).collect();
+        let all = texts.concat();
+        for cut in 0..=all.len() {
+            let (notes, read) = Note::parse_all(&all.as_bytes()[..cut]).unwrap();
+            let whole = texts.iter().scan(0, |end, text| {
+                *end += text.len();
+                Some(*end)
+            });
+            let whole: Vec<usize> = whole.take_while(|end| *end <= cut).collect();
+            assert_eq!((notes.len(), read), (whole.len(), whole.last().copied().unwrap_or(0)), "{cut}");
+        }
+        assert_eq!(Note::parse_all(all.replacen("number", "nr", 1).as_bytes()), Err(NoteError));
+    }
+
+    #[test]
     fn signatures_of_others_are_left_alone() {
         let text = format!("{}\u{2014} witness.example/w {}\n", note(3), STANDARD.encode([1; 76]));
         let read = Note::parse(&text).unwrap();
@@ -325,7 +372,13 @@ mod tests {
         let text = key().to_string();
         assert!(text.starts_with("aegis-audit/00112233445566778899aabbccddeeff+"), "{text}");
         assert_eq!(text.parse::<PublicKey>(), Ok(key()));
-        for wrong in ["", "aegis-audit/x+1+1", &text.replace("aegis", "egis"), &format!("{text}="), &text[..text.len() - 4]] {
+        for wrong in [
+            "",
+            "aegis-audit/x+1+1",
+            &text.replace("aegis", "egis"),
+            &format!("{text}="),
+            &text[..text.len() - 4],
+        ] {
             assert_eq!(wrong.parse::<PublicKey>(), Err(InvalidKey), "{wrong}");
         }
         let wrong_id = text.replacen(&text[45..53], "00000000", 1);

@@ -46,8 +46,7 @@ impl Claims {
                 self.name(line, proof);
                 if let Some(signed) = line.value("signed") {
                     let number = |name| signed.get(name).and_then(Value::as_u64);
-                    self.signed =
-                        number("number").zip(number("size")).map(|(n, size)| (line.seq(), n, size));
+                    self.signed = number("number").zip(number("size")).map(|(n, size)| (line.seq(), n, size));
                 }
             }
             Some(Event::KeyHandover) => {
@@ -189,14 +188,7 @@ impl Evidence {
         }
     }
 
-    fn note(
-        &mut self,
-        lines: Lines<'_>,
-        claims: &Claims,
-        note: &Note,
-        checked: Checked<'_>,
-        what: &str,
-    ) {
+    fn note(&mut self, lines: Lines<'_>, claims: &Claims, note: &Note, checked: Checked<'_>, what: &str) {
         let checkpoint = &note.checkpoint;
         let (size, number) = (checkpoint.size, checkpoint.number);
         let problem = if checkpoint.log_id != lines.log_id {

@@ -10,7 +10,7 @@ use super::{
 };
 
 /// Small enough that the run rotates several times.
-const SMALL: Bounds = Bounds { size: 2_000, age: 1_000_000 };
+const SMALL: Bounds = Bounds { size: 2_000, age: 1_000_000, note_lines: 5, note_age: 60_000 };
 
 fn open(sim: &Sim, clock: &Arc<Hand>) -> Result<Writer, OpenError> {
     let fs: Arc<dyn LogFs> = Arc::new(sim.clone());
@@ -39,6 +39,8 @@ fn holds(sim: &Sim, acked: &[(u64, String)], case: &str) {
         assert_eq!(lines[line]["reason"], *id, "{case}: line {seq}");
         assert_eq!(lines[line]["seq"], *seq, "{case}");
     }
+    let evidence = super::evidence(sim, &[]);
+    assert_eq!(evidence.problems, [] as [&str; 0], "{case}");
 }
 
 fn operations() -> u64 {

@@ -7,10 +7,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::super::fs::RealFs;
-use super::{Bounds, OpenError, World, Writer, clock, dice, entry, events, verified};
+use super::{Bounds, LogFs, OpenError, Writer, clock, entry, events, verified, world};
 
 fn open(path: &Path) -> Result<Writer, OpenError> {
-    let world = World { fs: Arc::new(RealFs), clock: clock(), random: dice(), bounds: Bounds::default() };
+    let world = world(&(Arc::new(RealFs) as Arc<dyn LogFs>), &clock(), Bounds::default());
     super::begin(path, world)
 }
 
@@ -113,8 +113,8 @@ fn a_path_that_cannot_be_written_is_named() {
 fn a_closed_segment_in_the_way_is_not_overwritten() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("audit.log");
-    let bounds = Bounds { size: 1, age: i64::MAX };
-    let world = World { fs: Arc::new(RealFs), clock: clock(), random: dice(), bounds };
+    let bounds = Bounds { size: 1, age: i64::MAX, note_lines: 4096, note_age: 60_000 };
+    let world = world(&(Arc::new(RealFs) as Arc<dyn LogFs>), &clock(), bounds);
     let mut writer = super::begin(&path, world).unwrap();
     let closed = dir.path().join("audit-000000000001-000000000002.jsonl");
     fs::write(&closed, b"evidence").unwrap();

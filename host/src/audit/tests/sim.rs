@@ -116,6 +116,16 @@ impl Sim {
     }
 }
 
+impl Sim {
+    /// All files of checkpoints in order.
+    pub(super) fn notes(&self, path: &Path) -> Vec<Vec<u8>> {
+        let place = crate::audit::names::Place::new(path).unwrap();
+        let mut files = place.checkpoints_among(self.names());
+        files.push(place.checkpoints());
+        files.iter().filter_map(|path| self.read(path)).collect()
+    }
+}
+
 impl State {
     /// Count an operation; an error where this one goes wrong.
     fn step(&mut self) -> io::Result<()> {

@@ -10,10 +10,10 @@ use std::task::{Context, Waker};
 use super::super::fs::{LockError, LogFile, LogFs, Stat};
 use super::super::{Appended, QUEUE, Trail, Unavailable};
 use super::sim::{Fault, Sim};
-use super::{Bounds, Entry, World, call, clock, dice, entry, events, opening, path, verified};
+use super::{Bounds, Entry, call, clock, entry, events, opening, path, verified, world};
 
 fn open(fs: impl LogFs + 'static) -> Trail {
-    let world = World { fs: Arc::new(fs), clock: clock(), random: dice(), bounds: Bounds::default() };
+    let world = world(&(Arc::new(fs) as Arc<dyn LogFs>), &clock(), Bounds::default());
     Trail::open_in(opening(&path()), world).unwrap()
 }
 

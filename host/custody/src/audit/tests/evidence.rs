@@ -17,7 +17,8 @@ impl Signer {
 
     fn sign(self, text: &str) -> [u8; 64] {
         let mut signature = [0; 64];
-        signature[..32].copy_from_slice(&Sha256::new().chain_update([self.0; 32]).chain_update(text).finalize());
+        signature[..32]
+            .copy_from_slice(&Sha256::new().chain_update([self.0; 32]).chain_update(text).finalize());
         signature
     }
 }
@@ -52,8 +53,13 @@ impl Log {
     fn sign(&mut self, signer: Signer) {
         let number = self.notes.last().map_or(1, |note| note.checkpoint.number + 1);
         let tree = self.state.tree();
-        let checkpoint =
-            Checkpoint { log_id: LOG_ID.to_owned(), size: tree.size(), root: tree.root(), number, time: at(0) };
+        let checkpoint = Checkpoint {
+            log_id: LOG_ID.to_owned(),
+            size: tree.size(),
+            root: tree.root(),
+            number,
+            time: at(0),
+        };
         let signature = signer.sign(&checkpoint.text());
         self.notes.push(Note::signed(checkpoint, &signer.key(), &signature));
     }
@@ -155,7 +161,10 @@ fn checkpoints_that_are_missing_or_out_of_order_are_found() {
 #[test]
 fn a_line_tells_of_checkpoints_that_must_be_there() {
     let mut log = honest();
-    log.line(Event::LogOpen, json!({"log_id": LOG_ID, "key": ONE.key().to_string(), "signed": {"number": 3, "size": 11}}));
+    log.line(
+        Event::LogOpen,
+        json!({"log_id": LOG_ID, "key": ONE.key().to_string(), "signed": {"number": 3, "size": 11}}),
+    );
     assert_eq!(log.judge(&[], None).problems, [] as [&str; 0]);
     log.notes.pop();
     assert!(log.problem(&[]).contains("line seq 12 tells of checkpoint 3, and the last one kept is 2"));

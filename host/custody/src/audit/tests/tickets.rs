@@ -110,8 +110,7 @@ fn a_list_names_no_more_than_were_counted_and_nothing_that_is_no_ticket() {
 fn what_a_segment_carries_means_nothing_where_the_lines_before_it_were_read() {
     let mut tickets = log(&[call("a", "pending")]);
     let (mut chain, mut bytes) = (Chain::after(100, crate::audit::EntryHash::of(b"x")), Vec::new());
-    let carried =
-        json!({"log_id": LOG_ID, "number": 2, "last_seq": 100, "tree": peaks(), "open_count": 9, "open": [named("z", 1)]});
+    let carried = json!({"log_id": LOG_ID, "number": 2, "last_seq": 100, "tree": peaks(), "open_count": 9, "open": [named("z", 1)]});
     chain.seal(&mut bytes, at(0), Event::SegmentOpen, &members(carried));
     Verifier::default().segment(&mut &bytes[..], None, &mut |line| tickets.observe(line)).unwrap();
     assert_eq!((ids(&tickets), tickets.count()), (vec![("a", 2)], 1));

@@ -1,0 +1,105 @@
+//! Where the key comes from that signs the audit log's checkpoints: a file that the operator names, or one made once beside
+//! the registry. Never from the volume of the log itself: whoever may write there could sign what they wrote.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::private_file::directory;
+use crate::audit::signer::{Signer, fresh_pem};
+use crate::settings::Settings;
+use crate::shared::{SystemRandom, random_name};
+
+/// Name of the file beside the registry.
+const NAME: &str = "audit-signing.key";
+
+/// The file that holds the key, named or not.
+pub(super) fn place(settings: &Settings) -> PathBuf {
+    match settings.audit_signing_key_file() {
+        Some(path) => path.to_owned(),
+        None => directory(settings.dcr_storage_path()).join(NAME),
+    }
+}
+
+/// The key of this server, made where there is none yet.
+///
+/// # Errors
+/// For a person: the file that was named cannot be used, or the one beside the registry holds something else.
+pub(super) fn signing_key(settings: &Settings) -> Result<Arc<Signer>, String> {
+    let path = place(settings);
+    let named = settings.audit_signing_key_file().is_some();
+    let beside = same(directory(&path), directory(settings.audit_log_path()));
+    if named && beside {
+        return Err(format!(
+            "AUDIT_SIGNING_KEY_FILE={} lies in the directory of the audit log: whoever can change the log could sign it anew; keep the key elsewhere",
+            path.display()
+        ));
+    }
+    let text = match std::fs::read(&path) {
+        Ok(text) => text,
+        Err(error) if named => {
+            return Err(format!("AUDIT_SIGNING_KEY_FILE={} cannot be read: {error}", path.display()));
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => match made(&path) {
+            Ok(text) => text,
+            Err(error) => return Ok(volatile(&path, &error)),
+        },
+        Err(error) => return Ok(volatile(&path, &error)),
+    };
+    if beside {
+        tracing::warn!(event = "audit_key_beside_log", path = %path.display(), "the key that signs the audit log lies beside it: name another place by AUDIT_SIGNING_KEY_FILE");
+    }
+    let text = zeroize::Zeroizing::new(text);
+    Signer::from_pem(&text).map(Arc::new).map_err(|error| format!("{} {error}", path.display()))
+}
+
+/// A key that ends with this process, for a registry that cannot be written.
+fn volatile(path: &Path, error: &io::Error) -> Arc<Signer> {
+    tracing::warn!(event = "audit_key_volatile", path = %path.display(), %error, "the key that signs the audit log cannot be kept: each start has another one, and nothing proves that it follows the one before; set AUDIT_SIGNING_KEY_FILE");
+    Arc::new(Signer::fresh(&SystemRandom))
+}
+
+/// Whether two directories are one, also by another name.
+fn same(one: &Path, other: &Path) -> bool {
+    let real = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    real(one) == real(other)
+}
+
+/// Make the key. Of two processes that do so at once, both get the one that came to be there.
+fn made(path: &Path) -> io::Result<Vec<u8>> {
+    let folder = directory(path);
+    std::fs::create_dir_all(folder)?;
+    let fresh = folder.join(format!("{NAME}.{}", random_name()));
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&fresh)?;
+    let done =
+        file.write_all(fresh_pem(&SystemRandom).as_bytes()).and_then(|()| file.sync_all()).and_then(|()| {
+            match std::fs::hard_link(&fresh, path) {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+                Ok(()) | Err(_) => Ok(()),
+            }
+        });
+    let removed = std::fs::remove_file(&fresh);
+    done.and(removed)?;
+    File::open(folder)?.sync_all()?;
+    std::fs::read(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn a_key_is_made_once_for_the_owner_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("registry").join(NAME);
+        let first = made(&path).unwrap();
+        assert_eq!(made(&path).unwrap(), first);
+        assert!(Signer::from_pem(&first).is_ok());
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
+}
