@@ -10,6 +10,15 @@ pub(crate) struct ClosedName {
     pub(crate) name: String,
 }
 
+/// What the name of a closed segment says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Segment {
+    /// The stem of the active file's name.
+    pub(crate) stem: String,
+    pub(crate) first: u64,
+    pub(crate) last: u64,
+}
+
 /// Where the log lives: the directory, and the file names that follow from the active file's name.
 #[derive(Clone, Debug)]
 pub(crate) struct Place {
@@ -73,11 +82,13 @@ impl Place {
         }
     }
 
-    /// The numbers in the name of a closed segment of any log; none for another file.
-    pub(crate) fn of_segment(path: &Path) -> Option<ClosedName> {
+    /// What the name of a closed segment of any log says, compressed or not; none for another file.
+    pub(crate) fn of_segment(path: &Path) -> Option<Segment> {
         let name = path.file_name()?.to_str()?;
+        let name = name.strip_suffix(".gz").or(name.strip_suffix(".zst")).unwrap_or(name);
         let stem = name.strip_suffix(".jsonl")?.rsplitn(3, '-').nth(2)?.to_owned();
-        Self { active: PathBuf::new(), dir: PathBuf::new(), stem }.parse(name.to_owned())
+        let (first, last) = numbers(&stem, name, ".jsonl")?;
+        Some(Segment { stem, first, last })
     }
 
     /// The closed segments among file names, in the order of their lines.

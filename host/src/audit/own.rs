@@ -66,8 +66,11 @@ impl Writer {
             "signed": signed(self.checkpoints.last()),
             "open_count": self.tickets.count(),
         });
-        own.push((Event::SegmentOpen, object(members)));
-        let lists = self.tickets.carried().into_iter();
+        let (mut members, mut lists) = (object(members), self.tickets.carried().into_iter());
+        if let Some(list) = lists.next() {
+            members.insert("open".to_owned(), list);
+        }
+        own.push((Event::SegmentOpen, members));
         own.extend(lists.map(|list| (Event::OpenTickets, object(json!({"open": list})))));
     }
 }

@@ -1,38 +1,58 @@
-//! `aegis-mcp audit verify`: checks a log, or one segment of it, and says what it found. It only reads, and
-//! streams, so that a log of any size can be checked, also while a server writes it.
+//! `aegis-mcp audit verify`: checks a log, or one segment of it, against itself and its checkpoints, and says what it found.
+//! It only reads, and streams, so that a log of any size can be checked, also while a server writes it.
+
+mod files;
+mod proof;
 
 use std::fmt::Write as _;
-use std::fs::File;
-use std::io::{BufReader, Write as _};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use aegis_custody::audit::{End, EntryHash, Event, Line, Mark, OpenTicket, Segment, Tickets, Verifier};
+use aegis_custody::audit::{
+    Claims, End, EntryHash, Event, Evidence, Line, Mark, OpenTicket, Segment, Tickets, Verifier,
+};
 use serde_json::{Value, json};
 
-use crate::audit::names::Place;
+use files::{Listed, files, open};
+use proof::Given;
 
 const VALID: u8 = 0;
 const TAMPERED: u8 = 1;
 const UNREADABLE: u8 = 2;
 const TORN: u8 = 3;
-
-/// Name of the active file where a directory is given.
-const ACTIVE: &str = "audit.log";
+const GAP: u8 = 4;
 
 /// How many of the calls without an outcome are named.
 const NAMED: usize = 5;
 
-/// Verify the file or directory at `path`, print what was found, and return the exit code: 0 valid, 1 damaged,
-/// 2 not readable, 3 valid with a torn tail that was never acknowledged.
-pub(crate) fn verify(path: &Path, json: bool) -> u8 {
-    let report = Report::of(path);
+/// What to verify, and against what.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Verify {
+    /// The log: a directory with all its segments, or one file. Segments may be compressed (.gz, .zst).
+    path: PathBuf,
+    /// A checkpoint that was kept elsewhere, or a file with lines of the server's log that hold some. May be repeated.
+    #[arg(long, value_name = "FILE")]
+    anchor: Vec<PathBuf>,
+    /// The log's key as you know it from elsewhere: aegis-audit/...+...+..., or a file that holds it.
+    #[arg(long, value_name = "KEY")]
+    key: Option<String>,
+    /// Earlier segments were removed on purpose, so that they are missing is no gap.
+    #[arg(long)]
+    expired: bool,
+    /// As JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Verify, print what was found, and return the exit code: 0 valid, 1 damaged, 2 not readable, 3 valid with a torn tail that
+/// was never acknowledged, 4 valid and the proof has a gap.
+pub(crate) fn verify(asked: &Verify) -> u8 {
+    let report = Report::of(asked);
+    let json = asked.json;
     let text = if json { format!("{:#}\n", report.json()) } else { report.text() };
     let written = std::io::stdout().lock().write_all(text.as_bytes());
     if written.is_err() { UNREADABLE } else { report.code() }
 }
-
-/// A file to verify, with the first and last line that its name states.
-type Listed = (PathBuf, Option<(u64, u64)>);
 
 /// One file of the log and how it is.
 struct Part {
@@ -55,38 +75,61 @@ struct Report {
     problem: Option<Problem>,
     /// What the log leaves open at its end; none where the lines that tell were not given or not read.
     open: Option<Tickets>,
+    /// What checkpoints prove.
+    evidence: Evidence,
 }
 
 impl Report {
-    fn of(path: &Path) -> Self {
+    fn of(asked: &Verify) -> Self {
         let mut report = Self::default();
-        match files(path) {
-            Ok(files) => {
-                // A closed segment by itself does not tell: outcomes may stand in the next one.
-                let to_the_end = path.is_dir() || files.iter().any(|(_, named)| named.is_none());
-                let tickets = report.check(files);
-                let told = report.problem.is_none() && (to_the_end || report.stopped());
-                report.open = told.then_some(tickets);
-                if report.problem.is_none() && report.lines() == 0 && report.torn().next().is_none() {
-                    // Nothing contradicts an empty file, and nothing speaks for it either.
-                    let what = "holds no line: an audit log begins with log_open".to_owned();
-                    report.problem =
-                        Some(Problem { path: path.to_owned(), line: None, what, code: UNREADABLE });
-                }
-            }
+        let listed = files(&asked.path).and_then(|files| Ok((files, Given::read(asked)?)));
+        match listed {
+            Ok((files, given)) => report.judge(asked, files, &given),
             Err(problem) => report.problem = Some(problem),
         }
         report
     }
 
-    /// Verify the files in order and return what they leave open.
-    fn check(&mut self, files: Vec<Listed>) -> Tickets {
-        let (mut verifier, mut tickets) = (Verifier::default(), Tickets::default());
+    fn judge(&mut self, asked: &Verify, files: Vec<Listed>, given: &Given) {
+        let path = &asked.path;
+        // A closed segment by itself does not tell: outcomes may stand in the next one.
+        let to_the_end = path.is_dir() || files.iter().any(|(_, named)| named.is_none());
+        let mut verifier = Verifier::with_roots_at(given.sizes());
+        let (tickets, claims) = self.check(&mut verifier, files);
+        let told = self.problem.is_none() && (to_the_end || self.stopped());
+        self.open = told.then_some(tickets);
+        if self.problem.is_some() {
+            return;
+        }
+        if self.lines() == 0 && self.torn().next().is_none() {
+            // Nothing contradicts an empty file, and nothing speaks for it either.
+            let what = "holds no line: an audit log begins with log_open".to_owned();
+            self.problem = Some(Problem { path: path.to_owned(), line: None, what, code: UNREADABLE });
+            return;
+        }
+        self.evidence = given.judge(&verifier, &claims, to_the_end);
+        let first = self.first().map_or(1, |mark| mark.seq);
+        if path.is_dir() && first > 1 && !asked.expired {
+            self.evidence.gaps.push(format!(
+                "the log begins at seq {first}: earlier segments are missing (--expired says that this is as it should be)"
+            ));
+        }
+        if let Some(what) = self.evidence.problems.first() {
+            let (path, what) = (path.to_owned(), what.clone());
+            self.problem = Some(Problem { path, line: None, what, code: TAMPERED });
+        }
+    }
+
+    /// Verify the files in order and return what they leave open, and what they say of keys and checkpoints.
+    fn check(&mut self, verifier: &mut Verifier, files: Vec<Listed>) -> (Tickets, Claims) {
+        let (mut tickets, mut claims) = (Tickets::default(), Claims::default());
         for (path, named) in files {
             let last_seq = named.map(|(_, last)| last);
-            let done = File::open(&path).and_then(|file| {
-                let mut reader = BufReader::with_capacity(1 << 20, file);
-                verifier.segment(&mut reader, last_seq, &mut |line| tickets.observe(line))
+            let done = open(&path).and_then(|mut reader| {
+                verifier.segment(reader.as_mut(), last_seq, &mut |line| {
+                    tickets.observe(line);
+                    claims.observe(line);
+                })
             });
             self.problem = match &done {
                 Err(error) => Some(unreadable(&path, error)),
@@ -98,7 +141,7 @@ impl Report {
             }
         }
         self.log_id = verifier.log_id().map(str::to_owned);
-        tickets
+        (tickets, claims)
     }
 
     /// Whether the last line says that the server stopped in good order.
@@ -110,6 +153,7 @@ impl Report {
         match &self.problem {
             Some(problem) => problem.code,
             None if self.torn().next().is_some() => TORN,
+            None if !self.evidence.gaps.is_empty() => GAP,
             None => VALID,
         }
     }
@@ -141,6 +185,7 @@ impl Report {
         match self.code() {
             VALID => "valid",
             TORN => "valid, with a torn tail that was never acknowledged",
+            GAP => "valid, and the proof has a gap",
             TAMPERED => "DAMAGED",
             _ => "not verified",
         }
@@ -154,6 +199,12 @@ impl Report {
             let line = problem.line.map(|line| format!(" line {line}")).unwrap_or_default();
             let _ = writeln!(out, "where      {}{line}", problem.path.display());
             let _ = writeln!(out, "what       {}", problem.what);
+        }
+        for more in self.evidence.problems.iter().skip(1) {
+            let _ = writeln!(out, "           {more}");
+        }
+        for gap in &self.evidence.gaps {
+            let _ = writeln!(out, "gap        {gap}");
         }
         for (path, bytes, sha256) in self.torn() {
             let _ = writeln!(out, "torn tail  {}: {bytes} bytes, sha256 {sha256}", path.display());
@@ -172,15 +223,23 @@ impl Report {
         if self.steps_back() > 0 {
             let _ = writeln!(out, "note       the clock went backwards {} times", self.steps_back());
         }
+        if self.evidence.held > 0 {
+            let Evidence { held, covered, .. } = &self.evidence;
+            let _ = writeln!(out, "signed     {covered} lines, by {held} checkpoints");
+        }
         if let Some(first) = self.first().filter(|mark| mark.seq > 1) {
             let _ = writeln!(out, "note       begins at seq {}: earlier segments were not given", first.seq);
         }
         if let Some(open) = self.open.as_ref().filter(|open| open.count() > 0) {
             let _ = writeln!(out, "note       {}", self.left_open(open));
         }
+        if let Some(last) = self.last().filter(|last| last.seq > self.evidence.covered) {
+            let unsigned = last.seq.saturating_sub(self.evidence.covered);
+            let _ = writeln!(out, "note       {unsigned} lines at the end are not signed yet");
+        }
         let _ = writeln!(
             out,
-            "note       whether lines were cut off at the end can be told only by comparing the last hash with one kept elsewhere"
+            "note       whether lines were cut off at the end is told by a checkpoint that somebody else keeps: --anchor FILE"
         );
         out
     }
@@ -212,7 +271,7 @@ impl Report {
             .map(|(path, bytes, sha256)| json!({"file": path.display().to_string(), "bytes": bytes, "sha256": sha256}))
             .collect();
         json!({
-            "verdict": match self.code() { VALID => "valid", TORN => "torn", TAMPERED => "damaged", _ => "unreadable" },
+            "verdict": match self.code() { VALID => "valid", TORN => "torn", GAP => "gap", TAMPERED => "damaged", _ => "unreadable" },
             "exit_code": self.code(),
             "problem": self.problem.as_ref().map(|problem| json!({
                 "file": problem.path.display().to_string(), "line": problem.line, "what": problem.what,
@@ -223,6 +282,9 @@ impl Report {
             "lines": self.lines(),
             "first": mark(self.first()),
             "last": mark(self.last()),
+            "signed": {"checkpoints": self.evidence.held, "lines": self.evidence.covered},
+            "problems": self.evidence.problems,
+            "gaps": self.evidence.gaps,
             "clock_steps_back": self.steps_back(),
             "without_outcome": self.open.as_ref().map(|open| json!({
                 "count": open.count(),
@@ -266,11 +328,9 @@ fn fault(path: &Path, segment: &Segment, named: Option<(u64, u64)>) -> Option<Pr
 pub(super) fn each_line(path: &Path, observe: &mut dyn FnMut(&Line<'_>)) -> Result<(), String> {
     let mut verifier = Verifier::default();
     for (path, named) in files(path).map_err(|problem| problem.told())? {
-        let mut reader = File::open(&path)
-            .map(|file| BufReader::with_capacity(1 << 20, file))
-            .map_err(|error| unreadable(&path, &error).told())?;
+        let mut reader = open(&path).map_err(|error| unreadable(&path, &error).told())?;
         let last_seq = named.map(|(_, last)| last);
-        let segment = verifier.segment(&mut reader, last_seq, observe);
+        let segment = verifier.segment(reader.as_mut(), last_seq, observe);
         let segment = segment.map_err(|error| unreadable(&path, &error).told())?;
         if let Some(problem) = fault(&path, &segment, named) {
             return Err(format!("{}; `aegis-mcp audit verify` says more", problem.told()));
@@ -284,35 +344,6 @@ impl Problem {
         let line = self.line.map(|line| format!(" line {line}")).unwrap_or_default();
         format!("{}{line}: {}", self.path.display(), self.what)
     }
-}
-
-/// The files to verify, in order, with the first and last line that the names of closed segments state.
-fn files(path: &Path) -> Result<Vec<Listed>, Problem> {
-    let cannot = |error: &std::io::Error| unreadable(path, error);
-    let is_dir = std::fs::metadata(path).map_err(|error| cannot(&error))?.is_dir();
-    let active = if is_dir { path.join(ACTIVE) } else { path.to_path_buf() };
-    if !is_dir {
-        let place = Place::of_segment(path);
-        return Ok(vec![(active, place.map(|closed| (closed.first, closed.last)))]);
-    }
-    let mut names = Vec::new();
-    for entry in std::fs::read_dir(path).map_err(|error| cannot(&error))? {
-        names.extend(entry.map_err(|error| cannot(&error))?.file_name().into_string().ok());
-    }
-    let place = Place::new(&active);
-    let closed = place.map(|place| place.closed_among(names)).unwrap_or_default();
-    let mut files: Vec<_> = closed
-        .into_iter()
-        .map(|closed| (path.join(&closed.name), Some((closed.first, closed.last))))
-        .collect();
-    if active.exists() {
-        files.push((active, None));
-    }
-    if files.is_empty() {
-        let what = format!("holds neither {ACTIVE} nor audit-<first>-<last>.jsonl");
-        return Err(Problem { path: path.to_path_buf(), line: None, what, code: UNREADABLE });
-    }
-    Ok(files)
 }
 
 #[cfg(test)]

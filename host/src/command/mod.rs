@@ -134,15 +134,9 @@ enum Guest {
 
 #[derive(Debug, clap::Subcommand)]
 enum Audit {
-    /// Verify a log: a file, or a directory with all its segments.
-    /// Exits 0 valid, 1 tampered, 2 unreadable, 3 valid with a torn tail.
-    Verify {
-        /// The log.
-        path: PathBuf,
-        /// As JSON.
-        #[arg(long)]
-        json: bool,
-    },
+    /// Verify a log against itself, its checkpoints, and what you know from elsewhere.
+    /// Exits 0 valid, 1 tampered, 2 unreadable, 3 valid with a torn tail, 4 valid and the proof has a gap.
+    Verify(audit::Verify),
 }
 
 /// Run one command.
@@ -178,7 +172,7 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         Command::Registry(command) => registry::run(command),
         Command::Keys(command) => keys::run(command),
         Command::CompileGuest => guest::compile(),
-        Command::Audit(Audit::Verify { path, json }) => ExitCode::from(audit::verify(&path, json)),
+        Command::Audit(Audit::Verify(asked)) => ExitCode::from(audit::verify(&asked)),
     }
 }
 

@@ -16,6 +16,9 @@ const NAMED: usize = 16 * 1024;
 /// Most open tickets that one line names. A line has room for them with the longest tool names.
 const PER_LINE: usize = 48;
 
+/// Most that `segment_open` names, beside the tree, which has up to 64 hashes.
+const FIRST_LINE: usize = 16;
+
 /// Most open tickets that the lines at the beginning of a segment name.
 pub const CARRIED: usize = 256;
 
@@ -138,7 +141,9 @@ impl Tickets {
     #[must_use]
     pub fn carried(&self) -> Vec<Value> {
         let named: Vec<Value> = self.named().into_iter().take(CARRIED).map(OpenTicket::json).collect();
-        named.chunks(PER_LINE).map(|some| Value::from(some.to_vec())).collect()
+        let (first, more) = named.split_at(named.len().min(FIRST_LINE));
+        let lists = (!first.is_empty()).then_some(first).into_iter().chain(more.chunks(PER_LINE));
+        lists.map(|some| Value::from(some.to_vec())).collect()
     }
 
     /// Learn names of tickets that were only counted before.

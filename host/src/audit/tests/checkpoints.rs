@@ -7,8 +7,8 @@ use std::sync::atomic::Ordering;
 use aegis_custody::audit::Note;
 use tokio::sync::watch;
 
+use super::super::start::start;
 use super::sim::{Fault, Sim};
-use super::start::start;
 use super::{
     Bounds, Hand, LogFs, OpenError, Writer, begin, clock, entry, events, evidence, open_writer, opening,
     path, signer, verified, world,
@@ -182,7 +182,7 @@ fn a_file_of_checkpoints_whose_sync_failed_is_never_synced_again() {
 fn a_new_key_is_handed_over_to_at_the_start_and_while_running() {
     let (sim, clock) = (Sim::default(), clock());
     let fs: Arc<dyn LogFs> = Arc::new(sim.clone());
-    let pem = |n| signer::fresh_pem(&super::Dice(n.into()));
+    let pem = |n: u8| signer::fresh_pem(&super::Dice(n.into()));
     let both = [pem(2).as_bytes(), pem(1).as_bytes()].concat();
     write(&mut open(&sim, &clock).unwrap(), 3);
 
@@ -211,7 +211,7 @@ fn a_new_key_is_handed_over_to_at_the_start_and_while_running() {
 fn checkpoints_are_closed_with_a_segment_once_they_are_many() {
     let (sim, clock) = (Sim::default(), clock());
     let mut writer = open(&sim, &clock).unwrap();
-    for _ in 0..900 {
+    for _ in 0..1_100 {
         writer.sign().unwrap();
     }
     writer.rotate().unwrap();
@@ -220,7 +220,7 @@ fn checkpoints_are_closed_with_a_segment_once_they_are_many() {
     write(&mut writer, 1);
     drop(writer);
     let closed: Vec<String> = sim.names().into_iter().filter(|name| name.ends_with(".checkpoints")).collect();
-    assert_eq!(closed, ["audit-000000000001-000000000902.checkpoints", "audit.checkpoints"]);
+    assert_eq!(closed, ["audit-000000000001-000000001102.checkpoints", "audit.checkpoints"]);
     open(&sim, &clock).unwrap();
     let found = evidence(&sim, &[]);
     assert_eq!((found.problems.as_slice(), found.gaps.as_slice()), (&[][..], &[][..]));

@@ -242,13 +242,24 @@ fn lost_entries_are_told_of_in_the_next_batch() {
 }
 
 #[test]
-fn a_log_whose_active_file_is_gone_goes_on_from_its_last_segment() {
+fn a_log_whose_active_file_was_never_made_goes_on_from_its_last_segment() {
     let (sim, clock) = (Sim::default(), clock());
-    run(&sim, &clock, "x");
-    sim.remove(&path()).unwrap();
+    let mut writer = open(&sim, &clock).unwrap();
+    writer.commit(&[entry("x")], 0).unwrap();
+    writer.rotate().unwrap();
+    drop(writer);
+    assert!(sim.read(&path()).is_none());
     drop(open(&sim, &clock).unwrap());
     let files = sim.log(&path());
     let lines = verified(&files);
     assert_eq!(lines[lines.len() - 2]["reason"], "recovery");
     assert_eq!(lines[lines.len() - 1]["log_id"], lines[0]["log_id"]);
+}
+
+#[test]
+fn a_log_whose_active_file_was_removed_does_not_go_on_as_if_its_lines_had_never_been() {
+    let (sim, clock) = (Sim::default(), clock());
+    run(&sim, &clock, "x");
+    sim.remove(&path()).unwrap();
+    assert!(matches!(open(&sim, &clock), Err(OpenError::Signed { .. })));
 }

@@ -3,34 +3,83 @@
 use std::fs;
 use std::path::Path;
 
-use aegis_custody::Timestamp;
-use aegis_custody::audit::{Chain, Event};
+use aegis_custody::audit::{Checkpoint, Event, LogState, Note};
+use aegis_custody::{Random, Timestamp};
 use serde_json::{Map, Value, json};
 
-use super::{Report, verify};
+use super::{Report, Verify};
+use crate::audit::signer::{Signer, fresh_pem};
+
+fn asked(path: &Path) -> Verify {
+    Verify { path: path.to_owned(), anchor: Vec::new(), key: None, expired: false, json: false }
+}
+
+fn judged(path: &Path) -> Report {
+    Report::of(&asked(path))
+}
+
+fn verify(path: &Path, json: bool) -> u8 {
+    super::verify(&Verify { json, ..asked(path) })
+}
 
 fn object(value: Value) -> Map<String, Value> {
     serde_json::from_value(value).unwrap()
 }
 
-/// Three files: two closed segments and the active one.
+const LOG_ID: &str = "00112233445566778899aabbccddeeff";
+
+struct Same;
+
+impl Random for Same {
+    fn fill(&self, out: &mut [u8]) {
+        out.fill(7);
+    }
+}
+
+fn at() -> Timestamp {
+    Timestamp::from_unix_millis(1_780_000_000_000)
+}
+
+fn key() -> Signer {
+    Signer::from_pem(fresh_pem(&Same).as_bytes()).unwrap()
+}
+
+/// What every first line of a file says.
+fn beginning(log: &LogState, number: u64) -> Map<String, Value> {
+    object(json!({
+        "log_id": LOG_ID, "number": number, "last_seq": log.tree().size(), "previous": "x",
+        "tree": log.tree().peaks().iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "key": key().public(LOG_ID).to_string(),
+    }))
+}
+
+/// A checkpoint for these lines.
+fn note(log: &LogState, number: u64) -> String {
+    let tree = log.tree();
+    let checkpoint =
+        Checkpoint { log_id: LOG_ID.to_owned(), size: tree.size(), root: tree.root(), number, time: at() };
+    let signature = key().sign(&checkpoint.text());
+    Note::signed(checkpoint, &key().public(LOG_ID), &signature).to_string()
+}
+
+/// Three files: two closed segments and the active one, with a checkpoint for each.
 fn write_log(dir: &Path) {
-    let log_id = "00112233445566778899aabbccddeeff";
-    let (mut chain, at) = (Chain::EMPTY, Timestamp::from_unix_millis(1_780_000_000_000));
+    let (mut log, mut notes) = (LogState::EMPTY, String::new());
     for (number, name) in [
         (1, "audit-000000000001-000000000003.jsonl"),
         (2, "audit-000000000004-000000000006.jsonl"),
         (3, "audit.log"),
     ] {
         let mut bytes = Vec::new();
-        let members =
-            json!({"log_id": log_id, "number": number, "last_seq": chain.last_seq(), "previous": "x"});
         let first = if number == 1 { Event::LogOpen } else { Event::SegmentOpen };
-        chain.seal(&mut bytes, at, first, &object(members));
-        chain.seal(&mut bytes, at, Event::SecurityEvent, &object(json!({"reason": "seen"})));
-        chain.seal(&mut bytes, at, Event::SegmentClose, &Map::new());
+        let members = beginning(&log, number);
+        log.seal(&mut bytes, at(), first, &members);
+        log.seal(&mut bytes, at(), Event::SecurityEvent, &object(json!({"reason": "seen"})));
+        log.seal(&mut bytes, at(), Event::SegmentClose, &Map::new());
         fs::write(dir.join(name), bytes).unwrap();
+        notes.push_str(&note(&log, number));
     }
+    fs::write(dir.join("audit.checkpoints"), notes).unwrap();
 }
 
 fn log() -> tempfile::TempDir {
@@ -43,7 +92,7 @@ fn log() -> tempfile::TempDir {
 fn a_whole_log_is_valid_as_a_directory_and_file_by_file() {
     let dir = log();
     assert_eq!(verify(dir.path(), false), 0);
-    let report = Report::of(dir.path());
+    let report = judged(dir.path());
     assert_eq!((report.parts.len(), report.lines()), (3, 9));
     let json = report.json();
     assert_eq!(
@@ -60,7 +109,7 @@ fn damage_names_the_file_the_line_and_what_is_wrong() {
     let dir = log();
     let path = dir.path().join("audit-000000000004-000000000006.jsonl");
     fs::write(&path, fs::read_to_string(&path).unwrap().replace("seen", "seem")).unwrap();
-    let report = Report::of(dir.path());
+    let report = judged(dir.path());
     assert_eq!(report.code(), 1);
     let text = report.text();
     assert!(text.contains("DAMAGED") && text.contains(&format!("{} line 2", path.display())), "{text}");
@@ -72,12 +121,12 @@ fn damage_names_the_file_the_line_and_what_is_wrong() {
 fn a_missing_or_renamed_segment_is_damage() {
     let dir = log();
     fs::remove_file(dir.path().join("audit-000000000004-000000000006.jsonl")).unwrap();
-    assert_eq!(Report::of(dir.path()).code(), 1);
+    assert_eq!(judged(dir.path()).code(), 1);
     let dir = log();
     let name = |name: &str| dir.path().join(name);
     fs::rename(name("audit-000000000004-000000000006.jsonl"), name("audit-000000000004-000000000007.jsonl"))
         .unwrap();
-    let report = Report::of(dir.path());
+    let report = judged(dir.path());
     assert!(report.code() == 1 && report.text().contains("the name states"), "{}", report.text());
 }
 
@@ -85,8 +134,10 @@ fn a_missing_or_renamed_segment_is_damage() {
 fn expired_first_segments_leave_a_valid_rest_that_says_where_it_begins() {
     let dir = log();
     fs::remove_file(dir.path().join("audit-000000000001-000000000003.jsonl")).unwrap();
-    let report = Report::of(dir.path());
-    assert!(report.code() == 0 && report.text().contains("begins at seq 4"), "{}", report.text());
+    let report = judged(dir.path());
+    assert!(report.code() == 4 && report.text().contains("begins at seq 4"), "{}", report.text());
+    let expired = Report::of(&Verify { expired: true, ..asked(dir.path()) });
+    assert_eq!((expired.code(), expired.evidence.covered), (0, 9), "{}", expired.text());
 }
 
 #[test]
@@ -95,8 +146,16 @@ fn a_torn_tail_has_an_exit_code_of_its_own() {
     let path = dir.path().join("audit.log");
     let bytes = fs::read(&path).unwrap();
     fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
+    // What was signed for the line that is torn now, shows that it was there.
+    let report = judged(dir.path());
+    assert!(
+        report.code() == 1 && report.text().contains("9 lines, and the log ends at 8"),
+        "{}",
+        report.text()
+    );
+    fs::remove_file(dir.path().join("audit.checkpoints")).unwrap();
     assert_eq!(verify(dir.path(), false), 3);
-    assert_eq!(Report::of(&path).json()["torn"][0]["file"], path.display().to_string());
+    assert_eq!(judged(&path).json()["torn"][0]["file"], path.display().to_string());
 }
 
 #[test]
@@ -109,30 +168,30 @@ fn what_cannot_be_read_is_not_called_damaged() {
 /// Two files: a closed segment, and the active one that begins with what `carried` says is open. In the first
 /// the calls `a`, `b` and `c` begin; in the second `a` ends.
 fn write_calls(dir: &Path, carried: Value, last: Event) {
-    let at = Timestamp::from_unix_millis(1_780_000_000_000);
-    let (mut chain, mut bytes) = (Chain::EMPTY, Vec::new());
+    let (at, mut chain, mut bytes) = (at(), LogState::EMPTY, Vec::new());
     let call = |ticket: &str, status: &str| object(json!({"ticket": ticket, "status": status, "tool": "t"}));
-    let log_id = json!("00112233445566778899aabbccddeeff");
-    chain.seal(&mut bytes, at, Event::LogOpen, &object(json!({"log_id": log_id})));
+    let first = beginning(&chain, 1);
+    chain.seal(&mut bytes, at, Event::LogOpen, &first);
     for ticket in ["a", "b", "c\u{202e}"] {
         chain.seal(&mut bytes, at, Event::ToolInvocation, &call(ticket, "pending"));
     }
     chain.seal(&mut bytes, at, Event::SegmentClose, &Map::new());
     fs::write(dir.join("audit-000000000001-000000000005.jsonl"), &bytes).unwrap();
     bytes.clear();
-    let mut open = object(json!({"log_id": log_id, "number": 2, "last_seq": 5}));
+    let mut open = beginning(&chain, 2);
     open.extend(object(carried));
     chain.seal(&mut bytes, at, Event::SegmentOpen, &open);
     chain.seal(&mut bytes, at, Event::ToolInvocation, &call("a", "success"));
     chain.seal(&mut bytes, at, last, &Map::new());
     fs::write(dir.join("audit.log"), &bytes).unwrap();
+    fs::write(dir.join("audit.checkpoints"), note(&chain, 1)).unwrap();
 }
 
 #[test]
 fn calls_without_an_outcome_are_noted_and_change_no_exit_code() {
     let dir = tempfile::tempdir().unwrap();
     write_calls(dir.path(), json!({}), Event::LogClose);
-    let report = Report::of(dir.path());
+    let report = judged(dir.path());
     assert_eq!((report.code(), &report.json()["verdict"]), (0, &json!("valid")));
     assert_eq!(
         report.json()["without_outcome"],
@@ -144,7 +203,7 @@ fn calls_without_an_outcome_are_noted_and_change_no_exit_code() {
     assert!(text.contains("without an outcome: 2, though the server stopped in good order"), "{text}");
     assert!(text.contains("tickets b, c\\u{202e}\n"), "{text}");
     write_calls(dir.path(), json!({}), Event::SecurityEvent);
-    let text = Report::of(dir.path()).text();
+    let text = judged(dir.path()).text();
     assert!(text.contains("without an outcome: 2, while the server runs"), "{text}");
 }
 
@@ -154,7 +213,7 @@ fn the_active_segment_alone_tells_of_calls_that_began_before_it() {
     let named = |ticket: &str, seq: u64| json!({"ticket": ticket, "intent_seq": seq, "tool": "t"});
     let carried = json!({"open_count": 3, "open": [named("a", 2), named("b", 3)]});
     write_calls(dir.path(), carried, Event::LogClose);
-    let report = Report::of(&dir.path().join("audit.log"));
+    let report = judged(&dir.path().join("audit.log"));
     assert_eq!(report.json()["without_outcome"], json!({"count": 2, "first": [named("b", 3)]}));
     assert!(report.text().contains("tickets b, ...\n"), "{}", report.text());
 }
@@ -164,16 +223,16 @@ fn a_closed_segment_alone_and_a_damaged_log_do_not_tell_what_is_open() {
     let dir = tempfile::tempdir().unwrap();
     write_calls(dir.path(), json!({}), Event::LogClose);
     let closed = dir.path().join("audit-000000000001-000000000005.jsonl");
-    assert_eq!(Report::of(&closed).json()["without_outcome"], Value::Null);
+    assert_eq!(judged(&closed).json()["without_outcome"], Value::Null);
     fs::write(&closed, fs::read_to_string(&closed).unwrap().replace("\"b\"", "\"d\"")).unwrap();
-    let report = Report::of(dir.path());
+    let report = judged(dir.path());
     assert_eq!((report.code(), &report.json()["without_outcome"]), (1, &Value::Null));
 }
 
 #[test]
 fn a_log_in_which_every_call_came_to_an_outcome_has_no_such_note() {
     let dir = log();
-    let report = Report::of(dir.path());
+    let report = judged(dir.path());
     assert_eq!(report.json()["without_outcome"]["count"], 0);
     assert!(!report.text().contains("without an outcome"), "{}", report.text());
 }
@@ -185,6 +244,77 @@ fn a_file_without_a_line_is_no_log_and_not_called_valid() {
     fs::write(&empty, b"").unwrap();
     for path in [empty.as_path(), dir.path()] {
         assert_eq!(verify(path, false), 2, "{}", path.display());
-        assert!(Report::of(path).text().contains("holds no line"), "{}", path.display());
+        assert!(judged(path).text().contains("holds no line"), "{}", path.display());
     }
+}
+
+#[test]
+fn without_checkpoints_the_chain_is_checked_and_the_proof_has_a_gap() {
+    let dir = log();
+    fs::remove_file(dir.path().join("audit.checkpoints")).unwrap();
+    let report = judged(dir.path());
+    assert!(report.code() == 4 && report.text().contains("no checkpoint was given"), "{}", report.text());
+    assert_eq!(report.json()["verdict"], "gap");
+}
+
+#[test]
+fn a_log_cut_at_a_segment_is_found_by_its_checkpoints_and_by_an_anchor() {
+    let dir = log();
+    let notes = fs::read_to_string(dir.path().join("audit.checkpoints")).unwrap();
+    let anchor = dir.path().join("kept-elsewhere");
+    let last = notes.split_inclusive("aegis-audit/").count() / 2;
+    assert_eq!(last, 3);
+    fs::write(&anchor, Note::parse_all(notes.as_bytes()).unwrap().0[2].to_string()).unwrap();
+    fs::remove_file(dir.path().join("audit.log")).unwrap();
+    assert!(judged(dir.path()).text().contains("9 lines, and the log ends at 6"));
+    let first_two: String =
+        Note::parse_all(notes.as_bytes()).unwrap().0[..2].iter().map(ToString::to_string).collect();
+    fs::write(dir.path().join("audit.checkpoints"), first_two).unwrap();
+    assert_eq!(verify(dir.path(), false), 0, "nobody on this machine can tell");
+    let with = Report::of(&Verify { anchor: vec![anchor.clone()], ..asked(dir.path()) });
+    assert!(with.code() == 1 && with.text().contains("anchor 3 was signed for 9 lines"), "{}", with.text());
+
+    // The same from lines that a container's log kept, among others.
+    let text = json!({"event": "audit_checkpoint", "checkpoint": fs::read_to_string(&anchor).unwrap()});
+    fs::write(&anchor, format!("{{\"event\":\"listening\"}}\n{text}\nnot json\n")).unwrap();
+    let with = Report::of(&Verify { anchor: vec![anchor], ..asked(dir.path()) });
+    assert_eq!(with.code(), 1);
+}
+
+#[test]
+fn a_key_that_is_known_from_elsewhere_is_compared() {
+    let dir = log();
+    let known = |key: String| Report::of(&Verify { key: Some(key), ..asked(dir.path()) }).code();
+    let mine = key().public(LOG_ID).to_string();
+    assert_eq!(known(mine.clone()), 0);
+    let file = dir.path().join("key");
+    fs::write(&file, format!("{mine}\n")).unwrap();
+    assert_eq!(known(file.display().to_string()), 0);
+    assert_eq!(known(aegis_custody::audit::PublicKey::new(LOG_ID, [9; 32]).to_string()), 1);
+    assert_eq!(known("nonsense".to_owned()), 2);
+}
+
+#[test]
+fn segments_may_be_compressed() {
+    use std::io::Write as _;
+    let dir = log();
+    let first = dir.path().join("audit-000000000001-000000000003.jsonl");
+    let bytes = fs::read(&first).unwrap();
+    let gz = dir.path().join("audit-000000000001-000000000003.jsonl.gz");
+    let mut encoder =
+        flate2::write::GzEncoder::new(fs::File::create(&gz).unwrap(), flate2::Compression::default());
+    encoder.write_all(&bytes).unwrap();
+    encoder.finish().unwrap();
+    assert_eq!(verify(dir.path(), false), 0, "both are there while one is being made of the other");
+    fs::remove_file(&first).unwrap();
+    let second = dir.path().join("audit-000000000004-000000000006.jsonl");
+    let zst = dir.path().join("audit-000000000004-000000000006.jsonl.zst");
+    let level = ruzstd::encoding::CompressionLevel::Fastest;
+    fs::write(&zst, ruzstd::encoding::compress_to_vec(&fs::read(&second).unwrap()[..], level)).unwrap();
+    fs::remove_file(&second).unwrap();
+    let report = judged(dir.path());
+    assert_eq!((report.code(), report.parts.len()), (0, 3), "{}", report.text());
+    assert_eq!(verify(&gz, false), 0);
+    fs::write(&gz, &bytes[..100]).unwrap();
+    assert_eq!(verify(dir.path(), false), 2);
 }

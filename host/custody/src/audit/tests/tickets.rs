@@ -142,8 +142,11 @@ fn what_is_carried_is_bounded_keeps_the_oldest_and_fits_into_lines() {
     let lists = tickets.carried();
     assert_eq!(lists.iter().map(|list| list.as_array().unwrap().len()).sum::<usize>(), CARRIED);
     assert_eq!(lists[0][0]["ticket"], format!("{:032x}", 1));
-    for list in lists {
+    let tree = vec!["f".repeat(64); 64];
+    for (index, list) in lists.into_iter().enumerate() {
+        let tree = if index == 0 { tree.as_slice() } else { &[] };
         let begin = json!({
+            "tree": tree, "key": "k".repeat(110), "signed": {"number": u64::MAX, "size": u64::MAX},
             "log_id": LOG_ID, "number": u32::MAX, "last_seq": u32::MAX, "reason": "sync_failed", "open_count": 300,
             "previous": format!("audit-{:020}-{:020}.jsonl", u64::MAX, u64::MAX), "open": list,
         });

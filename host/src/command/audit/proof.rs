@@ -1,0 +1,102 @@
+//! What a log is judged against besides itself: its checkpoints, those that somebody else kept, and the key as it is known
+//! from elsewhere.
+
+use std::path::Path;
+
+use aegis_custody::audit::{Claims, Evidence, Lines, MAX_NOTE, Note, PublicKey, Verifier};
+
+use super::files::{ACTIVE, names};
+use super::{Problem, TAMPERED, UNREADABLE, Verify, unreadable};
+use crate::audit::names::Place;
+use crate::audit::signer::checked;
+
+/// Everything that was given.
+pub(super) struct Given {
+    own: Vec<Note>,
+    anchors: Vec<Note>,
+    key: Option<PublicKey>,
+}
+
+impl Given {
+    /// Read what lies beside the log and what the command names.
+    pub(super) fn read(asked: &Verify) -> Result<Self, Problem> {
+        let mut anchors = Vec::new();
+        for path in &asked.anchor {
+            anchors.extend(kept_elsewhere(path)?);
+        }
+        let key = asked.key.as_deref().map(key).transpose()?;
+        Ok(Self { own: own(&asked.path)?, anchors, key })
+    }
+
+    /// The sizes at which roots are needed.
+    pub(super) fn sizes(&self) -> impl Iterator<Item = u64> {
+        self.own.iter().chain(&self.anchors).map(|note| note.checkpoint.size)
+    }
+
+    /// Judge the lines that were verified. `to_the_end` where the log's last line is among them: what was signed later says
+    /// nothing about a segment that was taken out of the middle.
+    pub(super) fn judge(&self, verifier: &Verifier, claims: &Claims, to_the_end: bool) -> Evidence {
+        let last = verifier.log().tree().size();
+        let of_these = |notes: &[Note]| -> Vec<Note> {
+            let within = |note: &&Note| to_the_end || note.checkpoint.size <= last;
+            notes.iter().filter(within).cloned().collect()
+        };
+        let lines = Lines { log_id: verifier.log_id().unwrap_or_default(), last, roots: verifier.roots() };
+        let (own, anchors) = (of_these(&self.own), of_these(&self.anchors));
+        Evidence::of(lines, claims, &own, &anchors, self.key.as_ref(), &checked)
+    }
+}
+
+/// The checkpoints beside the log. What follows the last whole one in a file is one that was not finished.
+fn own(path: &Path) -> Result<Vec<Note>, Problem> {
+    let active = if path.is_dir() { path.join(ACTIVE) } else { path.with_file_name(ACTIVE) };
+    let Some(place) = Place::new(&active) else { return Ok(Vec::new()) };
+    let found = names(&place.dir).map_err(|error| unreadable(&place.dir, &error))?;
+    let mut files = place.checkpoints_among(found);
+    files.extend(Some(place.checkpoints()).filter(|path| path.exists()));
+    let mut notes = Vec::new();
+    for path in files {
+        let bytes = std::fs::read(&path).map_err(|error| unreadable(&path, &error))?;
+        let (read, _) = Note::parse_all(&bytes).map_err(|error| Problem {
+            path: path.clone(),
+            line: None,
+            what: error.to_string(),
+            code: TAMPERED,
+        })?;
+        notes.extend(read);
+    }
+    Ok(notes)
+}
+
+/// Checkpoints in a file of notes, or in lines of the server's own log, which hold one each in `checkpoint`.
+fn kept_elsewhere(path: &Path) -> Result<Vec<Note>, Problem> {
+    let bytes = std::fs::read(path).map_err(|error| unreadable(path, &error))?;
+    let mut notes = match Note::parse_all(&bytes) {
+        Ok((notes, read)) if read == bytes.len() => notes,
+        Ok(_) | Err(_) => Vec::new(),
+    };
+    if notes.is_empty() {
+        let lines = bytes.split(|byte| *byte == b'\n').filter(|line| line.len() <= 2 * MAX_NOTE);
+        let logged = lines.filter_map(|line| {
+            let line: serde_json::Value = serde_json::from_slice(line).ok()?;
+            Note::parse(line.get("checkpoint")?.as_str()?).ok()
+        });
+        notes = logged.collect();
+    }
+    if notes.is_empty() {
+        let what = "holds no checkpoint: neither a signed note nor a log line with one".to_owned();
+        return Err(Problem { path: path.to_owned(), line: None, what, code: UNREADABLE });
+    }
+    Ok(notes)
+}
+
+fn key(given: &str) -> Result<PublicKey, Problem> {
+    let text = match given.parse::<PublicKey>() {
+        Ok(key) => return Ok(key),
+        Err(_) => std::fs::read_to_string(given),
+    };
+    let wrong = |what: String| Problem { path: given.into(), line: None, what, code: UNREADABLE };
+    let text =
+        text.map_err(|error| wrong(format!("is neither a key nor a file that can be read: {error}")))?;
+    text.trim().parse().map_err(|error| wrong(format!("is {error}")))
+}
