@@ -82,6 +82,14 @@ impl Reply {
         }
     }
 
+    /// The same without these fields, and without the lines of any text.
+    #[must_use]
+    pub fn without(mut self, names: &[&str]) -> Self {
+        self.window = None;
+        names.iter().for_each(|name| drop(self.body.remove(*name)));
+        self
+    }
+
     /// Say that something was left out, and how to get it.
     #[must_use]
     pub fn cut(self, how: &str) -> Self {

@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 use super::args::{Flag, Page, Query, Ref, Repo};
 use super::kit::{Entry, Error, Key, Kind, ReadTool, Shape, read, tool};
 use super::lookup;
+use super::outsiders::{self, Cover};
 use super::paging::{self, HAS_NEXT, PAGE, TOTAL};
 use crate::access::Reader;
 use crate::reply::Reply;
@@ -68,7 +69,18 @@ impl ReadTool for SearchCode {
             "Present when not everything was searched or kept: why, and what to do.",
         ),
     ]);
-    const READS: &'static [&'static str] = &[lookup::REPOSITORY, lookup::COMMITS, TREE, ARCHIVE, BATCH];
+    const READS: &'static [&'static str] = &[
+        lookup::COMMITS,
+        TREE,
+        ARCHIVE,
+        BATCH,
+        lookup::REPOSITORY,
+        outsiders::WRITERS,
+        outsiders::BRANCH,
+        outsiders::BRANCHES,
+        outsiders::TAG,
+        outsiders::TAGS,
+    ];
 
     fn call(self, gitea: &Reader<'_>) -> Result<Reply, Error> {
         let pattern = Pattern::new(&self.query.0, self.regex == Some(Flag(true)))?;
@@ -87,7 +99,8 @@ impl ReadTool for SearchCode {
                 found
             }
         };
-        Ok(answer(gitea, self.page, commit, found))
+        let cover = Cover::of(gitea, &self.repo, self.reference.as_ref(), &commit);
+        Ok(answer(gitea, self.page, commit, found, cover))
     }
 }
 
@@ -145,12 +158,13 @@ fn small_enough(gitea: &Reader<'_>, repository: &Value) -> Result<(), Error> {
     })
 }
 
-fn answer(gitea: &Reader<'_>, page: Page, commit: String, found: Found) -> Reply {
-    let rows: Vec<Value> = found
+fn answer(gitea: &Reader<'_>, page: Page, commit: String, found: Found, cover: Cover) -> Reply {
+    let mut rows: Vec<Value> = found
         .matches
         .into_iter()
         .map(|hit| json!({ "path": hit.path, "line": hit.line, "text": hit.text }))
         .collect();
+    cover.strip(&mut rows, "text");
     let page = paging::rows_of_all(gitea, page, rows);
     let incomplete = if found.incomplete.is_empty() { None } else { Some(found.incomplete.join("; ")) };
     let reply = Reply::new()
@@ -160,7 +174,7 @@ fn answer(gitea: &Reader<'_>, page: Page, commit: String, found: Found) -> Reply
         .with("files_searched", found.files)
         .with_some("hidden_by_policy", if found.hidden > 0 { Some(found.hidden) } else { None })
         .with_some("incomplete", incomplete);
-    page.told(reply)
+    page.told(cover.told(reply, false))
 }
 
 const MATCH: Shape = Shape(&[
