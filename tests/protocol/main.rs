@@ -15,6 +15,7 @@ mod instance;
 mod json;
 mod legacy;
 mod limits;
+mod lockdown;
 mod metrics;
 mod modern;
 mod modern_faults;
