@@ -9,6 +9,7 @@ mod files;
 mod gate;
 mod history;
 mod issues;
+mod lockdown;
 mod long;
 mod masking;
 mod place;
