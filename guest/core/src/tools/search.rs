@@ -22,7 +22,7 @@ use super::lookup;
 use super::outsiders::{self, Cover};
 use super::paging::{self, HAS_NEXT, PAGE, TOTAL};
 use crate::access::Reader;
-use crate::reply::Reply;
+use crate::reply::{Removed, Reply};
 use hunt::Hunt;
 use pattern::Pattern;
 
@@ -122,6 +122,8 @@ struct Match {
     path: String,
     line: u64,
     text: String,
+    /// What was taken out of the line.
+    removed: Removed,
 }
 
 fn search(gitea: &Reader<'_>, repo: &Repo, commit: &str, pattern: &Pattern) -> Result<Found, Error> {
@@ -159,15 +161,20 @@ fn small_enough(gitea: &Reader<'_>, repository: &Value) -> Result<(), Error> {
 }
 
 fn answer(gitea: &Reader<'_>, page: Page, commit: String, found: Found, cover: Cover) -> Reply {
+    let counts: Vec<Removed> = found.matches.iter().map(|hit| hit.removed).collect();
     let mut rows: Vec<Value> = found
         .matches
         .into_iter()
         .map(|hit| json!({ "path": hit.path, "line": hit.line, "text": hit.text }))
         .collect();
     cover.strip(&mut rows, "text");
+    let before = paging::before(gitea, page);
     let page = paging::rows_of_all(gitea, page, rows);
+    let shown = counts.into_iter().skip(before).take(page.rows.len());
+    let removed = shown.fold(Removed::default(), Removed::and);
     let incomplete = if found.incomplete.is_empty() { None } else { Some(found.incomplete.join("; ")) };
     let reply = Reply::new()
+        .without(removed)
         .with("commit", commit)
         .with("matches", page.rows.clone())
         .with("total_matches", found.seen)

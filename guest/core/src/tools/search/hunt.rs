@@ -5,12 +5,15 @@ use aegis_redaction::{Mode, Redactor};
 use super::pattern::Pattern;
 use super::{Found, Match};
 use crate::access::Reader;
+use crate::reply::Removed;
 use crate::settings::Search;
 
 /// A file with a zero byte among so many of its first bytes is no text, as git has it.
 const SNIFFED_BYTES: usize = 8 * 1024;
 /// How every pointer of Git LFS begins.
 const LFS_POINTER: &[u8] = b"version https://git-lfs.github.com/spec/v1\n";
+/// How the mask of a secret begins.
+const MASK: &str = "[redacted:";
 /// Most characters of a line that are told.
 const LINE_CHARACTERS: usize = 300;
 /// Bytes before a match that are told of a long line.
@@ -212,7 +215,10 @@ impl<'a> Hunt<'a> {
                 return Next::Enough;
             }
             let line = u64::try_from(nth).unwrap_or(u64::MAX).saturating_add(1);
-            self.found.matches.push(Match { path: path.to_owned(), line, text: shown(told, start, end) });
+            let text = shown(told, start, end);
+            let changed = cleaned.secrets > 0 || cleaned.hostile > 0;
+            let removed = if changed { removed(raw, told) } else { Removed::default() };
+            self.found.matches.push(Match { path: path.to_owned(), line, text, removed });
         }
         self.time()
     }
@@ -231,6 +237,15 @@ impl<'a> Hunt<'a> {
 /// The search has used its time, and said so.
 #[derive(Clone, Copy, Debug)]
 struct OutOfTime;
+
+/// What was taken out of a line: of a secret over several lines the mask alone is counted, where it stands.
+fn removed(raw: &[u8], told: &str) -> Removed {
+    let raw = String::from_utf8_lossy(raw);
+    let masks = |text: &str| text.matches(MASK).count();
+    let secrets = masks(told).saturating_sub(masks(&raw));
+    let characters = Redactor::new(Mode::Off).clean(&raw).hostile;
+    Removed { secrets: u32::try_from(secrets).unwrap_or(u32::MAX), characters }
+}
 
 /// A line, without its carriage return; of a long one the part around the match.
 fn shown(line: &str, start: usize, end: usize) -> String {
