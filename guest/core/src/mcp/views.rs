@@ -148,7 +148,8 @@ pub(super) fn prompts_get(
         Some(Value::Object(arguments)) => arguments,
         Some(_) => return Err(invalid("params.arguments is an object.").into()),
     };
-    let filled = Filled::of(prompt, arguments).map_err(Fault::InvalidParams)?;
+    let filled =
+        Filled::of(prompt, arguments, session.config.secret_detection_mode).map_err(Fault::InvalidParams)?;
     let messages = prompt.fill(&filled, client).map_err(Failed::Unasked)?;
     Ok(object([("description", prompt.description().into()), ("messages", messages.into())]))
 }
