@@ -168,7 +168,8 @@ impl Setup {
                 sink.lock().expect("not poisoned").push(line);
             }
         });
-        Server { url: format!("http://{address}"), audit: self.audit_path(), folder: self.folder, child, log }
+        let outputs = Outputs { audit: self.audit_path(), log };
+        Server { url: format!("http://{address}"), outputs, folder: self.folder, child }
     }
 
     /// Start a server that must not: its exit code and what it said.
