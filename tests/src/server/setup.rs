@@ -10,6 +10,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 use tokio::process::Command;
 
 use super::{Folder, KEY, OTHER_KEY, PATIENCE, STATE_SECRET, Server, dist};
+use crate::outputs::Outputs;
 
 /// Settings of a server that is about to start.
 pub struct Setup {

@@ -49,6 +49,12 @@ fn masks_a_block_without_an_end_to_the_end_of_the_text() {
 }
 
 #[test]
+fn a_block_directly_behind_another_is_masked_too() {
+    let one = block("PRIVATE KEY", "\n");
+    assert_eq!(mask(&format!("{one}{one}\nafter")), "[redacted:private-key]\nafter");
+}
+
+#[test]
 fn a_token_beside_a_block_does_not_hide_it() {
     let text = format!("{}{}{}", concat!("xox", "b-"), "123456789012-abcdefghij", block("PRIVATE KEY", "\n"));
     assert_eq!(mask(&text), "[redacted:private-key]");
