@@ -131,7 +131,7 @@ impl Reply {
 
     /// Count what a tool took out itself, of texts that it shows only parts of.
     #[must_use]
-    pub fn without(mut self, removed: Removed) -> Self {
+    pub fn removing(mut self, removed: Removed) -> Self {
         self.removed = self.removed.and(removed);
         self
     }

@@ -55,7 +55,7 @@ fn what_was_taken_out_is_told_in_the_notice_and_counts_what_is_shown_alone() {
     let item = |text: &str| json!({ "text": text });
     let reply = Reply::new()
         .with("list", json!([item(&token), item(hidden), item(&token)]))
-        .without(Removed { secrets: 2, characters: 1 })
+        .removing(Removed { secrets: 2, characters: 1 })
         .block(Block::Text(format!("{token}{hidden}")));
     let finished = screen(aegis_redaction::Mode::Mask, 2, 20_000).finish(reply);
     assert_eq!(finished.removed, Removed { secrets: 4, characters: 5 });

@@ -174,7 +174,7 @@ fn answer(gitea: &Reader<'_>, page: Page, commit: String, found: Found, cover: C
     let removed = shown.fold(Removed::default(), Removed::and);
     let incomplete = if found.incomplete.is_empty() { None } else { Some(found.incomplete.join("; ")) };
     let reply = Reply::new()
-        .without(removed)
+        .removing(removed)
         .with("commit", commit)
         .with("matches", page.rows.clone())
         .with("total_matches", found.seen)
