@@ -35,8 +35,10 @@ async fn commit(ground: &Ground, stand: &Stand, files: &[(&str, &str)]) {
             let files: BTreeMap<String, Node> =
                 files.iter().map(|(path, text)| ((*path).to_owned(), node(text))).collect();
             forge.change(|world| {
+                world.clock += 60;
+                let time = world.clock;
                 let repo = world.repos.iter_mut().find(|repo| repo.name == name).expect("the sample has it");
-                repo.git.commit("main", &files, ("Alice", "alice@example.test"), "Change", 1_700_000_000);
+                repo.git.commit("main", &files, ("Alice", "alice@example.test"), "Change", time);
             });
             return;
         }

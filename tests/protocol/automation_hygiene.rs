@@ -35,8 +35,10 @@ fn commit(ground: &Ground, files: &[(&str, &str)]) {
         |(path, text): &(&str, &str)| ((*path).to_owned(), Node::File(Blob::new(text.as_bytes().to_vec())));
     let files: BTreeMap<String, Node> = files.iter().map(nodes).collect();
     ground.forge.change(|world| {
+        world.clock += 60;
+        let time = world.clock;
         let repo = world.repos.iter_mut().find(|repo| repo.name == "new-name").expect("the sample has it");
-        repo.git.commit("main", &files, ("Alice", "alice@example.test"), "Change", 1_700_000_000);
+        repo.git.commit("main", &files, ("Alice", "alice@example.test"), "Change", time);
     });
 }
 
