@@ -21,7 +21,9 @@ pub(super) fn object(text: &str) -> Result<Map<String, Value>, Malformed> {
     }
     match strictly::<Value>(text)? {
         Value::Object(object) => Ok(object),
-        _ => Err(Malformed("it is no JSON object".to_owned())),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+            Err(Malformed("it is no JSON object".to_owned()))
+        }
     }
 }
 

@@ -36,7 +36,13 @@ pub(super) fn pom(source: &str, sheet: &mut Sheet) -> Read {
             Event::Text(text) => {
                 said(&names, text.trim(), line, sheet);
             }
-            _ => {}
+            Event::Empty(_)
+            | Event::CData(_)
+            | Event::Comment(_)
+            | Event::Decl(_)
+            | Event::PI(_)
+            | Event::DocType(_)
+            | Event::GeneralRef(_) => {}
         }
     }
     if known && names.is_empty() { Ok(()) } else { Err(Malformed("it is no project of Maven".to_owned())) }

@@ -39,13 +39,11 @@ pub(super) fn pyproject(source: &str, sheet: &mut Sheet) -> Read {
             );
         }
     }
-    for (_, source) in
-        poetry.and_then(|poetry| poetry.get("source")).map(each).into_iter().flatten().enumerate()
-    {
+    for source in poetry.and_then(|poetry| poetry.get("source")).map(each).into_iter().flatten() {
         plain_index(source.get_ref(), lines.at(source.span().start), sheet);
     }
     let uv = tool.and_then(|tool| table(tool, "uv"));
-    for (_, index) in uv.and_then(|uv| uv.get("index")).map(each).into_iter().flatten().enumerate() {
+    for index in uv.and_then(|uv| uv.get("index")).map(each).into_iter().flatten() {
         plain_index(index.get_ref(), lines.at(index.span().start), sheet);
     }
     for (name, value) in uv.and_then(|uv| table(uv, "sources")).into_iter().flatten() {
@@ -92,10 +90,8 @@ fn poetry_table(found: Option<&DeTable<'_>>, lines: &Lines, sheet: &mut Sheet) {
         }
         sheet.need(&normal(name), line);
         for one in each(value) {
-            let (version, inner) = match one.get_ref() {
-                DeValue::String(version) => (Some(version.as_ref()), None),
-                other => (other.as_table().and_then(|inner| text(inner, "version")), other.as_table()),
-            };
+            let inner = one.get_ref().as_table();
+            let version = one.get_ref().as_str().or_else(|| inner.and_then(|inner| text(inner, "version")));
             if let Some((inner, address)) = inner.and_then(|inner| Some((inner, text(inner, "git")?))) {
                 in_git(name, inner, address, line, sheet);
             } else if let Some(address) =
@@ -152,10 +148,10 @@ fn one_line(text: &str, line: u64, sheet: &mut Sheet) {
         Some("-e" | "--editable") => {
             requirement(text.split_once(char::is_whitespace).map_or("", |(_, rest)| rest), Some(line), sheet)
         }
-        Some("-i" | "--index-url" | "--extra-index-url" | "-f" | "--find-links") => {
-            if words.next().is_some_and(is_plain) {
-                sheet.tell(Rule::PlainHttp, Some(line), text);
-            }
+        Some("-i" | "--index-url" | "--extra-index-url" | "-f" | "--find-links")
+            if words.next().is_some_and(is_plain) =>
+        {
+            sheet.tell(Rule::PlainHttp, Some(line), text);
         }
         Some(word) if word.starts_with('-') => {}
         Some(_) => requirement(text.split(" --").next().unwrap_or(text), Some(line), sheet),

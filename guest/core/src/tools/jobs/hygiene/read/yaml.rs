@@ -84,7 +84,12 @@ pub(super) fn walk(text: &str, on: &mut dyn FnMut(&Way<'_>, &str, u64)) -> Resul
                 done(&mut steps);
             }
             // Starts and ends of documents, and (the enum is open) whatever a later parser adds.
-            _ => {}
+            Event::StreamStart
+            | Event::StreamEnd
+            | Event::DocumentStart(..)
+            | Event::DocumentEnd
+            | Event::Anchor(..)
+            | _ => {}
         }
     }
     Ok(())
