@@ -51,6 +51,6 @@ fn reason(error: crate::tools::kit::Error) -> String {
         Error::Conflict { reason, .. } | Error::Busy { reason, .. } | Error::Unprocessable { reason, .. } => {
             reason.to_owned()
         }
-        other => other.message(),
+        other @ (Error::Gitea(_) | Error::NotFound { .. }) => other.message(),
     }
 }
