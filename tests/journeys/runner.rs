@@ -14,8 +14,8 @@ use crate::real::{self, RealWorld};
 use crate::repositories::each;
 use crate::stand::CALLED;
 use crate::{
-    files, history, issues, lockdown, long, planning, pulls, refusals, releases, repositories, writes,
-    automation, files, history, issues, long, planning, pulls, refusals, releases, repositories, writes,
+    automation, files, history, issues, lockdown, long, planning, pulls, refusals, releases, repositories,
+    writes,
 };
 
 type Journey = (&'static str, fn(Ground) -> Pin<Box<dyn Future<Output = ()> + Send>>);
