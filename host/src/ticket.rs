@@ -20,6 +20,8 @@ use crate::shared::Shared;
 const MAX_CALLS: usize = 32;
 /// Most reads on one ticket that are sent again. They take no room from others.
 const MAX_REPEATED: usize = 4;
+/// The path that tells whose writes a ticket sends.
+const WRITER: &str = "/user";
 /// Longest template kept of one request, in bytes.
 const MAX_TEMPLATE: usize = 128;
 
@@ -153,9 +155,9 @@ impl Record {
         self.purpose.writes
     }
 
-    /// The repository that a path below `/api/v1` is about: the announced one, or none.
+    /// The repository that a path below `/api/v1` is about: the announced one, or none. Who writes in it is about it too.
     pub(crate) fn repository_of(&self, path: &str) -> Option<(String, String)> {
-        path.starts_with("/repos/").then(|| self.purpose.repository.clone()).flatten()
+        (path.starts_with("/repos/") || path == WRITER).then(|| self.purpose.repository.clone()).flatten()
     }
 
     /// Record that the caller may not do this, for a reason that only the host knows.
@@ -217,6 +219,8 @@ impl Record {
                 }
                 _ => Err(Unfit::OtherRepository),
             },
+            // The ticket would not be there if the principal might not be in its repository.
+            (Some("user"), None, None) if !change && self.purpose.repository.is_some() => Ok(()),
             _ if change || !self.principal.may_be_in(None) => Err(Unfit::OtherRepository),
             _ => Ok(()),
         }

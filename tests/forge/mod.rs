@@ -41,6 +41,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
+pub use git::{Blob, Node};
 pub use oauth::{GrantSeen, IdTokenFlaw, Minted, Registered, Settings, Signing, TEA_CLIENT_ID};
 pub use seeding::{BIDI, CANARY, CANARY_TOKEN};
 pub use watch::{Credential, Fault, FaultKind, Seen};

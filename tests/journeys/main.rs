@@ -2,6 +2,7 @@
 //! named, against a real Gitea. What is asserted is content, the audit trail, and what Gitea was asked.
 
 mod audit;
+mod automation;
 mod canary;
 mod discussions;
 mod faults;

@@ -14,7 +14,8 @@ use crate::real::{self, RealWorld};
 use crate::repositories::each;
 use crate::stand::CALLED;
 use crate::{
-    files, history, issues, lockdown, long, planning, pulls, refusals, releases, repositories, writes,
+    automation, files, history, issues, lockdown, long, planning, pulls, refusals, releases, repositories,
+    writes,
 };
 
 type Journey = (&'static str, fn(Ground) -> Pin<Box<dyn Future<Output = ()> + Send>>);
@@ -66,6 +67,7 @@ const JOURNEYS: &[Journey] = journeys![
     pulls::takes_work_from_a_branch_to_review,
     releases::drafts_and_publishes_a_release,
     long::lists_a_hundred_and_twenty_at_once,
+    automation::keeps_one_issue_for_what_it_finds,
 ];
 
 /// Run them all, one after the other; gives the names of those that failed, and the tools that none of them called.

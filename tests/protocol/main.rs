@@ -2,6 +2,7 @@
 
 mod asked;
 mod automation;
+mod automation_hygiene;
 mod bodies;
 mod correlation;
 mod credentials;

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 pub(crate) use forge::Route;
 
-use super::{CATALOGUE, kit};
+use super::{CATALOGUE, Catalogue, kit};
 use crate::access::{self, Asked, Ground, Refused};
 use crate::client::Silent;
 use crate::ports::{Claims, Event, Method, Outcome, Remark, Request};
@@ -103,7 +103,17 @@ impl World {
 
     /// Parse, decide, run and screen, as the path of a tool call does.
     pub(crate) fn call(&self, tool: &str, arguments: Value) -> Result<Finished, Stopped> {
-        self.call_as(tool, arguments, None, false)
+        self.call_with(&CATALOGUE, tool, arguments, None, false)
+    }
+
+    /// The same, of another catalogue.
+    pub(crate) fn call_in(
+        &self,
+        catalogue: &Catalogue,
+        tool: &str,
+        arguments: Value,
+    ) -> Result<Finished, Stopped> {
+        self.call_with(catalogue, tool, arguments, None, false)
     }
 
     /// The same for somebody of this login, who asks for what is withheld or does not.
@@ -114,7 +124,18 @@ impl World {
         login: Option<&str>,
         show_withheld: bool,
     ) -> Result<Finished, Stopped> {
-        let entry = CATALOGUE.find(tool).expect("the tool exists");
+        self.call_with(&CATALOGUE, tool, arguments, login, show_withheld)
+    }
+
+    fn call_with(
+        &self,
+        catalogue: &Catalogue,
+        tool: &str,
+        arguments: Value,
+        login: Option<&str>,
+        show_withheld: bool,
+    ) -> Result<Finished, Stopped> {
+        let entry = catalogue.find(tool).expect("the tool exists");
         let arguments = arguments.as_object().cloned().unwrap_or_default();
         let prepared = entry.parse(arguments).map_err(Stopped::Argument)?;
         let target = prepared.target();

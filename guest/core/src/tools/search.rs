@@ -8,6 +8,7 @@ mod folder;
 #[cfg(test)]
 mod fuzz;
 mod hunt;
+mod look;
 mod pattern;
 mod shelf;
 
@@ -24,16 +25,17 @@ use super::paging::{self, HAS_NEXT, PAGE, TOTAL};
 use crate::access::Reader;
 use crate::reply::{Removed, Reply};
 use hunt::Hunt;
+pub(super) use look::{Look, Next};
 use pattern::Pattern;
 
 pub(super) const TOOLS: &[&dyn Entry] = &[read::<SearchCode>()];
 
 /// The archive of a commit.
-const ARCHIVE: &str = "/repos/{owner}/{repo}/archive/{archive}.tar.gz";
+pub(super) const ARCHIVE: &str = "/repos/{owner}/{repo}/archive/{archive}.tar.gz";
 /// The entries of a commit.
-const TREE: &str = "/repos/{owner}/{repo}/git/trees/{sha}";
+pub(super) const TREE: &str = "/repos/{owner}/{repo}/git/trees/{sha}";
 /// The contents of several files at once; Gitea 1.24 and newer.
-const BATCH: &str = "/repos/{owner}/{repo}/file-contents";
+pub(super) const BATCH: &str = "/repos/{owner}/{repo}/file-contents";
 
 tool! {
     /// Find lines in files, in any case. It reads the whole commit: ask for what is distinctive. Binary,
@@ -133,19 +135,29 @@ fn search(gitea: &Reader<'_>, repo: &Repo, commit: &str, pattern: &Pattern) -> R
         seconds,
     })?;
     let mut hunt = Hunt::start(gitea, pattern);
-    match archive::stream(gitea, repo, commit, &mut hunt)? {
-        archive::Streamed::Read => {}
-        // The archive cannot be had, or it cannot be told which paths it names: the files are asked for instead.
-        archive::Streamed::Unusable(why) => {
-            hunt = hunt.over();
-            batches::read(gitea, repo, commit, &mut hunt, &why)?;
-        }
-    }
+    through(gitea, repo, commit, &mut hunt)?;
     Ok(hunt.finish())
 }
 
+/// Look through the files of a commit. Whoever calls has room for long work.
+pub(super) fn through(
+    gitea: &Reader<'_>,
+    repo: &Repo,
+    commit: &str,
+    look: &mut dyn Look,
+) -> Result<(), Error> {
+    match archive::stream(gitea, repo, commit, look)? {
+        archive::Streamed::Read => Ok(()),
+        // The archive cannot be had, or it cannot be told which paths it names: the files are asked for instead.
+        archive::Streamed::Unusable(why) => {
+            look.again();
+            batches::read(gitea, repo, commit, look, &why)
+        }
+    }
+}
+
 /// The size that Gitea names includes the history, so this is only a guard.
-fn small_enough(gitea: &Reader<'_>, repository: &Value) -> Result<(), Error> {
+pub(super) fn small_enough(gitea: &Reader<'_>, repository: &Value) -> Result<(), Error> {
     let most = gitea.config().search.repository_kib;
     let size = repository.get("size").and_then(Value::as_u64).unwrap_or_default();
     if size <= most {
@@ -154,8 +166,8 @@ fn small_enough(gitea: &Reader<'_>, repository: &Value) -> Result<(), Error> {
     Err(Error::Unprocessable {
         reason: "repository_too_large",
         message: format!(
-            "The repository has {size} KiB; search_code looks into at most {most} (SEARCH_MAX_REPOSITORY_KIB). \
-             Use get_file_tree and get_file_contents."
+            "The repository has {size} KiB; files are looked through where there are at most {most} \
+             (SEARCH_MAX_REPOSITORY_KIB). Use get_file_tree and get_file_contents."
         ),
     })
 }

@@ -2,6 +2,7 @@
 
 use aegis_redaction::{Mode, Redactor};
 
+use super::look::{Look, Next};
 use super::pattern::Pattern;
 use super::{Found, Match};
 use crate::access::Reader;
@@ -23,18 +24,11 @@ const FILES_IN_A_STEP: u64 = 250;
 /// Lines after which the clock is looked at within a file.
 const BREATH_LINES: usize = 4096;
 
-/// Whether there is reason to go on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Next {
-    GoOn,
-    Enough,
-}
-
 /// One search under way.
 pub(super) struct Hunt<'a> {
     reader: &'a Reader<'a>,
     pattern: &'a Pattern,
-    pub(super) bounds: Search,
+    bounds: Search,
     until: u64,
     found: Found,
     left_out: LeftOut,
@@ -61,71 +55,6 @@ impl<'a> Hunt<'a> {
         let time = u64::from(bounds.seconds).saturating_mul(1_000_000);
         let until = reader.microseconds().saturating_add(time);
         Self { reader, pattern, bounds, until, found: Found::default(), left_out: LeftOut::default() }
-    }
-
-    /// Begin again in another way, in what is left of the time.
-    pub(super) fn over(self) -> Self {
-        Self { found: Found::default(), left_out: LeftOut::default(), ..self }
-    }
-
-    /// Whether a file is to be read: the policy shows it, and it is not too large.
-    pub(super) fn wants(&mut self, path: &str, bytes: u64) -> bool {
-        if !self.reader.path_visible(path, false) {
-            // Without rules only names that are no clean text (one with a line break) are not shown.
-            if self.reader.has_path_rules() {
-                self.found.hidden = self.found.hidden.saturating_add(1);
-            } else {
-                self.unnamed();
-            }
-            return false;
-        }
-        let fits = bytes <= self.bounds.file_bytes;
-        if !fits {
-            self.left_out.larger = self.left_out.larger.saturating_add(1);
-        }
-        fits
-    }
-
-    /// A file was named, and its content cannot be had.
-    pub(super) fn missing(&mut self) {
-        self.left_out.missing = self.left_out.missing.saturating_add(1);
-    }
-
-    /// There is a file, and nobody can say for sure what it is called, and so what the policy thinks of it.
-    pub(super) fn unnamed(&mut self) {
-        self.left_out.unnamed = self.left_out.unnamed.saturating_add(1);
-    }
-
-    /// Look into one file.
-    pub(super) fn file(&mut self, path: &str, content: &[u8]) -> Next {
-        let head = content.get(..SNIFFED_BYTES.min(content.len())).unwrap_or_default();
-        if head.contains(&0) || content.starts_with(LFS_POINTER) {
-            return self.time();
-        }
-        self.found.files = self.found.files.saturating_add(1);
-        if self.found.files.is_multiple_of(FILES_IN_A_STEP) {
-            self.reader.step(&format!("searched {} files", self.found.files));
-        }
-        match self.first_match(content) {
-            Ok(Some(first)) => self.lines(path, content, first),
-            Ok(None) => self.time(),
-            Err(OutOfTime) => Next::Enough,
-        }
-    }
-
-    /// Whether there is time left.
-    pub(super) fn time(&mut self) -> Next {
-        if self.reader.microseconds() < self.until {
-            return Next::GoOn;
-        }
-        let most = self.bounds.seconds;
-        self.stop(format!("the search took more than {most} s (SEARCH_MAX_SECONDS), so files are left"));
-        Next::Enough
-    }
-
-    /// Not everything was searched or kept, and why.
-    pub(super) fn stop(&mut self, why: String) {
-        self.found.incomplete.push(why);
     }
 
     pub(super) fn finish(mut self) -> Found {
@@ -231,6 +160,71 @@ impl<'a> Hunt<'a> {
     fn breath(&mut self, nth: usize) -> Result<(), OutOfTime> {
         let due = nth.checked_rem(BREATH_LINES) == Some(BREATH_LINES.saturating_sub(1));
         if due && self.time() == Next::Enough { Err(OutOfTime) } else { Ok(()) }
+    }
+}
+
+impl Look for Hunt<'_> {
+    fn bounds(&self) -> Search {
+        self.bounds
+    }
+
+    fn again(&mut self) {
+        self.found = Found::default();
+        self.left_out = LeftOut::default();
+    }
+
+    fn wants(&mut self, path: &str, bytes: u64) -> bool {
+        if !self.reader.path_visible(path, false) {
+            // Without rules only names that are no clean text (one with a line break) are not shown.
+            if self.reader.has_path_rules() {
+                self.found.hidden = self.found.hidden.saturating_add(1);
+            } else {
+                self.unnamed();
+            }
+            return false;
+        }
+        let fits = bytes <= self.bounds.file_bytes;
+        if !fits {
+            self.left_out.larger = self.left_out.larger.saturating_add(1);
+        }
+        fits
+    }
+
+    fn missing(&mut self) {
+        self.left_out.missing = self.left_out.missing.saturating_add(1);
+    }
+
+    fn unnamed(&mut self) {
+        self.left_out.unnamed = self.left_out.unnamed.saturating_add(1);
+    }
+
+    fn file(&mut self, path: &str, content: &[u8]) -> Next {
+        let head = content.get(..SNIFFED_BYTES.min(content.len())).unwrap_or_default();
+        if head.contains(&0) || content.starts_with(LFS_POINTER) {
+            return self.time();
+        }
+        self.found.files = self.found.files.saturating_add(1);
+        if self.found.files.is_multiple_of(FILES_IN_A_STEP) {
+            self.reader.step(&format!("searched {} files", self.found.files));
+        }
+        match self.first_match(content) {
+            Ok(Some(first)) => self.lines(path, content, first),
+            Ok(None) => self.time(),
+            Err(OutOfTime) => Next::Enough,
+        }
+    }
+
+    fn time(&mut self) -> Next {
+        if self.reader.microseconds() < self.until {
+            return Next::GoOn;
+        }
+        let most = self.bounds.seconds;
+        self.stop(format!("the search took more than {most} s (SEARCH_MAX_SECONDS), so files are left"));
+        Next::Enough
+    }
+
+    fn stop(&mut self, why: String) {
+        self.found.incomplete.push(why);
     }
 }
 
