@@ -68,10 +68,13 @@ fn aged(scene: &Scene, name: &str) {
 /// Lines of the job's calls: status, repository, who started it.
 fn story(lines: &[Value]) -> Vec<(String, String, String)> {
     let ours = of_event(lines, "tool_invocation").into_iter().filter(|line| line["tool"] == TOOL);
+    // The repository stands in the line of the intent; the ticket joins it with the outcome.
+    let intents: Vec<&Value> = ours.clone().filter(|line| line["status"] == "pending").collect();
     ours.map(|line| {
         assert_eq!(line["principal"], "automation", "{line}");
-        let word = |name: &str| line[name].as_str().unwrap_or_default().to_owned();
-        (word("status"), word("repo"), word("started_by"))
+        let intent = intents.iter().find(|intent| intent["ticket"] == line["ticket"]).expect("an intent");
+        let word = |line: &Value, name: &str| line[name].as_str().unwrap_or_default().to_owned();
+        (word(line, "status"), word(intent, "repo"), word(line, "started_by"))
     })
     .collect()
 }
@@ -151,8 +154,8 @@ async fn a_command_acts_only_where_it_is_told_to_and_may() {
     let (code, out, err) = run(&server, &["--apply"]).await;
     assert!(code == 0 && out.contains("8 marked in this run"), "{out}{err}");
     assert_eq!(posts(), made + 16, "a label and a comment for each");
-    let off = program(&["write", "off"], &[("AUDIT_LOG_PATH", &server.audit_path().display().to_string())]);
-    assert_eq!(off.await.0, 0);
+    let audit = server.audit_path().display().to_string();
+    assert_eq!(program(&["write", "off"], &[("AUDIT_LOG_PATH", &audit)]).await.0, 0);
     let (code, _, err) = run(&server, &["--apply"]).await;
     assert!(code == 1 && err.contains("write_mode_disabled"), "{err}");
     assert_eq!(posts(), made + 16);

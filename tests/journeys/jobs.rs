@@ -1,8 +1,12 @@
 //! The journey of a job: run by schedule, by command and by a webhook that Gitea delivers, first with writes off and then
 //! with writes on, at the sample Gitea and, where `AEGIS_TEST_GITEA_URL` and `AEGIS_TEST_GITEA_ADMIN` name one, at a real
-//! one. That one must deliver to loopback addresses (`[webhook] ALLOWED_HOST_LIST = loopback`). Nothing is removed
-//! afterwards.
+//! one. That one must deliver to loopback addresses (`[webhook] ALLOWED_HOST_LIST = loopback`). Gitea's API makes no issue
+//! old, so there `AEGIS_TEST_GITEA_SQL` names a shell command that runs what it reads on its standard input on Gitea's
+//! database, such as `sqlite3 gitea.db`; without it every way to start the job is walked, and it finds nothing to mark.
+//! Nothing is removed afterwards.
 
+use std::io::Write as _;
+use std::process::{Command, Stdio};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use aegis_tests::forge::world::{SVC_TOKEN, password};
@@ -25,6 +29,8 @@ struct Place {
     service_token: String,
     /// None for a real one.
     forge: Option<Forge>,
+    /// Runs SQL on a real one's database.
+    sql: Option<String>,
 }
 
 fn basic(login: &str, password: &str) -> String {
@@ -53,7 +59,7 @@ impl Place {
             demo.issues.iter_mut().for_each(|issue| issue.updated = today);
         });
         let (url, version) = (forge.url(), "sample".to_owned());
-        Self { url, version, owner: "alice".to_owned(), service_token: SVC_TOKEN.to_owned(), forge: Some(forge) }
+        Self { url, version, owner: "alice".to_owned(), service_token: SVC_TOKEN.to_owned(), forge: Some(forge), sql: None }
     }
 
     /// The real one that the environment names, with two people and a repository of this run.
@@ -82,7 +88,7 @@ impl Place {
         let token = api(&url, "POST", &path, &basic(&bot, &password(&bot)), &scopes).await;
         let version = version["version"].as_str().expect("a version").to_owned();
         let service_token = token["sha1"].as_str().expect("a token").to_owned();
-        Some(Self { url, version, owner, service_token, forge: None })
+        Some(Self { url, version, owner, service_token, forge: None, sql: read("AEGIS_TEST_GITEA_SQL") })
     }
 
     async fn by_owner(&self, method: &str, path: &str, body: Value) -> Value {
@@ -104,12 +110,35 @@ impl Place {
                 let found = demo.issues.iter_mut().find(|issue| issue.number == number).expect("it was opened");
                 found.updated = 1_577_836_800;
             }),
-            None => {
-                let then = json!({"updated_at": "2020-01-01T00:00:00Z"});
-                self.by_owner("PATCH", &format!("/issues/{number}"), then).await;
-            }
+            None => self.age(number),
         }
         number
+    }
+
+    fn age(&self, number: u64) {
+        let Some(sql) = &self.sql else { return };
+        let mut child = Command::new("sh").args(["-c", sql]).stdin(Stdio::piped()).spawn().expect("a shell");
+        let said = format!(
+            "UPDATE issue SET updated_unix = 1577836800 WHERE \"index\" = {number} AND repo_id = (SELECT id FROM repository \
+             WHERE lower_name = 'demo' AND owner_name = '{}');\n",
+            self.owner
+        );
+        child.stdin.take().expect("piped").write_all(said.as_bytes()).expect("it reads");
+        assert!(child.wait().expect("it ran").success(), "{sql}");
+    }
+
+    /// Whether issues can be made old here, so that there is something to mark.
+    fn ages(&self) -> bool {
+        self.forge.is_some() || self.sql.is_some()
+    }
+
+    /// The job has marked the issue, once.
+    async fn is_marked(&self, number: u64, how: &str) -> usize {
+        if !self.ages() {
+            return 0;
+        }
+        assert_eq!(self.marks(number).await, (vec!["stale".to_owned()], 1), "{}: {how}", self.version);
+        1
     }
 
     /// Its labels, and the comments of the job.
@@ -184,7 +213,9 @@ async fn walk(place: &Place) -> usize {
     let server = place.server(port, false).await;
     assert_eq!(ran(&server, Some("schedule"), 1).await, "read", "{}: by schedule", place.version);
     let said = command(&server, &place.owner, &[]).await;
-    assert!(said.contains("1 open issues untouched") && said.contains(&format!("#{first} ")), "{said}");
+    let found = usize::from(place.ages());
+    assert!(said.contains(&format!("{found} open issues untouched")), "{said}");
+    assert!(!place.ages() || said.contains(&format!("#{first} ")), "{said}");
     assert_eq!(ran(&server, Some("command"), 1).await, "read");
     place.open("Opened while writes are off").await;
     assert_eq!(ran(&server, None, 1).await, "read", "{}: by webhook", place.version);
@@ -194,26 +225,26 @@ async fn walk(place: &Place) -> usize {
 
     let server = place.server(port, true).await;
     assert_eq!(ran(&server, Some("schedule"), 1).await, "write");
-    assert_eq!(place.marks(first).await, (vec!["stale".to_owned()], 1), "{}: by schedule", place.version);
-    // Opening it is a delivery already, which runs the job where nothing is old yet: so it is waited for, and the
-    // server is another one for the next delivery, which may run it again.
+    held += 1 + place.is_marked(first, "by schedule").await;
+    // Opening it is a delivery already, which starts the job for the next hour. A server that has just begun knows nothing
+    // of that, so the last one is another.
     let second = place.old("Nor at this").await;
     ran(&server, None, 1).await;
     command(&server, &place.owner, &["--apply"]).await;
     assert_eq!(ran(&server, Some("command"), 1).await, "write");
-    assert_eq!(place.marks(second).await, (vec!["stale".to_owned()], 1), "{}: by command", place.version);
-    assert_eq!(place.marks(first).await.1, 1, "it is told once");
+    held += 1 + place.is_marked(second, "by command").await;
+    place.is_marked(first, "it is told once").await;
     assert_eq!(server.stop().await.code, 0);
 
     let third = place.old("And at this neither").await;
-    let setup_without_scheduler = place.without_scheduler(port).await;
+    let server = place.without_scheduler(port).await;
     place.open("Opened while writes are on").await;
-    assert_eq!(ran(&setup_without_scheduler, None, 1).await, "write");
-    assert_eq!(place.marks(third).await, (vec!["stale".to_owned()], 1), "{}: by webhook", place.version);
-    let stopped = setup_without_scheduler.stop().await;
+    assert_eq!(ran(&server, None, 1).await, "write");
+    held += 1 + place.is_marked(third, "by webhook").await;
+    let stopped = server.stop().await;
     assert_eq!(stopped.code, 0);
     assert!(!stopped.log.contains(SECRET) && !stopped.log.contains(&place.service_token));
-    held + 6
+    held
 }
 
 impl Place {
@@ -243,7 +274,8 @@ async fn a_job_runs_by_schedule_command_and_webhook_at_a_real_gitea() {
     let report = match Place::real().await {
         Some(place) => {
             let held = walk(&place).await;
-            json!({ "journey": "jobs", "gitea": place.version, "run": held, "passed": held, "skipped": 0 })
+            let skipped = if place.ages() { 0 } else { 3 };
+            json!({ "journey": "jobs", "gitea": place.version, "run": held, "passed": held, "skipped": skipped })
         }
         None => json!({ "journey": "jobs", "gitea": null, "run": 0, "passed": 0, "skipped": 1,
             "why": "AEGIS_TEST_GITEA_URL names no real Gitea" }),
