@@ -166,11 +166,19 @@ impl Code {
         writeln!(out, "/// The settings that hold a schedule.")?;
         writeln!(out, "pub(crate) const SCHEDULES: &[&str] = &[{names}];\n")?;
         writeln!(out, "impl Settings {{\n    /// Every job, with its schedule where it has one.")?;
-        writeln!(out, "    #[must_use]\n    pub(crate) fn schedules(&self) -> Vec<(&'static str, Option<&Schedule>)> {{")?;
+        writeln!(
+            out,
+            "    #[must_use]\n    pub(crate) fn schedules(&self) -> Vec<(&'static str, Option<&Schedule>)> {{"
+        )?;
         writeln!(out, "        vec![{held}]\n    }}\n}}\n")?;
         writeln!(out, "impl Draft {{\n    /// The same before the settings are known to be whole.")?;
         writeln!(out, "    fn schedules(&self) -> Vec<(&'static str, bool)> {{")?;
-        writeln!(out, "        vec![{}]\n    }}\n}}\n", held.replace("self.values.", "self.").replace(".as_ref())", ".as_ref().is_some_and(Option::is_some))"))?;
+        writeln!(
+            out,
+            "        vec![{}]\n    }}\n}}\n",
+            held.replace("self.values.", "self.")
+                .replace(".as_ref())", ".as_ref().is_some_and(Option::is_some))")
+        )?;
         writeln!(
             out,
             "/// One function for each setting that the host uses.\nimpl Settings {{\n{accessors}}}"

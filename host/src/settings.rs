@@ -253,10 +253,12 @@ impl Draft {
                            owner/repo";
                 need("AUTOMATION_REPOSITORIES", why.to_owned());
             } else if let Some((owner, _)) = whole {
-                let why = format!("names {owner}/*: a schedule covers repositories that are named one by one");
+                let why =
+                    format!("names {owner}/*: a schedule covers repositories that are named one by one");
                 need("AUTOMATION_REPOSITORIES", why);
             } else if repositories.len() > MOST_SCHEDULED {
-                let why = format!("names {} repositories; at most {MOST_SCHEDULED} are taken", repositories.len());
+                let why =
+                    format!("names {} repositories; at most {MOST_SCHEDULED} are taken", repositories.len());
                 need("AUTOMATION_REPOSITORIES", why);
             }
         }
@@ -266,7 +268,9 @@ impl Draft {
         for (job, _) in schedules.iter().filter(|(job, has_one)| *has_one && off(job)) {
             need(
                 &format!("AUTOMATION_SCHEDULE_{}", job.to_uppercase()),
-                format!("is the schedule of a job that is off: add {job} to AUTOMATION_JOBS, or take the schedule out"),
+                format!(
+                    "is the schedule of a job that is off: add {job} to AUTOMATION_JOBS, or take the schedule out"
+                ),
             );
         }
         // A schedule that cannot be read has said so.

@@ -93,8 +93,11 @@ async fn a_delivery_is_good_in_its_repository_and_nowhere_else() {
     let sent: Vec<String> = scene.forge.requests().iter().map(|seen| seen.path.clone()).collect();
     assert_eq!(sent, ["/api/v1/repos/alice/demo"]);
     let lines = server.stop().await.audit;
-    let outside: Vec<&Value> =
-        lines.iter().filter(|line| line["reason"] == "outside_of_delivery").map(|line| &line["principal"]).collect();
+    let outside: Vec<&Value> = lines
+        .iter()
+        .filter(|line| line["reason"] == "outside_of_delivery")
+        .map(|line| &line["principal"])
+        .collect();
     assert_eq!(outside, [&json!("automation"), &json!("automation")]);
     assert_eq!(scene.forge.violations(), Vec::<String>::new());
 }

@@ -125,7 +125,9 @@ async fn an_operator_runs_a_job_and_sees_how_it_ended() {
     let operator = told(&stopped.audit, "operator_ran_job");
     let stages: Vec<&str> = operator.iter().filter_map(|detail| detail["stage"].as_str()).collect();
     assert_eq!(stages, ["asked", "done", "asked", "done"], "{operator:#?}");
-    assert!(operator.iter().all(|detail| detail["peer_uid"].is_u64() && detail["repository"] == "alice/demo"));
+    assert!(
+        operator.iter().all(|detail| detail["peer_uid"].is_u64() && detail["repository"] == "alice/demo")
+    );
     assert_eq!(operator[3]["correlation_id"], said["correlation_id"]);
     assert_eq!(scene.verify().await.0, 0);
     assert_eq!(scene.forge.violations(), Vec::<String>::new());
@@ -178,11 +180,13 @@ async fn what_may_not_run_is_refused_to_the_operator_too() {
     assert!(code == 2 && err.contains("one repository"), "{err}");
     let stopped = denied.stop().await;
     let refused = of_event(&stopped.audit, "access_denied");
-    let reasons: Vec<(&Value, &Value)> = refused.iter().map(|line| (&line["reason"], &line["principal"])).collect();
+    let reasons: Vec<(&Value, &Value)> =
+        refused.iter().map(|line| (&line["reason"], &line["principal"])).collect();
     let (policy, unknown) = (json!("policy_denied"), json!("unknown_job"));
     assert_eq!(reasons, [(&policy, &json!("automation")), (&unknown, &json!("command"))], "{refused:#?}");
     assert_eq!(refused[0]["started_by"], "command");
-    let causes: Vec<Value> = told(&stopped.audit, "operator_ran_job").iter().map(|of| of["cause"].clone()).collect();
+    let causes: Vec<Value> =
+        told(&stopped.audit, "operator_ran_job").iter().map(|of| of["cause"].clone()).collect();
     assert_eq!(causes, [Value::Null, policy, Value::Null, unknown]);
 
     let off = on(scene.setup()).set("AUTOMATION_JOBS", "none").start().await;
@@ -258,8 +262,10 @@ async fn the_scheduler_acts_where_it_may_reports_elsewhere_and_stops_at_no_refus
     ran_long_ago(&scene);
     ["demo", "site"].iter().for_each(|name| aged(&scene, name));
     scene.forge.change(|world| {
-        let labels = |name: &str| world.repos.iter().find(|repo| repo.name == name).map(|repo| repo.labels.clone());
-        let mut label = labels("demo").and_then(|labels| labels.first().cloned()).expect("the sample has one");
+        let labels =
+            |name: &str| world.repos.iter().find(|repo| repo.name == name).map(|repo| repo.labels.clone());
+        let mut label =
+            labels("demo").and_then(|labels| labels.first().cloned()).expect("the sample has one");
         (label.id, label.name) = (90_001, "stale".to_owned());
         let demo = world.repos.iter_mut().find(|repo| repo.name == "demo").expect("the sample has it");
         demo.labels.push(label);
@@ -267,16 +273,24 @@ async fn the_scheduler_acts_where_it_may_reports_elsewhere_and_stops_at_no_refus
     let policy = format!(
         "defaults: {{read: allow, write: allow}}\nrepositories:\n  acme/vault:\n    tools: {{deny: [{TOOL}]}}\n"
     );
-    let setup = scheduled(scene.setup(), "acme/vault,alice/demo,acme/site").writes("alice/demo").policy(&policy);
+    let setup =
+        scheduled(scene.setup(), "acme/vault,alice/demo,acme/site").writes("alice/demo").policy(&policy);
     let server = setup.set("AUTOMATION_SCHEDULER_RUN_MISSED", "true").start().await;
-    let is_over = |lines: &[Value]| story(lines).iter().any(|(status, repo, _)| status == "success" && repo == "site");
+    let is_over =
+        |lines: &[Value]| story(lines).iter().any(|(status, repo, _)| status == "success" && repo == "site");
     let lines = server.audit_when(is_over).await;
     let by = "schedule";
     assert_eq!(
         story(&lines),
-        [line("pending", "demo", by), line("success", "demo", by), line("pending", "site", by), line("success", "site", by)]
+        [
+            line("pending", "demo", by),
+            line("success", "demo", by),
+            line("pending", "site", by),
+            line("success", "site", by)
+        ]
     );
-    let classes: Vec<&str> = of_event(&lines, "tool_invocation").iter().filter_map(|of| of["class"].as_str()).collect();
+    let classes: Vec<&str> =
+        of_event(&lines, "tool_invocation").iter().filter_map(|of| of["class"].as_str()).collect();
     assert_eq!(classes, ["write", "read"], "it acts in the one, and reports in the other");
     let refused = of_event(&lines, "access_denied");
     assert_eq!(refused.len(), 1, "{refused:#?}");
@@ -309,10 +323,19 @@ async fn a_scheduler_that_could_not_do_what_is_meant_does_not_start() {
         (whole().unset(schedule), &["AUTOMATION_SCHEDULER_ENABLED", "no job has a schedule", schedule]),
         (whole().unset("AUTOMATION_REPOSITORIES"), &["AUTOMATION_REPOSITORIES", "is required"]),
         (whole().set("AUTOMATION_REPOSITORIES", "alice/*"), &["AUTOMATION_REPOSITORIES", "one by one"]),
-        (whole().set("AUTOMATION_REPOSITORIES", &many.join(",")), &["AUTOMATION_REPOSITORIES", "at most 100"]),
+        (
+            whole().set("AUTOMATION_REPOSITORIES", &many.join(",")),
+            &["AUTOMATION_REPOSITORIES", "at most 100"],
+        ),
         (whole().set("AUTOMATION_JOBS", "none"), &[schedule, "a job that is off"]),
-        (whole().set("AUTOMATION_ENABLED", "false"), &["AUTOMATION_SCHEDULER_ENABLED", "AUTOMATION_ENABLED=true"]),
-        (whole().set("MCP_API_KEYS", "schedule=aegis_key_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBk"), &["`schedule`"]),
+        (
+            whole().set("AUTOMATION_ENABLED", "false"),
+            &["AUTOMATION_SCHEDULER_ENABLED", "AUTOMATION_ENABLED=true"],
+        ),
+        (
+            whole().set("MCP_API_KEYS", "schedule=aegis_key_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBk"),
+            &["`schedule`"],
+        ),
     ];
     for (setup, says) in table {
         let (code, said) = setup.refused().await;

@@ -59,15 +59,24 @@ impl Place {
             demo.issues.iter_mut().for_each(|issue| issue.updated = today);
         });
         let (url, version) = (forge.url(), "sample".to_owned());
-        Self { url, version, owner: "alice".to_owned(), service_token: SVC_TOKEN.to_owned(), forge: Some(forge), sql: None }
+        Self {
+            url,
+            version,
+            owner: "alice".to_owned(),
+            service_token: SVC_TOKEN.to_owned(),
+            forge: Some(forge),
+            sql: None,
+        }
     }
 
     /// The real one that the environment names, with two people and a repository of this run.
     async fn real() -> Option<Self> {
         let read = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         let url = read("AEGIS_TEST_GITEA_URL")?.trim_end_matches('/').to_owned();
-        let named = read("AEGIS_TEST_GITEA_ADMIN").expect("AEGIS_TEST_GITEA_ADMIN is user:password of an admin");
-        let (login, secret) = named.split_once(':').expect("AEGIS_TEST_GITEA_ADMIN is user:password of an admin");
+        let named =
+            read("AEGIS_TEST_GITEA_ADMIN").expect("AEGIS_TEST_GITEA_ADMIN is user:password of an admin");
+        let (login, secret) =
+            named.split_once(':').expect("AEGIS_TEST_GITEA_ADMIN is user:password of an admin");
         let admin = basic(login, secret);
         let version = api(&url, "GET", "/version", &admin, &Value::Null).await;
         let suffix = format!("-jobs-{:x}", now());
@@ -107,7 +116,8 @@ impl Place {
         match &self.forge {
             Some(forge) => forge.change(|world| {
                 let demo = world.repos.iter_mut().find(|repo| repo.name == "demo").expect("it is there");
-                let found = demo.issues.iter_mut().find(|issue| issue.number == number).expect("it was opened");
+                let found =
+                    demo.issues.iter_mut().find(|issue| issue.number == number).expect("it was opened");
                 found.updated = 1_577_836_800;
             }),
             None => self.age(number),
@@ -155,7 +165,8 @@ impl Place {
         match &self.forge {
             Some(forge) => forge.hook(&format!("{}/demo", self.owner), origin, HOOK, SECRET),
             None => {
-                let config = json!({"url": format!("{origin}{HOOK}"), "content_type": "json", "secret": SECRET});
+                let config =
+                    json!({"url": format!("{origin}{HOOK}"), "content_type": "json", "secret": SECRET});
                 let hook = json!({"type": "gitea", "active": true, "events": ["issues"], "config": config});
                 self.by_owner("POST", "/hooks", hook).await;
             }
@@ -186,9 +197,12 @@ impl Place {
 /// The class of the newest run that succeeded, once there have been so many started by this.
 async fn ran(server: &Server, by: Option<&str>, count: usize) -> String {
     let ours = |line: &Value| line["tool"] == TOOL && line["started_by"].as_str() == by;
-    let done = |lines: &[Value]| lines.iter().filter(|line| ours(line) && line["status"] == "success").count();
+    let done =
+        |lines: &[Value]| lines.iter().filter(|line| ours(line) && line["status"] == "success").count();
     let lines = server.audit_when(|lines| done(lines) >= count).await;
-    let begun = of_event(&lines, "tool_invocation").into_iter().filter(|line| ours(line) && line["status"] == "pending");
+    let begun = of_event(&lines, "tool_invocation")
+        .into_iter()
+        .filter(|line| ours(line) && line["status"] == "pending");
     let classes: Vec<&str> = begun.filter_map(|line| line["class"].as_str()).collect();
     assert!(lines.iter().filter(|line| ours(line)).all(|line| line["principal"] == "automation"));
     classes.last().copied().unwrap_or_default().to_owned()

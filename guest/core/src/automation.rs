@@ -71,11 +71,14 @@ fn job(desk: &Desk<'_>, caller: &dyn Caller, job: &Job, owner: &str, repo: &str,
     call(desk, caller, offer, job.tool, json!({ "owner": owner, "repo": repo }))
 }
 
-/// Whether the job can act, and settings and policy let it in this repository. Where they do not it still reports.
+/// Whether the job can act, and settings and policy let it in this repository. Where they do not it still reports; so it
+/// does where a person is to confirm each change, since there is nobody to ask.
 fn may_act(desk: &Desk<'_>, caller: &dyn Caller, job: &Job, owner: &str, repo: &str) -> bool {
     let target = Target { repository: Some((owner, repo)), paths: Vec::new(), reference: None };
     let asked = Asked { tool: job.tool, class: Class::Write, target: &target };
-    job.changes && access::decide(desk.ports.settings, desk.config, &caller.claims(), &asked).is_ok()
+    job.changes
+        && !desk.config.write_confirmation
+        && access::decide(desk.ports.settings, desk.config, &caller.claims(), &asked).is_ok()
 }
 
 /// Names in `AUTOMATION_JOBS` that are no job: whoever wrote one believes that it runs.

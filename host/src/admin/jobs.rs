@@ -16,11 +16,7 @@ use crate::serve::Server;
 use crate::shared::SystemClock;
 
 /// Do what is asked about jobs; none where something else is asked.
-pub(super) async fn answer(
-    server: &std::sync::Arc<Server>,
-    request: &Request,
-    uid: u32,
-) -> Option<Answer> {
+pub(super) async fn answer(server: &std::sync::Arc<Server>, request: &Request, uid: u32) -> Option<Answer> {
     if *request == Request::JobsList {
         return Some(list(server));
     }
@@ -65,7 +61,10 @@ pub(super) fn show_all(scheduler: bool, jobs: &[Row], out: &mut dyn Write) -> io
             || "-".to_owned(),
             |last| {
                 let why = last.reason.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
-                format!("{} {}{why} in {}, by {}", last.ended_at, last.outcome, last.repository, last.started_by)
+                format!(
+                    "{} {}{why} in {}, by {}",
+                    last.ended_at, last.outcome, last.repository, last.started_by
+                )
             },
         );
         let dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
@@ -74,7 +73,8 @@ pub(super) fn show_all(scheduler: bool, jobs: &[Row], out: &mut dyn Write) -> io
             (true, true) => "on",
             (false, true) => "off",
         };
-        [job.name.clone(), state.to_owned(), dash(&job.schedule), dash(&job.next_run), ended].map(|text| clean(&text))
+        [job.name.clone(), state.to_owned(), dash(&job.schedule), dash(&job.next_run), ended]
+            .map(|text| clean(&text))
     });
     table(["JOB", "STATE", "SCHEDULE (UTC)", "NEXT RUN", "LAST RUN"], rows, out)?;
     if !scheduler && jobs.iter().any(|job| job.schedule.is_some()) {

@@ -78,7 +78,11 @@ impl Request {
             Self::JobsRun { job, owner, repo, apply } => {
                 let members = [("job", json!(cut(job, 64))), ("apply", json!(apply))];
                 let place = ("repository", json!(cut(&format!("{owner}/{repo}"), 256)));
-                return members.into_iter().chain([place]).map(|(name, value)| (name.to_owned(), value)).collect();
+                return members
+                    .into_iter()
+                    .chain([place])
+                    .map(|(name, value)| (name.to_owned(), value))
+                    .collect();
             }
             Self::ClientsList
             | Self::JobsList

@@ -23,8 +23,8 @@ pub(crate) use run::{Apply, By, Order, run};
 pub(crate) use schedule::Schedule;
 
 use crate::ports::identity::Principal;
-use crate::settings::{AUTOMATION, Settings};
 use crate::ports::telemetry::cut;
+use crate::settings::{AUTOMATION, Settings};
 use crate::shared::{Shared, SystemClock};
 
 /// What the name of a job's tool begins with, in policies and in the record.

@@ -134,7 +134,10 @@ impl Plan {
                 }
                 // Nobody waits for a late run of what runs already.
                 Step::Start { late: true, .. } if !run_missed => {}
-                step => steps.push(step),
+                step @ (Step::Start { .. }
+                | Step::Overlap { .. }
+                | Step::Missed(_)
+                | Step::ClockWentBack { .. }) => steps.push(step),
             });
         }
         steps
@@ -295,7 +298,11 @@ mod tests {
         assert_eq!(plan.look(at("22T01:10:00"), &idle, &Same(0)), [start("22T01:10:00")]);
         let overlap = Step::Overlap { job: JOB, planned: at("22T01:20:00") };
         assert_eq!(plan.look(at("22T01:20:00"), &|job| job == JOB, &Same(0)), [overlap]);
-        assert_eq!(plan.look(at("22T01:21:00"), &idle, &Same(0)), [], "the time is over, and is not made up for");
+        assert_eq!(
+            plan.look(at("22T01:21:00"), &idle, &Same(0)),
+            [],
+            "the time is over, and is not made up for"
+        );
         assert_eq!(plan.look(at("22T01:30:00"), &idle, &Same(0)), [start("22T01:30:00")]);
     }
 
@@ -307,7 +314,11 @@ mod tests {
             (Some("21T12:00:00"), "22T01:00:00", vec![]),
             (None, "22T12:00:00", vec![]),
             (Some("21T12:00:00"), "22T03:00:30", vec![start("22T03:00:00")]),
-            (Some("20T12:00:00"), "22T03:00:30", vec![missed(1, "21T03:00:00", "21T03:00:00"), start("22T03:00:00")]),
+            (
+                Some("20T12:00:00"),
+                "22T03:00:30",
+                vec![missed(1, "21T03:00:00", "21T03:00:00"), start("22T03:00:00")],
+            ),
         ];
         for (known, now, steps) in table {
             let mut plan = plan("0 3 * * *", known, false, now);

@@ -102,7 +102,10 @@ impl NotRun {
 /// It was refused, or came to nothing.
 pub(crate) async fn run(server: &Arc<Server>, by: By, order: Order) -> Result<Ran, NotRun> {
     let Some(automation) = &server.shared.automation else {
-        return Err(NotRun::new("automation_disabled", "automation is off: set AUTOMATION_ENABLED=true and restart"));
+        return Err(NotRun::new(
+            "automation_disabled",
+            "automation is off: set AUTOMATION_ENABLED=true and restart",
+        ));
     };
     // What is no job is for the guest to refuse, and runs nowhere.
     let known = automation.jobs.all.iter().find(|job| job.name == order.job);
@@ -121,8 +124,13 @@ async fn asked(server: &Arc<Server>, by: By, order: &Order) -> Result<Ran, NotRu
     let permit = waited.ok().and_then(Result::ok).ok_or_else(busy)?;
     let slot = server.shared.keys.enter(by.subject()).ok_or_else(busy)?;
     let scopes = vec![READ.to_owned(), WRITE.to_owned()];
-    let found =
-        Found { subject: by.subject().to_owned(), login: None, client: None, scopes, access: Access::Service };
+    let found = Found {
+        subject: by.subject().to_owned(),
+        login: None,
+        client: None,
+        scopes,
+        access: Access::Service,
+    };
     let mut principal = Principal::new(found, slot);
     principal.only_in = Some((order.owner.clone(), order.repo.clone()));
     let request_id = random_name();
@@ -136,7 +144,9 @@ async fn asked(server: &Arc<Server>, by: By, order: &Order) -> Result<Ran, NotRu
             Ok(body) => read(&body.to_bytes()),
             Err(_) => Err(NotRun::new("internal_error", "the answer broke off")),
         },
-        Err(refusal) => Err(NotRun { reason: refusal.reason().to_owned(), text: refusal.message().to_owned() }),
+        Err(refusal) => {
+            Err(NotRun { reason: refusal.reason().to_owned(), text: refusal.message().to_owned() })
+        }
     };
     if let Err(not) = &outcome
         && !tickets.told_of_job()
