@@ -35,6 +35,8 @@ pub(crate) struct Tickets {
     lost: AtomicBool,
     /// A change was sent to Gitea.
     wrote: AtomicBool,
+    /// It is known what became of a job that this request has run.
+    job: AtomicBool,
     /// What has left of this request while one was open.
     early: Early,
 }
@@ -63,6 +65,16 @@ impl Tickets {
     /// Whether an outcome is missing because the trail could not take it.
     pub(crate) fn outcome_lost(&self) -> bool {
         self.lost.load(Ordering::Acquire)
+    }
+
+    /// What became of a job is known.
+    pub(crate) fn tell_of_job(&self) {
+        self.job.store(true, Ordering::Release);
+    }
+
+    /// Whether it is known what became of a job.
+    pub(crate) fn told_of_job(&self) -> bool {
+        self.job.load(Ordering::Acquire)
     }
 
     /// Whether a change was sent, so that whoever gets no answer must be told.
@@ -258,6 +270,7 @@ impl Record {
         let mut writes = self.writes.subscribe();
         // The sender is in `self`, so this ends only when the count is zero; each write is bounded in time.
         let _ = writes.wait_for(|count| *count == 0).await;
+        self.note_job(status, reason.as_deref());
         let outcome = || {
             let mut members = self.common.clone();
             members.insert("status".into(), status.into());
@@ -277,6 +290,15 @@ impl Record {
         late.members.insert("late".into(), true.into());
         self.shared.trail.push(late);
         Err(error.to_string())
+    }
+
+    /// Where this was a job's call, what became of it.
+    fn note_job(&self, status: &'static str, reason: Option<&str>) {
+        let tool = self.common.get("tool").and_then(Value::as_str).unwrap_or_default();
+        let place = self.purpose.repository.as_ref().map(|(owner, repo)| (owner.as_str(), repo.as_str()));
+        if crate::jobs::ended(&self.shared, &self.principal, tool, place, status, reason) {
+            self.tickets.tell_of_job();
+        }
     }
 
     fn calls_json(&self) -> Value {

@@ -10,6 +10,7 @@ mod files;
 mod gate;
 mod history;
 mod issues;
+mod jobs;
 mod lockdown;
 mod long;
 mod masking;

@@ -7,10 +7,9 @@
 use http::{HeaderMap, HeaderName};
 use serde_json::{Value, json};
 
-use super::{Desk, Failed, LOOKING, Refused, call, job};
-use crate::access::{self, Asked, Target};
+use super::{Desk, Failed, LOOKING, Refused, call, job, may_act};
 use crate::mcp::json as strict;
-use crate::ports::{Caller, Class, Level, NotVerified};
+use crate::ports::{Caller, Level, NotVerified};
 use crate::tools::jobs::{Happened, JOBS, Job, WEBHOOK};
 
 const SIGNATURE: HeaderName = HeaderName::from_static("x-gitea-signature");
@@ -99,7 +98,8 @@ fn start(desk: &Desk<'_>, accepted: &Accepted, what: &Job) {
         return;
     }
     desk.ports.cache.put(SPACE, &place, b"1", what.pause_seconds);
-    let called = job(desk, &**caller, what, owner, repo, what.changes && may_act(desk, accepted, what));
+    let called =
+        job(desk, &**caller, what, owner, repo, what.changes && may_act(desk, &**caller, what, owner, repo));
     let (level, outcome, report) = match &called.result {
         Ok(report) => {
             let text = report.structured.get("text").and_then(Value::as_str).unwrap_or_default();
@@ -115,14 +115,6 @@ fn start(desk: &Desk<'_>, accepted: &Accepted, what: &Job) {
         ("report", report),
     ];
     desk.ports.telemetry.log(level, "job_run", &fields);
-}
-
-/// Whether settings and policy let the job act in this repository. Where they do not it still reports.
-fn may_act(desk: &Desk<'_>, accepted: &Accepted, what: &Job) -> bool {
-    let target =
-        Target { repository: Some((&accepted.owner, &accepted.repo)), paths: Vec::new(), reference: None };
-    let asked = Asked { tool: what.tool, class: Class::Write, target: &target };
-    access::decide(desk.ports.settings, desk.config, &accepted.caller.claims(), &asked).is_ok()
 }
 
 /// The one value of a header.
