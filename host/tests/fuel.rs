@@ -3,7 +3,7 @@
 //! `tests/meter` is the redactor alone, built as guests are. A text of 200 kB may cost ten times what 20 kB cost and
 //! not much more, and 20 kB have a bound, ordinary source and what somebody made up to be dear.
 
-#![expect(clippy::disallowed_methods, reason = "a test reads what was built")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test ends where something is wrong")]
 
 use std::path::{Path, PathBuf};
 

@@ -69,7 +69,7 @@ fn beyond(caller: &Caller) -> String {
         Ok(here) => told.push(call_on(&here, get("/repos/{owner}/{repo}", &["alice", "private"]))),
         Err(error) => told.push(error.message),
     }
-    for request in [get("/user", &[]), get("/repos/{owner}/{repo}", &["alice", "demo"])] {
+    for request in [get("/user/repos", &[]), get("/repos/{owner}/{repo}", &["alice", "demo"])] {
         match audit::intent(caller, &event()) {
             Ok(here) => told.push(call_on(&here, request)),
             Err(error) => told.push(error.message),
