@@ -18,7 +18,7 @@ DIST   := target/dist
 CARGO  := cargo
 # The host's own crate is optimised too: seconds more, and wasmtime (already optimised) is shared with the tests.
 BUILD  := CARGO_PROFILE_DEV_OPT_LEVEL=2 $(CARGO) build --locked
-GUESTS := aegis-shell aegis-gateway aegis-edge aegis-hostile aegis-greedy aegis-fixtures
+GUESTS := aegis-shell aegis-gateway aegis-edge aegis-hostile aegis-greedy aegis-fixtures aegis-meter
 
 .PHONY: help
 help: ## List the verbs
@@ -34,7 +34,7 @@ build: setup ## Build the program and its guest into target/dist
 	$(CARGO) build --locked --profile guest --target $(WASM) $(addprefix -p ,$(GUESTS))
 	$(BUILD) -p aegis-mcp -p aegis-compose -p aegis-tests --bin aegis-mcp --bin aegis-compose --bin forge
 	@install -m 755 target/$(NATIVE)/debug/aegis-mcp target/$(NATIVE)/debug/forge target/$(NATIVE)/debug/aegis-compose $(DIST)/
-	@for guest in gateway edge hostile greedy fixtures; do install -m 644 target/$(WASM)/guest/$$guest.wasm $(DIST)/; done
+	@for guest in gateway edge hostile greedy fixtures meter; do install -m 644 target/$(WASM)/guest/$$guest.wasm $(DIST)/; done
 	@$(DIST)/aegis-compose $(DIST)/gateway.wasm $(DIST)/edge.wasm $(DIST)/gateway-edge.wasm
 	@# Compiled once, here: the tests start many servers side by side, and each would compile it for itself.
 	@for guest in gateway hostile fixtures; do $(DIST)/aegis-mcp guest compile --into $(DIST)/guests $(DIST)/$$guest.wasm; done

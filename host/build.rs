@@ -7,7 +7,6 @@ type Outcome<T> = Result<T, Box<dyn Error>>;
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Table {
-    missing: Vec<String>,
     compose: Vec<String>,
     setting: Vec<Setting>,
 }
@@ -114,6 +113,10 @@ impl Code {
         }
         writeln!(self.values, "    {field}: {owned},")?;
         write!(self.complete, "{field}: self.{field}?, ")?;
+        if setting.r#type == "schedule" {
+            // All of them are handed out together, by job.
+            return Ok(());
+        }
         let (lent, lend) = match (method, shape.lend) {
             ("perhaps", ".as_str()" | ".as_path()") => (wrap(method, &shape.lent), ".as_deref()"),
             ("perhaps", "&") => (wrap(method, &shape.lent), ".as_ref()"),
@@ -139,8 +142,6 @@ impl Code {
         let out = &mut items;
         writeln!(out, "/// Every setting, in the order of the documentation.")?;
         writeln!(out, "const TABLE: &[&Setting] = &[&{}];", rows.join(", &"))?;
-        writeln!(out, "/// Names of the original that are not read.")?;
-        writeln!(out, "const MISSING: &[&str] = &{:?};", table.missing)?;
         writeln!(out, "/// Names that the compose files read from the same file.")?;
         writeln!(out, "const COMPOSE: &[&str] = &{:?};", table.compose)?;
         writeln!(out, "#[cfg(test)]\nconst SEED: &[&str] = &{seed:?};")?;
@@ -154,6 +155,30 @@ impl Code {
         writeln!(out, "{reads}        Self {{ {kept} }}\n    }}\n")?;
         writeln!(out, "    fn complete(self) -> Option<Values> {{")?;
         writeln!(out, "        Some(Values {{ {complete} }})\n    }}\n}}\n")?;
+        let schedules = table.setting.iter().filter(|row| row.r#type == "schedule");
+        let (mut names, mut held) = (String::new(), String::new());
+        for Setting { name, .. } in schedules {
+            let field = name.to_lowercase();
+            let job = field.strip_prefix("automation_schedule_").ok_or("a schedule is that of a job")?;
+            write!(names, "{name:?}, ")?;
+            write!(held, "({job:?}, self.values.{field}.as_ref()), ")?;
+        }
+        writeln!(out, "/// The settings that hold a schedule.")?;
+        writeln!(out, "pub(crate) const SCHEDULES: &[&str] = &[{names}];\n")?;
+        writeln!(out, "impl Settings {{\n    /// Every job, with its schedule where it has one.")?;
+        writeln!(
+            out,
+            "    #[must_use]\n    pub(crate) fn schedules(&self) -> Vec<(&'static str, Option<&Schedule>)> {{"
+        )?;
+        writeln!(out, "        vec![{held}]\n    }}\n}}\n")?;
+        writeln!(out, "impl Draft {{\n    /// The same before the settings are known to be whole.")?;
+        writeln!(out, "    fn schedules(&self) -> Vec<(&'static str, bool)> {{")?;
+        writeln!(
+            out,
+            "        vec![{}]\n    }}\n}}\n",
+            held.replace("self.values.", "self.")
+                .replace(".as_ref())", ".as_ref().is_some_and(Option::is_some))")
+        )?;
         writeln!(
             out,
             "/// One function for each setting that the host uses.\nimpl Settings {{\n{accessors}}}"
@@ -224,6 +249,9 @@ fn shape(setting: &Setting) -> Outcome<Shape> {
         ("list", Some("redirect")) => list("String", "rule::redirect", "list of exact redirect URIs"),
         ("list", Some("word")) => list("String", "rule::word", "list of words"),
         ("word", _) => new("String", "&str", ".as_str()", "rule::word", "one word"),
+        ("schedule", _) => {
+            new("Schedule", "&Schedule", "&", "Schedule::parse", "five fields of cron, in UTC")
+        }
         ("version", _) => new("Number", "Number", "", "version", "version such as 1.26.2"),
         ("path", _) => new("PathBuf", "&Path", ".as_path()", "path", "path"),
         ("secret", _) => new("Secret", "&Secret", "&", "secret::token", "secret"),

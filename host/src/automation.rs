@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use ring::hmac;
 use sha2::{Digest as _, Sha256};
 
+use crate::jobs::Jobs;
 use crate::settings::Secret;
 
 /// How long a delivery is remembered.
@@ -24,6 +25,8 @@ const SIGNATURE: usize = 32;
 pub(crate) struct Automation {
     key: hmac::Key,
     taken: Mutex<Taken>,
+    /// What is started here.
+    pub(crate) jobs: Jobs,
 }
 
 /// What was taken: digests, in the order in which they are forgotten.
@@ -46,9 +49,9 @@ pub(crate) enum NotTaken {
 
 impl Automation {
     /// With the secret of the webhook, which the settings have found to be long enough.
-    pub(crate) fn new(secret: &Secret) -> Self {
+    pub(crate) fn new(secret: &Secret, jobs: Jobs) -> Self {
         let key = hmac::Key::new(hmac::HMAC_SHA256, secret.expose().as_bytes());
-        Self { key, taken: Mutex::default() }
+        Self { key, taken: Mutex::default(), jobs }
     }
 
     /// Take a delivery, once. The signature is compared in constant time, before anything else is looked at.
@@ -122,7 +125,7 @@ mod tests {
     const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
     fn automation() -> Automation {
-        Automation::new(&Secret::new(SECRET.to_owned()))
+        Automation::new(&Secret::new(SECRET.to_owned()), Jobs::default())
     }
 
     fn sign(body: &[u8]) -> String {
@@ -133,7 +136,7 @@ mod tests {
     #[test]
     fn the_signature_is_the_one_of_rfc_4231() {
         // Test case 2: the key `Jefe`.
-        let automation = Automation::new(&Secret::new("Jefe".to_owned()));
+        let automation = Automation::new(&Secret::new("Jefe".to_owned()), Jobs::default());
         let signature = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843";
         let body = b"what do ya want for nothing?";
         assert_eq!(automation.take(signature, "one", body, Instant::now()), Ok(()));

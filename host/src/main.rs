@@ -1,7 +1,7 @@
 //! The host of AegisGitea-MCP: runs the guest in a sandbox, holds keys, volumes and network.
 //!
 //! `aegis-mcp serve` is the server; the other commands look at its parts. Exit codes: 0 done, 1 failed, 2 wrong
-//! usage, 64 wrong settings or policy, 75 somebody else holds the audit log (sysexits.h).
+//! usage, 64 wrong settings or policy, 69 no server answers, 75 somebody else holds the audit log (sysexits.h).
 
 mod admin;
 mod audit;
@@ -18,6 +18,7 @@ mod floods;
 mod guest;
 mod https;
 mod instance;
+mod jobs;
 mod long_work;
 mod look;
 mod mailbox;

@@ -21,6 +21,7 @@ struct Series {
     durations: BTreeMap<[String; 1], (u64, u64)>,
     refusals: BTreeMap<[String; 1], u64>,
     reloads: BTreeMap<[String; 1], u64>,
+    jobs: BTreeMap<[String; 2], u64>,
 }
 
 /// What is read at the moment of asking.
@@ -82,6 +83,11 @@ impl Metrics {
     /// The policy was read again (`done`) or could not be (`failed`).
     pub(crate) fn policy_reload(&self, outcome: &'static str) {
         count(&mut self.lock().reloads, [outcome.to_owned()], 1);
+    }
+
+    /// Runs of a job that came to this end.
+    pub(crate) fn job_run(&self, job: &str, outcome: &'static str, by: u64) {
+        count(&mut self.lock().jobs, [job.to_owned(), outcome.to_owned()], by);
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Series> {
@@ -151,6 +157,9 @@ impl Metrics {
         head(t, "aegis_policy_reloads_total", "counter", "Times that the policy was read again, by outcome.");
         let reloads = series.reloads.iter().map(|(k, v)| (k, v.to_string()));
         lines(t, "aegis_policy_reloads_total", ["outcome"], reloads);
+        head(t, "aegis_job_runs_total", "counter", "Runs of automation's jobs, by job and outcome.");
+        let runs = series.jobs.iter().map(|(k, v)| (k, v.to_string()));
+        lines(t, "aegis_job_runs_total", ["job", "outcome"], runs);
         gitea(t, gauges.gitea);
         streams(t, gauges);
         text
@@ -248,6 +257,7 @@ mod tests {
         metrics.http_request(&http::Method::POST, "/mcp", 200);
         metrics.tool_call("get_issue", "success", 1_500_000);
         metrics.policy_reload("done");
+        metrics.job_run("stale_issue_detection", "missed", 3);
         let text = metrics.render(&gauges());
         for line in [
             "aegis_http_requests_total{method=\"POST\",path=\"/mcp\",status=\"200\"} 1",
@@ -260,6 +270,7 @@ mod tests {
             "aegis_streams 2",
             "aegis_streams_ended_total{reason=\"stopping\"} 4",
             "aegis_policy_reloads_total{outcome=\"done\"} 1",
+            "aegis_job_runs_total{job=\"stale_issue_detection\",outcome=\"missed\"} 3",
             "aegis_writes_on 1",
             "aegis_policy_info{digest=\"0a1b\"} 1",
         ] {

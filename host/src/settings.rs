@@ -20,6 +20,7 @@ mod source;
 #[cfg(test)]
 mod tests;
 
+use crate::jobs::Schedule;
 use crate::upstream::Number;
 pub(crate) use problem::Problem;
 pub(crate) use secret::{ApiKey, Secret, bare_key_name, principal_name};
@@ -30,6 +31,15 @@ include!(concat!(env!("OUT_DIR"), "/settings.rs"));
 
 /// The principal of jobs and deliveries.
 pub(crate) const AUTOMATION: &str = "automation";
+
+/// Who started a job, where it was no caller and no delivery: an operator by a command, or the scheduler. No key may have
+/// one of these names.
+pub(crate) const COMMAND: &str = "command";
+/// As above.
+pub(crate) const SCHEDULE: &str = "schedule";
+
+/// The most repositories that schedules cover: a run goes through them one after the other.
+const MOST_SCHEDULED: usize = 100;
 
 /// The fewest characters of `OAUTH_STATE_SECRET` and of `WEBHOOK_SECRET`.
 const STATE_SECRET_MIN: usize = 32;
@@ -73,7 +83,7 @@ impl Settings {
     pub(crate) fn load(environment: &dyn Environment, env_file: Option<&Path>) -> Result<Self, Vec<Problem>> {
         let mut reading = Reading::new(environment);
         if let Some(path) = env_file {
-            reading.env_file(path, TABLE, MISSING, COMPOSE);
+            reading.env_file(path, TABLE, COMPOSE);
         }
         let draft = Draft::read(&mut reading);
         draft.contradictions(&mut reading.problems);
@@ -104,6 +114,7 @@ impl Draft {
         self.bind(problems);
         self.proxy(problems);
         self.automation(problems);
+        self.scheduler(problems);
         let nowhere = self.write_repository_whitelist.as_ref().is_some_and(Vec::is_empty);
         if self.write_mode == Some(true) && nowhere && self.write_allow_all_token_repos == Some(false) {
             problems.push(Problem::of_value(
@@ -205,12 +216,13 @@ impl Draft {
             ));
         }
         let keys = self.mcp_api_keys.as_deref().unwrap_or_default();
-        if keys.iter().any(|key| key.principal() == AUTOMATION) {
-            problems.push(Problem::new(
-                "MCP_API_KEYS",
-                "must not name a key `automation` with AUTOMATION_ENABLED=true: the record knows the server's own jobs by \
-                 that name",
-            ));
+        let taken = [AUTOMATION, COMMAND, SCHEDULE];
+        if let Some(name) = taken.iter().find(|name| keys.iter().any(|key| key.principal() == **name)) {
+            let message = format!(
+                "must not name a key `{name}` with AUTOMATION_ENABLED=true: the record knows the server's own jobs, and who \
+                 started them, by that name"
+            );
+            problems.push(Problem::new("MCP_API_KEYS", message));
         }
         match self.webhook_secret.as_ref().map(Option::as_ref) {
             Some(None) => problems.push(Problem::new(
@@ -222,6 +234,51 @@ impl Draft {
                 "must have at least 32 characters; `openssl rand -hex 32` makes a good one",
             )),
             Some(Some(_)) | None => {}
+        }
+    }
+
+    /// What the scheduler needs: jobs that may run, times for them, and places.
+    fn scheduler(&self, problems: &mut Vec<Problem>) {
+        if self.automation_scheduler_enabled != Some(true) {
+            return;
+        }
+        let mut need = |name: &str, why: String| problems.push(Problem::new(name, why));
+        if self.automation_enabled == Some(false) {
+            need("AUTOMATION_SCHEDULER_ENABLED", "needs AUTOMATION_ENABLED=true".to_owned());
+        }
+        if let Some(repositories) = &self.automation_repositories {
+            let whole = repositories.iter().find(|(_, repo)| repo == "*");
+            if repositories.is_empty() {
+                let why = "is required with AUTOMATION_SCHEDULER_ENABLED=true: name the repositories that schedules cover, as \
+                           owner/repo";
+                need("AUTOMATION_REPOSITORIES", why.to_owned());
+            } else if let Some((owner, _)) = whole {
+                let why =
+                    format!("names {owner}/*: a schedule covers repositories that are named one by one");
+                need("AUTOMATION_REPOSITORIES", why);
+            } else if repositories.len() > MOST_SCHEDULED {
+                let why =
+                    format!("names {} repositories; at most {MOST_SCHEDULED} are taken", repositories.len());
+                need("AUTOMATION_REPOSITORIES", why);
+            }
+        }
+        let schedules = self.schedules();
+        let jobs = self.automation_jobs.as_deref().unwrap_or_default();
+        let off = |job: &str| !jobs.iter().any(|listed| listed.eq_ignore_ascii_case(job));
+        for (job, _) in schedules.iter().filter(|(job, has_one)| *has_one && off(job)) {
+            need(
+                &format!("AUTOMATION_SCHEDULE_{}", job.to_uppercase()),
+                format!(
+                    "is the schedule of a job that is off: add {job} to AUTOMATION_JOBS, or take the schedule out"
+                ),
+            );
+        }
+        // A schedule that cannot be read has said so.
+        if problems.is_empty() && schedules.iter().all(|(_, has_one)| !has_one) {
+            problems.push(Problem::new(
+                "AUTOMATION_SCHEDULER_ENABLED",
+                format!("is true and no job has a schedule: set one of {}", SCHEDULES.join(", ")),
+            ));
         }
     }
 

@@ -20,6 +20,8 @@ use crate::shared::Shared;
 const MAX_CALLS: usize = 32;
 /// Most reads on one ticket that are sent again. They take no room from others.
 const MAX_REPEATED: usize = 4;
+/// The path that tells whose writes a ticket sends.
+const WRITER: &str = "/user";
 /// Longest template kept of one request, in bytes.
 const MAX_TEMPLATE: usize = 128;
 
@@ -33,6 +35,8 @@ pub(crate) struct Tickets {
     lost: AtomicBool,
     /// A change was sent to Gitea.
     wrote: AtomicBool,
+    /// It is known what became of a job that this request has run.
+    job: AtomicBool,
     /// What has left of this request while one was open.
     early: Early,
 }
@@ -61,6 +65,16 @@ impl Tickets {
     /// Whether an outcome is missing because the trail could not take it.
     pub(crate) fn outcome_lost(&self) -> bool {
         self.lost.load(Ordering::Acquire)
+    }
+
+    /// What became of a job is known.
+    pub(crate) fn tell_of_job(&self) {
+        self.job.store(true, Ordering::Release);
+    }
+
+    /// Whether it is known what became of a job.
+    pub(crate) fn told_of_job(&self) -> bool {
+        self.job.load(Ordering::Acquire)
     }
 
     /// Whether a change was sent, so that whoever gets no answer must be told.
@@ -153,9 +167,9 @@ impl Record {
         self.purpose.writes
     }
 
-    /// The repository that a path below `/api/v1` is about: the announced one, or none.
+    /// The repository that a path below `/api/v1` is about: the announced one, or none. Who writes in it is about it too.
     pub(crate) fn repository_of(&self, path: &str) -> Option<(String, String)> {
-        path.starts_with("/repos/").then(|| self.purpose.repository.clone()).flatten()
+        (path.starts_with("/repos/") || path == WRITER).then(|| self.purpose.repository.clone()).flatten()
     }
 
     /// Record that the caller may not do this, for a reason that only the host knows.
@@ -217,6 +231,8 @@ impl Record {
                 }
                 _ => Err(Unfit::OtherRepository),
             },
+            // The ticket would not be there if the principal might not be in its repository.
+            (Some("user"), None, None) if !change && self.purpose.repository.is_some() => Ok(()),
             _ if change || !self.principal.may_be_in(None) => Err(Unfit::OtherRepository),
             _ => Ok(()),
         }
@@ -254,6 +270,7 @@ impl Record {
         let mut writes = self.writes.subscribe();
         // The sender is in `self`, so this ends only when the count is zero; each write is bounded in time.
         let _ = writes.wait_for(|count| *count == 0).await;
+        self.note_job(status, reason.as_deref());
         let outcome = || {
             let mut members = self.common.clone();
             members.insert("status".into(), status.into());
@@ -273,6 +290,15 @@ impl Record {
         late.members.insert("late".into(), true.into());
         self.shared.trail.push(late);
         Err(error.to_string())
+    }
+
+    /// Where this was a job's call, what became of it.
+    fn note_job(&self, status: &'static str, reason: Option<&str>) {
+        let tool = self.common.get("tool").and_then(Value::as_str).unwrap_or_default();
+        let place = self.purpose.repository.as_ref().map(|(owner, repo)| (owner.as_str(), repo.as_str()));
+        if crate::jobs::ended(&self.shared, &self.principal, tool, place, status, reason) {
+            self.tickets.tell_of_job();
+        }
     }
 
     fn calls_json(&self) -> Value {

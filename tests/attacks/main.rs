@@ -57,8 +57,9 @@ fn complain(tallies: &Tallies, row: &'static str, run: &str, problem: String) {
 
 /// What must be equal for two cases to share a server.
 fn ground(case: &Case) -> String {
-    let Case { oauth, settings, policy, writes, token, gitea, wrapped, .. } = case;
-    format!("{oauth} {settings:?} {policy:?} {writes:?} {token:?} {gitea:?} {wrapped:?}")
+    let Case { oauth, settings, policy, writes, token, gitea, wrapped, names, .. } = case;
+    let names = gitea.as_ref().map(|_| names);
+    format!("{oauth} {settings:?} {policy:?} {writes:?} {token:?} {gitea:?} {names:?} {wrapped:?}")
 }
 
 /// `H1.2 a sentence [spelling]`.

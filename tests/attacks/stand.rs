@@ -115,6 +115,12 @@ impl Stand {
         let audit = base.audit_path();
         let gitea = match &case.gitea {
             Some(answers) => {
+                // Names that a spelling or the server's own address is part of are not known yet.
+                for (known, value) in &case.names {
+                    if let Ok(filled) = names.value(value) {
+                        names.set(known, filled);
+                    }
+                }
                 let mut answers = answers.clone();
                 for answer in &mut answers {
                     answer.body = names.text(&answer.body)?;

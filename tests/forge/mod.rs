@@ -11,6 +11,7 @@ mod commits;
 mod contents;
 mod diffs;
 mod git;
+mod hooks;
 mod intent;
 mod issues;
 mod label_writes;
@@ -41,6 +42,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
+pub use git::{Blob, Node};
 pub use oauth::{GrantSeen, IdTokenFlaw, Minted, Registered, Settings, Signing, TEA_CLIENT_ID};
 pub use seeding::{BIDI, CANARY, CANARY_TOKEN};
 pub use watch::{Credential, Fault, FaultKind, Seen};
@@ -110,6 +112,8 @@ struct Shared {
     world: Mutex<world::World>,
     watch: Mutex<watch::Watch>,
     intents: Option<Mutex<intent::Intents>>,
+    /// Where issues that were opened are told.
+    hooks: Mutex<Vec<hooks::Hook>>,
     /// One permit lets one held answer go.
     held: Semaphore,
 }
@@ -140,6 +144,7 @@ impl Forge {
             world: Mutex::new(plant::world(seeding::Seeding(options.canary), options.empty_milestone)),
             watch: Mutex::new(watch::Watch::default()),
             intents: options.audit.map(|path| Mutex::new(intent::Intents::new(path))),
+            hooks: Mutex::default(),
             held: Semaphore::new(0),
         });
         let listener = tokio::spawn(server::serve(listener, shared.clone()));

@@ -84,6 +84,7 @@ async fn handle(request: Request<Incoming>, shared: Arc<Shared>) -> io::Result<R
         }
         std::mem::forget(waiting);
     }
+    super::hooks::deliver(&shared, head.method.as_str(), &path, answer.status, &answer.body);
     if fault != Some(FaultKind::Close) {
         answered(&mut held(&shared.watch), number, answer.status);
     }

@@ -79,7 +79,7 @@ async fn an_env_file_gives_what_the_environment_does_not() {
     assert!(line("GITEA_URL").contains("https://git.example.com"), "{out}");
     assert!(!out.contains(SVC_TOKEN) && !out.contains(KEY), "{out}");
 
-    std::fs::write(&path, "GITEA_ULR=x\nAUTOMATION_SCHEDULER_ENABLED=y\nMCP_PORT\nMCP_HOST=a\nMCP_HOST=b\n")
+    std::fs::write(&path, "GITEA_ULR=x\nAUTOMATION_SCHEDULER_ENABLE=y\nMCP_PORT\nMCP_HOST=a\nMCP_HOST=b\n")
         .expect("written");
     let (code, _, err) = program(&["serve", "--env-file", &file], &[]).await;
     assert_eq!(code, 64, "{err}");

@@ -2,6 +2,7 @@
 //! audit log in trouble, the cache of compiled guests, and every reason not to start.
 //! Nothing here waits for a time to pass; it waits for what must happen.
 
+mod automation;
 mod cache;
 mod capacity;
 mod chatter;
@@ -12,6 +13,7 @@ mod faults;
 mod first_sight;
 mod greedy;
 mod hostile;
+mod jobs;
 mod leaving;
 mod mailbox;
 mod memory;

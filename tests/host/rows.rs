@@ -61,8 +61,8 @@ fn product() -> Vec<(PathBuf, String)> {
 /// a tool sends without declaring it fails its own tests, so a text here is a request that some tool makes.
 fn paths() -> BTreeSet<String> {
     let rooms = ["/repos/", "/orgs", "/user", "/settings/", "/notifications", "/topics/", "/teams"];
-    // A JSON pointer into an answer looks alike; these are the two that do.
-    let pointers = ["/user/login", "/topics", "/user_can_push", "/user_can_merge"];
+    // A JSON pointer into an answer looks alike; these are the ones that do.
+    let pointers = ["/user/login", "/user/id", "/topics", "/user_can_push", "/user_can_merge"];
     let asks = |path: &Path| {
         ["/tools", "/gitea", "/access"].iter().any(|room| path.to_string_lossy().contains(room))
     };

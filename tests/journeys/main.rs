@@ -2,6 +2,7 @@
 //! named, against a real Gitea. What is asserted is content, the audit trail, and what Gitea was asked.
 
 mod audit;
+mod automation;
 mod canary;
 mod discussions;
 mod faults;
@@ -9,6 +10,8 @@ mod files;
 mod gate;
 mod history;
 mod issues;
+mod jobs;
+mod lockdown;
 mod long;
 mod masking;
 mod place;

@@ -13,7 +13,10 @@ use crate::place::{Ground, Who};
 use crate::real::{self, RealWorld};
 use crate::repositories::each;
 use crate::stand::CALLED;
-use crate::{files, history, issues, long, planning, pulls, refusals, releases, repositories, writes};
+use crate::{
+    automation, files, history, issues, lockdown, long, planning, pulls, refusals, releases, repositories,
+    writes,
+};
 
 type Journey = (&'static str, fn(Ground) -> Pin<Box<dyn Future<Output = ()> + Send>>);
 
@@ -37,6 +40,7 @@ const JOURNEYS: &[Journey] = journeys![
     issues::filters_issues_by_label,
     issues::reads_an_issue,
     issues::names_the_scope_that_the_token_lacks,
+    lockdown::withholds_what_strangers_wrote,
     history::describes_what_a_repository_is_made_of,
     history::walks_through_the_history,
     history::compares_what_parted,
@@ -63,6 +67,7 @@ const JOURNEYS: &[Journey] = journeys![
     pulls::takes_work_from_a_branch_to_review,
     releases::drafts_and_publishes_a_release,
     long::lists_a_hundred_and_twenty_at_once,
+    automation::keeps_one_issue_for_what_it_finds,
 ];
 
 /// Run them all, one after the other; gives the names of those that failed, and the tools that none of them called.

@@ -4,7 +4,7 @@
 use aegis_tests::forge::world::SVC_TOKEN;
 use aegis_tests::forge::{Credential, Forge};
 use aegis_tests::http::{Answer, send};
-use aegis_tests::server::{Server, Setup, of_event};
+use aegis_tests::server::{Server, Setup, of_event, program};
 use aegis_tests::sign_in::{Client, Tokens};
 use serde_json::{Value, json};
 
@@ -82,6 +82,32 @@ async fn a_job_shows_nobody_what_they_may_not_see_also_after_somebody_who_may() 
     assert!(told.iter().all(|(_, who, by)| who != "svc" || *by != Credential::Pat), "{told:?}");
     let reasons: Vec<Value> = server.audit().iter().map(|line| line["reason"].clone()).collect();
     assert!(reasons.contains(&json!("repository_permission_denied")), "{reasons:?}");
+}
+
+#[tokio::test]
+async fn an_operator_runs_a_job_where_people_sign_in_as_the_service_account() {
+    let scene = Scene::new().await;
+    let server = setup(&scene).start().await;
+    scene.forge.forget();
+    let audit = server.audit_path().display().to_string();
+    let storage = scene.folder().join("registry").join("dcr_clients.json").display().to_string();
+    let places = [("AUDIT_LOG_PATH", audit.as_str()), ("DCR_STORAGE_PATH", storage.as_str())];
+    let arguments = ["jobs", "run", "stale_issue_detection", "--repo", "alice/demo"];
+    let (code, out, err) = program(&arguments, &places).await;
+    assert!(code == 0 && out.starts_with("alice/demo: "), "{code} {out} {err}");
+    let told = story(&scene.forge);
+    assert!(
+        !told.is_empty() && told.iter().all(|(_, who, by)| who == "svc" && *by == Credential::Pat),
+        "{told:?}"
+    );
+    let lines = server.audit();
+    let of_job = of_event(&lines, "tool_invocation");
+    assert_eq!(of_job.len(), 2, "{of_job:#?}");
+    let automatic = |line: &&Value| {
+        line["principal"] == "automation" && line["started_by"] == "command" && line.get("login").is_none()
+    };
+    assert!(of_job.iter().all(automatic), "{of_job:#?}");
+    assert!(scene.forge.violations().is_empty(), "{:?}", scene.forge.violations());
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ mod grants;
 mod hostile;
 mod journey;
 mod limits;
+mod lockdown;
 mod million;
 mod parallel;
 mod places;

@@ -8,14 +8,14 @@ use serde_json::{Value, json};
 
 use crate::ground::{Ground, request_id};
 
-const SECRET: &str = "a-webhook-secret-of-more-than-32-characters";
+pub const SECRET: &str = "a-webhook-secret-of-more-than-32-characters";
 const WEBHOOK: &str = "/automation/webhook";
-const RUN: &str = "/automation/jobs/run";
+pub const RUN: &str = "/automation/jobs/run";
 const ISSUES: &str = "/repos/alice/demo/issues";
-const DENIED: &str = "access_denied";
+pub const DENIED: &str = "access_denied";
 const NOTED: &str = "security_event";
 
-fn on(setup: Setup) -> Setup {
+pub fn on(setup: Setup) -> Setup {
     setup.set("AUTOMATION_ENABLED", "true").set("WEBHOOK_SECRET", SECRET)
 }
 
@@ -24,7 +24,7 @@ fn writing(setup: Setup) -> Setup {
     on(setup).writes("alice/demo")
 }
 
-fn signature(body: &[u8]) -> String {
+pub fn signature(body: &[u8]) -> String {
     let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, SECRET.as_bytes()), body);
     tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -45,7 +45,7 @@ async fn deliver(ground: &Ground, event: &str, delivery: &str, signature: &str, 
     ground.server.stranger("POST", WEBHOOK, &headers, body).await
 }
 
-async fn deliver_well(ground: &Ground, event: &str, delivery: &str, body: &[u8]) -> Answer {
+pub async fn deliver_well(ground: &Ground, event: &str, delivery: &str, body: &[u8]) -> Answer {
     deliver(ground, event, delivery, &signature(body), body).await
 }
 
@@ -65,7 +65,7 @@ fn aged(ground: &Ground, fresh: &[u64]) {
 }
 
 /// Event, tool, status and reason of the lines of one request, once there are so many.
-async fn lines(ground: &Ground, answer: &Answer, count: usize) -> Vec<Value> {
+pub async fn lines(ground: &Ground, answer: &Answer, count: usize) -> Vec<Value> {
     let id = request_id(answer);
     let of_request = |line: &&Value| line["request_id"] == id;
     let all = ground.server.audit_when(|lines| lines.iter().filter(of_request).count() >= count).await;

@@ -2,6 +2,7 @@
 
 mod asked;
 mod automation;
+mod automation_hygiene;
 mod bodies;
 mod correlation;
 mod credentials;
@@ -15,6 +16,7 @@ mod instance;
 mod json;
 mod legacy;
 mod limits;
+mod lockdown;
 mod metrics;
 mod modern;
 mod modern_faults;

@@ -6,13 +6,13 @@ mod setup;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::Value;
 use tokio::process::{Child, Command};
 
 use crate::http::{Answer, send};
+use crate::outputs::{Outputs, clean_answer};
 pub use setup::Setup;
 
 /// The key that [`Setup::new`] configures, under the name `laptop`.
@@ -76,10 +76,10 @@ pub fn free_port() -> u16 {
 pub struct Server {
     /// `http://127.0.0.1:PORT`
     pub url: String,
-    audit: PathBuf,
+    // Before the folder that it looks into.
+    outputs: Outputs,
     folder: Folder,
     child: Child,
-    log: Arc<Mutex<Vec<String>>>,
 }
 
 /// What a stopped server left.
@@ -109,7 +109,9 @@ impl Server {
         let bearer = format!("Bearer {KEY}");
         let mut all = vec![("authorization", bearer.as_str())];
         all.extend_from_slice(headers);
-        send(&self.url, method, target, &all, body).await.expect("an answer")
+        let answer = send(&self.url, method, target, &all, body).await.expect("an answer");
+        clean_answer(&answer.text());
+        answer
     }
 
     /// One request without a credential.
@@ -123,7 +125,9 @@ impl Server {
         headers: &[(&str, &str)],
         body: &[u8],
     ) -> Answer {
-        send(&self.url, method, target, headers, body).await.expect("an answer")
+        let answer = send(&self.url, method, target, headers, body).await.expect("an answer");
+        clean_answer(&answer.text());
+        answer
     }
 
     /// A tool call by `POST /mcp/tool/call`.
@@ -176,7 +180,7 @@ impl Server {
     /// Where its audit log is.
     #[must_use]
     pub fn audit_path(&self) -> &Path {
-        &self.audit
+        &self.outputs.audit
     }
 
     /// The process id.
@@ -188,13 +192,13 @@ impl Server {
     /// What it has logged so far.
     #[must_use]
     pub fn log(&self) -> String {
-        self.log.lock().expect("not poisoned").join("\n")
+        self.outputs.log.lock().expect("not poisoned").join("\n")
     }
 
     /// The audit lines on disk now.
     #[must_use]
     pub fn audit(&self) -> Vec<Value> {
-        read_lines(&self.audit)
+        read_lines(&self.outputs.audit)
     }
 
     /// Wait until the audit log on disk satisfies a condition, and return it.
@@ -240,7 +244,8 @@ impl Server {
             tokio::time::timeout(PATIENCE, self.child.wait()).await.expect("it ends").expect("it ran");
         let code = status.code().or(status.signal().map(|signal| signal + 128)).unwrap_or(-1);
         let log = self.log();
-        Stopped { code, audit: read_lines(&self.audit), log, audit_path: self.audit, _folder: self.folder }
+        let (audit, audit_path) = (read_lines(&self.outputs.audit), self.outputs.audit.clone());
+        Stopped { code, audit, log, audit_path, _folder: self.folder }
     }
 
     /// SIGTERM, and wait for the end.

@@ -14,10 +14,11 @@ mod tests;
 
 use serde_json::{Value, json};
 
+use crate::access::{self, Asked, Target};
 use crate::client::Silent;
 use crate::mcp::call::{self, CallError, Called, Session};
 use crate::offer::Offer;
-use crate::ports::{Caller, Ports};
+use crate::ports::{Caller, Class, Ports};
 use crate::selection::Selection;
 use crate::settings::{Automation, Config, Invalid, Tools};
 use crate::tools::jobs::{CHANGES, JOBS, Job, REPORTS};
@@ -68,6 +69,16 @@ fn call(desk: &Desk<'_>, caller: &dyn Caller, offer: &'static Offer, tool: &str,
 fn job(desk: &Desk<'_>, caller: &dyn Caller, job: &Job, owner: &str, repo: &str, apply: bool) -> Called {
     let offer = if apply { &ACTING } else { &LOOKING };
     call(desk, caller, offer, job.tool, json!({ "owner": owner, "repo": repo }))
+}
+
+/// Whether the job can act, and settings and policy let it in this repository. Where they do not it still reports; so it
+/// does where a person is to confirm each change, since there is nobody to ask.
+fn may_act(desk: &Desk<'_>, caller: &dyn Caller, job: &Job, owner: &str, repo: &str) -> bool {
+    let target = Target { repository: Some((owner, repo)), paths: Vec::new(), reference: None };
+    let asked = Asked { tool: job.tool, class: Class::Write, target: &target };
+    job.changes
+        && !desk.config.write_confirmation
+        && access::decide(desk.ports.settings, desk.config, &caller.claims(), &asked).is_ok()
 }
 
 /// Names in `AUTOMATION_JOBS` that are no job: whoever wrote one believes that it runs.

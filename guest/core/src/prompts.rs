@@ -71,11 +71,12 @@ pub struct Blank {
 pub struct Filled(Vec<(&'static str, String)>);
 
 impl Filled {
-    /// Check what was filled in against the blanks.
+    /// Check what was filled in against the blanks. What is said with it is cleaned in `mode`: it comes back to the
+    /// client, and a secret that was pasted into it goes on from there.
     ///
     /// # Errors
     /// Says which value is missing, unknown, no string or too long.
-    pub fn of(prompt: &dyn Prompt, arguments: &Map<String, Value>) -> Result<Self, String> {
+    pub fn of(prompt: &dyn Prompt, arguments: &Map<String, Value>, mode: Mode) -> Result<Self, String> {
         let blanks = prompt.blanks();
         if let Some(name) = arguments.keys().find(|name| blanks.iter().all(|blank| blank.name != **name)) {
             let known: Vec<&str> = blanks.iter().map(|blank| blank.name).collect();
@@ -92,10 +93,11 @@ impl Filled {
                     if !blank.completes.takes(text) {
                         return Err(format!("This text cannot be the value of {}.", blank.name));
                     }
-                    if Redactor::new(Mode::Off).clean(text).hostile > 0 {
+                    let cleaned = Redactor::new(mode).clean(text);
+                    if cleaned.hostile > 0 {
                         return Err(format!("{} holds characters that nobody can see.", blank.name));
                     }
-                    filled.push((blank.name, text.clone()));
+                    filled.push((blank.name, cleaned.text.into_owned()));
                 }
                 Some(Value::String(_)) | None if blank.required => {
                     return Err(format!("{} is required.", blank.name));

@@ -8,6 +8,7 @@ use crate::ports;
 use aegis_redaction::Mode;
 
 mod automation;
+mod outside;
 mod rule;
 mod search;
 #[cfg(test)]
@@ -15,6 +16,7 @@ mod tests;
 mod tools;
 
 pub use automation::Automation;
+pub use outside::OutsideText;
 pub use search::Search;
 pub use tools::Tools;
 
@@ -53,6 +55,10 @@ pub struct Config {
     pub search: Search,
     /// `SECRET_DETECTION_MODE`.
     pub secret_detection_mode: Mode,
+    /// `LOCKDOWN`.
+    pub outside_text: OutsideText,
+    /// `REPO_AUTHZ_CACHE_TTL_SECONDS`: so long it is remembered who may write to a repository.
+    pub repo_authz_seconds: u32,
     /// Which tools are offered.
     pub tools: Tools,
     /// `WRITE_MODE`.
@@ -145,6 +151,7 @@ impl Config {
         let (items, chars) = (max_tool_response_items(from), max_tool_response_chars(from));
         let search = Search::read(from);
         let secrets = secret_detection_mode(from);
+        let (outsiders, authz) = (lockdown(from), repo_authz_cache_ttl_seconds(from));
         let tools = Tools::read(from);
         let (writes, repositories) = (write_mode(from), write_repository_whitelist(from));
         let (everywhere, confirmation) = (write_allow_all_token_repos(from), write_confirmation(from));
@@ -176,6 +183,8 @@ impl Config {
                 SecretDetectionMode::Mask => Mode::Mask,
                 SecretDetectionMode::Block => Mode::Block,
             },
+            outside_text: outsiders?.into(),
+            repo_authz_seconds: u32::try_from(authz?).unwrap_or(u32::MAX),
             tools: tools?,
             write_mode: writes?,
             write_repositories: repositories?,

@@ -21,6 +21,7 @@ mod labels;
 mod lookup;
 mod milestones;
 mod organizations;
+pub mod outsiders;
 mod paging;
 mod pulls;
 mod releases;

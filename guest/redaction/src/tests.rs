@@ -8,6 +8,7 @@ use crate::scan::scan;
 use crate::table::{Anchor, Look, Near, Step, Token, every};
 use crate::{Mode, Redactor, bound, hostile, name, rules};
 
+mod class;
 mod config;
 mod context;
 mod deception;
@@ -260,7 +261,8 @@ fn reads_modes_and_refuses_other_words() {
     assert_eq!("mask".parse(), Ok(Mode::Mask));
     assert_eq!("block".parse(), Ok(Mode::Block));
     for word in ["", "Mask", "on", " mask"] {
-        assert!(word.parse::<Mode>().is_err(), "{word}");
+        let refused = word.parse::<Mode>().map_err(|error| error.to_string());
+        assert_eq!(refused, Err("secret detection is one of `off`, `mask` and `block`".to_owned()), "{word}");
     }
 }
 

@@ -14,6 +14,8 @@ const MAX_ANSWER: u64 = 64 << 20;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long the copy of a whole registry may take.
 const COPY_PATIENCE: Duration = Duration::from_secs(120);
+/// How long a run may take: longer than TOTAL_TIMEOUT_SECONDS can be.
+const RUN_PATIENCE: Duration = Duration::from_secs(3_700);
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -43,8 +45,24 @@ pub(crate) enum NotAsked {
 /// # Errors
 /// See [`NotAsked`].
 pub(crate) fn ask(places: &Places, request: &Request) -> Result<Answer, NotAsked> {
-    let copies = matches!(request, Request::Backup { .. } | Request::Restore { .. });
-    let patience = if copies { COPY_PATIENCE } else { PATIENCE };
+    let patience = match request {
+        Request::Backup { .. } | Request::Restore { .. } => COPY_PATIENCE,
+        Request::JobsRun { .. } => RUN_PATIENCE,
+        Request::ClientsList
+        | Request::ClientsRevoke { .. }
+        | Request::ClientsAllow { .. }
+        | Request::UsersList
+        | Request::UsersShow { .. }
+        | Request::UsersRevoke { .. }
+        | Request::UsersAllow { .. }
+        | Request::KeyRevoke { .. }
+        | Request::KeysReload
+        | Request::Timeline
+        | Request::WritesTurn { .. }
+        | Request::WritesStatus
+        | Request::JobsList
+        | Request::Status => PATIENCE,
+    };
     let first = match ask_within(&places.home, request, patience) {
         Err(not @ (NotAsked::NoServer(_) | NotAsked::Forbidden(_))) => not,
         asked => return asked,

@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 
 use super::door::{Clerk, Door, OfServer, is_let_in, open};
 use super::places::{Places, registry_beside};
-use crate::shared::Shared;
+use crate::serve::Server;
 
 /// How often it is looked whether the door is where it should be.
 const LOOK: Duration = Duration::from_secs(1);
@@ -39,12 +39,12 @@ impl Drop for Attending {
 
 /// Answer operators from now on. Without sign-in there is no registry, and the socket is beside the audit log. Where no socket can be made at either place the log says so
 /// once, and it is tried again for as long as the server runs.
-pub(crate) fn attend(storage: &Path, audit: &Path, shared: &Arc<Shared>) -> Option<Attending> {
-    let places = match shared.sign_in {
+pub(crate) fn attend(storage: &Path, audit: &Path, server: &Arc<Server>) -> Option<Attending> {
+    let places = match server.shared.sign_in {
         Some(_) => Places::beside(storage, audit),
         None => Places::beside_audit(audit),
     };
-    let clerk = OfServer { shared: Arc::downgrade(shared), registry: registry_beside(storage) };
+    let clerk = OfServer { server: Arc::downgrade(server), registry: registry_beside(storage) };
     let own = rustix::process::geteuid().as_raw();
     Some(keep(places, clerk, move |uid| is_let_in(own)(uid), LOOK))
 }

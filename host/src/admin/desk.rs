@@ -33,7 +33,11 @@ impl Desk<'_> {
             Request::Backup { path } => self.backup(path).await,
             Request::Restore { path } => self.restore(path).await,
             // Keys and writes are the server's alone, and it answers before it comes here.
-            Request::KeyRevoke { .. } | Request::WritesTurn { .. } | Request::WritesStatus => no_server(),
+            Request::KeyRevoke { .. }
+            | Request::WritesTurn { .. }
+            | Request::WritesStatus
+            | Request::JobsList
+            | Request::JobsRun { .. } => no_server(),
             Request::KeysReload => self.reload_keys(),
             Request::Timeline => match self.sign_in {
                 Some(sign_in) => Answer::Timeline { logins: sign_in.timeline.all() },

@@ -19,8 +19,8 @@ use tokio::time::timeout;
 
 use super::desk::Desk;
 use super::record::{self, Stage};
-use super::{Answer, MAX_REQUEST, Request, writes};
-use crate::shared::Shared;
+use super::{Answer, MAX_REQUEST, Request, jobs, writes};
+use crate::serve::Server;
 
 /// Connections at once.
 const PLACES: usize = 4;
@@ -214,13 +214,18 @@ async fn say(write: &mut OwnedWriteHalf, answer: &Answer) -> io::Result<()> {
 /// The clerk of a running server. It does not keep the server from ending.
 #[derive(Clone)]
 pub(super) struct OfServer {
-    pub(super) shared: Weak<Shared>,
+    pub(super) server: Weak<Server>,
     pub(super) registry: PathBuf,
 }
 
 impl Clerk for OfServer {
     async fn answer(&self, request: Request, uid: u32) -> Option<Answer> {
-        let shared = self.shared.upgrade()?;
+        let server = self.server.upgrade()?;
+        if let Some(answer) = jobs::answer(&server, &request, uid).await {
+            return Some(answer);
+        }
+        let shared = server.shared.clone();
+        drop(server);
         if let Request::KeyRevoke { name } = &request {
             let answer = Answer::KeyRevoked { name: name.clone(), known: shared.keys.revoke(name) };
             shared.mailbox.recheck.now();
@@ -264,7 +269,7 @@ impl Clerk for OfServer {
         tracing::warn!(event = "admin_peer_refused", uid);
         let kind =
             crate::floods::Kind { denial: false, reason: "admin_peer_refused".to_owned(), network: None };
-        if let Some(shared) = self.shared.upgrade()
+        if let Some(shared) = self.server.upgrade().map(|server| server.shared.clone())
             && shared.floods.admit(kind, std::time::Instant::now())
         {
             shared.trail.push(record::stranger(uid));

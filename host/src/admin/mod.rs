@@ -10,6 +10,7 @@ mod attend;
 mod chosen;
 mod desk;
 mod door;
+mod jobs;
 mod offline;
 mod places;
 mod record;
@@ -29,6 +30,7 @@ pub(crate) use offline::carry_out;
 pub(crate) use places::Places;
 use writes::WriteStatus;
 
+use crate::jobs::Row;
 use crate::sign_in::timeline::Login;
 use crate::store::Committed;
 
@@ -94,6 +96,19 @@ pub(crate) enum Request {
     },
     /// Whether changes may be sent to Gitea.
     WritesStatus,
+    /// Every job.
+    JobsList,
+    /// Run a job now.
+    JobsRun {
+        /// Its name.
+        job: String,
+        /// The repository's owner.
+        owner: String,
+        /// The repository's name.
+        repo: String,
+        /// Whether it acts on what it finds.
+        apply: bool,
+    },
     /// How the server and its registry are.
     Status,
 }
@@ -200,6 +215,20 @@ pub(crate) enum Answer {
         /// How it is now.
         #[serde(flatten)]
         status: WriteStatus,
+    },
+    /// To [`Request::JobsList`].
+    Jobs {
+        /// Whether the scheduler is on.
+        scheduler: bool,
+        /// In the order of the settings.
+        jobs: Vec<Row>,
+    },
+    /// To [`Request::JobsRun`].
+    JobRan {
+        /// What the job reports.
+        report: serde_json::Value,
+        /// Joins it with what is on record.
+        correlation_id: String,
     },
     /// To [`Request::Status`].
     Status {

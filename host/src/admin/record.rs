@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Answer, Request, writes};
 use crate::audit::Entry;
+use crate::ports::telemetry::cut;
 
 /// Where a request stands.
 #[derive(Clone, Copy)]
@@ -25,6 +26,7 @@ impl Request {
             | Self::UsersShow { .. }
             | Self::Timeline
             | Self::WritesStatus
+            | Self::JobsList
             | Self::Status => None,
             Self::ClientsRevoke { .. } => Some("operator_revoked_client"),
             Self::ClientsAllow { .. } => Some("operator_allowed_client"),
@@ -34,6 +36,7 @@ impl Request {
             Self::Restore { .. } => Some("operator_restored_registry"),
             Self::KeyRevoke { .. } => Some("operator_revoked_key"),
             Self::KeysReload => Some("operator_reloaded_keys"),
+            Self::JobsRun { .. } => Some("operator_ran_job"),
             Self::WritesTurn { on: false } => Some("operator_turned_writes_off"),
             Self::WritesTurn { on: true } => Some("operator_turned_writes_on"),
         }
@@ -46,6 +49,7 @@ impl Request {
             | Self::UsersAllow { .. }
             | Self::Backup { .. }
             | Self::Restore { .. }
+            | Self::JobsRun { .. }
             | Self::WritesTurn { on: true } => true,
             Self::ClientsList
             | Self::ClientsRevoke { .. }
@@ -57,6 +61,7 @@ impl Request {
             | Self::Timeline
             | Self::WritesTurn { on: false }
             | Self::WritesStatus
+            | Self::JobsList
             | Self::Status => false,
         }
     }
@@ -70,7 +75,17 @@ impl Request {
             }
             Self::KeyRevoke { name } => ("key", json!(name)),
             Self::Backup { path } | Self::Restore { path } => ("path", json!(path.display().to_string())),
+            Self::JobsRun { job, owner, repo, apply } => {
+                let members = [("job", json!(cut(job, 64))), ("apply", json!(apply))];
+                let place = ("repository", json!(cut(&format!("{owner}/{repo}"), 256)));
+                return members
+                    .into_iter()
+                    .chain([place])
+                    .map(|(name, value)| (name.to_owned(), value))
+                    .collect();
+            }
             Self::ClientsList
+            | Self::JobsList
             | Self::UsersList
             | Self::KeysReload
             | Self::Timeline
@@ -123,7 +138,9 @@ fn facts(answer: &Answer) -> Value {
         Answer::KeyRevoked { known, .. } => json!({ "known": known }),
         Answer::Keys { kids } => json!({ "kids": kids }),
         Answer::Writes { changed, status } => writes::facts(*changed, status),
+        Answer::JobRan { correlation_id, .. } => json!({ "correlation_id": correlation_id }),
         Answer::Clients { .. }
+        | Answer::Jobs { .. }
         | Answer::Users { .. }
         | Answer::User { .. }
         | Answer::BackedUp { .. }

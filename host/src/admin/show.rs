@@ -105,6 +105,8 @@ pub(crate) fn answer(answer: &Answer, json: bool, out: &mut dyn Write) -> io::Re
             writeln!(out, "The running server has no key named {}.", clean(name))
         }
         Answer::Keys { kids } => keys(kids, out),
+        Answer::Jobs { scheduler, jobs } => super::jobs::show_all(*scheduler, jobs, out),
+        Answer::JobRan { report, correlation_id } => super::jobs::show_run(report, correlation_id, out),
         Answer::Writes { changed, status } => writes::show(*changed, status, out),
         Answer::Timeline { logins } => writeln!(out, "{} sign-ins are remembered.", logins.len()),
         Answer::Status { status } => self::status(status, out),
@@ -267,7 +269,7 @@ fn at(time: Option<&str>) -> String {
 }
 
 /// Without control characters and others that a terminal acts on or hides.
-fn clean(text: &str) -> String {
+pub(super) fn clean(text: &str) -> String {
     let hidden = |c: char| HIDDEN.iter().any(|(first, last)| (*first..=*last).contains(&u32::from(c)));
     text.chars().map(|c| if c.is_control() || hidden(c) { '\u{fffd}' } else { c }).collect()
 }

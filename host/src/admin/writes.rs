@@ -62,6 +62,8 @@ pub(super) async fn answer(shared: &Shared, request: &Request, uid: u32) -> Opti
         | Request::KeyRevoke { .. }
         | Request::KeysReload
         | Request::Timeline
+        | Request::JobsList
+        | Request::JobsRun { .. }
         | Request::Status => return None,
     };
     if on && shared.writes.are_configured() {

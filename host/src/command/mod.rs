@@ -9,6 +9,7 @@ mod generate_key;
 mod guest;
 mod health;
 mod in_force;
+mod jobs;
 mod keys;
 mod named_keys;
 mod policy;
@@ -32,6 +33,8 @@ use crate::settings::{Process, Settings};
 pub(crate) const EXIT_SETTINGS: u8 = 64;
 /// The audit log is held by another process (EX_TEMPFAIL).
 pub(crate) const EXIT_LOCKED: u8 = 75;
+/// No server answers (EX_UNAVAILABLE).
+pub(crate) const EXIT_UNAVAILABLE: u8 = 69;
 
 /// AegisGitea-MCP: lets AI assistants work on a self-hosted Gitea, within a policy and with a record.
 ///
@@ -90,6 +93,9 @@ enum Command {
     /// Turn changes in Gitea off while the server runs, and on again.
     #[command(subcommand)]
     Write(write::Write),
+    /// List the jobs of the running server, and run one now.
+    #[command(subcommand)]
+    Jobs(jobs::Jobs),
     /// List, revoke and add the programs that people sign in with.
     #[command(subcommand)]
     Clients(clients::Clients),
@@ -167,6 +173,7 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         Command::Guest(Guest::Compile { file, into }) => guest::keep(&file, &into),
         Command::Policy(command) => policy::run(command),
         Command::Write(command) => write::run(command),
+        Command::Jobs(command) => jobs::run(command),
         Command::Clients(command) => clients::run(command),
         Command::Users(command) => users::run(command),
         Command::Registry(command) => registry::run(command),

@@ -21,6 +21,7 @@ use crate::counters::Counters;
 use crate::egress::Gitea;
 use crate::floods::Floods;
 use crate::guest::{Linked, default_path};
+use crate::jobs::Jobs;
 use crate::long_work::LongWork;
 use crate::look::Look;
 use crate::mailbox::{Mailbox, Recheck};
@@ -83,9 +84,9 @@ fn start(settings: &Settings) -> Result<ExitCode, NoStart> {
         let no_handler = |e| NoStart::failed(format!("no signal handlers: {e}"));
         let stop = stop_signal().map_err(no_handler)?;
         let hang_ups = crate::reload::hang_ups().map_err(no_handler)?;
-        let admin = crate::admin::attend(settings.dcr_storage_path(), settings.audit_log_path(), &shared);
-        announce(settings, &shared, &listener, capacity);
         let server = Arc::new(Server::new(shared, linked, settings, capacity));
+        let admin = crate::admin::attend(settings.dcr_storage_path(), settings.audit_log_path(), &server);
+        announce(settings, &server.shared, &listener, capacity);
         let watched = settings.policy_file_path().filter(|_| settings.policy_watch());
         crate::reload::attend(
             hang_ups,
@@ -303,7 +304,8 @@ fn share(
 
 /// What checks deliveries; none where there is no automation. The settings have seen to the secret.
 fn automation(settings: &Settings) -> Option<Automation> {
-    settings.webhook_secret().filter(|_| settings.automation_enabled()).map(Automation::new)
+    let secret = settings.webhook_secret().filter(|_| settings.automation_enabled())?;
+    Some(Automation::new(secret, Jobs::of(settings)))
 }
 
 /// Room for the streams and questions of this server.

@@ -49,6 +49,17 @@ impl State {
         members
     }
 
+    /// Where a job was refused before it had a ticket, what became of it.
+    fn note_job(&self, remark: &Remark) {
+        let (Some(principal), Some(tool)) = (self.bound.principal.as_deref(), &remark.tool) else { return };
+        let place = remark.owner.as_deref().zip(remark.repo.as_deref());
+        if remark.kind == Kind::AccessDenied
+            && crate::jobs::ended(&self.shared, principal, tool, place, "refused", Some(&remark.reason))
+        {
+            self.bound.tickets.tell_of_job();
+        }
+    }
+
     /// Whether a line of this reason is written now, or counted as part of a flood from this request's network.
     pub(crate) fn admitted(&self, denial: bool, reason: &str) -> bool {
         let network = Some(network_of(self.bound.address));
@@ -126,6 +137,7 @@ impl Host for State {
             tracing::warn!(event = "remark_dropped", request_id = %self.bound.request_id);
             return Ok(());
         }
+        self.note_job(&remark);
         if !self.admitted(remark.kind == Kind::AccessDenied, cut(&remark.reason, 128)) {
             return Ok(());
         }

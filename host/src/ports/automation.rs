@@ -72,8 +72,9 @@ impl Host for State {
             return Ok(Err(NotStarted::NotPermitted));
         }
         let (access, login) = (principal.access.again(), principal.login.clone());
-        let started_by = Some(principal.subject.clone());
-        match self.automation(access, login, |job| job.started_by = started_by) {
+        let (started_by, only_in) = (Some(principal.subject.clone()), principal.only_in.clone());
+        let narrow = |job: &mut Principal| (job.started_by, job.only_in) = (started_by, only_in);
+        match self.automation(access, login, narrow) {
             Some(caller) => Ok(Ok(self.table.push(caller)?)),
             None => Ok(Err(NotStarted::TooManyConcurrent)),
         }

@@ -80,28 +80,36 @@ async fn through_guest(
     parts.headers.remove(TRANSFER_ENCODING);
     let id = HeaderValue::from_str(request_id).map_err(|_| Refusal::BodyBroken)?;
     parts.headers.insert(REQUEST_ID, id);
-    let bound = Bound {
-        request_id: request_id.to_owned(),
+    let mut bound = own_request(server, request_id.to_owned(), address);
+    bound.credentials = credentials;
+    bound.route = route;
+    bound.hang_up = from.hang_up.clone();
+    let answered =
+        answer::from_guest(server, Request::from_parts(parts, Full::new(body)), bound, permit).await;
+    drop(place);
+    answered
+}
+
+/// What is bound to a request that nobody has presented anything with.
+pub(crate) fn own_request(server: &Server, request_id: String, address: IpAddr) -> Bound {
+    Bound {
+        request_id,
         address,
-        credentials,
+        credentials: Vec::new(),
         principal: None,
         presented: None,
         remembered: None,
         answered: None,
         tickets: Arc::default(),
         remarks: 0,
-        route,
+        route: Arc::default(),
         policy: server.shared.policy.now(),
         writes: server.shared.writes.are_on(),
         keep: Arc::default(),
         delivers: Arc::default(),
         goes_on: Arc::default(),
-        hang_up: from.hang_up.clone(),
-    };
-    let answered =
-        answer::from_guest(server, Request::from_parts(parts, Full::new(body)), bound, permit).await;
-    drop(place);
-    answered
+        hang_up: Arc::default(),
+    }
 }
 
 /// The client's id where it is fit to be logged and sent on, else one of ours.

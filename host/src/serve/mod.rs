@@ -33,7 +33,9 @@ use crate::settings::Settings;
 use crate::shared::{Pending, Shared};
 use crate::sign_in::SignIn;
 
+pub(crate) use answer::from_guest;
 pub(crate) use front::stop_signal;
+pub(crate) use intake::own_request;
 
 /// How long a drain waits for requests, after which they are cut off.
 const DRAIN: Duration = Duration::from_secs(7);
@@ -94,7 +96,8 @@ impl Server {
         }
     }
 
-    fn draining(&self) -> bool {
+    /// Whether the server is about to end.
+    pub(crate) fn draining(&self) -> bool {
         self.draining.load(Ordering::Relaxed)
     }
 }
@@ -125,6 +128,7 @@ pub(crate) async fn run(
     tell_floods_now_and_then(&server.shared);
     keep_the_registry(&server.shared);
     crate::look::look_until_it_is_good(&server.shared);
+    crate::jobs::attend(&server);
     let since = front::accept(server.clone(), listener, stop).await;
     // Before the registry's file is closed: what an operator is told to be done must be on it.
     drop(admin);

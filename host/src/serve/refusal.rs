@@ -145,6 +145,11 @@ impl Refusal {
         self.parts().1
     }
 
+    /// What to do, for a person.
+    pub(crate) fn message(self) -> &'static str {
+        self.parts().2
+    }
+
     /// The answer, counted.
     pub(crate) fn answer(self, metrics: &Metrics, request_id: &str) -> Response<Body> {
         let (status, reason, message) = self.parts();

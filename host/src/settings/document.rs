@@ -1,6 +1,6 @@
 //! The texts made from the table: `.env.example` and `docs/configuration.md`. Only tests build them.
 
-use super::{COMPOSE, EXAMPLES, MISSING, Setting, TABLE};
+use super::{COMPOSE, EXAMPLES, Setting, TABLE};
 use std::fmt::Write as _;
 
 /// `.env.example`: first what has to be filled in, then everything else as comments.
@@ -83,11 +83,6 @@ pub(super) fn reference() -> String {
         let reader = setting.reader;
         let Setting { name, required, allowed, doc, .. } = setting;
         writeln!(text, "| `{name}`{file} | {required} | {default} | {allowed} | {reader} | {doc} |").unwrap();
-    }
-    text += "\n## Names of the original that are not in this version\n\n\
-             In an env file they are refused, so that nobody believes they have an effect:\n\n";
-    for name in MISSING {
-        writeln!(text, "- `{name}`").unwrap();
     }
     text += "\n## Names of the compose files\n\n\
              `docker/compose.yaml` and the files beside it read these from the same `.env`\n\

@@ -82,7 +82,7 @@ impl<'a> Reading<'a> {
 
     /// Takes in the env file. A name that is no setting is a problem: it is a typing mistake that would
     /// otherwise quietly leave a default in force. Names of `others` are somebody else's to read.
-    pub(super) fn env_file(&mut self, path: &Path, table: &[&Setting], missing: &[&str], others: &[&str]) {
+    pub(super) fn env_file(&mut self, path: &Path, table: &[&Setting], others: &[&str]) {
         let shown = path.display();
         let text = match self.text_of(path) {
             Ok(text) => text,
@@ -104,9 +104,7 @@ impl<'a> Reading<'a> {
             if names.contains(&entry.name) {
                 continue;
             }
-            let hint = if missing.contains(&entry.name.as_str()) {
-                "is not in this version; take the line out".to_owned()
-            } else if let Some(near) = nearest(&entry.name, names.iter().map(String::as_str)) {
+            let hint = if let Some(near) = nearest(&entry.name, names.iter().map(String::as_str)) {
                 format!("is not a setting; did you mean {near}?")
             } else {
                 "is not a setting; docs/configuration.md lists them all".to_owned()

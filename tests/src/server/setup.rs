@@ -10,6 +10,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 use tokio::process::Command;
 
 use super::{Folder, KEY, OTHER_KEY, PATIENCE, STATE_SECRET, Server, dist};
+use crate::outputs::Outputs;
 
 /// Settings of a server that is about to start.
 pub struct Setup {
@@ -168,7 +169,8 @@ impl Setup {
                 sink.lock().expect("not poisoned").push(line);
             }
         });
-        Server { url: format!("http://{address}"), audit: self.audit_path(), folder: self.folder, child, log }
+        let outputs = Outputs { audit: self.audit_path(), log };
+        Server { url: format!("http://{address}"), outputs, folder: self.folder, child }
     }
 
     /// Start a server that must not: its exit code and what it said.

@@ -27,6 +27,10 @@ pub struct Ground<'a> {
     pub client: &'a dyn Client,
     /// The settings in force.
     pub config: &'a Config,
+    /// The Gitea login of the caller, where it is known.
+    pub login: Option<&'a str>,
+    /// The caller asked for the one item that this call is about, though LOCKDOWN would withhold it.
+    pub show_withheld: bool,
 }
 
 /// The door that a permit opens.
@@ -132,6 +136,18 @@ impl Reader<'_> {
     #[must_use]
     pub fn config(&self) -> &Config {
         self.ground.config
+    }
+
+    /// The Gitea login of the caller, where it is known.
+    #[must_use]
+    pub fn login(&self) -> Option<&str> {
+        self.ground.login
+    }
+
+    /// Whether the caller asked for the one item that this call is about, though LOCKDOWN would withhold it.
+    #[must_use]
+    pub fn show_withheld(&self) -> bool {
+        self.ground.show_withheld
     }
 
     /// SHA-256 of the policy document in force, in hex.

@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use super::{Desk, Failed, Refused, job};
+use super::{Desk, Failed, Refused, job, may_act};
 use crate::access::WRITE_SCOPE;
 use crate::audit;
 use crate::mcp::call::CallError;
@@ -20,7 +20,18 @@ pub struct Asked {
     job: String,
     owner: String,
     repo: String,
-    apply: bool,
+    apply: Apply,
+}
+
+/// Whether a run acts on what it finds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Apply {
+    /// It reports.
+    No,
+    /// It acts, or is refused.
+    Yes,
+    /// It acts where settings and policy let it, and reports elsewhere: what nobody waits for.
+    WhereAllowed,
 }
 
 /// What a run found, which may leave.
@@ -45,9 +56,10 @@ impl Asked {
         };
         let (job, owner, repo) = (text("job"), text("owner"), text("repo"));
         let apply = match members.remove("apply") {
-            None => false,
-            Some(Value::Bool(apply)) => apply,
-            Some(_) => return Err("`apply` is true or false."),
+            None | Some(Value::Bool(false)) => Apply::No,
+            Some(Value::Bool(true)) => Apply::Yes,
+            Some(Value::String(word)) if word == "where_allowed" => Apply::WhereAllowed,
+            Some(_) => return Err("`apply` is true, false or \"where_allowed\"."),
         };
         match (job, owner, repo) {
             (Some(job), Some(owner), Some(repo)) if members.is_empty() => {
@@ -81,14 +93,19 @@ pub fn run(
     if !desk.config.automation.lists(found.name) {
         return Err(Refused::JobOff);
     }
-    if asked.apply && !found.changes {
+    if asked.apply == Apply::Yes && !found.changes {
         return Err(Refused::UnknownJob);
     }
     let automation = caller.start_job().map_err(|why| match why {
         NotStarted::NotPermitted => Refused::NotPermitted,
         NotStarted::TooManyConcurrent => Refused::TooManyConcurrent,
     })?;
-    let called = job(desk, &*automation, found, &asked.owner, &asked.repo, asked.apply);
+    let apply = match asked.apply {
+        Apply::No => false,
+        Apply::Yes => true,
+        Apply::WhereAllowed => may_act(desk, &*automation, found, &asked.owner, &asked.repo),
+    };
+    let called = job(desk, &*automation, found, &asked.owner, &asked.repo, apply);
     let correlation_id = called.correlation_id;
     Ok(match called.result {
         Ok(report) => Ok(Ran { report, correlation_id }),

@@ -7,6 +7,7 @@ use super::{Desk, Failed, Refused, run, webhook};
 use crate::ports::{Class, Method, Status};
 use crate::settings::{Automation, Config};
 use crate::tools::fake::{OPEN_POLICY, Route, World, claims};
+use crate::tools::jobs::JOBS;
 
 /// Three months before the world's now.
 const LONG_AGO: &str = "2026-06-21T10:00:00Z";
@@ -159,6 +160,49 @@ fn write_mode_list_policy_and_confirmation_hold_for_jobs_as_for_everybody() {
         let reads = go(&world, &stale(false), BOTH).unwrap();
         assert_eq!(reads.is_ok(), policy != denies, "{expected}");
     }
+}
+
+#[test]
+fn where_nobody_waits_a_job_acts_where_it_may_and_reports_elsewhere() {
+    let anywhere = asked(&json!({
+        "job": "stale_issue_detection", "owner": "acme", "repo": "site", "apply": "where_allowed",
+    }));
+    let reads = "defaults: {read: allow, write: deny}\n";
+    for (policy, settings, acts) in [
+        (OPEN_POLICY, &[][..], true),
+        (OPEN_POLICY, &[("WRITE_MODE", "false")], false),
+        (OPEN_POLICY, &[("WRITE_CONFIRMATION", "elicit")], false),
+        (reads, &[], false),
+    ] {
+        let archived = World::with(policy, settings).on("GET /repos/acme/site", json!({ "archived": true }));
+        let world = repository(archived);
+        match go(&world, &anywhere, BOTH).unwrap() {
+            // It got as far as looking whether the repository can be changed.
+            Err(failed) => {
+                assert!(acts && failed.error.reason() == "repository_archived", "{policy} {settings:?}")
+            }
+            Ok(report) => assert!(!acts && report.get("marked").is_none(), "{policy} {settings:?}"),
+        }
+        assert!(world.written().is_empty());
+    }
+    for wrong in [json!("yes"), json!(1), json!(null), json!("WHERE_ALLOWED")] {
+        let body = json!({ "job": "stale_issue_detection", "owner": "acme", "repo": "site", "apply": wrong });
+        assert!(run::Asked::read(body.to_string().as_bytes()).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn every_job_has_a_setting_for_its_schedule_and_no_schedule_is_of_another() {
+    let settings = include_str!("../../../../settings.toml");
+    let scheduled = settings.lines().filter_map(|line| {
+        let name = line.strip_prefix("name = \"AUTOMATION_SCHEDULE_")?;
+        Some(name.trim_end_matches('"').to_lowercase())
+    });
+    let mut scheduled: Vec<String> = scheduled.collect();
+    let mut jobs: Vec<String> = JOBS.iter().map(|job| job.name.to_owned()).collect();
+    scheduled.sort_unstable();
+    jobs.sort_unstable();
+    assert_eq!(scheduled, jobs, "settings.toml needs AUTOMATION_SCHEDULE_<JOB> for each job");
 }
 
 #[test]

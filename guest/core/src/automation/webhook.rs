@@ -7,20 +7,16 @@
 use http::{HeaderMap, HeaderName};
 use serde_json::{Value, json};
 
-use super::{Desk, Failed, LOOKING, Refused, call, job};
-use crate::access::{self, Asked, Target};
+use super::{Desk, Failed, LOOKING, Refused, call, job, may_act};
 use crate::mcp::json as strict;
-use crate::ports::{Caller, Class, Level, NotVerified};
-use crate::tools::jobs::{JOBS, Job, WEBHOOK};
+use crate::ports::{Caller, Level, NotVerified};
+use crate::tools::jobs::{Happened, JOBS, Job, WEBHOOK};
 
 const SIGNATURE: HeaderName = HeaderName::from_static("x-gitea-signature");
 const DELIVERY: HeaderName = HeaderName::from_static("x-gitea-delivery");
 const EVENT: HeaderName = HeaderName::from_static("x-gitea-event");
 
-/// A job that a delivery has started is not started by another one for so many seconds: what it looks at changes
-/// slowly, and its own changes make Gitea deliver again.
-const PAUSE_SECONDS: u32 = 3_600;
-/// Where the cache keeps that.
+/// Where the cache keeps which jobs deliveries have started.
 const SPACE: &str = "webhook-job";
 
 /// A delivery that Gitea has signed.
@@ -38,6 +34,7 @@ pub struct Accepted {
     repo: String,
     event: String,
     action: Option<String>,
+    default_branch: bool,
 }
 
 /// Prove a delivery.
@@ -71,22 +68,24 @@ pub fn accept(desk: &Desk<'_>, verified: Verified<'_>) -> Result<Result<Accepted
     let named = text("/repository/owner/login").zip(text("/repository/name"));
     let (owner, repo) = named.ok_or(Refused::Malformed("The delivery names no repository."))?;
     let action = text("/action");
+    let branch = text("/ref").and_then(|name| name.strip_prefix("refs/heads/").map(str::to_owned));
+    let default_branch = branch.is_some() && branch == text("/repository/default_branch");
     let mut arguments = json!({ "owner": owner, "repo": repo, "event": event, "delivery": delivery });
     if let (Some(members), Some(action)) = (arguments.as_object_mut(), &action) {
         members.insert("action".to_owned(), action.as_str().into());
     }
     let called = call(desk, &*caller, &LOOKING, WEBHOOK, arguments);
     Ok(match called.result {
-        Ok(_) => Ok(Accepted { caller, owner, repo, event: event.to_owned(), action }),
+        Ok(_) => Ok(Accepted { caller, owner, repo, event: event.to_owned(), action, default_branch }),
         Err(error) => Err(Failed { error, correlation_id: called.correlation_id }),
     })
 }
 
 /// Run what the delivery starts. Nobody hears of it but the record and the log.
 pub fn work(desk: &Desk<'_>, accepted: &Accepted) {
-    let started = JOBS.iter().filter(|job| {
-        desk.config.automation.lists(job.name) && job.starts(&accepted.event, accepted.action.as_deref())
-    });
+    let Accepted { event, action, default_branch, .. } = accepted;
+    let happened = Happened { event, action: action.as_deref(), default_branch: *default_branch };
+    let started = JOBS.iter().filter(|job| desk.config.automation.lists(job.name) && job.starts(happened));
     for job in started {
         start(desk, accepted, job);
     }
@@ -98,23 +97,24 @@ fn start(desk: &Desk<'_>, accepted: &Accepted, what: &Job) {
     if desk.ports.cache.get(SPACE, &place).is_some() {
         return;
     }
-    desk.ports.cache.put(SPACE, &place, b"1", PAUSE_SECONDS);
-    let called = job(desk, &**caller, what, owner, repo, what.changes && may_act(desk, accepted, what));
-    let (level, outcome) = match &called.result {
-        Ok(_) => (Level::Info, "done"),
-        Err(error) => (Level::Warning, error.reason()),
+    desk.ports.cache.put(SPACE, &place, b"1", what.pause_seconds);
+    let called =
+        job(desk, &**caller, what, owner, repo, what.changes && may_act(desk, &**caller, what, owner, repo));
+    let (level, outcome, report) = match &called.result {
+        Ok(report) => {
+            let text = report.structured.get("text").and_then(Value::as_str).unwrap_or_default();
+            (Level::Info, "done", text.lines().next().unwrap_or_default())
+        }
+        Err(error) => (Level::Warning, error.reason(), ""),
     };
-    let fields =
-        [("job", what.name), ("correlation_id", called.correlation_id.as_str()), ("outcome", outcome)];
+    let fields = [
+        ("job", what.name),
+        ("correlation_id", called.correlation_id.as_str()),
+        ("outcome", outcome),
+        // Its headline, cleaned as all that leaves.
+        ("report", report),
+    ];
     desk.ports.telemetry.log(level, "job_run", &fields);
-}
-
-/// Whether settings and policy let the job act in this repository. Where they do not it still reports.
-fn may_act(desk: &Desk<'_>, accepted: &Accepted, what: &Job) -> bool {
-    let target =
-        Target { repository: Some((&accepted.owner, &accepted.repo)), paths: Vec::new(), reference: None };
-    let asked = Asked { tool: what.tool, class: Class::Write, target: &target };
-    access::decide(desk.ports.settings, desk.config, &accepted.caller.claims(), &asked).is_ok()
 }
 
 /// The one value of a header.

@@ -3,7 +3,6 @@
 //! A delivery is answered as soon as it is on record, and worked on after that.
 
 use http::{Method, Response, StatusCode};
-use serde_json::json;
 
 use super::dress::{Dress, Dressed};
 use super::media::{self, Body};
@@ -60,11 +59,7 @@ fn started(visit: &Visit<'_>) -> Result<Response<Vec<u8>>, Refusal> {
     media::check_body(visit.request.headers(), Body::Json)?;
     let asked = run::Asked::read(visit.request.body()).map_err(Refusal::MalformedBody)?;
     Ok(match run::run(&desk(visit), &*caller, &caller.claims(), &asked)? {
-        Ok(ran) => media::json(&json!({
-            "success": true,
-            "result": ran.report.structured,
-            "correlation_id": ran.correlation_id,
-        })),
+        Ok(ran) => direct::succeeded(ran.report, &ran.correlation_id),
         Err(failed) => direct::failed(&failed.error, &failed.correlation_id),
     })
 }

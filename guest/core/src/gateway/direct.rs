@@ -5,11 +5,11 @@
 
 use http::Response;
 use http::header::{HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{Refusal, media};
 use crate::client::Silent;
-use crate::mcp::call::{self, CallError, Session};
+use crate::mcp::call::{self, CallError, Finished, Session};
 use crate::mcp::{error, json as strict};
 use crate::ports::Level;
 
@@ -24,11 +24,19 @@ pub(super) fn answer(session: &Session<'_>, body: &[u8]) -> Result<Response<Vec<
         session.ports.telemetry.log(Level::Info, "direct_tool_call", &fields);
     }
     Ok(match called.result {
-        Ok(finished) => {
-            media::json(&json!({ "success": true, "result": finished.structured, "correlation_id": id }))
-        }
+        Ok(finished) => succeeded(finished, &id),
         Err(error) => failed(&error, &id),
     })
+}
+
+/// What was found, and beside it how much was taken out of it.
+pub(super) fn succeeded(finished: Finished, correlation_id: &str) -> Response<Vec<u8>> {
+    let mut said = Map::new();
+    said.insert("success".to_owned(), true.into());
+    said.insert("correlation_id".to_owned(), correlation_id.into());
+    said.extend(finished.removed.told().map(|told| ("removed".to_owned(), told)));
+    said.insert("result".to_owned(), finished.structured);
+    media::json(&Value::Object(said))
 }
 
 pub(super) fn failed(error: &CallError, correlation_id: &str) -> Response<Vec<u8>> {

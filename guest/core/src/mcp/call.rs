@@ -7,6 +7,7 @@ mod confirm;
 mod error;
 #[cfg(test)]
 mod tests;
+pub(super) mod withheld;
 
 use serde_json::{Map, Value};
 
@@ -75,11 +76,14 @@ fn journey(
 ) -> Result<Finished, CallError> {
     selected(session, entry)?;
     let effect = confirm::effect(session, entry, arguments.as_ref());
+    let (arguments, show_withheld) =
+        withheld::asked(session.config, entry, arguments).map_err(|error| invalid(session, entry, &error))?;
     let mut prepared = parse(session, entry, arguments)?;
     let touched = prepared.target().recorded();
     let mut permit = permit_for(session, entry, &prepared.target())?;
 
     let mut recorded = prepared.recorded();
+    recorded.extend(show_withheld.then(withheld::recorded));
     if let Some(confirmed) = confirm::ask(session, entry, effect, &touched, client)? {
         recorded.push(confirmed);
         // Somebody took their time: what is in force now decides.
@@ -91,7 +95,7 @@ fn journey(
     let ticket = session.caller.intent(&event).map_err(|_| CallError::AuditUnavailable)?;
     *correlation_id = ticket.id();
 
-    let answer = run(session, prepared, permit, &*ticket, client);
+    let answer = run(session, prepared, permit, &*ticket, client, show_withheld);
 
     let closed = ticket.close(&outcome(&answer));
     match closed {
@@ -119,18 +123,20 @@ fn parse(
     entry: &'static dyn Entry,
     arguments: Option<Value>,
 ) -> Result<Box<dyn Prepared>, CallError> {
-    let refused = |message: &str| {
-        let message = Screen::new(session.config).message(message);
-        let detail = [("argument".to_owned(), message.clone())];
-        session.ports.audit.note(&audit::denied("invalid_arguments", Some(entry.name()), None, &detail));
-        CallError::InvalidArguments { message }
-    };
     let map = match arguments {
         None => Map::new(),
         Some(Value::Object(map)) => map,
-        Some(_) => return Err(refused("`arguments` must be a JSON object")),
+        Some(_) => return Err(invalid(session, entry, "`arguments` must be a JSON object")),
     };
-    entry.parse(map).map_err(|error| refused(&error.to_string()))
+    entry.parse(map).map_err(|error| invalid(session, entry, &error.to_string()))
+}
+
+/// The refusal of arguments, on record.
+fn invalid(session: &Session<'_>, entry: &dyn Entry, message: &str) -> CallError {
+    let message = Screen::new(session.config).message(message);
+    let detail = [("argument".to_owned(), message.clone())];
+    session.ports.audit.note(&audit::denied("invalid_arguments", Some(entry.name()), None, &detail));
+    CallError::InvalidArguments { message }
 }
 
 fn permit_for(
@@ -153,6 +159,7 @@ fn run(
     permit: Permit,
     ticket: &dyn Ticket,
     client: &dyn Client,
+    show_withheld: bool,
 ) -> Result<Finished, CallError> {
     let screen = Screen::new(session.config);
     let ground = Ground {
@@ -162,6 +169,8 @@ fn run(
         clock: session.ports.clock,
         client,
         config: session.config,
+        login: session.claims.login.as_deref(),
+        show_withheld,
     };
     match prepared.run(permit.open(ticket, ground)) {
         Ok(reply) => Ok(screen.finish(reply)),

@@ -8,6 +8,7 @@ use super::call::{Finished, Session};
 use super::era::{self, Era};
 use super::error::Fault;
 use crate::ports::Topic;
+use crate::reply::Removed;
 
 /// The key under which a tool result's `_meta` names the call in the audit trail. The same value stands under
 /// plain `correlation_id` for people and clients that look for that.
@@ -15,6 +16,10 @@ pub const CORRELATION_ID: &str = "io.aegisgitea/correlation_id";
 
 /// The key under which a failed tool result's `_meta` gives the reason by name.
 pub const REASON: &str = "io.aegisgitea/reason";
+
+/// The key under which `_meta` counts what was taken out of a result: `secrets` and `characters`. Absent where nothing
+/// was.
+pub const REMOVED: &str = "io.aegisgitea/removed";
 
 /// How long a client may keep a list, in milliseconds: lists change only when the operator changes settings or policy.
 const LIST_TTL_MS: u32 = 300_000;
@@ -128,16 +133,31 @@ pub(super) fn tool_name(params: &Map<String, Value>) -> Result<String, Fault> {
 
 /// The result of a tool that succeeded.
 pub(super) fn tool_result(finished: Finished, correlation_id: &str) -> Map<String, Value> {
-    let meta = json!({ CORRELATION_ID: correlation_id, "correlation_id": correlation_id });
+    let mut meta =
+        object([(CORRELATION_ID, correlation_id.into()), ("correlation_id", correlation_id.into())]);
+    count(&mut meta, finished.removed);
     if !finished.blocks.is_empty() {
-        return object([("content", finished.blocks.into()), ("isError", json!(false)), ("_meta", meta)]);
+        // No field beside them could hold it.
+        meta.insert("notice".to_owned(), finished.removed.notice().into());
+        return object([
+            ("content", finished.blocks.into()),
+            ("isError", json!(false)),
+            ("_meta", meta.into()),
+        ]);
     }
     object([
         ("content", json!([{ "type": "text", "text": finished.text }])),
         ("structuredContent", finished.structured),
         ("isError", json!(false)),
-        ("_meta", meta),
+        ("_meta", meta.into()),
     ])
+}
+
+/// Beside what Gitea's text is shown in: how much was taken out of it.
+pub(super) fn count(meta: &mut Map<String, Value>, removed: Removed) {
+    if let Some(told) = removed.told() {
+        meta.insert(REMOVED.to_owned(), told);
+    }
 }
 
 /// The result of a tool that was refused or failed, in words a model can act on.

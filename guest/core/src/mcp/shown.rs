@@ -6,7 +6,7 @@
 
 use serde_json::{Map, Value};
 
-use super::call::{self, CallError, Session};
+use super::call::{self, CallError, Session, withheld};
 use super::era::Era;
 use super::methods::list;
 use super::views::Failed;
@@ -62,7 +62,7 @@ pub(super) fn tools_list(
     era: Era,
     params: &Map<String, Value>,
 ) -> Result<Map<String, Value>, Failed> {
-    let tools = Shown::of(session)?.tools().map(|tool| tool.definition()).collect();
+    let tools = Shown::of(session)?.tools().map(|tool| withheld::definition(session.config, tool)).collect();
     Ok(list(era, params, "tools", tools)?)
 }
 

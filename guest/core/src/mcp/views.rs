@@ -7,12 +7,12 @@ use serde_json::{Map, Value, json};
 use super::call::{self, CallError, Session};
 use super::era::Era;
 use super::error::Fault;
-use super::methods::{CORRELATION_ID, kept, object};
+use super::methods::{CORRELATION_ID, count, kept, object};
 use super::shown::Shown;
 use crate::client::{Client, Silent, Unasked};
 use crate::completion::{self, Completes, Suggested};
 use crate::prompts::{Filled, Prompt};
-use crate::reply::NOTICE;
+use crate::reply::Removed;
 use crate::resources::{Address, Resource, Unread, Variables};
 use crate::tools::{Run, Stopped};
 
@@ -37,12 +37,19 @@ struct Calls<'a> {
     session: &'a Session<'a>,
     /// The call that the answer is known by.
     correlation_id: String,
+    /// What was taken out of all their answers.
+    removed: Removed,
     failed: Option<CallError>,
 }
 
 impl<'a> Calls<'a> {
     fn of(session: &'a Session<'a>) -> Self {
-        Self { session, correlation_id: session.request_id.to_owned(), failed: None }
+        Self {
+            session,
+            correlation_id: session.request_id.to_owned(),
+            removed: Removed::default(),
+            failed: None,
+        }
     }
 
     fn failure(self, otherwise: Fault) -> Failed {
@@ -57,10 +64,16 @@ impl Run for Calls<'_> {
     fn run(&mut self, tool: &'static str, arguments: Value) -> Result<Value, Stopped> {
         let called = call::call(self.session, tool, Some(arguments), &Silent);
         self.correlation_id = called.correlation_id;
-        called.result.map(|finished| finished.structured).map_err(|error| {
-            self.failed = Some(error);
-            Stopped
-        })
+        match called.result {
+            Ok(finished) => {
+                self.removed = self.removed.and(finished.removed);
+                Ok(finished.structured)
+            }
+            Err(error) => {
+                self.failed = Some(error);
+                Err(Stopped)
+            }
+        }
     }
 }
 
@@ -83,8 +96,12 @@ pub(super) fn resources_read(
     match resource.read(&at, &mut calls) {
         Ok(contents) => {
             let contents: Vec<Value> = contents.iter().map(|content| content.told(uri)).collect();
-            let meta = json!({ CORRELATION_ID: calls.correlation_id, "notice": NOTICE });
-            Ok(kept(era, 0, object([("contents", contents.into()), ("_meta", meta)])))
+            let mut meta = object([
+                (CORRELATION_ID, calls.correlation_id.into()),
+                ("notice", calls.removed.notice().into()),
+            ]);
+            count(&mut meta, calls.removed);
+            Ok(kept(era, 0, object([("contents", contents.into()), ("_meta", meta.into())])))
         }
         Err(Unread::Missing) => Err(Failed::Fault(missing())),
         // What a person may not see and what is not there look the same in Gitea, and here.
@@ -131,7 +148,8 @@ pub(super) fn prompts_get(
         Some(Value::Object(arguments)) => arguments,
         Some(_) => return Err(invalid("params.arguments is an object.").into()),
     };
-    let filled = Filled::of(prompt, arguments).map_err(Fault::InvalidParams)?;
+    let filled =
+        Filled::of(prompt, arguments, session.config.secret_detection_mode).map_err(Fault::InvalidParams)?;
     let messages = prompt.fill(&filled, client).map_err(Failed::Unasked)?;
     Ok(object([("description", prompt.description().into()), ("messages", messages.into())]))
 }
@@ -172,7 +190,9 @@ pub(super) fn complete(
         },
     };
     let completion = json!({ "values": found.values, "hasMore": found.more });
-    Ok(object([("completion", completion)]))
+    let mut meta = object([("notice", calls.removed.notice().into())]);
+    count(&mut meta, calls.removed);
+    Ok(object([("completion", completion), ("_meta", meta.into())]))
 }
 
 /// `params.context.arguments`: what was filled in before, all texts.

@@ -6,7 +6,7 @@ use super::*;
 use crate::tools::CATALOGUE;
 
 fn filled(prompt: &dyn Prompt, arguments: &Value) -> Result<Filled, String> {
-    Filled::of(prompt, arguments.as_object().unwrap_or(&Map::new()))
+    Filled::of(prompt, arguments.as_object().unwrap_or(&Map::new()), Mode::Mask)
 }
 
 fn named(name: &str) -> &'static dyn Prompt {

@@ -27,7 +27,7 @@ fn masks_secrets_in_values_and_keys_wherever_they_stand() {
     let reply = Reply::new().with("a", json!([{ "b": { token.clone(): format!("x {token}") } }]));
     let finished = masking().finish(reply);
     assert!(!finished.text.contains(&token), "{}", finished.text);
-    assert_eq!(finished.masked, 2);
+    assert_eq!(finished.removed.secrets, 2);
 }
 
 #[test]
@@ -45,8 +45,27 @@ fn removes_and_counts_hostile_characters_in_every_mode() {
         let finished =
             screen(mode, 200, 20_000).finish(Reply::new().with("a", "safe\u{202e}txt\u{200b}\u{e0041}"));
         assert_eq!(field(&finished, "/a"), "safetxt", "{mode:?}");
-        assert_eq!(finished.hostile, 3, "{mode:?}");
+        assert_eq!(finished.removed.characters, 3, "{mode:?}");
     }
+}
+
+#[test]
+fn what_was_taken_out_is_told_in_the_notice_and_counts_what_is_shown_alone() {
+    let (token, hidden) = (own_token(), "a\u{202e}b\u{e0041}c");
+    let item = |text: &str| json!({ "text": text });
+    let reply = Reply::new()
+        .with("list", json!([item(&token), item(hidden), item(&token)]))
+        .removing(Removed { secrets: 2, characters: 1 })
+        .block(Block::Text(format!("{token}{hidden}")));
+    let finished = screen(aegis_redaction::Mode::Mask, 2, 20_000).finish(reply);
+    assert_eq!(finished.removed, Removed { secrets: 4, characters: 5 });
+    let notice = field(&finished, "/notice").as_str().unwrap_or_default();
+    assert!(notice.ends_with("in it. Secrets masked: 4. Hidden characters removed: 5."), "{notice}");
+    assert_eq!(finished.removed.told(), Some(json!({ "secrets": 4, "characters": 5 })));
+    assert_eq!(Removed::default().told(), None);
+    let only = |secrets, characters| Removed { secrets, characters }.notice();
+    assert!(only(1, 0).ends_with("in it. Secrets masked: 1."));
+    assert!(only(0, 1).ends_with("in it. Hidden characters removed: 1."));
 }
 
 #[test]
@@ -54,7 +73,7 @@ fn recognises_a_secret_across_the_place_where_the_text_is_cut() {
     let token = own_token();
     let text = format!("{}{token}", "x ".repeat(45));
     let finished = screen(aegis_redaction::Mode::Mask, 200, 100).finish(Reply::new().with("a", text));
-    assert_eq!(finished.masked, 1);
+    assert_eq!(finished.removed.secrets, 1);
     assert!(!finished.text.contains("aegis_at_"), "{}", finished.text);
 }
 
@@ -102,7 +121,7 @@ fn a_secret_across_the_begin_of_a_part_is_masked() {
     let reply = Reply::new().with("body", format!("key {token} end")).part("body", 10, "");
     let finished = masking().finish(reply);
     assert!(token.get(8..).is_some_and(|end| !finished.text.contains(end)), "{}", finished.text);
-    assert_eq!(finished.masked, 1);
+    assert_eq!(finished.removed.secrets, 1);
 }
 
 #[test]
@@ -134,7 +153,7 @@ fn the_text_is_the_structured_result() {
     let finished = masking().finish(Reply::new().with("a", 1).with_some("none", None::<u64>));
     assert_eq!(serde_json::from_str::<Value>(&finished.text).ok(), Some(finished.structured.clone()));
     assert!(finished.structured.get("none").is_none());
-    assert_eq!(field(&finished, "/notice"), NOTICE);
+    assert_eq!(field(&finished, "/notice"), &json!(Removed::default().notice()));
     assert!(finished.structured.get("truncated").is_none());
 }
 
@@ -200,7 +219,7 @@ fn a_key_block_is_masked_even_when_only_its_middle_is_asked_for() {
         ["one\n-----BEGIN ", "PRIVATE KEY-----\n", middle, "\n-----END ", "PRIVATE KEY-----\n"].concat();
     let finished = masking().finish(Reply::new().lines_of(whole, Lines { start: Some(2), end: Some(4) }));
     assert!(!finished.text.contains(middle), "{}", finished.text);
-    assert_eq!(finished.masked, 1);
+    assert_eq!(finished.removed.secrets, 1);
 }
 
 #[test]
@@ -219,7 +238,7 @@ fn shows_previews_of_one_field_and_says_how_to_read_on() {
     assert_eq!(field(&finished, "/rows/1/body"), &json!("x".repeat(10)));
     assert_eq!(field(&finished, "/rows/1/body_truncated"), &json!(true));
     assert_eq!(field(&finished, "/rows/1/other"), &json!("y".repeat(20)), "other fields are whole");
-    assert!(!finished.text.contains("aegis_at_") && finished.masked == 1, "{}", finished.text);
+    assert!(!finished.text.contains("aegis_at_") && finished.removed.secrets == 1, "{}", finished.text);
     assert_eq!(field(&finished, "/truncated"), true);
     let how = "2 body texts hold their first 10 characters; ask for one";
     assert_eq!(field(&finished, "/truncated_how"), how);

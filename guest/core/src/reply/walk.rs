@@ -4,7 +4,7 @@ use aegis_redaction::Redactor;
 use serde_json::{Map, Value};
 
 use super::window::Window;
-use super::{Part, Preview};
+use super::{Part, Preview, Removed};
 
 /// Most characters of an object key.
 const KEY_CHARACTERS: usize = 200;
@@ -18,8 +18,7 @@ pub(super) struct Walk<'a> {
     items: usize,
     characters: usize,
     left: usize,
-    masked: u32,
-    hostile: u32,
+    removed: Removed,
     path: Vec<String>,
     cuts: Vec<String>,
     preview: Option<Preview>,
@@ -34,8 +33,7 @@ impl<'a> Walk<'a> {
             items,
             characters,
             left: in_all,
-            masked: 0,
-            hostile: 0,
+            removed: Removed::default(),
             path: Vec::new(),
             cuts: Vec::new(),
             preview: None,
@@ -52,12 +50,8 @@ impl<'a> Walk<'a> {
         self.part = part;
     }
 
-    pub(super) fn masked(&self) -> u32 {
-        self.masked
-    }
-
-    pub(super) fn hostile(&self) -> u32 {
-        self.hostile
+    pub(super) fn removed(&self) -> Removed {
+        self.removed
     }
 
     pub(super) fn window(&mut self, window: &Window) -> Map<String, Value> {
@@ -97,8 +91,7 @@ impl<'a> Walk<'a> {
         let text = value.as_str()?;
         let cleaned = self.redactor.clean(text);
         let shorter = aegis_redaction::bound(&cleaned.text, preview.characters)?;
-        self.masked = self.masked.saturating_add(cleaned.secrets);
-        self.hostile = self.hostile.saturating_add(cleaned.hostile);
+        self.removed = self.removed.and(Removed::of(&cleaned));
         Some(shorter.to_owned())
     }
 
@@ -169,14 +162,14 @@ impl<'a> Walk<'a> {
         let all = items.len();
         let mut out: Vec<Value> = Vec::new();
         for (at, item) in items.into_iter().take(self.items).enumerate() {
-            let (cuts, masked, hostile) = (self.cuts.len(), self.masked, self.hostile);
+            let (cuts, removed) = (self.cuts.len(), self.removed);
             let previews = self.previews;
             self.path.push(at.to_string());
             let value = self.value(item);
             self.path.pop();
             if self.left == 0 && !out.is_empty() {
                 self.cuts.truncate(cuts);
-                (self.masked, self.hostile, self.previews) = (masked, hostile, previews);
+                (self.removed, self.previews) = (removed, previews);
                 break;
             }
             out.push(value);
@@ -194,8 +187,7 @@ impl<'a> Walk<'a> {
 
     fn cleaned(&mut self, text: &str) -> String {
         let cleaned = self.redactor.clean(text);
-        self.masked = self.masked.saturating_add(cleaned.secrets);
-        self.hostile = self.hostile.saturating_add(cleaned.hostile);
+        self.removed = self.removed.and(Removed::of(&cleaned));
         cleaned.text.into_owned()
     }
 

@@ -176,7 +176,8 @@ fn file(at: &Variables, tools: &mut dyn Run) -> Result<Vec<Content>, Unread> {
 /// The text of a file as it stands. What is no text, or only a part, is what the tool says of it.
 fn shown(path: &str, answer: &Value) -> Content {
     match answer.get("content").and_then(Value::as_str) {
-        Some(content) if answer.get("truncated").is_none() => {
+        // A plain text has no place to say whose it may be.
+        Some(content) if answer.get("truncated").is_none() && answer.get("commit_is_outside").is_none() => {
             Content::text(media_type(path), content.to_owned())
         }
         Some(_) | None => Content::text("application/json", answer.to_string()),

@@ -14,6 +14,7 @@ use serde_json::{Map, Value};
 use super::args::{Page, Ref, Repo, Revision};
 use super::kit::{Entry, Error, Key, Kind, ReadTool, Shape, read, tool};
 use super::lookup;
+use super::outsiders::{self, Cover};
 use super::paging::{self, HAS_NEXT, PAGE, TOTAL};
 use crate::access::Reader;
 use crate::gitea::Call;
@@ -52,13 +53,25 @@ impl ReadTool for ListCommits {
         HAS_NEXT,
         TOTAL,
     ]);
-    const READS: &'static [&'static str] = &[lookup::COMMITS, paging::SETTINGS];
+    const READS: &'static [&'static str] = &[
+        lookup::COMMITS,
+        paging::SETTINGS,
+        lookup::REPOSITORY,
+        outsiders::WRITERS,
+        outsiders::BRANCH,
+        outsiders::BRANCHES,
+        outsiders::TAG,
+        outsiders::TAGS,
+    ];
 
     fn call(self, gitea: &Reader<'_>) -> Result<Reply, Error> {
         let commit = lookup::commit(gitea, &self.repo, self.reference.as_ref())?;
         let found = paging::rows(gitea, self.page, || log(&self.repo, &commit))?;
-        let reply = Reply::new().with("commit", commit).with("commits", lines(&found.rows));
-        Ok(found.told(previewed(reply)))
+        let cover = Cover::of(gitea, &self.repo, self.reference.as_ref(), &commit);
+        let mut lines = lines(&found.rows);
+        cover.strip(&mut lines, "message");
+        let reply = Reply::new().with("commit", commit).with("commits", lines);
+        Ok(found.told(previewed(cover.told(reply, false))))
     }
 }
 
@@ -81,7 +94,18 @@ impl ReadTool for GetCommitDiff {
         TOTAL,
         HIDDEN,
     ]);
-    const READS: &'static [&'static str] = &[lookup::COMMITS, COMMIT, COMMIT_DIFF];
+    const READS: &'static [&'static str] = &[
+        lookup::COMMITS,
+        COMMIT,
+        COMMIT_DIFF,
+        lookup::REPOSITORY,
+        outsiders::WRITERS,
+        outsiders::BRANCH,
+        outsiders::BRANCHES,
+        outsiders::TAG,
+        outsiders::TAGS,
+    ];
+    const ONE_ITEM: bool = true;
 
     fn call(self, gitea: &Reader<'_>) -> Result<Reply, Error> {
         let sha = lookup::commit(gitea, &self.repo, Some(&self.sha.0))?;
@@ -93,8 +117,14 @@ impl ReadTool for GetCommitDiff {
         let commit = commit.finish()?.body;
         let mut patches = Patches::new(gitea, self.page);
         patches.read(diff.body()?, None)?;
-        let reply = Reply::new().with("commit", ONE.of(&commit));
-        Ok(patches.told(reply, None))
+        let cover = Cover::of(gitea, &self.repo, Some(&self.sha.0), &sha);
+        let mut commit = ONE.of(&commit);
+        if cover.withholds() {
+            commit.remove("message");
+            patches.withhold();
+        }
+        let reply = Reply::new().with("commit", commit);
+        Ok(patches.told(cover.told(reply, true), None))
     }
 }
 

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 pub(crate) use forge::Route;
 
-use super::{CATALOGUE, kit};
+use super::{CATALOGUE, Catalogue, kit};
 use crate::access::{self, Asked, Ground, Refused};
 use crate::client::Silent;
 use crate::ports::{Claims, Event, Method, Outcome, Remark, Request};
@@ -103,7 +103,39 @@ impl World {
 
     /// Parse, decide, run and screen, as the path of a tool call does.
     pub(crate) fn call(&self, tool: &str, arguments: Value) -> Result<Finished, Stopped> {
-        let entry = CATALOGUE.find(tool).expect("the tool exists");
+        self.call_with(&CATALOGUE, tool, arguments, None, false)
+    }
+
+    /// The same, of another catalogue.
+    pub(crate) fn call_in(
+        &self,
+        catalogue: &Catalogue,
+        tool: &str,
+        arguments: Value,
+    ) -> Result<Finished, Stopped> {
+        self.call_with(catalogue, tool, arguments, None, false)
+    }
+
+    /// The same for somebody of this login, who asks for what is withheld or does not.
+    pub(crate) fn call_as(
+        &self,
+        tool: &str,
+        arguments: Value,
+        login: Option<&str>,
+        show_withheld: bool,
+    ) -> Result<Finished, Stopped> {
+        self.call_with(&CATALOGUE, tool, arguments, login, show_withheld)
+    }
+
+    fn call_with(
+        &self,
+        catalogue: &Catalogue,
+        tool: &str,
+        arguments: Value,
+        login: Option<&str>,
+        show_withheld: bool,
+    ) -> Result<Finished, Stopped> {
+        let entry = catalogue.find(tool).expect("the tool exists");
         let arguments = arguments.as_object().cloned().unwrap_or_default();
         let prepared = entry.parse(arguments).map_err(Stopped::Argument)?;
         let target = prepared.target();
@@ -118,6 +150,8 @@ impl World {
             clock: self,
             client: &Silent,
             config: &config,
+            login,
+            show_withheld,
         };
         let before = self.state.borrow().requests.len();
         let reply = prepared.run(permit.open(self, ground));
@@ -186,6 +220,10 @@ pub(crate) fn fits(value: &Value, schema: &Value, at: &str) {
     assert!(right, "{at}: {value} is not {kind}");
     for (key, value) in value.as_object().into_iter().flatten() {
         let schema = schema.get("properties").and_then(|properties| properties.get(key));
+        // What LOCKDOWN adds is in no schema: it would cost everybody who does without.
+        let added = super::outsiders::ADDED.iter().find(|(name, _, _)| name == key);
+        let added = added.map(|(_, kind, _)| serde_json::json!({ "type": kind }));
+        let schema = schema.or(added.as_ref());
         fits(value, schema.unwrap_or_else(|| panic!("{at}: {key} is not declared")), &format!("{at}/{key}"));
     }
     for value in value.as_array().into_iter().flatten() {

@@ -17,6 +17,7 @@ use super::args::{
 };
 use super::kit::{Entry, Error, Hints, Key, Kind, ReadTool, Shape, WriteTool, read, tool, write};
 use super::lookup::{self, Label, LabelSearch};
+use super::outsiders::{self, Outsiders};
 use super::paging::{self, HAS_NEXT, PAGE, TOTAL};
 use crate::access::{Reader, Writer};
 use crate::gitea::{self, Started, Write};
@@ -37,6 +38,8 @@ pub(super) const TOOLS: &[&dyn Entry] = &[
 
 /// What is said with a body that is not all of it.
 const NOT_BACK: &str = "update_issue replaces the whole text: do not send a part of it back";
+/// How to see what LOCKDOWN withholds.
+const SHOW_ISSUE: &str = "get_issue with show_withheld=true.";
 /// So much of a body stands in a list.
 const PREVIEW_CHARACTERS: usize = 200;
 
@@ -63,8 +66,14 @@ impl ReadTool for ListIssues {
         HAS_NEXT,
         TOTAL,
     ]);
-    const READS: &'static [&'static str] =
-        &[ISSUES, lookup::REPOSITORY_LABELS, lookup::ORGANISATION_LABELS, paging::SETTINGS];
+    const READS: &'static [&'static str] = &[
+        ISSUES,
+        lookup::REPOSITORY_LABELS,
+        lookup::ORGANISATION_LABELS,
+        paging::SETTINGS,
+        lookup::REPOSITORY,
+        outsiders::WRITERS,
+    ];
 
     fn call(self, gitea: &Reader<'_>) -> Result<Reply, Error> {
         let labels = match LabelSearch::start(gitea, &self.repo, self.labels.as_ref())? {
@@ -91,7 +100,14 @@ impl ReadTool for ListIssues {
             paging::sifted(gitea, self.page, || request.clone(), wanted)
         };
         let found = found.map_err(|error| Error::or_not_found(error, || no_issues(&self.repo)))?;
-        let reply = Reply::new().with("issues", ISSUE_LINE.each(&found.rows));
+        let outsiders = Outsiders::of(gitea, &self.repo);
+        let line = |row: &Value| {
+            let mut line = ISSUE_LINE.of(row);
+            outsiders.cover(row, &mut line, SHOW_ISSUE);
+            Value::Object(line)
+        };
+        let reply =
+            outsiders.told(Reply::new().with("issues", found.rows.iter().map(line).collect::<Vec<_>>()));
         Ok(found.told(reply.preview("body", PREVIEW_CHARACTERS, "get_issue reads on")))
     }
 }
@@ -107,12 +123,16 @@ tool! {
 
 impl ReadTool for GetIssue {
     const ANSWER: &'static Shape = &Shape(&[Key::own("issue", Kind::Object(&ISSUE), "The issue.")]);
-    const READS: &'static [&'static str] = &[ONE_ISSUE];
+    const READS: &'static [&'static str] = &[ONE_ISSUE, lookup::REPOSITORY, outsiders::WRITERS];
+    const ONE_ITEM: bool = true;
 
     fn call(self, gitea: &Reader<'_>) -> Result<Reply, Error> {
         let issue = issue(gitea, &self.repo, self.issue_number)?;
-        let reply = Reply::new().with("issue", ISSUE.of(&found(issue, &self.repo, self.issue_number)?));
-        Ok(reply.part("body", self.start_character.map_or(1, |first| first.0), NOT_BACK))
+        let issue = found(issue, &self.repo, self.issue_number)?;
+        let (outsiders, mut shown) = (Outsiders::of(gitea, &self.repo), ISSUE.of(&issue));
+        let withheld = outsiders.cover(&issue, &mut shown, SHOW_ISSUE);
+        let first = if withheld { 1 } else { self.start_character.map_or(1, |first| first.0) };
+        Ok(outsiders.told(Reply::new().with("issue", shown)).part("body", first, NOT_BACK))
     }
 }
 

@@ -53,6 +53,8 @@ pub trait ReadTool: Tool {
     const ANSWER: &'static Shape;
     /// Every path template that it reads in Gitea.
     const READS: &'static [&'static str];
+    /// It is about one item, so that somebody may ask for what LOCKDOWN=hide withholds of it.
+    const ONE_ITEM: bool = false;
     /// Do it.
     ///
     /// # Errors

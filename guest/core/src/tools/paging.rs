@@ -138,12 +138,20 @@ pub(super) fn sifted(
 
 /// A page of a list that Gitea gives whole, whatever was asked for.
 pub(super) fn rows_of_all(reader: &Reader<'_>, page: Page, all: Vec<Value>) -> Rows {
-    let (page, limit, over) = (page.page, limit(reader, page), over(reader, page));
-    let (size, total) = (usize::try_from(limit).unwrap_or(usize::MAX), all.len());
-    let start = size.saturating_mul(usize::try_from(page.saturating_sub(1)).unwrap_or(usize::MAX));
+    let (start, size, total) = (before(reader, page), size(reader, page), all.len());
+    let (page, over) = (page.page, over(reader, page));
     let rows: Vec<Value> = all.into_iter().skip(start).take(size).collect();
     let has_next = start.saturating_add(rows.len()) < total && !rows.is_empty();
     Rows { rows, page, over, has_next, total: u64::try_from(total).ok(), hidden: 0, unread: None }
+}
+
+/// How many entries stand on the pages before this one.
+pub(super) fn before(reader: &Reader<'_>, page: Page) -> usize {
+    size(reader, page).saturating_mul(usize::try_from(page.page.saturating_sub(1)).unwrap_or(usize::MAX))
+}
+
+fn size(reader: &Reader<'_>, page: Page) -> usize {
+    usize::try_from(limit(reader, page)).unwrap_or(usize::MAX)
 }
 
 impl Rows {

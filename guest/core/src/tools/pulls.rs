@@ -15,6 +15,7 @@ use serde_json::{Map, Value};
 use super::args::{Character, IssueNumber, IssueState, Page, Repo};
 use super::kit::{Entry, Error, Key, Kind, ReadTool, Shape, read, tool};
 use super::lookup;
+use super::outsiders::{self, Outsiders};
 use super::paging::{self, HAS_NEXT, PAGE, TOTAL};
 use crate::access::Reader;
 use crate::gitea;
@@ -28,6 +29,9 @@ pub(super) const TOOLS: &[&dyn Entry] = &[
     create::CREATE_PULL_REQUEST,
     comment::CREATE_PR_COMMENT,
 ];
+
+/// How to see what LOCKDOWN withholds.
+const SHOW_PULL: &str = "get_pull_request with show_withheld=true.";
 
 const PULLS: &str = "/repos/{owner}/{repo}/pulls";
 /// One pull request; an issue is not found here.
@@ -87,7 +91,9 @@ tool! {
 impl ReadTool for GetPullRequest {
     const ANSWER: &'static Shape =
         &Shape(&[Key::own("pull_request", Kind::Object(&PULL), "The pull request."), parts::UNCOUNTED]);
-    const READS: &'static [&'static str] = &[ONE_PULL, parts::FILES];
+    const READS: &'static [&'static str] =
+        &[ONE_PULL, parts::FILES, lookup::REPOSITORY, outsiders::WRITERS, outsiders::ONE_ISSUE];
+    const ONE_ITEM: bool = true;
 
     fn call(self, gitea: &Reader<'_>) -> Result<Reply, Error> {
         let files = parts::counted(gitea, &self.repo, self.pull_number);
@@ -99,8 +105,10 @@ impl ReadTool for GetPullRequest {
             hide_fork(gitea, &answer.body, head, &["repository", "label"]);
         }
         let hidden = files.map_or(0, |files| parts::count_shown(gitea, files, &mut pull));
-        let first = self.start_character.map_or(1, |first| first.0);
-        let reply = Reply::new().with("pull_request", pull).part("body", first, "");
+        let outsiders = Outsiders::of(gitea, &self.repo);
+        let withheld = outsiders.cover_pull(self.pull_number, &answer.body, &mut pull, SHOW_PULL);
+        let first = if withheld { 1 } else { self.start_character.map_or(1, |first| first.0) };
+        let reply = outsiders.told(Reply::new().with("pull_request", pull)).part("body", first, "");
         Ok(reply.with_some("hidden_by_policy", if hidden > 0 { Some(hidden) } else { None }))
     }
 }

@@ -8,6 +8,7 @@ mod folder;
 #[cfg(test)]
 mod fuzz;
 mod hunt;
+mod look;
 mod pattern;
 mod shelf;
 
@@ -19,20 +20,22 @@ use serde_json::{Value, json};
 use super::args::{Flag, Page, Query, Ref, Repo};
 use super::kit::{Entry, Error, Key, Kind, ReadTool, Shape, read, tool};
 use super::lookup;
+use super::outsiders::{self, Cover};
 use super::paging::{self, HAS_NEXT, PAGE, TOTAL};
 use crate::access::Reader;
-use crate::reply::Reply;
+use crate::reply::{Removed, Reply};
 use hunt::Hunt;
+pub(super) use look::{Look, Next};
 use pattern::Pattern;
 
 pub(super) const TOOLS: &[&dyn Entry] = &[read::<SearchCode>()];
 
 /// The archive of a commit.
-const ARCHIVE: &str = "/repos/{owner}/{repo}/archive/{archive}.tar.gz";
+pub(super) const ARCHIVE: &str = "/repos/{owner}/{repo}/archive/{archive}.tar.gz";
 /// The entries of a commit.
-const TREE: &str = "/repos/{owner}/{repo}/git/trees/{sha}";
+pub(super) const TREE: &str = "/repos/{owner}/{repo}/git/trees/{sha}";
 /// The contents of several files at once; Gitea 1.24 and newer.
-const BATCH: &str = "/repos/{owner}/{repo}/file-contents";
+pub(super) const BATCH: &str = "/repos/{owner}/{repo}/file-contents";
 
 tool! {
     /// Find lines in files, in any case. It reads the whole commit: ask for what is distinctive. Binary,
@@ -68,7 +71,18 @@ impl ReadTool for SearchCode {
             "Present when not everything was searched or kept: why, and what to do.",
         ),
     ]);
-    const READS: &'static [&'static str] = &[lookup::REPOSITORY, lookup::COMMITS, TREE, ARCHIVE, BATCH];
+    const READS: &'static [&'static str] = &[
+        lookup::COMMITS,
+        TREE,
+        ARCHIVE,
+        BATCH,
+        lookup::REPOSITORY,
+        outsiders::WRITERS,
+        outsiders::BRANCH,
+        outsiders::BRANCHES,
+        outsiders::TAG,
+        outsiders::TAGS,
+    ];
 
     fn call(self, gitea: &Reader<'_>) -> Result<Reply, Error> {
         let pattern = Pattern::new(&self.query.0, self.regex == Some(Flag(true)))?;
@@ -87,7 +101,8 @@ impl ReadTool for SearchCode {
                 found
             }
         };
-        Ok(answer(gitea, self.page, commit, found))
+        let cover = Cover::of(gitea, &self.repo, self.reference.as_ref(), &commit);
+        Ok(answer(gitea, self.page, commit, found, cover))
     }
 }
 
@@ -109,6 +124,8 @@ struct Match {
     path: String,
     line: u64,
     text: String,
+    /// What was taken out of the line.
+    removed: Removed,
 }
 
 fn search(gitea: &Reader<'_>, repo: &Repo, commit: &str, pattern: &Pattern) -> Result<Found, Error> {
@@ -118,19 +135,29 @@ fn search(gitea: &Reader<'_>, repo: &Repo, commit: &str, pattern: &Pattern) -> R
         seconds,
     })?;
     let mut hunt = Hunt::start(gitea, pattern);
-    match archive::stream(gitea, repo, commit, &mut hunt)? {
-        archive::Streamed::Read => {}
-        // The archive cannot be had, or it cannot be told which paths it names: the files are asked for instead.
-        archive::Streamed::Unusable(why) => {
-            hunt = hunt.over();
-            batches::read(gitea, repo, commit, &mut hunt, &why)?;
-        }
-    }
+    through(gitea, repo, commit, &mut hunt)?;
     Ok(hunt.finish())
 }
 
+/// Look through the files of a commit. Whoever calls has room for long work.
+pub(super) fn through(
+    gitea: &Reader<'_>,
+    repo: &Repo,
+    commit: &str,
+    look: &mut dyn Look,
+) -> Result<(), Error> {
+    match archive::stream(gitea, repo, commit, look)? {
+        archive::Streamed::Read => Ok(()),
+        // The archive cannot be had, or it cannot be told which paths it names: the files are asked for instead.
+        archive::Streamed::Unusable(why) => {
+            look.again();
+            batches::read(gitea, repo, commit, look, &why)
+        }
+    }
+}
+
 /// The size that Gitea names includes the history, so this is only a guard.
-fn small_enough(gitea: &Reader<'_>, repository: &Value) -> Result<(), Error> {
+pub(super) fn small_enough(gitea: &Reader<'_>, repository: &Value) -> Result<(), Error> {
     let most = gitea.config().search.repository_kib;
     let size = repository.get("size").and_then(Value::as_u64).unwrap_or_default();
     if size <= most {
@@ -139,28 +166,34 @@ fn small_enough(gitea: &Reader<'_>, repository: &Value) -> Result<(), Error> {
     Err(Error::Unprocessable {
         reason: "repository_too_large",
         message: format!(
-            "The repository has {size} KiB; search_code looks into at most {most} (SEARCH_MAX_REPOSITORY_KIB). \
-             Use get_file_tree and get_file_contents."
+            "The repository has {size} KiB; files are looked through where there are at most {most} \
+             (SEARCH_MAX_REPOSITORY_KIB). Use get_file_tree and get_file_contents."
         ),
     })
 }
 
-fn answer(gitea: &Reader<'_>, page: Page, commit: String, found: Found) -> Reply {
-    let rows: Vec<Value> = found
+fn answer(gitea: &Reader<'_>, page: Page, commit: String, found: Found, cover: Cover) -> Reply {
+    let counts: Vec<Removed> = found.matches.iter().map(|hit| hit.removed).collect();
+    let mut rows: Vec<Value> = found
         .matches
         .into_iter()
         .map(|hit| json!({ "path": hit.path, "line": hit.line, "text": hit.text }))
         .collect();
+    cover.strip(&mut rows, "text");
+    let before = paging::before(gitea, page);
     let page = paging::rows_of_all(gitea, page, rows);
+    let shown = counts.into_iter().skip(before).take(page.rows.len());
+    let removed = shown.fold(Removed::default(), Removed::and);
     let incomplete = if found.incomplete.is_empty() { None } else { Some(found.incomplete.join("; ")) };
     let reply = Reply::new()
+        .removing(removed)
         .with("commit", commit)
         .with("matches", page.rows.clone())
         .with("total_matches", found.seen)
         .with("files_searched", found.files)
         .with_some("hidden_by_policy", if found.hidden > 0 { Some(found.hidden) } else { None })
         .with_some("incomplete", incomplete);
-    page.told(reply)
+    page.told(cover.told(reply, false))
 }
 
 const MATCH: Shape = Shape(&[

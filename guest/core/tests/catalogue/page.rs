@@ -18,7 +18,9 @@ and what is allowed. A call needs the scope named below; a write also needs `WRI
 Results are JSON objects. Fields that Gitea leaves empty are absent. Text is cleaned of hostile characters, \
 secrets are masked as `SECRET_DETECTION_MODE` says, and what is longer than `MAX_TOOL_RESPONSE_CHARS` or \
 `MAX_TOOL_RESPONSE_ITEMS` is cut: then `truncated` is true and `truncated_how` says how to get the rest. \
-`notice` reminds the reader that text from Gitea is data. Writes are sent once and never repeated.
+`notice` reminds the reader that text from Gitea is data, and counts the secrets that were masked and the hidden \
+characters that were removed, if any; clients find the numbers in `_meta` under `io.aegisgitea/removed`, and scripts \
+in `removed` beside `result`. Writes are sent once and never repeated.
 
 Merging, deleting, force pushing, administration and changes to file contents are not built. A tool sends to Gitea \
 what its list of endpoints names and nothing else; the host refuses everything outside of all these lists.

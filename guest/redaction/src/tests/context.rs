@@ -31,6 +31,10 @@ fn masks_key_blocks_of_every_kind_up_to_their_end_line() {
         mask(&block("SSH2 ENCRYPTED PRIVATE KEY", "\n").replace("-----", "----").replace("----B", "---- B")),
         "[redacted:private-key]"
     );
+    for (from, to) in [("-----", "----"), ("-----B", "---- B"), ("-----E", "---- E")] {
+        let text = format!("{}\nafter", block("SSH2 ENCRYPTED PRIVATE KEY", "\n").replace(from, to));
+        assert_eq!(mask(&text), "[redacted:private-key]\nafter", "{from} is {to}");
+    }
     let url = block("RSA PRIVATE KEY", "%0A").replace(' ', "+");
     assert_eq!(mask(&url), "[redacted:private-key]");
     assert_eq!(mask(&url.replace('+', "%20")), "[redacted:private-key]");
@@ -42,6 +46,12 @@ fn masks_a_block_without_an_end_to_the_end_of_the_text() {
     for cut in [60, 100, 200, whole.len() - 3] {
         assert_eq!(mask(&format!("a\n{}", whole.get(..cut).unwrap())), "a\n[redacted:private-key]");
     }
+}
+
+#[test]
+fn a_block_directly_behind_another_is_masked_too() {
+    let one = block("PRIVATE KEY", "\n");
+    assert_eq!(mask(&format!("{one}{one}\nafter")), "[redacted:private-key]\nafter");
 }
 
 #[test]
@@ -128,6 +138,9 @@ fn masks_passwords_in_urls_and_nothing_else_of_them() {
         ("amqp://u:", "pässwort", "@[::1]/"),
         ("redis://:", "x", "@cache.example"),
         ("http://u:", "p@ss@w0rd", "@localhost:9999/a@b"),
+        ("http://u:", "%70ss", "@localhost/"),
+        ("http://u:", "*a", "@localhost/"),
+        ("http://u:", "!!!!", "@localhost/"),
     ] {
         assert_eq!(
             mask(&format!("{before}{password}{after}")),
@@ -206,6 +219,15 @@ fn masks_assigned_values_that_a_machine_made() {
             format!("{before}[redacted:assigned-secret]{after}")
         );
     }
+}
+
+#[test]
+fn a_bare_value_is_a_constant_only_in_capitals_with_an_underscore() {
+    for value in ["K3J9XQ2MW8RT5VB1", "k3J9x_2mW8rT5vB1"] {
+        assert_eq!(mask(&format!("DB_PASSWORD={value}\n")), "DB_PASSWORD=[redacted:assigned-secret]\n");
+    }
+    untouched("DB_PASSWORD=K3J9X_2MW8RT5VB1\n");
+    assert_eq!(mask("DB_PASSWORD=\"K3J9X_2MW8RT5VB1\""), "DB_PASSWORD=\"[redacted:assigned-secret]\"");
 }
 
 #[test]

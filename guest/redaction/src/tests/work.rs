@@ -40,6 +40,7 @@ fn repeated_secrets_and_broken_ones_cost_a_bounded_number_of_looks() {
     linear("-----BEGIN PRIVATE KEY-----");
     linear("-----BEGIN PRIVATE KEY----- END ");
     linear("-----BEGIN PRIVATE KEY-----\n-----END CERTIFICATE-----\n");
+    linear(&format!("{}-----END PRIVATE KEY-----", "-----BEGIN PRIVATE KEY-----".repeat(400)));
     linear("https://a:b");
     linear("://");
     linear("x://a:b@");

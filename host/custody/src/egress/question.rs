@@ -59,7 +59,7 @@ impl Question {
         let of_unit = match touches {
             Touches::Person | Touches::Drafts => return Ok(Vec::new()),
             Touches::Code => Vec::new(),
-            Touches::NewIssue => vec![Self::Issues],
+            Touches::NewIssue | Touches::Writer => vec![Self::Issues],
             Touches::Issues => kinds(query),
             Touches::Issue | Touches::Pull => vec![Self::Issue(third(segments))],
             Touches::Comment => vec![Self::Comment(third(segments))],

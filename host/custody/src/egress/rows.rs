@@ -10,6 +10,9 @@ use super::{Method, Refused};
 pub enum Touches {
     /// No repository. Always sent on the caller's own authority.
     Person,
+    /// Who writes what a job of this call would write: told through a service account to whoever may see issues, since
+    /// what that account wrote before is looked for.
+    Writer,
     /// The repository itself and its code. Labels and milestones count here: Gitea shows them to whoever may see
     /// any unit, so asking for the code is never too little.
     Code,
@@ -39,6 +42,7 @@ pub const READ_ROWS: &[(&str, Touches)] = &[
     ("/orgs/{org}/labels", Touches::Person),
     ("/orgs/{org}/repos", Touches::Person),
     ("/settings/api", Touches::Person),
+    ("/user", Touches::Writer),
     ("/user/orgs", Touches::Person),
     ("/user/repos", Touches::Person),
     ("/repos/{owner}/{repo}", Touches::Code),

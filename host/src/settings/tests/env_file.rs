@@ -43,12 +43,12 @@ fn a_wrong_line_of_the_env_file_is_told_by_number_and_never_repeated() {
 #[test]
 fn a_name_in_the_env_file_that_is_no_setting_is_refused_with_the_nearest_one() {
     let text =
-        "MCP_PROT=1\nGITEA_TOKEN_FLE=x\nAUTOMATION_SCHEDULER_ENABLED=true\nQQQ=1\nMCP_PORT=1\nMCP_PORT=2\n";
+        "MCP_PROT=1\nGITEA_TOKEN_FLE=x\nAUTOMATION_SCHEDULER_ENABLE=true\nQQQ=1\nMCP_PORT=1\nMCP_PORT=2\n";
     let expected = [
         "some/.env line 6 sets MCP_PORT again, after line 5",
         "MCP_PROT (some/.env line 1) is not a setting; did you mean MCP_PORT?",
         "GITEA_TOKEN_FLE (some/.env line 2) is not a setting; did you mean GITEA_TOKEN_FILE?",
-        "AUTOMATION_SCHEDULER_ENABLED (some/.env line 3) is not in this version; take the line out",
+        "AUTOMATION_SCHEDULER_ENABLE (some/.env line 3) is not a setting; did you mean AUTOMATION_SCHEDULER_ENABLED?",
         "QQQ (some/.env line 4) is not a setting; docs/configuration.md lists them all",
     ];
     assert_eq!(in_file(text).unwrap_err(), expected);

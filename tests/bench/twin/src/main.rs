@@ -1,7 +1,7 @@
 //! `aegis-bench`: measures the built server against what it would be without a sandbox.
 //!
 //! One program in several roles, so that all that is compared is built alike: `run` starts and measures, `times` measures
-//! the timed clauses of the attacks alone, `dear` the calls that take much, `twin` is the product's core behind native
+//! the timed clauses of the attacks alone, `dear` the calls that take much, `secrets` redaction alone, `twin` is the product's core behind native
 //! ports, `fixed` answers one file to everybody, `stock` some files to whoever asks for them. It is no part of the
 //! product and may link `aegis-core`, which no other test may.
 
@@ -12,6 +12,7 @@ mod process;
 mod report;
 mod rounds;
 mod run;
+mod secrets;
 mod start;
 mod times;
 mod twin;
@@ -27,8 +28,8 @@ type Result<T> = std::result::Result<T, Error>;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-const USAGE: &str =
-    "usage: aegis-bench run|times|dear DIST OUTPUT.json | twin | fixed FILE THREADS | stock FOLDER";
+const USAGE: &str = "usage: aegis-bench run|times|dear DIST OUTPUT.json | secrets OUTPUT.json [KINGFISHER] | twin | fixed FILE THREADS | \
+     stock FOLDER";
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -37,6 +38,10 @@ fn main() -> ExitCode {
         ["run", dist, output] => run::run(&PathBuf::from(dist), &PathBuf::from(output)),
         ["times", dist, output] => run::times_alone(&PathBuf::from(dist), &PathBuf::from(output)),
         ["dear", dist, output] => run::dear_alone(&PathBuf::from(dist), &PathBuf::from(output)),
+        ["secrets", output] => secrets::run(&PathBuf::from(output), None),
+        ["secrets", output, kingfisher] => {
+            secrets::run(&PathBuf::from(output), Some(&PathBuf::from(kingfisher)))
+        }
         ["stock", folder] => dear::serve(&PathBuf::from(folder)),
         ["twin"] => twin::serve(),
         ["fixed", file, threads] => fixed::serve(&PathBuf::from(file), threads),

@@ -21,7 +21,7 @@ impl Page {
         page.line(&format!("# {kind} {number}: {}", text(item, "/title")));
         let labels: Vec<&str> = rows(item, "labels").iter().filter_map(Value::as_str).collect();
         page.fact("State", text(item, "/state"));
-        page.fact("Author", text(item, "/author"));
+        page.fact("Author", &format!("{}{}", text(item, "/author"), outsider(item)));
         page.fact("Labels", &labels.join(", "));
         page.fact("Milestone", text(item, "/milestone/title"));
         page.fact("From", text(item, "/head/label"));
@@ -49,14 +49,23 @@ impl Page {
 
     /// What was said, oldest first.
     pub(super) fn comments(&mut self, answer: &Value) {
+        self.unknown(answer);
         for comment in rows(answer, "comments") {
-            self.line(&format!("\n## {} on {}", text(comment, "/author"), text(comment, "/created_at")));
+            let (author, created) = (text(comment, "/author"), text(comment, "/created_at"));
+            self.line(&format!("\n## {author}{} on {created}", outsider(comment)));
             self.body(text(comment, "/body"));
         }
         if answer.get("has_next").and_then(Value::as_bool) == Some(true) {
             self.line("\n(More comments follow: list_issue_comments reads them page by page.)");
         }
         self.cut(answer);
+    }
+
+    /// Say where it is not known who may write.
+    fn unknown(&mut self, answer: &Value) {
+        if let Some(why) = answer.get("writers_unknown").and_then(Value::as_str) {
+            self.line(&format!("\n({why})"));
+        }
     }
 
     /// Say what an answer lacks.
@@ -88,9 +97,21 @@ impl Page {
     }
 }
 
+/// Said behind an author whose text is by somebody without write access.
+fn outsider(item: &Value) -> &'static str {
+    let writes = item.get("author_has_write_access").and_then(Value::as_bool);
+    if writes == Some(false) { " (no write access here)" } else { "" }
+}
+
 /// The changes of a comparison in the form that `git apply` knows, and what is not in it.
 pub(super) fn diff(answer: &Value) -> String {
     let mut text_of = String::new();
+    if answer.get("commit_is_outside").is_some() {
+        text_of.push_str("# The commit may be by somebody without write access here.\n");
+    }
+    if let Some(why) = answer.get("withheld").and_then(Value::as_str) {
+        let _ = writeln!(text_of, "# {why}");
+    }
     for file in rows(answer, "files") {
         let path = text(file, "/path");
         let before = file.get("previous_path").and_then(Value::as_str).unwrap_or(path);

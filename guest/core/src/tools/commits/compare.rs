@@ -14,6 +14,7 @@ use crate::reply::Reply;
 use crate::tools::args::{Page, Repo, Revision};
 use crate::tools::kit::{Entry, Error, Key, Kind, ReadTool, Shape, read, tool};
 use crate::tools::lookup;
+use crate::tools::outsiders::{self, Cover};
 use crate::tools::paging::{HAS_NEXT, PAGE, TOTAL};
 
 pub(super) const COMPARE_REFS: &dyn Entry = read::<CompareRefs>();
@@ -49,7 +50,18 @@ impl ReadTool for CompareRefs {
         TOTAL,
         HIDDEN,
     ]);
-    const READS: &'static [&'static str] = &[lookup::COMMITS, COMPARE, super::COMMIT_DIFF];
+    const READS: &'static [&'static str] = &[
+        lookup::COMMITS,
+        COMPARE,
+        super::COMMIT_DIFF,
+        lookup::REPOSITORY,
+        outsiders::WRITERS,
+        outsiders::BRANCH,
+        outsiders::BRANCHES,
+        outsiders::TAG,
+        outsiders::TAGS,
+    ];
+    const ONE_ITEM: bool = true;
 
     fn call(self, gitea: &Reader<'_>) -> Result<Reply, Error> {
         let base = lookup::commit(gitea, &self.repo, Some(&self.base.0))?;
@@ -87,12 +99,19 @@ impl ReadTool for CompareRefs {
             patches.read(body, None)?;
             None
         };
+        // What base brought is not shown but for what both sides have.
+        let cover = Cover::of(gitea, &self.repo, Some(&self.head.0), &head);
+        if cover.withholds() {
+            patches.withhold();
+        }
         let mut reply =
             Reply::new().with("base_commit", base).with("head_commit", head).with("total_commits", total);
         if self.page.page == 1 {
-            reply = reply.with("commits", between(commits));
+            let mut commits = between(commits);
+            cover.strip(&mut commits, "subject");
+            reply = reply.with("commits", commits);
         }
-        Ok(patches.told(reply, more))
+        Ok(patches.told(cover.told(reply, true), more))
     }
 }
 

@@ -174,6 +174,11 @@ impl<'a> Patches<'a> {
         })
     }
 
+    /// Leave out what the files hold: their names and how much changed stay.
+    pub(super) fn withhold(&mut self) {
+        self.files.iter_mut().filter_map(Value::as_object_mut).for_each(|file| drop(file.remove("patch")));
+    }
+
     /// What the page says: its files, what is hidden, and what is missing and why.
     pub(super) fn told(self, reply: Reply, more: Option<String>) -> Reply {
         let has_next = self.seen > self.skip.saturating_add(self.files.len());

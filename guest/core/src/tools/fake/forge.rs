@@ -73,6 +73,11 @@ impl Route {
         self
     }
 
+    /// Whether its path holds this.
+    pub(crate) fn is_for(&self, part: &str) -> bool {
+        self.path.contains(part)
+    }
+
     fn fits(&self, request: &Request) -> bool {
         let asked = |(name, value): &(String, String)| {
             request.query.iter().any(|(key, given)| key == name && given == value)

@@ -14,6 +14,7 @@ use crate::reply::{Lines, Reply};
 use crate::tools::args::{LineRange, Ref, Repo, RepoPath};
 use crate::tools::kit::{Entry, Error, Key, Kind, ReadTool, Shape, read, tool};
 use crate::tools::lookup;
+use crate::tools::outsiders::{self, Cover};
 
 pub(super) const GET_FILE_CONTENTS: &dyn Entry = read::<GetFileContents>();
 
@@ -73,19 +74,33 @@ impl ReadTool for GetFileContents {
         Key::own("target_hidden", Kind::Flag, "The symlink points to what the policy hides."),
         Key::pluck("submodule_git_url", "/submodule_git_url", Kind::Text, "Where a submodule comes from."),
     ]);
-    const READS: &'static [&'static str] = &[lookup::COMMITS, EXTENDED, CONTENTS];
+    const READS: &'static [&'static str] = &[
+        lookup::COMMITS,
+        EXTENDED,
+        CONTENTS,
+        lookup::REPOSITORY,
+        outsiders::WRITERS,
+        outsiders::BRANCH,
+        outsiders::BRANCHES,
+        outsiders::TAG,
+        outsiders::TAGS,
+    ];
+    const ONE_ITEM: bool = true;
 
     fn call(self, gitea: &Reader<'_>) -> Result<Reply, Error> {
         let lines = Lines { start: self.lines.start, end: self.lines.end };
         let commit = lookup::commit(gitea, &self.repo, self.reference.as_ref())?;
         let path = self.filepath.0.as_str();
         let found = Place { repo: &self.repo, path, commit: &commit }.look(gitea)?;
+        let cover = Cover::of(gitea, &self.repo, self.reference.as_ref(), &commit);
         let reply = Reply::new().with("path", path).with("commit", commit);
         let limit = gitea.config().max_file_size_bytes;
-        match found {
-            Found::TooLarge(file) => Ok(too_large(reply, file.as_ref(), limit)),
-            Found::Object(file) => Ok(describe(reply, gitea, path, &file, lines, limit)),
-        }
+        let reply = match found {
+            Found::TooLarge(file) => too_large(reply, file.as_ref(), limit),
+            Found::Object(file) => describe(reply, gitea, path, &file, lines, limit),
+        };
+        let reply = if cover.withholds() { reply.without(&["target", "submodule_git_url"]) } else { reply };
+        Ok(cover.told(reply, true))
     }
 }
 

@@ -14,6 +14,7 @@ use crate::tools::applied::{self, NOT_APPLIED, same_text};
 use crate::tools::args::{Character, Comment, CommentId, IssueNumber, Page, Repo};
 use crate::tools::kit::{Entry, Error, Hints, Key, Kind, ReadTool, Shape, WriteTool, read, tool, write};
 use crate::tools::lookup;
+use crate::tools::outsiders::{self, Outsiders};
 use crate::tools::paging::{self, HAS_NEXT, PAGE, TOTAL};
 
 pub(super) const LIST_ISSUE_COMMENTS: &dyn Entry = read::<ListIssueComments>();
@@ -26,6 +27,8 @@ const ONE_COMMENT: &str = "/repos/{owner}/{repo}/issues/comments/{id}";
 const WHOLE_CHARACTERS: usize = 12_000;
 /// ... and of longer pages each body is cut to so many.
 const PREVIEW_CHARACTERS: usize = 500;
+/// How to see what LOCKDOWN withholds.
+const SHOW_COMMENT: &str = "list_issue_comments with limit=1, page=N for comment N and show_withheld=true.";
 /// How to read the rest of a preview.
 const READ_ON: &str = "limit=1 with page=N shows more of comment N";
 /// The same, with what a preview is not for.
@@ -52,9 +55,17 @@ impl ReadTool for ListIssueComments {
         HAS_NEXT,
         TOTAL,
     ]);
-    const READS: &'static [&'static str] = &[ONE_ISSUE, COMMENTS];
+    const READS: &'static [&'static str] = &[ONE_ISSUE, COMMENTS, lookup::REPOSITORY, outsiders::WRITERS];
+    const ONE_ITEM: bool = true;
 
     fn call(self, gitea: &Reader<'_>) -> Result<Reply, Error> {
+        if gitea.show_withheld() && paging::limit(gitea, self.page) != 1 {
+            return Err(Error::Unprocessable {
+                reason: "one_comment_at_a_time",
+                message: "show_withheld shows one comment: ask with limit=1 and page=N for comment N."
+                    .to_owned(),
+            });
+        }
         // One after the other: an unknown number makes Gitea fail, and a failure counts against it.
         found(issue(gitea, &self.repo, self.issue_number)?, &self.repo, self.issue_number)?;
         let (page, limit) = (self.page.page, paging::limit(gitea, self.page));
@@ -65,25 +76,30 @@ impl ReadTool for ListIssueComments {
         }
         let over = paging::over(gitea, self.page);
         let first = self.start_character.map_or(1, |first| first.0);
-        Ok(paging::told(told(&discussion, first), page, over, discussion.has_next(), discussion.total()))
+        let outsiders = Outsiders::of(gitea, &self.repo);
+        let reply = outsiders.told(told(&discussion, &outsiders, first));
+        Ok(paging::told(reply, page, over, discussion.has_next(), discussion.total()))
     }
 }
 
 /// The comments of a page, whole, as previews, or without the texts that were too long to keep. Who reads on from the
 /// `first` character wants no preview.
-fn told(discussion: &Discussion, first: u64) -> Reply {
+fn told(discussion: &Discussion, outsiders: &Outsiders<'_>, first: u64) -> Reply {
     let line = |row: &discussion::Row| {
         let mut line = COMMENT_LINE.of(&row.comment);
         if row.too_long {
             line.insert("body_truncated".to_owned(), true.into());
         }
-        Value::Object(line)
+        let withheld = outsiders.cover(&row.comment, &mut line, SHOW_COMMENT);
+        (Value::Object(line), withheld)
     };
     let rows = discussion.rows();
-    let reply = Reply::new().with("comments", rows.iter().map(line).collect::<Vec<Value>>());
-    let mut reply = reply.part("body", first, NOT_BACK);
-    let bodies = rows.iter().filter_map(|row| row.comment.get("body")?.as_str());
+    let (lines, withheld): (Vec<Value>, Vec<bool>) = rows.iter().map(line).unzip();
+    // What stands in place of a text has one part.
+    let first = if withheld.contains(&true) { 1 } else { first };
+    let bodies = lines.iter().filter_map(|line| line.get("body")?.as_str());
     let characters: usize = bodies.map(|body| body.chars().count()).sum();
+    let mut reply = Reply::new().with("comments", lines).part("body", first, NOT_BACK);
     if rows.len() > 1 && characters > WHOLE_CHARACTERS && first == 1 {
         reply = reply.preview("body", PREVIEW_CHARACTERS, PREVIEWED);
     }

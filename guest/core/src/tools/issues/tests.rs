@@ -118,7 +118,7 @@ fn secrets_and_hostile_characters_of_an_issue_do_not_leave() {
         "{}",
         finished.text
     );
-    assert_eq!((finished.masked, finished.hostile), (1, 1));
+    assert_eq!((finished.removed.secrets, finished.removed.characters), (1, 1));
 }
 
 #[test]

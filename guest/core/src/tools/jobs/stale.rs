@@ -5,7 +5,8 @@
 
 use serde_json::{Value, json};
 
-use super::Job;
+use super::report::{COMPLETE, TEXT, Told};
+use super::{Job, Starts, busy};
 use crate::access::{Reader, Writer};
 use crate::gitea::{self, Write};
 use crate::reply::Reply;
@@ -21,7 +22,8 @@ pub(super) const JOB: Job = Job {
     about: "Open issues that nobody has touched for AUTOMATION_STALE_DAYS days: reported or, with writes, labelled \
             and commented on.",
     changes: true,
-    starts_on: ("issues", &["opened", "closed", "reopened"]),
+    starts_on: Starts::Event("issues", &["opened", "closed", "reopened"]),
+    pause_seconds: 3_600,
 };
 pub(super) const REPORT: &dyn Entry = read::<Report>();
 pub(super) const MARK: &dyn Entry = write::<Mark>();
@@ -67,8 +69,6 @@ const LINE: Shape = Shape(&[
 
 const STALE: Key = Key::own("stale", Kind::Each(&LINE), "Stale issues, newest first.");
 const SINCE: Key = Key::own("untouched_since", Kind::Time, "Stale is what was last touched before this.");
-const COMPLETE: Key = Key::own("complete", Kind::Flag, "Whether every open issue was looked at.");
-const TEXT: Key = Key::own("text", Kind::Text, "The same for a person to read.");
 
 impl ReadTool for Report {
     const ANSWER: &'static Shape = &Shape(&[STALE, SINCE, COMPLETE, TEXT]);
@@ -76,9 +76,8 @@ impl ReadTool for Report {
 
     fn call(self, gitea: &Reader<'_>) -> Result<Reply, Error> {
         let found = Found::read(gitea, &self.repo)?;
-        let mut text = found.headline(gitea, &self.repo);
-        text.extend(found.rows.iter().map(line));
-        Ok(found.reply(&text.join("\n")))
+        let told = found.headline(gitea, &self.repo).each(found.rows.iter().map(line));
+        Ok(found.reply(&told.text()))
     }
 }
 
@@ -111,11 +110,12 @@ impl WriteTool for Mark {
                 mark(writer, &self.repo, row, label, days)?;
             }
         }
-        let mut text = found.headline(reader, &self.repo);
-        text.push(format!("{} marked in this run, {} left for the next.", now.len(), later.len()));
-        text.extend(now.iter().map(|row| line(row)));
+        let told = found
+            .headline(reader, &self.repo)
+            .and(format!("{} marked in this run, {} left for the next.", now.len(), later.len()))
+            .each(now.iter().map(|row| line(row)));
         let marked: Vec<Value> = now.iter().map(|row| LINE.of(row).into()).collect();
-        Ok(found.reply(&text.join("\n")).with("marked", marked).with("waiting", later.len()))
+        Ok(found.reply(&told.text()).with("marked", marked).with("waiting", later.len()))
     }
 }
 
@@ -157,15 +157,11 @@ impl Found {
         Ok(Self { rows, since, complete })
     }
 
-    fn headline(&self, reader: &Reader<'_>, repo: &Repo) -> Vec<String> {
+    fn headline(&self, reader: &Reader<'_>, repo: &Repo) -> Told {
         let days = reader.config().automation.stale_days;
         let at_least = if self.complete { "" } else { "at least " };
-        vec![format!(
-            "{}/{}: {at_least}{} open issues untouched for {days} days.",
-            repo.owner,
-            repo.repo,
-            self.rows.len()
-        )]
+        let count = self.rows.len();
+        Told::headline(repo, &format!("{at_least}{count} open issues untouched for {days} days."))
     }
 
     fn reply(&self, text: &str) -> Reply {
@@ -248,13 +244,4 @@ fn mark(writer: &Writer<'_>, repo: &Repo, row: &Value, label: u64, days: u32) ->
     );
     writer.send(gitea::CREATE_COMMENT, place(), &json!({ "body": body }))?;
     Ok(())
-}
-
-fn busy(seconds: u32) -> Error {
-    Error::Busy {
-        reason: "jobs_busy",
-        message: "Another run is under way, or long work by others takes the room. Nothing was changed."
-            .to_owned(),
-        seconds,
-    }
 }

@@ -26,6 +26,10 @@ pub trait Entry: Sync {
     fn writes(&self) -> &'static [&'static Write];
     /// The fields of its answer, with what they mean.
     fn answer(&self) -> &'static Shape;
+    /// It is about one item, so that somebody may ask for what LOCKDOWN=hide withholds of it.
+    fn one_item(&self) -> bool {
+        false
+    }
     /// The definition for tools/list: name, title, description, inputSchema, outputSchema, annotations.
     fn definition(&self) -> Value;
     /// Arguments that a modern client repeats in headers (`x-mcp-header` in the input schema).
@@ -134,6 +138,10 @@ impl<T: ReadTool + 'static> Entry for Reads<T> {
 
     fn answer(&self) -> &'static Shape {
         T::ANSWER
+    }
+
+    fn one_item(&self) -> bool {
+        T::ONE_ITEM
     }
 
     fn definition(&self) -> Value {

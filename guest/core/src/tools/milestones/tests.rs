@@ -74,7 +74,7 @@ fn a_long_description_is_a_preview_and_hides_no_secret_at_its_cut() {
     let shown = rows[0]["description"].as_str().unwrap_or_default();
     assert_eq!((shown.chars().count(), &rows[0]["description_truncated"]), (500, &json!(true)));
     assert!(!shown.contains("aegis_key_Zm9v"), "{shown}");
-    assert_eq!(finished.masked, 1);
+    assert_eq!(finished.removed.secrets, 1);
     assert!(rows[1].get("description_truncated").is_none() && rows[1]["description"] == "about");
     assert!(
         finished.structured["truncated_how"].as_str().unwrap_or_default().contains("Gitea shows the rest")

@@ -6,8 +6,10 @@ use super::no_pull;
 use crate::access::Reader;
 use crate::gitea::{self, Started};
 use crate::reply::Reply;
-use crate::tools::args::{IssueNumber, Page, Repo};
+use crate::settings::OutsideText;
+use crate::tools::args::{IssueNumber, Page, Ref, Repo};
 use crate::tools::kit::{Entry, Error, Key, Kind, ReadTool, Shape, read, tool};
+use crate::tools::outsiders::{self, Cover};
 use crate::tools::paging::{self, HAS_NEXT, HIDDEN, PAGE, TOTAL};
 use crate::tools::{commits, lookup};
 
@@ -109,7 +111,18 @@ impl ReadTool for ListPullRequestCommits {
         HAS_NEXT,
         TOTAL,
     ]);
-    const READS: &'static [&'static str] = &[COMMITS, paging::SETTINGS];
+    const READS: &'static [&'static str] = &[
+        COMMITS,
+        paging::SETTINGS,
+        super::ONE_PULL,
+        lookup::REPOSITORY,
+        lookup::COMMITS,
+        outsiders::WRITERS,
+        outsiders::BRANCH,
+        outsiders::BRANCHES,
+        outsiders::TAG,
+        outsiders::TAGS,
+    ];
 
     fn call(self, gitea: &Reader<'_>) -> Result<Reply, Error> {
         let missing = || {
@@ -125,8 +138,23 @@ impl ReadTool for ListPullRequestCommits {
                 .query("files", false)
         })
         .map_err(|error| Error::or_not_found(error, missing))?;
-        let rows: Vec<Value> = found.rows.iter().map(|row| commit(gitea, row).into()).collect();
-        Ok(found.told(commits::previewed(Reply::new().with("commits", rows))))
+        let mut rows: Vec<Value> = found.rows.iter().map(|row| commit(gitea, row).into()).collect();
+        let cover = self.cover(gitea);
+        cover.strip(&mut rows, "message");
+        Ok(found.told(cover.told(commits::previewed(Reply::new().with("commits", rows)), false)))
+    }
+}
+
+impl ListPullRequestCommits {
+    /// What becomes of the messages: the newest commit tells, on whatever page.
+    fn cover(&self, gitea: &Reader<'_>) -> Cover {
+        if gitea.config().outside_text == OutsideText::Shown {
+            return Cover::None;
+        }
+        let pull = gitea.get(lookup::call(&self.repo, super::ONE_PULL).segment(self.pull_number.0));
+        let head = pull.ok().and_then(|pull| Some(pull.body.pointer("/head/sha")?.as_str()?.to_owned()));
+        let head = head.unwrap_or_default();
+        Cover::of(gitea, &self.repo, Some(&Ref(head.clone())), &head)
     }
 }
 

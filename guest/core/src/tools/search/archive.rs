@@ -11,7 +11,7 @@ use tar::Archive;
 use super::ARCHIVE;
 use super::entries::{self, Ended, ended};
 use super::folder::{self, Folder};
-use super::hunt::Hunt;
+use super::look::Look;
 use crate::access::Reader;
 use crate::gitea::{self, Body};
 use crate::ports::Media;
@@ -33,10 +33,11 @@ pub(super) fn stream(
     reader: &Reader<'_>,
     repo: &Repo,
     commit: &str,
-    hunt: &mut Hunt<'_>,
+    look: &mut dyn Look,
 ) -> Result<Streamed, Error> {
     let top = folder::ask(reader, repo, commit)?;
-    let most = hunt.bounds.archive_bytes;
+    let bounds = look.bounds();
+    let most = bounds.archive_bytes;
     let packed = reader
         .start(lookup::call(repo, ARCHIVE).segment(commit).accept(Media::Archive).at_most(HOST_BYTES))?;
     let mut folder = match Folder::of(reader, repo, commit, top)? {
@@ -53,17 +54,16 @@ pub(super) fn stream(
         ) => return Ok(Streamed::Unusable("Gitea gives no archive".to_owned())),
         Err(error) => return Err(error.into()),
     };
-    let bounds = hunt.bounds;
     let unpacked = Unpacked {
         from: GzDecoder::new(Source::new(body, most)),
         read: 0,
         most: bounds.unpacked_bytes,
         expansion: bounds.expansion,
     };
-    match entries::read(&mut Archive::new(unpacked), &mut folder, hunt) {
+    match entries::read(&mut Archive::new(unpacked), &mut folder, look) {
         Ok(entries::Read::Enough) => {}
         Ok(entries::Read::Mistakable) => return Ok(Streamed::Unusable(folder.why_mistakable())),
-        Err(error) => hunt.stop(format!("the search ended early: {}", why(&error))),
+        Err(error) => look.stop(format!("the reading ended early: {}", why(&error))),
     }
     Ok(Streamed::Read)
 }

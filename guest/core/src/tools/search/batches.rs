@@ -5,7 +5,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::hunt::{Hunt, Next};
+use super::look::{Look, Next};
 use super::{BATCH, TREE};
 use crate::access::Reader;
 use crate::tools::args::Repo;
@@ -36,10 +36,10 @@ pub(super) fn read(
     reader: &Reader<'_>,
     repo: &Repo,
     commit: &str,
-    hunt: &mut Hunt<'_>,
+    look: &mut dyn Look,
     why: &str,
 ) -> Result<(), Error> {
-    let wanted = files(reader, repo, commit, hunt, why)?;
+    let wanted = files(reader, repo, commit, look, why)?;
     let mut rest = wanted.as_slice();
     let mut read = 0_u64;
     while !rest.is_empty() {
@@ -48,10 +48,10 @@ pub(super) fn read(
         let bytes: u64 = now.iter().map(|file| file.bytes).sum();
         read = read.saturating_add(bytes);
         if read > BYTES {
-            hunt.stop(format!("{why}, and files asked for one by one are read up to {BYTES} bytes in all"));
+            look.stop(format!("{why}, and files asked for one by one are read up to {BYTES} bytes in all"));
             return Ok(());
         }
-        if contents(reader, repo, commit, now, bytes, hunt)? == Next::Enough {
+        if contents(reader, repo, commit, now, bytes, look)? == Next::Enough {
             return Ok(());
         }
         rest = later;
@@ -64,7 +64,7 @@ fn files(
     reader: &Reader<'_>,
     repo: &Repo,
     commit: &str,
-    hunt: &mut Hunt<'_>,
+    look: &mut dyn Look,
     why: &str,
 ) -> Result<Vec<Wanted>, Error> {
     let mut wanted: Vec<Wanted> = Vec::new();
@@ -76,11 +76,11 @@ fn files(
             .query("per_page", TREE_PAGE);
         let answer = reader.get(request)?;
         let rows = answer.body.get("tree").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-        wanted.extend(rows.iter().filter_map(|row| file(row, hunt)));
+        wanted.extend(rows.iter().filter_map(|row| file(row, look)));
         let more = answer.body.get("truncated").and_then(Value::as_bool).unwrap_or(false);
         if wanted.len() > FILES {
             wanted.truncate(FILES);
-            hunt.stop(format!("{why}, and of files asked for one by one only {FILES} are searched"));
+            look.stop(format!("{why}, and of files asked for one by one only {FILES} are read"));
             break;
         }
         if !more {
@@ -88,7 +88,7 @@ fn files(
         }
         if page == TREE_PAGES {
             let entries = TREE_PAGE.saturating_mul(TREE_PAGES);
-            hunt.stop(format!(
+            look.stop(format!(
                 "{why}, and of files asked for one by one only the first {entries} entries count"
             ));
         }
@@ -96,15 +96,15 @@ fn files(
     Ok(wanted)
 }
 
-fn file(row: &Value, hunt: &mut Hunt<'_>) -> Option<Wanted> {
+fn file(row: &Value, look: &mut dyn Look) -> Option<Wanted> {
     let (path, bytes) = (text(row, "path")?, row.get("size")?.as_u64()?);
     let regular = text(row, "type") == Some("blob") && text(row, "mode") != Some("120000");
     // Gitea writes U+FFFD for what is not UTF-8: by such a name no file can be asked for.
     if regular && path.contains(char::REPLACEMENT_CHARACTER) {
-        hunt.unnamed();
+        look.unnamed();
         return None;
     }
-    (regular && hunt.wants(path, bytes)).then(|| Wanted { path: path.to_owned(), bytes })
+    (regular && look.wants(path, bytes)).then(|| Wanted { path: path.to_owned(), bytes })
 }
 
 fn text<'r>(row: &'r Value, name: &str) -> Option<&'r str> {
@@ -131,7 +131,7 @@ fn contents(
     commit: &str,
     files: &[Wanted],
     bytes: u64,
-    hunt: &mut Hunt<'_>,
+    look: &mut dyn Look,
 ) -> Result<Next, Error> {
     let paths: Vec<&str> = files.iter().map(|file| file.path.as_str()).collect();
     let request = lookup::call(repo, BATCH)
@@ -145,12 +145,12 @@ fn contents(
         // Gitea finds too large; a file that it does not find is null.
         let row = rows.get(nth).filter(|row| text(row, "path") == Some(&file.path));
         let Some(content) = row.and_then(|row| STANDARD.decode(text(row, "content")?).ok()) else {
-            hunt.missing();
+            look.missing();
             continue;
         };
-        if hunt.file(&file.path, &content) == Next::Enough {
+        if look.file(&file.path, &content) == Next::Enough {
             return Ok(Next::Enough);
         }
     }
-    Ok(hunt.time())
+    Ok(look.time())
 }

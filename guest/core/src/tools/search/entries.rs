@@ -10,7 +10,7 @@ use std::io;
 use tar::{Archive, Entry, EntryType};
 
 use super::folder::{Folder, Mistakable};
-use super::hunt::{Hunt, Next};
+use super::look::{Look, Next};
 
 /// Most bytes of the records before one header. Git knows no path that is nearly as long; the target of a link may
 /// be.
@@ -36,16 +36,16 @@ enum Said {
     TooMuch,
 }
 
-/// Give every regular file to the hunt.
+/// Give every regular file to whoever looks.
 ///
 /// # Errors
 /// The archive is damaged, breaks off, is not as Git writes it, or reaches a bound.
 pub(super) fn read<R: io::Read>(
     archive: &mut Archive<R>,
     folder: &mut Folder,
-    hunt: &mut Hunt<'_>,
+    look: &mut dyn Look,
 ) -> io::Result<Read> {
-    let most = hunt.bounds.entries;
+    let most = look.bounds().entries;
     let mut content = Vec::new();
     let mut said = Said::Nothing;
     for (nth, entry) in (0_u32..).zip(archive.entries()?.raw(true)) {
@@ -59,7 +59,7 @@ pub(super) fn read<R: io::Read>(
             (EntryType::Directory, Said::TooMuch) | (EntryType::Symlink, _) => said = Said::Nothing,
             (EntryType::Directory | EntryType::Regular, _) => {
                 let said = std::mem::replace(&mut said, Said::Nothing);
-                match one(&mut entry, said, folder, hunt, &mut content)? {
+                match one(&mut entry, said, folder, look, &mut content)? {
                     Step::Next(Next::GoOn) => {}
                     Step::Next(Next::Enough) => return Ok(Read::Enough),
                     Step::Mistakable => return Ok(Read::Mistakable),
@@ -82,7 +82,7 @@ fn one<R: io::Read>(
     entry: &mut Entry<'_, R>,
     said: Said,
     folder: &mut Folder,
-    hunt: &mut Hunt<'_>,
+    look: &mut dyn Look,
     content: &mut Vec<u8>,
 ) -> io::Result<Step> {
     let name = match said {
@@ -101,15 +101,15 @@ fn one<R: io::Read>(
         return Ok(Step::Next(Next::GoOn));
     }
     let Some(path) = path else {
-        hunt.unnamed();
-        return Ok(Step::Next(hunt.time()));
+        look.unnamed();
+        return Ok(Step::Next(look.time()));
     };
-    if !hunt.wants(path, entry.size()) {
-        return Ok(Step::Next(hunt.time()));
+    if !look.wants(path, entry.size()) {
+        return Ok(Step::Next(look.time()));
     }
     content.clear();
     io::Read::read_to_end(entry, content)?;
-    Ok(Step::Next(hunt.file(path, content)))
+    Ok(Step::Next(look.file(path, content)))
 }
 
 /// Read the records before a header.

@@ -2,15 +2,19 @@
 
 use aegis_redaction::{Mode, Redactor};
 
+use super::look::{Look, Next};
 use super::pattern::Pattern;
 use super::{Found, Match};
 use crate::access::Reader;
+use crate::reply::Removed;
 use crate::settings::Search;
 
 /// A file with a zero byte among so many of its first bytes is no text, as git has it.
 const SNIFFED_BYTES: usize = 8 * 1024;
 /// How every pointer of Git LFS begins.
 const LFS_POINTER: &[u8] = b"version https://git-lfs.github.com/spec/v1\n";
+/// How the mask of a secret begins.
+const MASK: &str = "[redacted:";
 /// Most characters of a line that are told.
 const LINE_CHARACTERS: usize = 300;
 /// Bytes before a match that are told of a long line.
@@ -20,18 +24,11 @@ const FILES_IN_A_STEP: u64 = 250;
 /// Lines after which the clock is looked at within a file.
 const BREATH_LINES: usize = 4096;
 
-/// Whether there is reason to go on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Next {
-    GoOn,
-    Enough,
-}
-
 /// One search under way.
 pub(super) struct Hunt<'a> {
     reader: &'a Reader<'a>,
     pattern: &'a Pattern,
-    pub(super) bounds: Search,
+    bounds: Search,
     until: u64,
     found: Found,
     left_out: LeftOut,
@@ -58,71 +55,6 @@ impl<'a> Hunt<'a> {
         let time = u64::from(bounds.seconds).saturating_mul(1_000_000);
         let until = reader.microseconds().saturating_add(time);
         Self { reader, pattern, bounds, until, found: Found::default(), left_out: LeftOut::default() }
-    }
-
-    /// Begin again in another way, in what is left of the time.
-    pub(super) fn over(self) -> Self {
-        Self { found: Found::default(), left_out: LeftOut::default(), ..self }
-    }
-
-    /// Whether a file is to be read: the policy shows it, and it is not too large.
-    pub(super) fn wants(&mut self, path: &str, bytes: u64) -> bool {
-        if !self.reader.path_visible(path, false) {
-            // Without rules only names that are no clean text (one with a line break) are not shown.
-            if self.reader.has_path_rules() {
-                self.found.hidden = self.found.hidden.saturating_add(1);
-            } else {
-                self.unnamed();
-            }
-            return false;
-        }
-        let fits = bytes <= self.bounds.file_bytes;
-        if !fits {
-            self.left_out.larger = self.left_out.larger.saturating_add(1);
-        }
-        fits
-    }
-
-    /// A file was named, and its content cannot be had.
-    pub(super) fn missing(&mut self) {
-        self.left_out.missing = self.left_out.missing.saturating_add(1);
-    }
-
-    /// There is a file, and nobody can say for sure what it is called, and so what the policy thinks of it.
-    pub(super) fn unnamed(&mut self) {
-        self.left_out.unnamed = self.left_out.unnamed.saturating_add(1);
-    }
-
-    /// Look into one file.
-    pub(super) fn file(&mut self, path: &str, content: &[u8]) -> Next {
-        let head = content.get(..SNIFFED_BYTES.min(content.len())).unwrap_or_default();
-        if head.contains(&0) || content.starts_with(LFS_POINTER) {
-            return self.time();
-        }
-        self.found.files = self.found.files.saturating_add(1);
-        if self.found.files.is_multiple_of(FILES_IN_A_STEP) {
-            self.reader.step(&format!("searched {} files", self.found.files));
-        }
-        match self.first_match(content) {
-            Ok(Some(first)) => self.lines(path, content, first),
-            Ok(None) => self.time(),
-            Err(OutOfTime) => Next::Enough,
-        }
-    }
-
-    /// Whether there is time left.
-    pub(super) fn time(&mut self) -> Next {
-        if self.reader.microseconds() < self.until {
-            return Next::GoOn;
-        }
-        let most = self.bounds.seconds;
-        self.stop(format!("the search took more than {most} s (SEARCH_MAX_SECONDS), so files are left"));
-        Next::Enough
-    }
-
-    /// Not everything was searched or kept, and why.
-    pub(super) fn stop(&mut self, why: String) {
-        self.found.incomplete.push(why);
     }
 
     pub(super) fn finish(mut self) -> Found {
@@ -212,7 +144,10 @@ impl<'a> Hunt<'a> {
                 return Next::Enough;
             }
             let line = u64::try_from(nth).unwrap_or(u64::MAX).saturating_add(1);
-            self.found.matches.push(Match { path: path.to_owned(), line, text: shown(told, start, end) });
+            let text = shown(told, start, end);
+            let changed = cleaned.secrets > 0 || cleaned.hostile > 0;
+            let removed = if changed { removed(raw, told) } else { Removed::default() };
+            self.found.matches.push(Match { path: path.to_owned(), line, text, removed });
         }
         self.time()
     }
@@ -228,9 +163,83 @@ impl<'a> Hunt<'a> {
     }
 }
 
+impl Look for Hunt<'_> {
+    fn bounds(&self) -> Search {
+        self.bounds
+    }
+
+    fn again(&mut self) {
+        self.found = Found::default();
+        self.left_out = LeftOut::default();
+    }
+
+    fn wants(&mut self, path: &str, bytes: u64) -> bool {
+        if !self.reader.path_visible(path, false) {
+            // Without rules only names that are no clean text (one with a line break) are not shown.
+            if self.reader.has_path_rules() {
+                self.found.hidden = self.found.hidden.saturating_add(1);
+            } else {
+                self.unnamed();
+            }
+            return false;
+        }
+        let fits = bytes <= self.bounds.file_bytes;
+        if !fits {
+            self.left_out.larger = self.left_out.larger.saturating_add(1);
+        }
+        fits
+    }
+
+    fn missing(&mut self) {
+        self.left_out.missing = self.left_out.missing.saturating_add(1);
+    }
+
+    fn unnamed(&mut self) {
+        self.left_out.unnamed = self.left_out.unnamed.saturating_add(1);
+    }
+
+    fn file(&mut self, path: &str, content: &[u8]) -> Next {
+        let head = content.get(..SNIFFED_BYTES.min(content.len())).unwrap_or_default();
+        if head.contains(&0) || content.starts_with(LFS_POINTER) {
+            return self.time();
+        }
+        self.found.files = self.found.files.saturating_add(1);
+        if self.found.files.is_multiple_of(FILES_IN_A_STEP) {
+            self.reader.step(&format!("searched {} files", self.found.files));
+        }
+        match self.first_match(content) {
+            Ok(Some(first)) => self.lines(path, content, first),
+            Ok(None) => self.time(),
+            Err(OutOfTime) => Next::Enough,
+        }
+    }
+
+    fn time(&mut self) -> Next {
+        if self.reader.microseconds() < self.until {
+            return Next::GoOn;
+        }
+        let most = self.bounds.seconds;
+        self.stop(format!("the search took more than {most} s (SEARCH_MAX_SECONDS), so files are left"));
+        Next::Enough
+    }
+
+    fn stop(&mut self, why: String) {
+        self.found.incomplete.push(why);
+    }
+}
+
 /// The search has used its time, and said so.
 #[derive(Clone, Copy, Debug)]
 struct OutOfTime;
+
+/// What was taken out of a line: of a secret over several lines the mask alone is counted, where it stands.
+fn removed(raw: &[u8], told: &str) -> Removed {
+    let raw = String::from_utf8_lossy(raw);
+    let masks = |text: &str| text.matches(MASK).count();
+    let secrets = masks(told).saturating_sub(masks(&raw));
+    let characters = Redactor::new(Mode::Off).clean(&raw).hostile;
+    Removed { secrets: u32::try_from(secrets).unwrap_or(u32::MAX), characters }
+}
 
 /// A line, without its carriage return; of a long one the part around the match.
 fn shown(line: &str, start: usize, end: usize) -> String {

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use super::pattern::Pattern;
 use super::{Found, Match};
 use crate::access::Reader;
+use crate::reply::Removed;
 use crate::tools::args::Repo;
 
 const SPACE: &str = "search";
@@ -76,7 +77,8 @@ impl<'a> Shelf<'a> {
 fn parts(matches: &[Match]) -> Option<Vec<String>> {
     let mut parts: Vec<String> = Vec::new();
     for hit in matches {
-        let row = json!([hit.path, hit.line, hit.text]).to_string();
+        let row =
+            json!([hit.path, hit.line, hit.text, hit.removed.secrets, hit.removed.characters]).to_string();
         let full = parts.len() >= PARTS;
         match parts.last_mut() {
             Some(part) if part.len().saturating_add(row.len()) < PART_BYTES => {
@@ -101,5 +103,7 @@ fn digest(text: &str) -> String {
 
 fn hit(kept: &Value) -> Option<Match> {
     let text = |at: usize| kept.get(at)?.as_str().map(str::to_owned);
-    Some(Match { path: text(0)?, line: kept.get(1)?.as_u64()?, text: text(2)? })
+    let count = |at: usize| u32::try_from(kept.get(at)?.as_u64()?).ok();
+    let removed = Removed { secrets: count(3)?, characters: count(4)? };
+    Some(Match { path: text(0)?, line: kept.get(1)?.as_u64()?, text: text(2)?, removed })
 }

@@ -158,7 +158,7 @@ impl<'de> Visitor<'de> for &mut Window {
     }
 }
 
-/// The fields of a comment that leave; whatever else Gitea sends is not kept for a moment.
+/// The fields of a comment that leave or tell whose it is; whatever else Gitea sends is not kept for a moment.
 #[derive(Deserialize, Serialize)]
 struct Comment {
     id: Option<u64>,
@@ -168,10 +168,12 @@ struct Comment {
     updated_at: Option<String>,
     html_url: Option<String>,
     assets: Option<Vec<Asset>>,
+    original_author: Option<String>,
 }
 
 #[derive(Deserialize, Serialize)]
 struct Login {
+    id: Option<i64>,
     login: Option<String>,
 }
 

@@ -75,7 +75,7 @@ fn bodies_are_whole_where_they_fit_and_previews_where_they_do_not() {
         assert_eq!(rows[at]["body"].as_str().map(|body| body.chars().count()), Some(characters), "{at}");
     }
     assert!(!finished.text.contains("aegis_key_"), "a secret at the cut is masked before it is cut");
-    assert_eq!(finished.masked, 1);
+    assert_eq!(finished.removed.secrets, 1);
     let how = finished.structured["truncated_how"].as_str().unwrap_or_default();
     assert!(how.contains("3 body texts") && how.contains("limit=1 with page=N"), "{how}");
     let longer = "word ".repeat(3_000);

@@ -172,6 +172,26 @@ fn a_file_is_masked_as_a_whole_and_lines_keep_their_numbers() {
 }
 
 #[test]
+fn what_was_taken_out_is_counted_for_the_lines_that_are_shown() {
+    let token = concat!("gh", "p_", "abcdefghijklmnopqrstuvwxyz0123456789");
+    let text = format!("needle {token} {token}\nneedle\u{202e}\n{token} \u{202e}\nneedle [redacted:jwt]\n");
+    let world = holding(&[("site/a", text.as_bytes())]);
+    let count = |more: Value| {
+        let mut arguments = asking("needle");
+        arguments.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let removed = world.call("search_code", arguments).expect("an answer").removed;
+        (removed.secrets, removed.characters)
+    };
+    // Twice: the second is told from memory.
+    for _ in 0..2 {
+        assert_eq!(count(json!({})), (2, 1));
+        assert_eq!(count(json!({ "limit": 1, "page": 1 })), (2, 0));
+        assert_eq!(count(json!({ "limit": 1, "page": 2 })), (0, 1));
+        assert_eq!(count(json!({ "limit": 1, "page": 3 })), (0, 0));
+    }
+}
+
+#[test]
 fn a_file_with_a_secret_is_withheld_where_secrets_block() {
     let token = concat!("gh", "p_", "abcdefghijklmnopqrstuvwxyz0123456789");
     let files = [("site/a", format!("needle\n{token}\n")), ("site/b", "needle".to_owned())];

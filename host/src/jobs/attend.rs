@@ -1,0 +1,181 @@
+//! The scheduler: starts what is due for as long as the server runs, and tells what was skipped or missed. When that is,
+//! [`super::plan`] says.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use aegis_custody::{Clock, Timestamp};
+use serde_json::{Map, Value, json};
+use tokio::task::JoinHandle;
+
+use super::plan::{Missed, Plan, Step};
+use super::run::{Apply, By, Order, run};
+use super::{Job, Scheduler, counted};
+use crate::audit::{Entry, Event};
+use crate::ports::telemetry::cut;
+use crate::serve::Server;
+use crate::settings::SCHEDULE;
+use crate::shared::{SystemClock, SystemRandom};
+
+/// The longest between two looks: a clock that was set, or a machine that slept, is noticed within it.
+const LOOK: Duration = Duration::from_secs(30);
+/// The shortest: a plan that is late does not spin.
+const SHORTEST: Duration = Duration::from_millis(100);
+/// How long a run waits that was refused since there was no room, and how often.
+const AGAIN: Duration = Duration::from_secs(15);
+const ATTEMPTS: usize = 5;
+
+/// Start what is due from now on, where there is a scheduler.
+pub(crate) fn attend(server: &Arc<Server>) {
+    let Some(automation) = &server.shared.automation else { return };
+    let jobs = &automation.jobs;
+    let Some(scheduler) = jobs.scheduler.clone() else { return };
+    let now = SystemClock.now();
+    let known = |job: &str, schedule: &str| jobs.board.through(job, schedule);
+    let plan = Plan::new(&jobs.all, known, (scheduler.jitter, scheduler.run_missed), now);
+    announce(&jobs.all, &scheduler, now);
+    tokio::spawn(keep(Arc::downgrade(server), plan, Arc::new(scheduler)));
+}
+
+fn announce(all: &[Job], scheduler: &Scheduler, now: Timestamp) {
+    for job in all.iter().filter(|job| job.enabled) {
+        let Some(schedule) = &job.schedule else { continue };
+        let next = schedule.after(now).map(|at| at.to_string()).unwrap_or_default();
+        tracing::info!(
+            event = "job_scheduled",
+            job = job.name,
+            schedule = schedule.text(),
+            next,
+            repositories = scheduler.repositories.len()
+        );
+    }
+}
+
+async fn keep(server: Weak<Server>, mut plan: Plan, scheduler: Arc<Scheduler>) {
+    let mut started: HashMap<&'static str, JoinHandle<()>> = HashMap::new();
+    loop {
+        let Some(server) = server.upgrade().filter(|server| !server.draining()) else { return };
+        let now = SystemClock.now();
+        let is_running = |job: &str| started.get(job).is_some_and(|run| !run.is_finished());
+        let steps = plan.look(now, &is_running, &SystemRandom);
+        // Before anything starts: a crash must not start it again.
+        if let Some(automation) = &server.shared.automation
+            && automation.jobs.board.mark(plan.marks())
+        {
+            let board = automation.jobs.board.clone();
+            let _ = tokio::task::spawn_blocking(move || board.keep()).await;
+        }
+        for step in steps {
+            if let Some(job) = told(&server, &step) {
+                started.insert(job, tokio::spawn(everywhere(server.clone(), job, scheduler.clone())));
+            }
+        }
+        let next = plan.next().map_or(LOOK, |next| {
+            let millis = next.unix_millis().saturating_sub(now.unix_millis());
+            Duration::from_millis(u64::try_from(millis).unwrap_or_default())
+        });
+        // Whoever sleeps must not keep the server from ending.
+        drop(server);
+        tokio::time::sleep(next.clamp(SHORTEST, LOOK)).await;
+    }
+}
+
+/// Tell what there is to tell; the job that is to be started.
+fn told(server: &Server, step: &Step) -> Option<&'static str> {
+    match step {
+        Step::Start { job, planned, late } => {
+            tracing::info!(event = "job_started", job, planned = %planned, late);
+            Some(job)
+        }
+        Step::Overlap { job, planned } => {
+            tracing::warn!(event = "job_skipped", job, planned = %planned, "its run from before is still under way");
+            server.shared.metrics.job_run(job, "skipped", 1);
+            tell(server, "job_run_skipped", json!({"job": job, "planned": planned.to_string()}));
+            None
+        }
+        Step::Missed(missed) => {
+            let Missed { job, count, more, first, last } = missed;
+            tracing::warn!(
+                event = "job_runs_missed",
+                job,
+                count,
+                more,
+                first = %first,
+                last = %last,
+                "the server was down, or its clock jumped; AUTOMATION_SCHEDULER_RUN_MISSED says whether one is made up for"
+            );
+            server.shared.metrics.job_run(job, "missed", (*count).into());
+            let detail = json!({
+                "job": job, "count": count, "more": more, "first": first.to_string(), "last": last.to_string(),
+            });
+            tell(server, "job_runs_missed", detail);
+            None
+        }
+        Step::ClockWentBack { job, from } => {
+            tracing::warn!(event = "job_clock_went_back", job, from = %from, "its times from now on count again");
+            tell(server, "job_clock_went_back", json!({"job": job, "from": from.to_string()}));
+            None
+        }
+    }
+}
+
+/// Run a job in every repository of the scheduler, one after the other.
+async fn everywhere(server: Arc<Server>, job: &'static str, scheduler: Arc<Scheduler>) {
+    for (owner, repo) in &scheduler.repositories {
+        let order = Order {
+            job: job.to_owned(),
+            owner: owner.clone(),
+            repo: repo.clone(),
+            apply: Apply::WhereAllowed,
+        };
+        let outcome = patient(&server, &order).await;
+        let repository = format!("{owner}/{repo}");
+        match outcome {
+            None => return,
+            Some(Ok(correlation_id)) => {
+                tracing::info!(event = "job_run", job, repository, correlation_id, outcome = "done");
+            }
+            Some(Err(reason)) if reason == "job_running" => {
+                tracing::warn!(event = "job_skipped", job, repository, "a command runs it there");
+                server.shared.metrics.job_run(job, "skipped", 1);
+                let detail = json!({"job": job, "repository": cut(&repository, 256)});
+                tell(&server, "job_run_skipped", detail);
+            }
+            Some(Err(reason)) => {
+                tracing::warn!(event = "job_run", job, repository, outcome = reason);
+            }
+        }
+    }
+}
+
+/// One run, tried again while there is no room; none where the server ends. What was refused for want of room is counted
+/// when it was tried for the last time.
+async fn patient(server: &Arc<Server>, order: &Order) -> Option<Result<String, String>> {
+    let mut tried = 0_usize;
+    loop {
+        if server.draining() {
+            return None;
+        }
+        tried = tried.saturating_add(1);
+        match run(server, By::Schedule, order.clone()).await {
+            Ok(ran) => return Some(Ok(ran.correlation_id)),
+            Err(not) if not.is_passing() && tried < ATTEMPTS => tokio::time::sleep(AGAIN).await,
+            Err(not) => {
+                if not.is_passing() {
+                    let place = format!("{}/{}", order.owner, order.repo);
+                    counted(&server.shared, &order.job, SCHEDULE, &place, "refused", Some(&not.reason));
+                }
+                return Some(Err(not.reason));
+            }
+        }
+    }
+}
+
+fn tell(server: &Server, reason: &str, detail: Value) {
+    let mut members = Map::new();
+    members.insert("reason".into(), reason.into());
+    members.insert("component".into(), cut(&server.shared.component_digest, 16).into());
+    members.insert("detail".into(), detail);
+    server.shared.trail.push(Entry { event: Event::SecurityEvent, members });
+}
