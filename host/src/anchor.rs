@@ -2,6 +2,7 @@
 //! process, which a container runtime keeps, and to AUDIT_ANCHOR_URL. It signs nothing, and no call waits for it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use aegis_custody::audit::{Checkpoint, Note};
@@ -9,12 +10,11 @@ use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{Request, Uri};
 use http_body_util::Full;
-use tokio::sync::watch;
 
 use crate::audit::Latest;
 use crate::https::{HttpsClient, NoClient, client, reason};
 use crate::settings::Settings;
-use crate::shared::SystemRandom;
+use crate::shared::{Shared, SystemRandom};
 use crate::way::drawn;
 
 /// What one attempt may take.
@@ -32,8 +32,28 @@ pub(crate) struct Anchor {
     uri: Uri,
 }
 
-/// Lines of the last checkpoint that AUDIT_ANCHOR_URL has taken; none before the first.
-pub(crate) type Anchored = watch::Receiver<Option<u64>>;
+/// How the address is doing.
+#[derive(Debug, Default)]
+pub(crate) struct Anchored {
+    /// There is one.
+    asked: AtomicBool,
+    /// Lines of the last checkpoint that it has taken.
+    lines: AtomicU64,
+    /// The last attempt failed.
+    failed: AtomicBool,
+}
+
+impl Anchored {
+    /// Lines of the last checkpoint that AUDIT_ANCHOR_URL has taken; none where there is no such address.
+    pub(crate) fn lines(&self) -> Option<u64> {
+        self.asked.load(Ordering::Acquire).then(|| self.lines.load(Ordering::Acquire))
+    }
+
+    /// Whether it did not take the last one that it was sent.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.failed.load(Ordering::Acquire)
+    }
+}
 
 impl Anchor {
     /// The one that the settings name.
@@ -46,7 +66,9 @@ impl Anchor {
         let uri = url.parse().map_err(|error: http::uri::InvalidUri| wrong(error.to_string()))?;
         let made = client(url, PATIENCE, settings.gitea_ca_file(), None);
         let client = made.map_err(|error| match error {
-            NoClient::Certificates(error) => wrong(format!("the system's certificates cannot be read: {error}")),
+            NoClient::Certificates(error) => {
+                wrong(format!("the system's certificates cannot be read: {error}"))
+            }
             other => wrong(other.to_string()),
         })?;
         Ok(Some(Self { client, uri }))
@@ -68,13 +90,13 @@ impl Anchor {
 }
 
 /// Hand on each checkpoint from now on, for as long as the log is open.
-pub(crate) fn attend(latest: Latest, anchor: Option<Anchor>) -> Anchored {
-    let (taken, anchored) = watch::channel(None);
+pub(crate) fn attend(shared: &Arc<Shared>, anchor: Option<Anchor>) {
+    let latest = shared.trail.checkpoints();
     tokio::spawn(log(latest.clone()));
     if let Some(anchor) = anchor {
-        tokio::spawn(post(latest, anchor, taken));
+        shared.anchored.asked.store(true, Ordering::Release);
+        tokio::spawn(post(latest, anchor, Arc::clone(&shared.anchored)));
     }
-    anchored
 }
 
 /// The last one, once there is one that was not seen; none where there will be no more.
@@ -104,26 +126,30 @@ async fn log(mut latest: Latest) {
     }
 }
 
-async fn post(mut latest: Latest, anchor: Anchor, taken: watch::Sender<Option<u64>>) {
-    let (mut pause, mut failed) = (PAUSES.0, false);
+async fn post(mut latest: Latest, anchor: Anchor, anchored: Arc<Anchored>) {
+    let mut pause = PAUSES.0;
     while let Some(text) = next(&mut latest).await {
         match anchor.post(&text).await {
             Ok(()) => {
-                if failed {
-                    tracing::info!(event = "audit_anchor_available", "AUDIT_ANCHOR_URL takes checkpoints again");
+                if anchored.failed.swap(false, Ordering::AcqRel) {
+                    tracing::info!(
+                        event = "audit_anchor_available",
+                        "AUDIT_ANCHOR_URL takes checkpoints again"
+                    );
                 }
-                (pause, failed) = (PAUSES.0, false);
-                taken.send_replace(Note::parse(&text).ok().map(|note| note.checkpoint.size));
+                pause = PAUSES.0;
+                if let Ok(note) = Note::parse(&text) {
+                    anchored.lines.store(note.checkpoint.size, Ordering::Release);
+                }
                 if latest.changed().await.is_err() {
                     return;
                 }
             }
             // The next attempt has the newest, which covers this one.
             Err(error) => {
-                if !failed {
-                    tracing::warn!(event = "audit_anchor_unavailable", %error, "AUDIT_ANCHOR_URL did not take a checkpoint: it is tried again; calls go on");
+                if !anchored.failed.swap(true, Ordering::AcqRel) {
+                    tracing::warn!(event = "audit_anchor_unavailable", %error, "AUDIT_ANCHOR_URL did not take a checkpoint: it is tried again, and calls go on");
                 }
-                failed = true;
                 tokio::time::sleep(drawn(pause, &SystemRandom)).await;
                 pause = pause.saturating_mul(2).min(PAUSES.1);
             }

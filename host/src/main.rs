@@ -4,6 +4,7 @@
 //! usage, 64 wrong settings or policy, 69 no server answers, 75 somebody else holds the audit log (sysexits.h).
 
 mod admin;
+mod anchor;
 mod audit;
 mod automation;
 mod budget;

@@ -30,6 +30,10 @@ pub(crate) struct Gauges {
     pub(crate) memory_bytes: usize,
     pub(crate) audit_writable: bool,
     pub(crate) audit_lines: u64,
+    /// Lines of the log that the last checkpoint covers.
+    pub(crate) audit_signed: Option<u64>,
+    /// Lines that the last one covers that AUDIT_ANCHOR_URL has taken; none without one.
+    pub(crate) audit_anchored: Option<u64>,
     pub(crate) gitea: GiteaGauges,
     /// Streams kept open now.
     pub(crate) streams: usize,
@@ -152,6 +156,15 @@ impl Metrics {
         let _ = writeln!(t, "aegis_audit_writable {}", u8::from(gauges.audit_writable));
         head(t, "aegis_audit_lines_total", "counter", "Audit lines written since the start.");
         let _ = writeln!(t, "aegis_audit_lines_total {}", gauges.audit_lines);
+        if let Some(lines) = gauges.audit_signed {
+            head(t, "aegis_audit_signed_lines", "gauge", "Lines of the log that its last checkpoint covers.");
+            let _ = writeln!(t, "aegis_audit_signed_lines {lines}");
+        }
+        if let Some(lines) = gauges.audit_anchored {
+            let help = "Lines that the last checkpoint covers which AUDIT_ANCHOR_URL has taken.";
+            head(t, "aegis_audit_anchored_lines", "gauge", help);
+            let _ = writeln!(t, "aegis_audit_anchored_lines {lines}");
+        }
         head(t, "aegis_writes_on", "gauge", "1 while changes may be sent to Gitea.");
         let _ = writeln!(t, "aegis_writes_on {}", u8::from(gauges.writes));
         head(t, "aegis_policy_reloads_total", "counter", "Times that the policy was read again, by outcome.");
@@ -243,6 +256,8 @@ mod tests {
             memory_bytes: 0,
             audit_writable: true,
             audit_lines: 0,
+            audit_signed: Some(7),
+            audit_anchored: None,
             gitea: GiteaGauges { left_alone: true, kept_back: 3, repeated: 2 },
             streams: 2,
             streams_ended: vec![("stopping", 4)],

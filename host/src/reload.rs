@@ -1,5 +1,6 @@
 //! At SIGHUP, and when its file changes: the policy document is read and checked again, and holds for whatever begins
-//! from then on. A document with a mistake changes nothing. Nothing else is read again: other settings need a restart.
+//! from then on. A document with a mistake changes nothing. At SIGHUP the audit log also begins a new segment, and is signed
+//! by the key that its file holds now. Nothing else is read again: other settings need a restart.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -7,6 +8,7 @@ use std::sync::Arc;
 use serde_json::{Map, json};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use crate::audit::signer::Signer;
 use crate::audit::{Entry, Event};
 use crate::component::bindings::aegis::gateway::types::Problem;
 use crate::mailbox::Topic;
@@ -45,19 +47,31 @@ impl By {
     }
 }
 
-/// Read the policy again at each SIGHUP, and whenever the file that is watched has changed, for as long as the server
-/// lives. `path` is `POLICY_FILE_PATH`. One after the other: the policy in force is the one that was read last.
-pub(crate) fn attend(
-    mut hang_ups: Signal,
-    server: &Arc<Server>,
-    path: Option<PathBuf>,
-    mut watch: Option<Watch>,
-) {
+/// What is read again.
+pub(crate) struct Read {
+    /// `POLICY_FILE_PATH`.
+    pub(crate) policy: Option<PathBuf>,
+    /// The same where its changes are looked for.
+    pub(crate) watched: Option<Watch>,
+    /// The key that signs the audit log, as its file has it now; none where it has no file.
+    pub(crate) signing_key: ReadKey,
+}
+
+/// Reads the signing key again, or says what is wrong with it.
+pub(crate) type ReadKey = Box<dyn Fn() -> Result<Option<Arc<Signer>>, String> + Send + Sync>;
+
+/// Read again at each SIGHUP, and the policy whenever the file that is watched has changed, for as long as the server
+/// lives. One after the other: the policy in force is the one that was read last.
+pub(crate) fn attend(mut hang_ups: Signal, server: &Arc<Server>, read: Read) {
     let server = Arc::downgrade(server);
+    let Read { policy: path, watched: mut watch, signing_key } = read;
     tokio::spawn(async move {
         while let Some(by) = next(&mut hang_ups, &mut watch).await {
             let Some(server) = server.upgrade() else { break };
             let path = path.clone();
+            if by == By::Signal {
+                renew_the_log(&server, &signing_key).await;
+            }
             // A guest checks the document, and guests have their own runtime.
             let reloading = server.shared.runtime.clone().spawn(async move {
                 reload(&server, path.as_deref(), by).await;
@@ -69,6 +83,21 @@ pub(crate) fn attend(
             let _ = reloading.await;
         }
     });
+}
+
+/// A new segment, so that what is older can be moved or compressed, and the key that is in force by now.
+async fn renew_the_log(server: &Server, signing_key: &ReadKey) {
+    if let Err(unavailable) = server.shared.trail.rotate().await {
+        tracing::error!(event = "audit_not_rotated", error = %unavailable);
+    }
+    let used = match signing_key() {
+        Ok(Some(signer)) => server.shared.trail.use_key(signer).await.map_err(|error| error.to_string()),
+        Ok(None) => Ok(()),
+        Err(text) => Err(text),
+    };
+    if let Err(error) = used {
+        tracing::error!(event = "audit_key_not_reloaded", error, "the key from before goes on signing");
+    }
 }
 
 /// Wait until the policy is to be read again; none where nobody can ask any more.

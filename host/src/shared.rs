@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use aegis_custody::{Clock, Random, Timestamp};
 
+use crate::anchor::Anchored;
 use crate::audit::Trail;
 use crate::automation::Automation;
 use crate::budget::Budget;
@@ -37,6 +38,8 @@ pub(crate) struct Shared {
     pub(crate) component_digest: String,
     /// The audit trail.
     pub(crate) trail: Trail,
+    /// Who else keeps its checkpoints.
+    pub(crate) anchored: Arc<Anchored>,
     /// Who may call with a key.
     pub(crate) keys: Keys,
     /// Who may sign in; none without `OAUTH_MODE`, and then keys count.

@@ -22,6 +22,7 @@ mod policy;
 mod reload;
 mod rows;
 mod scene;
+mod signed;
 mod start;
 
 mod tickets;

@@ -34,9 +34,11 @@ impl Scene {
         Self { forge, audit, folder }
     }
 
-    /// A server for this forge that keeps its audit log here.
+    /// A server for this forge that keeps its audit log here, and the key that signs it.
     pub fn setup(&self) -> Setup {
-        Setup::new(&self.forge.url(), SVC_TOKEN).set("AUDIT_LOG_PATH", &self.audit.display().to_string())
+        Setup::new(&self.forge.url(), SVC_TOKEN)
+            .set("AUDIT_LOG_PATH", &self.audit.display().to_string())
+            .set("DCR_STORAGE_PATH", &self.folder.0.join("registry").join("dcr.json").display().to_string())
     }
 
     /// Wait until the forge has seen so many requests of a method.

@@ -36,7 +36,7 @@ async fn a_named_key_is_added_listed_and_revoked_at_the_next_call() {
     assert_eq!(stage.setting("MCP_API_KEYS"), Some(format!("laptop={laptop}")));
     let nobody = stage.run(&["users", "revoke", "key:tablet", "--env-file", ".env"], "").await;
     nobody.says(1, &["there is no key named tablet"]);
-    let lines = audit(&stage.path("data/audit.log"));
+    let lines = audit(&stage.path("data/audit/audit.log"));
     let revoked: Vec<_> = lines.iter().filter(|line| line["reason"] == "operator_revoked_key").collect();
     assert_eq!(revoked[0]["detail"]["key"], "phone", "{lines:#?}");
     for name in ["laptop", "phone"] {

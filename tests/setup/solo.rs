@@ -25,7 +25,7 @@ async fn one_command_makes_settings_that_serve() {
     assert_eq!(server.call(key).await.status, 200);
     assert_eq!(server.call("aegis_key_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA").await.status, 401);
     assert_eq!(server.stop().await, 0);
-    let lines = audit(&stage.path("data/audit.log"));
+    let lines = audit(&stage.path("data/audit/audit.log"));
     assert!(
         lines
             .iter()

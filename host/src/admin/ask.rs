@@ -60,6 +60,7 @@ pub(crate) fn ask(places: &Places, request: &Request) -> Result<Answer, NotAsked
         | Request::Timeline
         | Request::WritesTurn { .. }
         | Request::WritesStatus
+        | Request::AuditRotate
         | Request::JobsList
         | Request::Status => PATIENCE,
     };

@@ -36,6 +36,7 @@ impl Desk<'_> {
             Request::KeyRevoke { .. }
             | Request::WritesTurn { .. }
             | Request::WritesStatus
+            | Request::AuditRotate
             | Request::JobsList
             | Request::JobsRun { .. } => no_server(),
             Request::KeysReload => self.reload_keys(),

@@ -236,6 +236,16 @@ impl Clerk for OfServer {
             }
             return Some(answer);
         }
+        if request == Request::AuditRotate {
+            // On record first, so that it is the last thing in the segment that is closed.
+            if let Some(entry) = record::entry(&request, uid, Stage::Answered(&Answer::AuditRotated)) {
+                shared.trail.push(entry);
+            }
+            return Some(match shared.trail.rotate().await {
+                Ok(()) => Answer::AuditRotated,
+                Err(error) => Answer::refused("not_rotated", error.to_string()),
+            });
+        }
         if let Some(answer) = writes::answer(&shared, &request, uid).await {
             return Some(answer);
         }

@@ -89,6 +89,8 @@ pub(crate) enum Request {
     KeysReload,
     /// The newest sign-ins, step by step.
     Timeline,
+    /// Close the active segment of the audit log.
+    AuditRotate,
     /// Turn changes in Gitea off, or on again.
     WritesTurn {
         /// Which of them.
@@ -208,6 +210,8 @@ pub(crate) enum Answer {
         /// The oldest first.
         logins: Vec<Login>,
     },
+    /// To [`Request::AuditRotate`].
+    AuditRotated,
     /// To [`Request::WritesTurn`] and [`Request::WritesStatus`].
     Writes {
         /// Whether it made a difference.

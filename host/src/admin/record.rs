@@ -36,6 +36,7 @@ impl Request {
             Self::Restore { .. } => Some("operator_restored_registry"),
             Self::KeyRevoke { .. } => Some("operator_revoked_key"),
             Self::KeysReload => Some("operator_reloaded_keys"),
+            Self::AuditRotate => Some("operator_rotated_audit_log"),
             Self::JobsRun { .. } => Some("operator_ran_job"),
             Self::WritesTurn { on: false } => Some("operator_turned_writes_off"),
             Self::WritesTurn { on: true } => Some("operator_turned_writes_on"),
@@ -59,6 +60,7 @@ impl Request {
             | Self::KeyRevoke { .. }
             | Self::KeysReload
             | Self::Timeline
+            | Self::AuditRotate
             | Self::WritesTurn { on: false }
             | Self::WritesStatus
             | Self::JobsList
@@ -89,6 +91,7 @@ impl Request {
             | Self::UsersList
             | Self::KeysReload
             | Self::Timeline
+            | Self::AuditRotate
             | Self::WritesTurn { .. }
             | Self::WritesStatus
             | Self::Status => return Map::new(),
@@ -140,6 +143,7 @@ fn facts(answer: &Answer) -> Value {
         Answer::Writes { changed, status } => writes::facts(*changed, status),
         Answer::JobRan { correlation_id, .. } => json!({ "correlation_id": correlation_id }),
         Answer::Clients { .. }
+        | Answer::AuditRotated
         | Answer::Jobs { .. }
         | Answer::Users { .. }
         | Answer::User { .. }

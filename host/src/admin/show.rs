@@ -105,6 +105,12 @@ pub(crate) fn answer(answer: &Answer, json: bool, out: &mut dyn Write) -> io::Re
             writeln!(out, "The running server has no key named {}.", clean(name))
         }
         Answer::Keys { kids } => keys(kids, out),
+        Answer::AuditRotated => {
+            writeln!(
+                out,
+                "The active segment of the audit log is closed; a new one begins with the next line."
+            )
+        }
         Answer::Jobs { scheduler, jobs } => super::jobs::show_all(*scheduler, jobs, out),
         Answer::JobRan { report, correlation_id } => super::jobs::show_run(report, correlation_id, out),
         Answer::Writes { changed, status } => writes::show(*changed, status, out),

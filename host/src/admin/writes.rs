@@ -62,6 +62,7 @@ pub(super) async fn answer(shared: &Shared, request: &Request, uid: u32) -> Opti
         | Request::KeyRevoke { .. }
         | Request::KeysReload
         | Request::Timeline
+        | Request::AuditRotate
         | Request::JobsList
         | Request::JobsRun { .. }
         | Request::Status => return None,

@@ -152,6 +152,7 @@ fn shared(
         policy: InForce::default(),
         component_digest: component.to_owned(),
         trail: trail.map_err(|error| error.to_string())?,
+        anchored: Arc::default(),
         keys: Keys::new(Vec::new(), None),
         sign_in: None,
         counters: Counters::default(),

@@ -3,6 +3,7 @@
 
 mod files;
 mod proof;
+mod running;
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -15,6 +16,7 @@ use serde_json::{Value, json};
 
 use files::{Listed, files, open};
 use proof::Given;
+pub(super) use running::{key, rotate};
 
 const VALID: u8 = 0;
 const TAMPERED: u8 = 1;

@@ -143,6 +143,19 @@ enum Audit {
     /// Verify a log against itself, its checkpoints, and what you know from elsewhere.
     /// Exits 0 valid, 1 tampered, 2 unreadable, 3 valid with a torn tail, 4 valid and the proof has a gap.
     Verify(audit::Verify),
+    /// Have the running server close the active segment, whatever its size and age, so that it can be moved or compressed.
+    Rotate {
+        #[command(flatten)]
+        env: EnvFile,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print the public key that signs the log of these settings, for `audit verify --key`.
+    Key {
+        #[command(flatten)]
+        env: EnvFile,
+    },
 }
 
 /// Run one command.
@@ -179,6 +192,8 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         Command::Registry(command) => registry::run(command),
         Command::Keys(command) => keys::run(command),
         Command::CompileGuest => guest::compile(),
+        Command::Audit(Audit::Rotate { env, json }) => audit::rotate(&env, json),
+        Command::Audit(Audit::Key { env }) => audit::key(&env),
         Command::Audit(Audit::Verify(asked)) => ExitCode::from(audit::verify(&asked)),
     }
 }

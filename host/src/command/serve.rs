@@ -11,8 +11,9 @@ use sha2::{Digest as _, Sha256};
 use tokio::runtime::{Builder, Runtime};
 
 use super::in_force::{guest_values, policy};
-use super::signing_key::signing_key;
+use super::signing_key::KeyFile;
 use super::{EXIT_LOCKED, EXIT_SETTINGS, complain};
+use crate::anchor::Anchor;
 use crate::audit::signer::Signer;
 use crate::audit::{OpenError, Opening, Trail};
 use crate::automation::Automation;
@@ -29,6 +30,7 @@ use crate::metrics::Metrics;
 use crate::policy::{InForce, Policy, digest};
 use crate::ports::cache::SharedCache;
 use crate::ports::identity::Keys;
+use crate::reload::Read;
 use crate::seals::Seals;
 use crate::serve::{Server, capacity, run, stop_signal};
 use crate::settings::{LogLevel, Settings};
@@ -74,6 +76,7 @@ fn start(settings: &Settings) -> Result<ExitCode, NoStart> {
         Ok(origin)
     };
     let open = (!settings.auth_enabled() && !settings.oauth_mode()).then(|| "anonymous".to_owned());
+    let anchor = Anchor::of(settings).map_err(NoStart::settings)?;
     let Ready { front, guests, linked, shared, capacity, pending } =
         make_ready(settings, origin, &open_trail, open)?;
     let Some(listener) = bound else { return Err(NoStart::failed("there is no listening socket")) };
@@ -88,12 +91,17 @@ fn start(settings: &Settings) -> Result<ExitCode, NoStart> {
         let admin = crate::admin::attend(settings.dcr_storage_path(), settings.audit_log_path(), &server);
         announce(settings, &server.shared, &listener, capacity);
         let watched = settings.policy_file_path().filter(|_| settings.policy_watch());
+        let key = KeyFile::of(settings);
         crate::reload::attend(
             hang_ups,
             &server,
-            settings.policy_file_path().map(Path::to_owned),
-            watched.map(Watch::new),
+            Read {
+                policy: settings.policy_file_path().map(Path::to_owned),
+                watched: watched.map(Watch::new),
+                signing_key: Box::new(move || key.again()),
+            },
         );
+        crate::anchor::attend(&server.shared, anchor);
         Ok(run(server, listener, pending, admin, stop).await)
     });
     guests.shutdown_timeout(Duration::from_secs(1));
@@ -284,6 +292,7 @@ fn share(
         writes,
         component_digest: linked.guest.digest.clone(),
         trail,
+        anchored: Arc::default(),
         keys: Keys::new(keys, open),
         sign_in,
         counters: Counters::default(),
@@ -317,7 +326,7 @@ fn mailbox(settings: &Settings, capacity: usize, recheck: Recheck) -> Mailbox {
 
 fn open_trail(settings: &Settings, policy: &str, component: &str) -> Result<Trail, NoStart> {
     let path = settings.audit_log_path();
-    let signer = signing_key(settings).map_err(NoStart::settings)?;
+    let signer = KeyFile::of(settings).load().map_err(NoStart::settings)?;
     trail_at(path, policy, component, signer).map_err(|error| {
         let code = if matches!(error, OpenError::Locked { .. }) { EXIT_LOCKED } else { 1 };
         let message =

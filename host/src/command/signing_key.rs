@@ -1,9 +1,9 @@
 //! Where the key comes from that signs the audit log's checkpoints: a file that the operator names, or one made once beside
 //! the registry. Never from the volume of the log itself: whoever may write there could sign what they wrote.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -15,44 +15,75 @@ use crate::shared::{SystemRandom, random_name};
 /// Name of the file beside the registry.
 const NAME: &str = "audit-signing.key";
 
-/// The file that holds the key, named or not.
-pub(super) fn place(settings: &Settings) -> PathBuf {
-    match settings.audit_signing_key_file() {
-        Some(path) => path.to_owned(),
-        None => directory(settings.dcr_storage_path()).join(NAME),
-    }
+/// Where the key lies.
+#[derive(Clone)]
+pub(super) struct KeyFile {
+    path: PathBuf,
+    /// The operator named it.
+    named: bool,
+    /// It lies in the directory of the log.
+    beside: bool,
 }
 
-/// The key of this server, made where there is none yet.
-///
-/// # Errors
-/// For a person: the file that was named cannot be used, or the one beside the registry holds something else.
-pub(super) fn signing_key(settings: &Settings) -> Result<Arc<Signer>, String> {
-    let path = place(settings);
-    let named = settings.audit_signing_key_file().is_some();
-    let beside = same(directory(&path), directory(settings.audit_log_path()));
-    if named && beside {
-        return Err(format!(
-            "AUDIT_SIGNING_KEY_FILE={} lies in the directory of the audit log: whoever can change the log could sign it anew; keep the key elsewhere",
-            path.display()
-        ));
+impl KeyFile {
+    /// The file that the settings name, or the one beside the registry.
+    pub(super) fn of(settings: &Settings) -> Self {
+        let named = settings.audit_signing_key_file();
+        let path = named.map_or_else(|| directory(settings.dcr_storage_path()).join(NAME), Path::to_owned);
+        let beside = same(directory(&path), directory(settings.audit_log_path()));
+        Self { named: named.is_some(), path, beside }
     }
-    let text = match std::fs::read(&path) {
-        Ok(text) => text,
-        Err(error) if named => {
-            return Err(format!("AUDIT_SIGNING_KEY_FILE={} cannot be read: {error}", path.display()));
+
+    /// The path.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The key of this server, made where there is none yet.
+    ///
+    /// # Errors
+    /// For a person: the file that was named cannot be used, or the one beside the registry holds something else.
+    pub(super) fn load(&self) -> Result<Arc<Signer>, String> {
+        let Self { path, named, beside } = self;
+        if *named && *beside {
+            return Err(format!(
+                "AUDIT_SIGNING_KEY_FILE={} lies in the directory of the audit log: whoever can change the log could sign it anew; keep the key elsewhere",
+                path.display()
+            ));
         }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => match made(&path) {
+        let text = match std::fs::read(path) {
             Ok(text) => text,
-            Err(error) => return Ok(volatile(&path, &error)),
-        },
-        Err(error) => return Ok(volatile(&path, &error)),
-    };
-    if beside {
-        tracing::warn!(event = "audit_key_beside_log", path = %path.display(), "the key that signs the audit log lies beside it: name another place by AUDIT_SIGNING_KEY_FILE");
+            Err(error) if *named => {
+                return Err(format!("AUDIT_SIGNING_KEY_FILE={} cannot be read: {error}", path.display()));
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => match made(path) {
+                Ok(text) => text,
+                Err(error) => return Ok(volatile(path, &error)),
+            },
+            Err(error) => return Ok(volatile(path, &error)),
+        };
+        if *beside {
+            tracing::warn!(event = "audit_key_beside_log", path = %path.display(), "the key that signs the audit log lies beside it: name another place by AUDIT_SIGNING_KEY_FILE");
+        }
+        self.parsed(text)
     }
-    let text = zeroize::Zeroizing::new(text);
-    Signer::from_pem(&text).map(Arc::new).map_err(|error| format!("{} {error}", path.display()))
+
+    /// The key that the file holds now; none where there is no file.
+    ///
+    /// # Errors
+    /// It cannot be read or holds something else.
+    pub(super) fn again(&self) -> Result<Option<Arc<Signer>>, String> {
+        match std::fs::read(&self.path) {
+            Ok(text) => self.parsed(text).map(Some),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(format!("{} cannot be read: {error}", self.path.display())),
+        }
+    }
+
+    fn parsed(&self, text: Vec<u8>) -> Result<Arc<Signer>, String> {
+        let text = zeroize::Zeroizing::new(text);
+        Signer::from_pem(&text).map(Arc::new).map_err(|error| format!("{} {error}", self.path.display()))
+    }
 }
 
 /// A key that ends with this process, for a registry that cannot be written.
@@ -70,7 +101,7 @@ fn same(one: &Path, other: &Path) -> bool {
 /// Make the key. Of two processes that do so at once, both get the one that came to be there.
 fn made(path: &Path) -> io::Result<Vec<u8>> {
     let folder = directory(path);
-    std::fs::create_dir_all(folder)?;
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     let fresh = folder.join(format!("{NAME}.{}", random_name()));
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&fresh)?;
     let done =

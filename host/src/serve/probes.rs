@@ -1,5 +1,8 @@
-//! `/health`, `/ready` and `/metrics`: answered on the front runtime, exempt from the Host check.
+//! `/health`, `/ready`, `/metrics` and `/audit/checkpoint`: answered on the front runtime, exempt from the Host check.
 
+use std::sync::Arc;
+
+use aegis_custody::audit::Note;
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderValue, Method, Response, StatusCode};
@@ -10,7 +13,7 @@ use super::answer::Body;
 use super::refusal::Refusal;
 use crate::metrics::Gauges;
 
-/// The answer, where the path is one of the three; with the route's name for metrics.
+/// The answer, where the path is one of the four; with the route's name for metrics.
 pub(crate) fn answer(
     server: &Server,
     method: &Method,
@@ -29,6 +32,13 @@ pub(crate) fn answer(
         "/metrics" => {
             ("/metrics", "text/plain; version=0.0.4; charset=utf-8", StatusCode::OK, metrics(server))
         }
+        "/audit/checkpoint" => {
+            let (status, text) = match checkpoint(server) {
+                Some(note) => (StatusCode::OK, note.as_ref().to_owned()),
+                None => (StatusCode::SERVICE_UNAVAILABLE, "No checkpoint was signed yet.\n".to_owned()),
+            };
+            ("/audit/checkpoint", "text/plain; charset=utf-8", status, text)
+        }
         _ => return None,
     };
     if method != Method::GET && method != Method::HEAD {
@@ -40,6 +50,11 @@ pub(crate) fn answer(
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     Some((route, response))
+}
+
+/// The last signed checkpoint, for whoever keeps it elsewhere.
+fn checkpoint(server: &Server) -> Option<Arc<str>> {
+    server.shared.trail.checkpoints().borrow().clone()
 }
 
 /// The process is alive and its front runtime answers.
@@ -67,6 +82,9 @@ fn ready(server: &Server) -> (StatusCode, String) {
     if registry.is_some_and(|health| health.revocations.is_some()) {
         warnings.push("revocations_volatile");
     }
+    if server.shared.anchored.has_failed() {
+        warnings.push("audit_anchor");
+    }
     warnings.extend(server.shared.look.standing.warning());
     if server.shared.gitea.gauges().left_alone {
         // Ready all the same: calls fail at once and say why, which no proxy's page does.
@@ -90,6 +108,10 @@ fn metrics(server: &Server) -> String {
         memory_bytes: server.shared.memory.used(),
         audit_writable: health.writable,
         audit_lines: health.lines,
+        audit_signed: checkpoint(server)
+            .and_then(|note| Note::parse(&note).ok())
+            .map(|note| note.checkpoint.size),
+        audit_anchored: server.shared.anchored.lines(),
         gitea: server.shared.gitea.gauges(),
         streams: server.shared.mailbox.streams.open(),
         streams_ended: server.shared.mailbox.streams.ended().to_vec(),

@@ -26,6 +26,7 @@ impl Setup {
     pub fn new(gitea: &str, token: &str) -> Self {
         let folder = Folder::new();
         let audit = folder.0.join("audit.log").display().to_string();
+        let registry = folder.0.join("registry").join("dcr_clients.json").display().to_string();
         let keys = format!("laptop={KEY},ci={OTHER_KEY}");
         let cache = dist().join("guests").display().to_string();
         let variables = [
@@ -34,6 +35,7 @@ impl Setup {
             ("MCP_API_KEYS", &keys),
             ("MCP_PORT", "0"),
             ("AUDIT_LOG_PATH", &audit),
+            ("DCR_STORAGE_PATH", &registry),
             ("GUEST_CACHE_DIR", &cache),
             ("STARTUP_VALIDATE_GITEA", "false"),
             ("RATE_LIMIT_PER_MINUTE", "100000"),
@@ -50,14 +52,12 @@ impl Setup {
     #[must_use]
     pub fn sign_in(gitea: &str, port: u16, client_id: &str, client_secret: &str) -> Self {
         let setup = Self::new(gitea, "");
-        let registry = setup.folder.0.join("registry").join("dcr_clients.json").display().to_string();
         let port = port.to_string();
         let variables = [
             ("OAUTH_MODE", "true"),
             ("GITEA_OAUTH_CLIENT_ID", client_id),
             ("GITEA_OAUTH_CLIENT_SECRET", client_secret),
             ("OAUTH_STATE_SECRET", STATE_SECRET),
-            ("DCR_STORAGE_PATH", &registry),
             ("MCP_PORT", &port),
             ("LOGIN_RATE_LIMIT_PER_MINUTE", "1000000"),
             ("REGISTER_RATE_LIMIT_PER_MINUTE", "1000000"),

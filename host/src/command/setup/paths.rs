@@ -35,11 +35,12 @@ pub(super) fn choose(draft: &mut Draft, common: &Common, is_team: bool) -> Done<
     let folder = std::path::absolute(&folder)
         .map_err(|error| Stop::usage(format!("{} names no folder: {error}", folder.display())))?;
     let files = [
-        ("AUDIT_LOG_PATH", "audit.log"),
+        // Apart from the key that signs it, which lies beside the registry.
+        ("AUDIT_LOG_PATH", "audit/audit.log"),
         ("GUEST_CACHE_DIR", "guests"),
         ("DCR_STORAGE_PATH", "dcr_clients.json"),
     ];
-    for (name, file) in files.into_iter().take(if is_team { 3 } else { 2 }) {
+    for (name, file) in files {
         let path = folder.join(file).display().to_string();
         if common.data_dir.is_some() { draft.set(name, &path)? } else { draft.set_if_missing(name, &path)? }
     }

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::serve::{NoStart, Ready, log_to_stderr, make_ready, trail_at};
-use super::signing_key::signing_key;
+use super::signing_key::KeyFile;
 use super::{EXIT_LOCKED, EXIT_SETTINGS, complain};
 use crate::audit::{OpenError, Trail};
 use crate::serve::{Server, local, stop_signal};
@@ -69,7 +69,7 @@ fn serve(settings: &Settings) -> Result<ExitCode, NoStart> {
 
 /// The first log that no other client writes: `stdio-1/audit.log` and so on, beside the server's.
 fn open_trail(settings: &Settings, policy: &str, component: &str) -> Result<Trail, NoStart> {
-    let signer = signing_key(settings).map_err(|text| NoStart(EXIT_SETTINGS, vec![text]))?;
+    let signer = KeyFile::of(settings).load().map_err(|text| NoStart(EXIT_SETTINGS, vec![text]))?;
     let path = settings.audit_log_path();
     let directory = path.parent().unwrap_or(std::path::Path::new("."));
     let name = path.file_name().unwrap_or_default();
