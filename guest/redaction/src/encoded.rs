@@ -46,8 +46,9 @@ struct Words<'t> {
 }
 
 impl Words<'_> {
-    /// The secret in the run from `at` to `end` and the lines it goes on in. Where a text in ASCII begins in it, that is
-    /// the word; else what stands glued before the word may have any length, so it is decoded from each of four places.
+    /// The secret in the run from `at` to `end` and the lines it goes on in. Where a text in ASCII begins in it, that
+    /// is the word; else what stands glued before the word may have any length, so it is decoded from each of four
+    /// places.
     fn word(&mut self, at: usize, end: usize) -> Option<Hit> {
         let text = self.readable_from(at, end);
         let base = self.base(at).min(text.unwrap_or(end));
