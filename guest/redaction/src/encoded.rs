@@ -137,7 +137,9 @@ fn next_line(text: &mut Text<'_>, end: usize, width: usize, marks: bool) -> Opti
     let rest = rest.strip_prefix(b"\n").or_else(|| rest.strip_prefix(b"\\n"))?;
     let sign = matches!(rest.first(), Some(b'+' | b'-')) && rest.get(1..).is_some_and(starts_line);
     let whole = rest.iter().take(width.saturating_add(1)).take_while(|byte| Class::BASE64_ANY.has(**byte));
-    let mark = marks && sign && whole.count() != width;
+    let whole = whole.count();
+    text.work = text.work.saturating_add(whole as u64);
+    let mark = marks && sign && whole != width;
     let rest = rest.get(usize::from(mark)..)?;
     let indent = rest.iter().take(40).take_while(|byte| matches!(byte, b' ' | b'\t')).count();
     let from = text.bytes.len().checked_sub(rest.len())?.saturating_add(indent);

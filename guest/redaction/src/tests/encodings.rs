@@ -1,6 +1,6 @@
 //! What is masked of encoded text exactly, and what is left although it decodes to something.
 
-use super::{Dice, base64, base64_of, mask, untouched};
+use super::{Dice, base64, base64_of, mask, positives, untouched};
 use crate::class::Class;
 use crate::scan::scan;
 
@@ -94,6 +94,23 @@ fn base64_that_is_not_ascii_throughout_is_read_as_far_as_it_is() {
     for glued in ["Q", "QR", "QRS"] {
         assert_eq!(mask(&format!("{glued}{}", base64(&token))), MASK, "{glued}");
     }
+}
+
+#[test]
+fn every_kind_is_found_in_base64_whose_head_is_not_ascii() {
+    let mut missed = Vec::new();
+    // What is in Base64 already would be encoded twice.
+    for text in positives().into_iter().filter(|text| !text.starts_with(&base64("-----BEGIN P"))) {
+        let utf16 = format!("é\n{text}\n").encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
+        let forms = ["é\n", "éé\n", "ééé\n"].map(|head| format!("{head}{text}\n").into_bytes());
+        for form in forms.into_iter().chain([utf16]) {
+            let masked = mask(&format!("v: {}\n", base64_of(&form)));
+            if !masked.contains("[redacted:") {
+                missed.push((text.clone(), masked));
+            }
+        }
+    }
+    assert!(missed.is_empty(), "{}: {missed:#?}", missed.len());
 }
 
 #[test]
