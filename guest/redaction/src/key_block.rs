@@ -1,5 +1,5 @@
 //! Private keys in PEM and its relatives (RFC 7468, OpenPGP armour, SSH2), as text, with escaped line ends,
-//! inside a diff, or cut off. It does not parse keys: a header that means one is enough.
+//! inside a diff, or cut off on either side. It does not parse keys: a header or an end line that means one is enough.
 
 use crate::class::Class;
 use crate::scan::Scan;

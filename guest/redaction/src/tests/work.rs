@@ -64,7 +64,7 @@ fn wrapped_base64_is_decoded_a_few_times_however_many_lines_it_has() {
                     word.as_bytes().chunks(columns).map(|line| std::str::from_utf8(line).unwrap()).collect();
                 scan(&lines.join(end), false).work as f64 / word.len() as f64
             };
-            let (short, long) = (cost(15_000), cost(150_000));
+            let (short, long) = (cost(6_000), cost(40_000));
             assert!(long < 24.0, "{long} looks per byte: {columns} columns, {end:?}");
             assert!(long < 1.1 * short, "{long} after {short} looks per byte: {columns} columns, {end:?}");
         }
