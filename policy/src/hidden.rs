@@ -11,9 +11,8 @@ pub(crate) fn first(text: &str) -> Option<(&str, char)> {
             '\n' | '\t' => true,
             '\r' => rest.peek().is_some_and(|(_, next)| *next == '\n'),
             '\u{feff}' => at == 0,
-            _ if is_selector(c) => {
-                before.is_some_and(|drawn: char| !drawn.is_ascii() && !is_selector(drawn) && drawn != '\u{feff}')
-            }
+            _ if is_selector(c) => before
+                .is_some_and(|drawn: char| !drawn.is_ascii() && !is_selector(drawn) && drawn != '\u{feff}'),
             _ => !is_hidden(c),
         };
         if !fine {
@@ -28,7 +27,9 @@ pub(crate) fn first(text: &str) -> Option<(&str, char)> {
 pub(crate) fn told(c: char) -> String {
     let what = match c {
         '\r' => "a carriage return without a line feed",
-        '\u{85}' | '\u{b}' | '\u{c}' | '\u{2028}' | '\u{2029}' => "a line end that editors do not show as one",
+        '\u{85}' | '\u{b}' | '\u{c}' | '\u{2028}' | '\u{2029}' => {
+            "a line end that editors do not show as one"
+        }
         '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
             "a control of the writing direction, which shows text in another order"
         }
@@ -45,7 +46,8 @@ fn is_hidden(c: char) -> bool {
     match c {
         ' ' => false,
         // Letters, marks and fillers that draw nothing.
-        '\u{ad}' | '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{3164}' | '\u{ffa0}' => true,
+        '\u{ad}' | '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{3164}'
+        | '\u{ffa0}' => true,
         '\u{2800}' | '\u{180b}'..='\u{180f}' => true,
         // Marks of direction, zero-width characters, joiners, invisible operators, isolates.
         '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' => true,
@@ -68,7 +70,9 @@ mod tests {
 
     #[test]
     fn what_editors_write_and_people_see_is_fine() {
-        for text in ["", "a: b\r\nc: d\r\n", "\u{feff}a: b\n", "# \u{26a0}\u{fe0f} fa\u{e7}ade \u{4e2d}\u{6587}\tx\n"] {
+        for text in
+            ["", "a: b\r\nc: d\r\n", "\u{feff}a: b\n", "# \u{26a0}\u{fe0f} fa\u{e7}ade \u{4e2d}\u{6587}\tx\n"]
+        {
             assert_eq!(first(text), None, "{text:?}");
         }
     }
@@ -84,6 +88,10 @@ mod tests {
             }
         }
         assert_eq!(first("\u{feff}\u{feff}"), Some(("\u{feff}", '\u{feff}')), "once, at the beginning");
-        assert_eq!(first("\u{e9}\u{fe0f}\u{fe0f}"), Some(("\u{e9}\u{fe0f}", '\u{fe0f}')), "one, not a row of them");
+        assert_eq!(
+            first("\u{e9}\u{fe0f}\u{fe0f}"),
+            Some(("\u{e9}\u{fe0f}", '\u{fe0f}')),
+            "one, not a row of them"
+        );
     }
 }

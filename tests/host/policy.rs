@@ -74,7 +74,10 @@ async fn check_names_every_mistake_with_its_place() {
         [(&[][..], &["check", &long][..]), (&[("POLICY_FILE_PATH", long.as_str())][..], &["check"][..])]
     {
         let (code, out, err) = policy_with(variables, arguments).await;
-        assert!(code == 1 && out.contains("long.yaml:1:1: the file is larger than 1 MiB"), "{code} {out} {err}");
+        assert!(
+            code == 1 && out.contains("long.yaml:1:1: the file is larger than 1 MiB"),
+            "{code} {out} {err}"
+        );
         assert!(out.contains("no server starts"), "{out}");
     }
     let (code, told) = answered(&["check", &long]).await;
@@ -159,16 +162,21 @@ async fn the_guide_to_writing_leads_to_a_policy_that_says_yes() {
     let copied = shown("docs/write-mode.md", "2. Allow the tools", "sh");
     let asked = shown("docs/write-mode.md", "3. Ask before you start", "sh");
     assert_eq!(copied.trim(), "cp policy/examples/issue-triage.yaml policy.yaml");
-    std::fs::copy(root().join("policy/examples/issue-triage.yaml"), folder.0.join("policy.yaml")).expect("copied");
+    std::fs::copy(root().join("policy/examples/issue-triage.yaml"), folder.0.join("policy.yaml"))
+        .expect("copied");
     // The guide's files are in the folder where one stands.
     let here = folder.0.join("policy.yaml").display().to_string();
     let env = file(&folder, "env", env.replace("policy.yaml", &here).as_bytes());
     let asked = asked.trim().replace(" .env", &format!(" {env}"));
     let arguments: Vec<&str> = asked.split(' ').skip(2).collect();
     let (code, out, err) = policy(&arguments).await;
-    assert!(code == 0 && out.contains("ALLOWED by repositories.acme/site.tools.allow"), "{asked}: {out}{err}");
+    assert!(
+        code == 0 && out.contains("ALLOWED by repositories.acme/site.tools.allow"),
+        "{asked}: {out}{err}"
+    );
     assert!(out.contains("settings  have nothing against it"), "{out}");
-    let other: Vec<&str> = arguments.iter().map(|word| if *word == "update_issue" { "create_issue" } else { word }).collect();
+    let other: Vec<&str> =
+        arguments.iter().map(|word| if *word == "update_issue" { "create_issue" } else { word }).collect();
     assert_ne!(other, arguments);
     assert_eq!(policy(&other).await.0, 1, "what the list does not name is closed, as the guide says");
 }

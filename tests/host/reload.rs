@@ -52,7 +52,10 @@ async fn a_pipe_in_place_of_the_policy_is_a_failed_reload_and_the_next_goes_on()
     assert_eq!(status(&server).await, 403);
     let stopped = server.stop().await;
     let failed = told(&stopped.audit, "policy_reload_failed");
-    assert!(failed.len() == 1 && failed[0]["problem"].as_str().is_some_and(|why| why.contains("no regular file")), "{failed:?}");
+    assert!(
+        failed.len() == 1 && failed[0]["problem"].as_str().is_some_and(|why| why.contains("no regular file")),
+        "{failed:?}"
+    );
     assert_eq!(told(&stopped.audit, "policy_reloaded").len(), 1);
     assert_eq!(scene.verify().await.0, 0);
 }

@@ -195,7 +195,11 @@ fn policy(rules: &Rules, asked: &Asked<'_>) -> Result<(), Refused> {
 
 /// The paths as they are spelled, and as a reader sees them where that is something else.
 pub(crate) fn spellings<'p>(paths: &[&'p str]) -> Vec<Cow<'p, str>> {
-    paths.iter().flat_map(|path| [Some(Cow::Borrowed(*path)), seen_as(path).map(Cow::Owned)]).flatten().collect()
+    paths
+        .iter()
+        .flat_map(|path| [Some(Cow::Borrowed(*path)), seen_as(path).map(Cow::Owned)])
+        .flatten()
+        .collect()
 }
 
 /// The path as a reader sees it, where it holds an invisible character: that makes another path for Git and the same one

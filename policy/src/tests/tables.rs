@@ -51,7 +51,9 @@ fn a_case_that_expects_the_wrong_answer_or_rule_fails() {
         let file = format!("cases: [{{it: x, tool: list_issues, class: read, {expect}}}]");
         let cases = Cases::parse(file.as_bytes()).expect("a case file");
         let document = Document::parse(DEFAULT_DOCUMENT.as_bytes()).expect("the default");
-        cases.cases[0].check(&Prepared::from(&document), &|_| None).map_err(|difference| difference.to_string())
+        cases.cases[0]
+            .check(&Prepared::from(&document), &|_| None)
+            .map_err(|difference| difference.to_string())
     };
     assert_eq!(row("expect: allow, rule: defaults.read"), Ok(()));
     let wrong = row("expect: deny").unwrap_err();

@@ -145,11 +145,13 @@ fn every_refusal_names_what_would_allow_the_call() {
 
 #[test]
 fn a_path_is_judged_as_it_is_spelled_and_as_a_reader_sees_it() {
-    let policy = "repositories: {acme/site: {paths: {allow: ['src/*', 'd\u{200b}ocs/*'], deny: ['src/secrets/*']}}}\n";
+    let policy =
+        "repositories: {acme/site: {paths: {allow: ['src/*', 'd\u{200b}ocs/*'], deny: ['src/secrets/*']}}}\n";
     let policy = policy.replace('\u{200b}', "?");
     let world = settled(&policy, &[]);
     let config = Config::load(&world).expect("good settings");
-    let claims = Claims { subject: "s".into(), login: None, client: None, scopes: vec![READ_SCOPE.to_owned()] };
+    let claims =
+        Claims { subject: "s".into(), login: None, client: None, scopes: vec![READ_SCOPE.to_owned()] };
     for (path, allowed) in [
         ("src/main.rs", true),
         ("src/secrets/k", false),

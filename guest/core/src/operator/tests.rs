@@ -155,10 +155,13 @@ fn a_case_about_a_tool_that_there_is_not_fails_whatever_it_expects() {
   - {it: knows its class, tool: automation_webhook, class: write, repository: acme/a, expect: deny}
 ";
     let told = ask(&json!({"command": "policy-test", "policy": POLICY, "cases": cases}));
-    let failed: Vec<_> = told["failed"].as_array().unwrap().iter().map(|row| (&row["line"], row["why"].as_str())).collect();
+    let failed: Vec<_> =
+        told["failed"].as_array().unwrap().iter().map(|row| (&row["line"], row["why"].as_str())).collect();
     let lines: Vec<_> = failed.iter().map(|(line, _)| (*line).clone()).collect();
     assert_eq!(lines, [json!(2), json!(3), json!(5)], "{told}");
-    for (row, says) in failed.iter().zip(["did you mean \"get_issue\"?", "did you mean \"create_issue\"?", "is a read"]) {
+    for (row, says) in
+        failed.iter().zip(["did you mean \"get_issue\"?", "did you mean \"create_issue\"?", "is a read"])
+    {
         assert!(row.1.is_some_and(|why| why.contains(says)), "{told}");
     }
 }
@@ -231,7 +234,11 @@ fn the_schema_offers_every_tool_with_what_it_does() {
         let found = offered.iter().find(|one| one["const"] == tool.name()).expect("it is offered");
         assert!(found["description"].as_str().is_some_and(|doc| doc.len() > 10), "{found}");
     }
-    let jobs: Vec<&str> = offered.iter().filter_map(|one| one["const"].as_str()).filter(|name| name.starts_with("automation_")).collect();
+    let jobs: Vec<&str> = offered
+        .iter()
+        .filter_map(|one| one["const"].as_str())
+        .filter(|name| name.starts_with("automation_"))
+        .collect();
     assert_eq!(jobs, crate::tools::jobs::IN_POLICIES, "these and no others");
     assert!(offered.iter().all(|one| one.get("pattern").is_none()), "no name is open: {offered:?}");
     assert_eq!(schema["minProperties"], 1, "an empty document is refused");

@@ -45,10 +45,16 @@ const MARK: &str =
 
 #[test]
 fn a_file_that_a_program_would_read_is_called_plain_text_behind_the_mark() {
-    for (path, mime_type) in [("a.json", "text/plain"), ("a.csv", "text/plain"), ("A.MD", "text/markdown"), ("a", "text/plain")] {
+    for (path, mime_type) in
+        [("a.json", "text/plain"), ("a.csv", "text/plain"), ("A.MD", "text/markdown"), ("a", "text/plain")]
+    {
         let mut tools = Answers::of(&[("get_file_contents", json!({ "content": "{}" }))]);
         let found = read(&format!("gitea://acme/site/blob/main/{path}"), &mut tools).expect("contents");
-        assert_eq!((found[0].mime_type, only_text(&found)), (mime_type, format!("{MARK}{{}}").as_str()), "{path}");
+        assert_eq!(
+            (found[0].mime_type, only_text(&found)),
+            (mime_type, format!("{MARK}{{}}").as_str()),
+            "{path}"
+        );
     }
 }
 
@@ -129,7 +135,11 @@ fn a_file_is_its_text_and_what_is_no_whole_text_is_what_the_tool_says_of_it() {
             "application/json",
             format!(r#"{{"content":"fn","notice":"{said}","truncated":true}}"#),
         ),
-        (json!({ "type": "binary" }), "application/json", format!(r#"{{"notice":"{said}","type":"binary"}}"#)),
+        (
+            json!({ "type": "binary" }),
+            "application/json",
+            format!(r#"{{"notice":"{said}","type":"binary"}}"#),
+        ),
     ] {
         let mut tools = Answers::of(&[("get_file_contents", answer)]);
         let found = read("gitea://acme/site/blob/main/src/main.rs", &mut tools).expect("contents");

@@ -46,7 +46,8 @@ fn an_organisation_whose_every_repository_is_hidden_is_not_named() {
     let world = World::with(policy, &[])
         .route(Route::new("GET /user/orgs?page=1&limit=30", 200, rows).header("x-total-count", "4"));
     let answer = world.answer("list_organizations", json!({}));
-    let names: Vec<_> = answer["organizations"].as_array().into_iter().flatten().map(|row| &row["name"]).collect();
+    let names: Vec<_> =
+        answer["organizations"].as_array().into_iter().flatten().map(|row| &row["name"]).collect();
     assert_eq!(names, ["acme", "tools"]);
     assert_eq!((&answer["hidden_by_policy"], &answer["total"]), (&json!(2), &json!(2)), "{answer}");
 }

@@ -124,12 +124,19 @@ mod tests {
                 .on("GET /repos/acme/site/languages", json!({ "Rust": 900 }));
             let answer = world.answer("get_repo_languages", site());
             assert_eq!(answer["languages"], json!([]), "{rules}");
-            assert!(answer["uncounted_by_policy"].as_str().is_some_and(|why| why.contains("path rules")), "{answer}");
+            assert!(
+                answer["uncounted_by_policy"].as_str().is_some_and(|why| why.contains("path rules")),
+                "{answer}"
+            );
         }
-        let elsewhere = "repositories: {acme/other: {paths: {deny: [x]}}, acme/site: {tools: {deny: [search_code]}}}";
+        let elsewhere =
+            "repositories: {acme/other: {paths: {deny: [x]}}, acme/site: {tools: {deny: [search_code]}}}";
         let world = World::with(elsewhere, &[]).on("GET /repos/acme/site/languages", json!({ "Rust": 900 }));
         let answer = world.answer("get_repo_languages", site());
-        assert_eq!((answer["languages"].as_array().map(Vec::len), answer.get("uncounted_by_policy")), (Some(1), None));
+        assert_eq!(
+            (answer["languages"].as_array().map(Vec::len), answer.get("uncounted_by_policy")),
+            (Some(1), None)
+        );
     }
 
     #[test]

@@ -60,7 +60,8 @@ fn what_gitea_finds_out_from_all_files_is_left_out_under_path_rules() {
         assert_eq!(answer["repository"]["full_name"], "acme/site");
 
         let rows = json!([row("acme", "site"), row("other", "site")]);
-        let answer = World::with(policy, &[]).on("GET /user/repos", rows).answer("list_repositories", json!({}));
+        let answer =
+            World::with(policy, &[]).on("GET /user/repos", rows).answer("list_repositories", json!({}));
         assert_eq!(answer["repositories"][0].get("language").is_some(), shown, "{answer}");
         assert_eq!(answer["repositories"][1]["language"], "Rust");
     }
