@@ -95,6 +95,8 @@ fn start(settings: &Settings) -> Result<ExitCode, NoStart> {
         Ok(run(server, listener, pending, admin, stop).await)
     });
     guests.shutdown_timeout(Duration::from_secs(1));
+    // A look at a file on a volume that hangs ends nobody knows when.
+    front.shutdown_timeout(Duration::from_secs(1));
     code
 }
 
