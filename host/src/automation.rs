@@ -224,9 +224,17 @@ mod tests {
             sign(b"{} "),
         ];
         for signature in wrong {
-            assert_eq!(take(&automation, &signature, "one", b"{}", now), Err(NotTaken::Forged), "{signature}");
+            assert_eq!(
+                take(&automation, &signature, "one", b"{}", now),
+                Err(NotTaken::Forged),
+                "{signature}"
+            );
         }
-        assert_eq!(take(&automation, &good, "one", b"{}", now), Ok(()), "what was forged has claimed nothing");
+        assert_eq!(
+            take(&automation, &good, "one", b"{}", now),
+            Ok(()),
+            "what was forged has claimed nothing"
+        );
     }
 
     #[test]

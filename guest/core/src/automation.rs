@@ -85,8 +85,7 @@ fn may_act(desk: &Desk<'_>, caller: &dyn Caller, job: &Job, owner: &str, repo: &
 #[must_use]
 pub fn unknown_jobs(settings: &Automation) -> Option<Invalid> {
     let is_none = |name: &String| name.eq_ignore_ascii_case("none");
-    let known =
-        |name: &String| is_none(name) || JOBS.iter().any(|job| job.name.eq_ignore_ascii_case(name));
+    let known = |name: &String| is_none(name) || JOBS.iter().any(|job| job.name.eq_ignore_ascii_case(name));
     if settings.jobs.len() > 1 && settings.jobs.iter().any(is_none) {
         let message = "is none and names jobs as well: write none alone, or take it out".to_owned();
         return Some(Invalid { name: "AUTOMATION_JOBS", message });

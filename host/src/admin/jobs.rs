@@ -54,7 +54,8 @@ fn list(server: &Server) -> Answer {
 }
 
 fn off() -> Answer {
-    let text = "automation is off on this server: set AUTOMATION_ENABLED=true and restart it (docs/automation.md)";
+    let text =
+        "automation is off on this server: set AUTOMATION_ENABLED=true and restart it (docs/automation.md)";
     Answer::refused("automation_disabled", text)
 }
 

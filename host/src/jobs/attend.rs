@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use aegis_custody::{Clock, Timestamp};
 use serde_json::{Map, Value, json};
+use tokio::sync::OwnedMutexGuard;
 use tokio::task::JoinHandle;
 
 use super::plan::{Missed, Plan, Step};
@@ -29,7 +30,7 @@ const ATTEMPTS: usize = 5;
 pub(crate) fn attend(server: &Arc<Server>) {
     let Some(automation) = &server.shared.automation else { return };
     let jobs = &automation.jobs;
-    jobs.deliveries.attend(server);
+    jobs.deliveries.attend(server, &jobs.line);
     let Some(scheduler) = jobs.scheduler.clone() else { return };
     let now = SystemClock.now();
     let known = |job: &str, schedule: &str| jobs.board.through(job, schedule);
@@ -130,7 +131,7 @@ async fn everywhere(server: Arc<Server>, job: &'static str, scheduler: Arc<Sched
             apply: Apply::WhereAllowed,
             request_id: None,
         };
-        let outcome = patient(&server, By::Schedule, &order).await;
+        let outcome = patient(&server, By::Schedule, &order, None).await;
         let repository = format!("{owner}/{repo}");
         match outcome {
             Ended::NotBegun => return,
@@ -161,12 +162,20 @@ pub(super) enum Ended {
 }
 
 /// One run, tried again while there is no room, or for a delivery while the job is under way there: what is run now has
-/// not seen what was delivered. What was refused for want of room is counted when it was tried for the last time.
-pub(super) async fn patient(server: &Arc<Server>, by: By, order: &Order) -> Ended {
+/// not seen what was delivered. `turn` is the first one, where whoever calls has waited for it. What was refused for want of room is counted when it was tried for the last time.
+pub(super) async fn patient(
+    server: &Arc<Server>,
+    by: By,
+    order: &Order,
+    mut turn: Option<OwnedMutexGuard<()>>,
+) -> Ended {
     let Some(automation) = &server.shared.automation else { return Ended::NotBegun };
     let mut tried = 0_usize;
     loop {
-        let turn = automation.jobs.line.lock().await;
+        let held = match turn.take() {
+            Some(turn) => turn,
+            None => automation.jobs.line.clone().lock_owned().await,
+        };
         if server.draining() {
             return Ended::NotBegun;
         }
@@ -175,7 +184,7 @@ pub(super) async fn patient(server: &Arc<Server>, by: By, order: &Order) -> Ende
             Ok(ran) => return Ended::Well(ran.correlation_id),
             Err(not) => not,
         };
-        drop(turn);
+        drop(held);
         let waits = not.is_passing() || (by == By::Webhook && not.reason == RUNNING);
         if waits && tried < ATTEMPTS {
             tokio::time::sleep(AGAIN).await;

@@ -2,26 +2,38 @@
 //! finds no room waits for it, and is never forgotten without a word.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::sync::{Mutex as Turns, OwnedMutexGuard};
+
+use super::Jobs;
 use super::attend::{Ended, patient};
 use super::run::{Apply, By, Order};
-use super::{Jobs, counted};
 use crate::serve::Server;
-use crate::settings::WEBHOOK;
 
-/// Most runs that wait or are under way.
+/// Most runs that wait for their turn.
 const MOST: usize = 256;
 /// Most pauses that are remembered.
 const MOST_PAUSES: usize = 16_384;
 
 /// See the module.
-#[derive(Default)]
 pub(super) struct Deliveries {
-    server: OnceLock<Weak<Server>>,
     pauses: Mutex<Pauses>,
-    waiting: Arc<()>,
+    queue: Sender<Waiting>,
+    /// Until there is somebody to run what is delivered.
+    unattended: Mutex<Option<Receiver<Waiting>>>,
+}
+
+/// A run that waits for its turn.
+type Waiting = (&'static str, Order);
+
+impl Default for Deliveries {
+    fn default() -> Self {
+        let (queue, unattended) = channel(MOST);
+        Self { pauses: Mutex::default(), queue, unattended: Mutex::new(Some(unattended)) }
+    }
 }
 
 /// Until when a delivery does not start a job in a repository again.
@@ -50,8 +62,11 @@ impl Pauses {
 
 impl Deliveries {
     /// From now on there is somebody to run what is delivered.
-    pub(super) fn attend(&self, server: &Arc<Server>) {
-        let _ = self.server.set(Arc::downgrade(server));
+    pub(super) fn attend(&self, server: &Arc<Server>, line: &Arc<Turns<()>>) {
+        let waiting = self.unattended.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(waiting) = waiting {
+            server.shared.runtime.spawn(in_turn(Arc::downgrade(server), waiting, line.clone()));
+        }
     }
 }
 
@@ -65,35 +80,37 @@ impl Jobs {
         pause: Duration,
     ) -> bool {
         let known = self.all.iter().find(|known| known.name == job && known.enabled);
-        let server = self.deliveries.server.get().and_then(Weak::upgrade);
-        let (Some(job), Some(server)) = (known.map(|job| job.name), server) else { return false };
+        let Some(job) = known.map(|job| job.name) else { return false };
         let repository = format!("{owner}/{repo}");
-        if Arc::strong_count(&self.deliveries.waiting) > MOST {
-            tracing::warn!(event = "job_skipped", job, repository, "too many runs wait");
-            counted(&server.shared, job, WEBHOOK, &repository, "refused", Some("too_many_waiting"));
-            return false;
-        }
         let mut pauses = self.deliveries.pauses.lock().unwrap_or_else(PoisonError::into_inner);
         if !pauses.begin(job, &repository, Instant::now(), pause) {
             tracing::info!(event = "job_skipped", job, repository, "a delivery has started it here just now");
             return false;
         }
-        drop(pauses);
-        let (job_name, waits) = (job.to_owned(), self.deliveries.waiting.clone());
         let request_id = Some(request_id.to_owned());
-        let order = Order { job: job_name, owner, repo, apply: Apply::WhereAllowed, request_id };
-        let runtime = server.shared.runtime.clone();
-        runtime.spawn(async move {
-            delivered(&server, job, &order).await;
-            drop(waits);
-        });
-        true
+        let order = Order { job: job.to_owned(), owner, repo, apply: Apply::WhereAllowed, request_id };
+        let waits = self.deliveries.queue.try_send((job, order)).is_ok();
+        if !waits {
+            pauses.take_back(job, &repository);
+            tracing::warn!(event = "job_skipped", job, repository, "too many runs wait");
+        }
+        waits
     }
 }
 
-async fn delivered(server: &Arc<Server>, job: &'static str, order: &Order) {
+/// Begin what waits in the order in which it came. What finds no room when it is its turn leaves the turn to the next.
+async fn in_turn(server: Weak<Server>, mut waiting: Receiver<Waiting>, line: Arc<Turns<()>>) {
+    while let Some((job, order)) = waiting.recv().await {
+        let turn = line.clone().lock_owned().await;
+        let Some(server) = server.upgrade() else { return };
+        let runtime = server.shared.runtime.clone();
+        runtime.spawn(async move { delivered(&server, job, &order, turn).await });
+    }
+}
+
+async fn delivered(server: &Arc<Server>, job: &'static str, order: &Order, turn: OwnedMutexGuard<()>) {
     let repository = format!("{}/{}", order.owner, order.repo);
-    let outcome = match patient(server, By::Webhook, order).await {
+    let outcome = match patient(server, By::Webhook, order, Some(turn)).await {
         Ended::Well(correlation_id) => {
             tracing::info!(event = "job_run", job, repository, correlation_id, outcome = "done");
             return;

@@ -52,7 +52,7 @@ pub(crate) struct Jobs {
     /// What deliveries have started.
     deliveries: deliver::Deliveries,
     /// Held by what runs while nobody waits: one after the other, so that they do not take each other's room.
-    line: tokio::sync::Mutex<()>,
+    line: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// A job as the settings have it.

@@ -104,7 +104,9 @@ mod tests {
         let said = json!({"text": "é".repeat(TEXT), "stale": rows});
         let report = Report::new("a", "acme/site", "webhook", "id", &said, String::new());
         assert!(report.text.len() <= TEXT && report.text.len() > TEXT - 4);
-        assert!(!report.findings.is_empty() && serde_json::to_string(&report.findings).unwrap().len() < ROWS * 2);
+        assert!(
+            !report.findings.is_empty() && serde_json::to_string(&report.findings).unwrap().len() < ROWS * 2
+        );
         assert_eq!(report.findings.len() + report.more, 1_000);
         let nothing = Report::new("a", "acme/site", "webhook", "id", &json!({"text": 7}), String::new());
         assert_eq!((nothing.text.as_str(), nothing.findings.len(), nothing.more), ("", 0, 0));

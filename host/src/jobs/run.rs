@@ -159,9 +159,7 @@ async fn asked(server: &Arc<Server>, by: By, order: &Order) -> Result<Ran, NotRu
             Ok(body) => read(&body.to_bytes()),
             Err(_) => Err(NotRun::new("internal_error", "the answer broke off")),
         },
-        Err(refusal) => {
-            Err(NotRun::new(refusal.reason(), refusal.message()))
-        }
+        Err(refusal) => Err(NotRun::new(refusal.reason(), refusal.message())),
     };
     if let Err(not) = &mut outcome {
         not.counted = tickets.told_of_job();

@@ -139,7 +139,17 @@ impl Principal {
     /// Somebody who was found, and their place.
     pub(crate) fn new(found: Found, slot: Slot) -> Self {
         let Found { subject, login, client, scopes, access } = found;
-        Self { subject, login, client, scopes, access, started_by: None, only_in: None, run: None, _slot: slot }
+        Self {
+            subject,
+            login,
+            client,
+            scopes,
+            access,
+            started_by: None,
+            only_in: None,
+            run: None,
+            _slot: slot,
+        }
     }
 
     /// Whether this principal may do anything there: in a repository, or in none where that is nothing.
