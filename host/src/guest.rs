@@ -104,7 +104,7 @@ fn nobody(shared: &Shared) -> Bound {
         writes: shared.writes.are_on(),
         keep: Arc::default(),
         delivers: Arc::default(),
-        goes_on: Arc::default(),
+        delivery: None,
         hang_up: Arc::default(),
     }
 }

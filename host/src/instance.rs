@@ -7,7 +7,7 @@ use std::future::poll_fn;
 use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -73,8 +73,8 @@ pub(crate) struct Bound {
     pub(crate) keep: KeepSlot,
     /// The stream that this request delivers to.
     pub(crate) delivers: Delivers,
-    /// Whether the instance goes on when it has said that it accepts.
-    pub(crate) goes_on: Arc<AtomicBool>,
+    /// The delivery that this request has proved. It may come again unless a ticket was given for it.
+    pub(crate) delivery: Option<crate::automation::Claim>,
     /// Ends the connection that the request came over.
     pub(crate) hang_up: Arc<Notify>,
 }

@@ -61,6 +61,7 @@ pub(crate) fn ask(places: &Places, request: &Request) -> Result<Answer, NotAsked
         | Request::WritesTurn { .. }
         | Request::WritesStatus
         | Request::JobsList
+        | Request::JobsReport { .. }
         | Request::Status => PATIENCE,
     };
     let first = match ask_within(&places.home, request, patience) {

@@ -37,6 +37,7 @@ impl Desk<'_> {
             | Request::WritesTurn { .. }
             | Request::WritesStatus
             | Request::JobsList
+            | Request::JobsReport { .. }
             | Request::JobsRun { .. } => no_server(),
             Request::KeysReload => self.reload_keys(),
             Request::Timeline => match self.sign_in {

@@ -27,6 +27,7 @@ impl Request {
             | Self::Timeline
             | Self::WritesStatus
             | Self::JobsList
+            | Self::JobsReport { .. }
             | Self::Status => None,
             Self::ClientsRevoke { .. } => Some("operator_revoked_client"),
             Self::ClientsAllow { .. } => Some("operator_allowed_client"),
@@ -62,6 +63,7 @@ impl Request {
             | Self::WritesTurn { on: false }
             | Self::WritesStatus
             | Self::JobsList
+            | Self::JobsReport { .. }
             | Self::Status => false,
         }
     }
@@ -86,6 +88,7 @@ impl Request {
             }
             Self::ClientsList
             | Self::JobsList
+            | Self::JobsReport { .. }
             | Self::UsersList
             | Self::KeysReload
             | Self::Timeline
@@ -141,6 +144,7 @@ fn facts(answer: &Answer) -> Value {
         Answer::JobRan { correlation_id, .. } => json!({ "correlation_id": correlation_id }),
         Answer::Clients { .. }
         | Answer::Jobs { .. }
+        | Answer::JobReport { .. }
         | Answer::Users { .. }
         | Answer::User { .. }
         | Answer::BackedUp { .. }

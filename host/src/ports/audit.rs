@@ -98,6 +98,7 @@ impl Host for State {
             self.shared.trail.push(Entry { event: AuditEvent::AccessDenied, members });
             return Ok(Err(Unavailable { message: "the delivery is about another repository".into() }));
         }
+        let of_job = crate::jobs::is_run(&principal, &event.tool);
         describe(&mut members, event);
         let shared = self.shared.clone();
         let tickets = self.bound.tickets.clone();
@@ -125,7 +126,16 @@ impl Host for State {
             answer
         });
         match appended.await {
-            Ok(Ok(ticket)) => Ok(Ok(self.table.push(ticket)?)),
+            Ok(Ok(ticket)) => {
+                if of_job {
+                    // However it ends now, its ticket counts it.
+                    self.bound.tickets.tell_of_job();
+                }
+                if let Some(delivery) = &mut self.bound.delivery {
+                    delivery.settle();
+                }
+                Ok(Ok(self.table.push(ticket)?))
+            }
             Ok(Err(unavailable)) => Ok(Err(unavailable)),
             Err(_) => Ok(Err(Unavailable { message: "the audit task ended".into() })),
         }

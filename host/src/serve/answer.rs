@@ -2,11 +2,9 @@
 //!
 //! An answer that is not a stream is held until the instance has ended and every ticket has its durable outcome.
 //! A stream passes as it comes ([`super::stream`]). When the client goes, the instance goes; an instance that has said no
-//! more than "accepted" and delivers to a kept stream goes with that stream, and one that has accepted a delivery of
-//! Gitea's webhook goes on for nobody.
+//! more than "accepted" and delivers to a kept stream goes with that stream.
 
 use std::pin::Pin;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, ready};
 
@@ -53,7 +51,6 @@ async fn run(
     let started = Instant::now();
     let limits = server.limits;
     let (tickets, keep, delivers) = (bound.tickets.clone(), bound.keep.clone(), bound.delivers.clone());
-    let goes_on = bound.goes_on.clone();
     let (sender, receiver) = oneshot::channel();
     let mut instance = Instance(server.shared.runtime.spawn({
         let server = server.clone();
@@ -87,15 +84,6 @@ async fn run(
     let deadline = started + limits.total;
     let held = collect(&mut instance, body, deadline).await?;
     let accepts = parts.status == StatusCode::ACCEPTED && held.is_empty();
-    if accepts && goes_on.load(Ordering::Acquire) {
-        // What was accepted is on record. A drain waits for the work, which ends with the time of a request.
-        let guard = server.shared.pending.guard();
-        server.shared.runtime.spawn(async move {
-            instance.work_on(deadline).await;
-            drop(guard);
-        });
-        return Ok(Response::from_parts(parts, Body::whole(held)));
-    }
     let elsewhere = delivers.lock().unwrap_or_else(PoisonError::into_inner).take();
     if let Some(name) = elsewhere.filter(|_| accepts) {
         // Its client may wait for this answer before it sends anything else, and what matters comes on the stream.
@@ -153,17 +141,6 @@ impl Instance {
                 event = "answer_lost",
                 ?refusal,
                 text = "a request on a kept stream has no answer"
-            );
-        }
-    }
-
-    /// Run to the end, for nobody.
-    async fn work_on(mut self, deadline: Instant) {
-        if let Err(refusal) = end(&mut self, deadline).await {
-            tracing::warn!(
-                event = "job_cut_off",
-                ?refusal,
-                text = "work on a delivery did not come to its end"
             );
         }
     }

@@ -107,7 +107,7 @@ pub(crate) fn own_request(server: &Server, request_id: String, address: IpAddr) 
         writes: server.shared.writes.are_on(),
         keep: Arc::default(),
         delivers: Arc::default(),
-        goes_on: Arc::default(),
+        delivery: None,
         hang_up: Arc::default(),
     }
 }
