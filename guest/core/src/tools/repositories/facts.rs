@@ -22,7 +22,7 @@ const TOPICS_AT_ONCE: u32 = 50;
 
 tool! {
     /// List languages by bytes of code on the default branch, largest first. Empty until Gitea has counted
-    /// them, and where the policy has path rules.
+    /// them.
     "get_repo_languages" ("Get repository languages") => struct GetRepoLanguages {
         repo: Repo,
     }
