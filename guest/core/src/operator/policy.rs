@@ -73,6 +73,12 @@ pub(super) fn classes_of(name: &str, catalogue: &Catalogue) -> Vec<Class> {
 /// Why a question about a name of a class cannot be meant; none where it can.
 pub(super) fn misnamed(name: &str, asked: Class, catalogue: &Catalogue) -> Option<String> {
     match classes_of(name, catalogue).as_slice() {
+        // What no tool can be called is the policy's own to deny.
+        [] if !name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+            || name.is_empty() =>
+        {
+            None
+        }
         [] => Some(format!("there is no tool named {name:?}{}", named(name, catalogue))),
         [only] if *only != asked => Some(format!("`{name}` is a {0}: write `class: {0}`", only.name())),
         _ => None,

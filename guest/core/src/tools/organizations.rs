@@ -23,7 +23,7 @@ const MINE: &str = "/user/orgs";
 const REPOSITORIES: &str = "/orgs/{org}/repos";
 
 tool! {
-    /// List the organisations that the user belongs to and the policy does not hide.
+    /// List organisations that the user belongs to.
     "list_organizations" ("List organizations") => struct ListOrganizations {
         page: Page,
     }

@@ -73,7 +73,7 @@ impl ReadTool for GetRepositoryInfo {
         if uncounted.is_some() {
             OF_ALL_FILES.iter().for_each(|name| drop(repository.remove(*name)));
         }
-        Ok(Reply::new().with("repository", repository).with_some("uncounted_by_policy", uncounted))
+        Ok(Reply::new().with("repository", repository).with_some("uncounted", uncounted))
     }
 }
 
@@ -81,7 +81,7 @@ impl ReadTool for GetRepositoryInfo {
 const OF_ALL_FILES: [&str; 3] = ["language", "size", "licenses"];
 
 pub(super) const UNCOUNTED: Key = Key::own(
-    "uncounted_by_policy",
+    "uncounted",
     Kind::Text,
     "What is left out because Gitea counts it over all files, those that the policy hides among them.",
 );

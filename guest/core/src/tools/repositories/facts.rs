@@ -22,7 +22,7 @@ const TOPICS_AT_ONCE: u32 = 50;
 
 tool! {
     /// List languages by bytes of code on the default branch, largest first. Empty until Gitea has counted
-    /// them, and where the policy has path rules.
+    /// them.
     "get_repo_languages" ("Get repository languages") => struct GetRepoLanguages {
         repo: Repo,
     }
@@ -41,7 +41,7 @@ impl ReadTool for GetRepoLanguages {
         let counted = answer.body.as_object().filter(|_| uncounted.is_none()).map(largest_first);
         Ok(Reply::new()
             .with("languages", counted.unwrap_or_default())
-            .with_some("uncounted_by_policy", uncounted))
+            .with_some("uncounted", uncounted))
     }
 }
 
@@ -125,7 +125,7 @@ mod tests {
             let answer = world.answer("get_repo_languages", site());
             assert_eq!(answer["languages"], json!([]), "{rules}");
             assert!(
-                answer["uncounted_by_policy"].as_str().is_some_and(|why| why.contains("path rules")),
+                answer["uncounted"].as_str().is_some_and(|why| why.contains("path rules")),
                 "{answer}"
             );
         }
@@ -134,7 +134,7 @@ mod tests {
         let world = World::with(elsewhere, &[]).on("GET /repos/acme/site/languages", json!({ "Rust": 900 }));
         let answer = world.answer("get_repo_languages", site());
         assert_eq!(
-            (answer["languages"].as_array().map(Vec::len), answer.get("uncounted_by_policy")),
+            (answer["languages"].as_array().map(Vec::len), answer.get("uncounted")),
             (Some(1), None)
         );
     }
