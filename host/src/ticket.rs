@@ -149,7 +149,12 @@ pub(crate) struct Record {
 
 impl Calls {
     fn note(&mut self, method: &'static str, template: &str) -> usize {
-        self.sent.push(Call { method, template: cut(template, MAX_TEMPLATE).to_owned(), status: None, taken_back: false });
+        self.sent.push(Call {
+            method,
+            template: cut(template, MAX_TEMPLATE).to_owned(),
+            status: None,
+            taken_back: false,
+        });
         self.sent.len().saturating_sub(1)
     }
 }

@@ -56,7 +56,10 @@ async fn streamed(server: &Server, tool: &str, arguments: &Value) -> Answer {
 }
 
 fn masked(lines: &[Value]) -> Vec<&Value> {
-    of_event(lines, "security_event").into_iter().filter(|line| line["reason"] == "own_secret_masked").collect()
+    of_event(lines, "security_event")
+        .into_iter()
+        .filter(|line| line["reason"] == "own_secret_masked")
+        .collect()
 }
 
 async fn nothing_leaves(mode: &str) {
@@ -77,7 +80,8 @@ async fn nothing_leaves(mode: &str) {
             assert!(answer.text().contains(&"*".repeat(ODD.len())), "{mode} {tool}: {}", answer.text());
         }
     }
-    let (code, out, err) = jobs(&server, &["run", "stale_issue_detection", "--repo", "alice/demo", "--json"]).await;
+    let (code, out, err) =
+        jobs(&server, &["run", "stale_issue_detection", "--repo", "alice/demo", "--json"]).await;
     assert_eq!(code, 0, "{err}");
     assert!(out.contains("about ***"), "the report is of that issue: {out}");
     assert_clean(&out);
@@ -114,12 +118,8 @@ async fn no_answer_holds_an_own_secret_where_detection_blocks() {
 #[tokio::test]
 async fn a_request_to_gitea_with_an_own_secret_in_it_is_not_sent() {
     let scene = Scene::new().await;
-    let server = with_keys(scene.setup())
-        .set("WRITE_MODE", "true")
-        .set("WRITE_REPOSITORY_WHITELIST", "alice/demo")
-        .set("SECRET_DETECTION_MODE", "off")
-        .start()
-        .await;
+    let server =
+        with_keys(scene.setup()).writes("alice/demo").set("SECRET_DETECTION_MODE", "off").start().await;
     let issue = |title: &str, body: String| {
         let arguments = json!({"owner": "alice", "repo": "demo", "title": title, "body": body});
         ("create_issue", arguments)
@@ -148,7 +148,8 @@ async fn a_request_to_gitea_with_an_own_secret_in_it_is_not_sent() {
     assert_eq!(refused.len(), tries.len(), "{refused:#?}");
     for (line, (tool, _)) in refused.iter().zip(&tries) {
         assert_eq!((&line["reason"], &line["tool"]), (&json!("own_secret_refused"), &json!(tool)), "{line}");
-        let outcome = stopped.audit.iter().rfind(|other| other["ticket"] == line["ticket"]).expect("an outcome");
+        let outcome =
+            stopped.audit.iter().rfind(|other| other["ticket"] == line["ticket"]).expect("an outcome");
         assert_eq!((&outcome["status"], &outcome["calls"]), (&json!("error"), &json!([])), "{outcome}");
     }
     stopped.audit.iter().for_each(|line| assert_clean(&line.to_string()));

@@ -87,7 +87,10 @@ async fn off_lets_secrets_of_others_pass_and_never_our_own() {
             "{body}"
         );
     };
-    there_and_back(&stand, &format!("theirs {CANARY} ours {CANARY_TOKEN} end")).await.iter().for_each(answered);
+    there_and_back(&stand, &format!("theirs {CANARY} ours {CANARY_TOKEN} end"))
+        .await
+        .iter()
+        .for_each(answered);
     // Keys of this very server are not even sent to Gitea, so somebody else has put them there.
     let text = format!("theirs {CANARY} ours {} end", ours.join(" and "));
     let words = FaultKind::Patch(json!({ "body": text }));

@@ -11,7 +11,6 @@ use zeroize::Zeroizing;
 
 use crate::own::SHORTEST;
 
-
 /// The part of an `Authorization` value after its scheme.
 pub(super) fn token_of(authorization: &http::HeaderValue) -> Option<&[u8]> {
     let value = authorization.as_bytes();
@@ -29,7 +28,8 @@ pub(super) struct Scrub {
 impl Scrub {
     /// For the credential of one `Authorization` value: the part after its scheme.
     pub(super) fn of(authorization: &http::HeaderValue) -> Self {
-        let secret = token_of(authorization).filter(|token| token.len() >= SHORTEST).unwrap_or_default().to_vec();
+        let secret =
+            token_of(authorization).filter(|token| token.len() >= SHORTEST).unwrap_or_default().to_vec();
         Self { secret: Zeroizing::new(secret), held: BytesMut::new() }
     }
 

@@ -195,11 +195,8 @@ impl Flow {
         if self.held.came.is_empty() && outlet.begun(shared, &piece) == 0 {
             return outlet.bytes(shared, piece);
         }
-        let (ready, found) = self.held.piece(
-            &piece,
-            |text| outlet.places(shared, text),
-            |text| outlet.begun(shared, text),
-        );
+        let (ready, found) =
+            self.held.piece(&piece, |text| outlet.places(shared, text), |text| outlet.begun(shared, text));
         if found > 0 {
             outlet.found(shared, found);
         }

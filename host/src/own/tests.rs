@@ -40,11 +40,20 @@ fn every_spelling_is_starred_out_and_nothing_beside_it() {
             })
             .collect();
         let escaped: String = secret.bytes().map(|byte| format!("\\u00{byte:02x}")).collect();
-        let lower = percent.replace("%2F", "%2f").replace("%2B", "%2b").replace("%5C", "%5c").replace("%3F", "%3f").replace("%3E", "%3e");
+        let lower = percent
+            .replace("%2F", "%2f")
+            .replace("%2B", "%2b")
+            .replace("%5C", "%5c")
+            .replace("%3F", "%3f")
+            .replace("%3E", "%3e");
         for form in [secret.to_owned(), once, twice, percent, lower, escaped] {
             for own in both(secret) {
                 let text = format!("before:{form}:after");
-                assert_eq!(starred(&own, &text), format!("before:{}:after", "*".repeat(form.len())), "{form}");
+                assert_eq!(
+                    starred(&own, &text),
+                    format!("before:{}:after", "*".repeat(form.len())),
+                    "{form}"
+                );
             }
         }
     }
