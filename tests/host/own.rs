@@ -140,7 +140,7 @@ async fn a_request_to_gitea_with_an_own_secret_in_it_is_not_sent() {
     }
     // Before it changes anything, `create_issue` looks at the repository.
     let seen = scene.forge.upstream();
-    assert!(seen.iter().all(|seen| seen == "GET /api/v1/repos/alice/demo") && seen.len() == 3, "{seen:#?}");
+    assert!(seen.iter().all(|seen| seen.starts_with("GET ") && !seen.contains("contents")), "{seen:#?}");
     let (tool, arguments) = issue("nothing of ours", "in it".to_owned());
     assert_eq!(server.tool(tool, arguments).await.status, 200);
     assert_eq!(scene.forge.requests().iter().filter(|seen| seen.method == "POST").count(), 1);
