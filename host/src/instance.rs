@@ -24,6 +24,7 @@ use wasmtime_wasi_http::{
 
 use crate::budget::{BudgetExhausted, Limiter, OverLimit};
 use crate::mailbox::{Delivers, KeepSlot};
+use crate::own::outlet::Outlet;
 use crate::policy::Policy;
 use crate::ports::identity::{Credential, Principal};
 use crate::ports::telemetry::Lines;
@@ -59,6 +60,8 @@ pub(crate) struct Bound {
     pub(crate) remembered: Option<(String, i64)>,
     /// The approval page that this request has answered.
     pub(crate) answered: Option<crate::sign_in::presses::Page>,
+    /// What its answer, its log lines and its requests to Gitea go through.
+    pub(crate) outlet: Arc<Outlet>,
     /// Tickets of this request.
     pub(crate) tickets: Arc<Tickets>,
     /// How many remarks the guest has made.

@@ -24,6 +24,7 @@ use crate::long_work::LongWork;
 use crate::look::Look;
 use crate::mailbox::{Mailbox, Recheck};
 use crate::metrics::Metrics;
+use crate::own::Own;
 use crate::policy::{InForce, Policy, digest};
 use crate::ports::cache::SharedCache;
 use crate::ports::identity::Keys;
@@ -284,6 +285,7 @@ fn share(
         writes,
         component_digest: linked.guest.digest.clone(),
         trail,
+        own: Own::of(settings).map_err(|e| NoStart::settings(e.to_string()))?,
         keys: Keys::new(keys, open),
         sign_in,
         counters: Counters::default(),

@@ -152,6 +152,7 @@ async fn asked(server: &Arc<Server>, by: By, order: &Order) -> Result<Ran, NotRu
     let request = request(server, order, &request_id)
         .ok_or_else(|| NotRun::new("internal_error", "the run cannot be put into words"))?;
     let mut bound = own_request(server, request_id, IpAddr::V4(Ipv4Addr::LOCALHOST));
+    bound.outlet.called_by(&principal.subject);
     bound.principal = Some(Arc::new(principal));
     let tickets = bound.tickets.clone();
     let mut outcome = match from_guest(server, request, bound, permit).await {

@@ -20,7 +20,7 @@ use crate::counters::network_of;
 use crate::instance::State;
 use crate::shared::Shared;
 use crate::sign_in::{READ, WRITE};
-use crate::ticket::{Purpose, Record, Ticket};
+use crate::ticket::{Purpose, Record, Ticket, Within};
 
 /// Longest scalar argument kept, in bytes.
 const MAX_SCALAR: usize = 200;
@@ -100,16 +100,18 @@ impl Host for State {
         }
         let of_job = crate::jobs::is_run(&principal, &event.tool);
         describe(&mut members, event);
+        self.bound.outlet.members(&self.shared, &mut members);
         let shared = self.shared.clone();
         let tickets = self.bound.tickets.clone();
         tickets.opened();
+        let within = Within { tickets: tickets.clone(), outlet: self.bound.outlet.clone() };
         let guard = shared.pending.guard();
         // A task of its own: a client that leaves now must not leave an intent without an outcome.
         let appended = self.shared.runtime.spawn(async move {
             let written = shared.trail.append(Entry { event: AuditEvent::ToolInvocation, members }).await;
             let answer = match written {
                 Ok(_) => {
-                    let record = Record::new(id, shared.clone(), tickets, common, principal, purpose);
+                    let record = Record::new(id, shared.clone(), within, common, principal, purpose);
                     Ok(Ticket { record: Arc::new(record) })
                 }
                 Err(error) => {
@@ -168,6 +170,7 @@ impl Host for State {
         if !detail.is_empty() {
             members.insert("detail".into(), detail.into());
         }
+        self.bound.outlet.members(&self.shared, &mut members);
         let event = match remark.kind {
             Kind::AccessDenied => AuditEvent::AccessDenied,
             Kind::SecurityEvent => AuditEvent::SecurityEvent,

@@ -26,6 +26,7 @@ impl State {
         let mut principal = Principal::new(found, slot);
         narrow(&mut principal);
         let principal = Arc::new(principal);
+        self.bound.outlet.called_by(&principal.subject);
         self.bound.principal = Some(principal.clone());
         Some(Caller { principal })
     }

@@ -223,6 +223,7 @@ impl State {
         let slot = self.shared.keys.enter(&found.subject).ok_or(Refusal::TooManyConcurrent)?;
         let principal = Arc::new(Principal::new(found, slot));
         self.bound.presented = token.map(Arc::new);
+        self.bound.outlet.called_by(&principal.subject);
         self.bound.principal = Some(principal.clone());
         Ok(principal)
     }

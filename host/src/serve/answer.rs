@@ -23,6 +23,7 @@ use super::refusal::Refusal;
 use super::stream::{Source, Stream};
 use crate::instance::{Bound, Failed, handle, store};
 use crate::mailbox::Open;
+use crate::own::outlet::Flow;
 
 /// Largest answer that is held.
 const MAX_HELD: usize = 16 << 20;
@@ -51,6 +52,7 @@ async fn run(
     let started = Instant::now();
     let limits = server.limits;
     let (tickets, keep, delivers) = (bound.tickets.clone(), bound.keep.clone(), bound.delivers.clone());
+    let outlet = bound.outlet.clone();
     let (sender, receiver) = oneshot::channel();
     let mut instance = Instance(server.shared.runtime.spawn({
         let server = server.clone();
@@ -74,15 +76,18 @@ async fn run(
     for hop in [CONNECTION, TRANSFER_ENCODING, HeaderName::from_static("keep-alive")] {
         parts.headers.remove(hop);
     }
+    outlet.headers(&server.shared, &mut parts.headers);
     let stream =
         parts.headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
     if stream {
-        let source = Source { body, tickets, instance, over: false };
+        let flow = Flow::new(outlet, server.shared.clone());
+        let source = Source { body, tickets, instance, over: false, flow };
         let stream = Stream::new(source, server.shared.clone(), keep, started + limits.stream);
         return Ok(Response::from_parts(parts, Body::Stream(stream)));
     }
     let deadline = started + limits.total;
     let held = collect(&mut instance, body, deadline).await?;
+    let held = outlet.bytes(&server.shared, held);
     let accepts = parts.status == StatusCode::ACCEPTED && held.is_empty();
     let elsewhere = delivers.lock().unwrap_or_else(PoisonError::into_inner).take();
     if let Some(name) = elsewhere.filter(|_| accepts) {
