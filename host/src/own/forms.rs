@@ -17,7 +17,7 @@ pub(super) fn of(secret: &[u8]) -> Vec<Zeroizing<Vec<u8>>> {
     let mut forms: Vec<Zeroizing<Vec<u8>>> = vec![secret.to_vec().into()];
     forms.extend(in_json(secret));
     for letters in [b"0123456789ABCDEF", b"0123456789abcdef"] {
-        forms.push(by_byte(secret, |byte| unreserved(byte), b"%", letters));
+        forms.push(by_byte(secret, unreserved, b"%", letters));
         forms.push(by_byte(secret, |_| false, b"\\u00", letters));
     }
     for place in 0..3 {

@@ -5,7 +5,7 @@ use crate::bindings::aegis::gateway::audit::{self, Event};
 use crate::bindings::aegis::gateway::automation;
 use crate::bindings::aegis::gateway::identity::{self, Caller};
 use crate::bindings::aegis::gateway::types::Class;
-use crate::{call_on, event, get, post};
+use crate::{call_on, event, get, post, success};
 
 /// What the test signs, or does not.
 const BODY: &[u8] = br#"{"repository":{"name":"demo","owner":{"login":"alice"}}}"#;
@@ -67,10 +67,11 @@ fn hand_over(presented: &str, signature: &str) -> String {
     told.push(ask(&job, "stale_issue_detection"));
     let delivery = automation::verify(signature, "d-6", BODY).expect("signed");
     told.push(ask(&delivery, "stale_issue_detection"));
-    let _here = audit::intent(&delivery, &event());
+    let here = audit::intent(&delivery, &event()).expect("a ticket");
     told.push(ask(&delivery, "make_coffee"));
     told.push(ask(&delivery, "stale_issue_detection"));
     told.push(ask(&delivery, "stale_issue_detection"));
+    here.close(&success()).expect("closed");
     format!("{told:?}")
 }
 

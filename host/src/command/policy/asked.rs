@@ -81,9 +81,12 @@ pub(super) struct Guest {
 /// # Errors
 /// It cannot be read, or is larger than a policy may be.
 pub(super) fn read(path: &Path) -> Result<Vec<u8>, Unread> {
-    crate::policy::read(Some(path)).map_err(|error| match error.kind() {
-        ErrorKind::FileTooLarge => Unread::TooLong(path.display().to_string()),
-        _ => Unread::No(NoAnswer::of(format!("{} cannot be read: {error}", path.display()))),
+    crate::policy::read(Some(path)).map_err(|error| {
+        if error.kind() == ErrorKind::FileTooLarge {
+            Unread::TooLong(path.display().to_string())
+        } else {
+            Unread::No(NoAnswer::of(format!("{} cannot be read: {error}", path.display())))
+        }
     })
 }
 

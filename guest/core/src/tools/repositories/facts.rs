@@ -39,9 +39,7 @@ impl ReadTool for GetRepoLanguages {
             .map_err(|error| Error::or_not_found(error, || lookup::unseen(&self.repo)))?;
         let uncounted = uncounted(gitea);
         let counted = answer.body.as_object().filter(|_| uncounted.is_none()).map(largest_first);
-        Ok(Reply::new()
-            .with("languages", counted.unwrap_or_default())
-            .with_some("uncounted", uncounted))
+        Ok(Reply::new().with("languages", counted.unwrap_or_default()).with_some("uncounted", uncounted))
     }
 }
 
@@ -124,19 +122,13 @@ mod tests {
                 .on("GET /repos/acme/site/languages", json!({ "Rust": 900 }));
             let answer = world.answer("get_repo_languages", site());
             assert_eq!(answer["languages"], json!([]), "{rules}");
-            assert!(
-                answer["uncounted"].as_str().is_some_and(|why| why.contains("path rules")),
-                "{answer}"
-            );
+            assert!(answer["uncounted"].as_str().is_some_and(|why| why.contains("path rules")), "{answer}");
         }
         let elsewhere =
             "repositories: {acme/other: {paths: {deny: [x]}}, acme/site: {tools: {deny: [search_code]}}}";
         let world = World::with(elsewhere, &[]).on("GET /repos/acme/site/languages", json!({ "Rust": 900 }));
         let answer = world.answer("get_repo_languages", site());
-        assert_eq!(
-            (answer["languages"].as_array().map(Vec::len), answer.get("uncounted")),
-            (Some(1), None)
-        );
+        assert_eq!((answer["languages"].as_array().map(Vec::len), answer.get("uncounted")), (Some(1), None));
     }
 
     #[test]
