@@ -120,7 +120,7 @@ fn while_telling<T>(doing: &str, work: impl FnOnce() -> T) -> T {
         scope.spawn(move || {
             let mut seconds = TELL;
             while waiting.recv_timeout(Duration::from_secs(TELL)) == Err(RecvTimeoutError::Timeout) {
-                complain(&format!("... for {seconds} seconds; it ends within TOTAL_TIMEOUT_SECONDS"));
+                complain(&format!("... for {seconds} seconds; it ends within ANSWER_TIMEOUT_SECONDS"));
                 seconds = seconds.saturating_add(TELL);
             }
         });
