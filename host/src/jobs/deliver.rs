@@ -102,7 +102,11 @@ impl Jobs {
 async fn in_turn(server: Weak<Server>, mut waiting: Receiver<Waiting>, line: Arc<Turns<()>>) {
     while let Some((job, order)) = waiting.recv().await {
         let turn = line.clone().lock_owned().await;
-        let Some(server) = server.upgrade() else { return };
+        let Some(server) = server.upgrade() else {
+            let repository = format!("{}/{}", order.owner, order.repo);
+            tracing::warn!(event = "job_run", job, repository, outcome = "shutting_down");
+            continue;
+        };
         let runtime = server.shared.runtime.clone();
         runtime.spawn(async move { delivered(&server, job, &order, turn).await });
     }
