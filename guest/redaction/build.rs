@@ -82,8 +82,9 @@ const WITH_DASH: [&str; 9] =
     ["base64url", "alnum-dash", "dotted", "tilde", "path", "token68", "base64-any", "value", "django"];
 
 /// Rules whose shape is code, with the literals that start them.
-const CODED: [(&str, &str, &[&str]); 8] = [
+const CODED: [(&str, &str, &[&str]); 9] = [
     ("private-key", "Pem", &["BEGIN ", "BEGIN+", "BEGIN%20"]),
+    ("private-key", "PemEnd", &["END ", "END+", "END%20"]),
     ("private-key", "Putty", &["Private-Lines: "]),
     ("netrc-password", "Netrc", &["machine "]),
     ("docker-auth", "DockerAuth", &["\"auth\"", "\\\"auth\\\""]),
@@ -264,7 +265,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for (name, look, literals) in CODED {
         let rule = tables.named(name, None, false).map_err(|error| format!("{name}: {error}"))?;
         for literal in literals {
-            tables.anchor(literal, look != "Pem", rule, &format!("Look::{look}"))?;
+            tables.anchor(literal, !look.starts_with("Pem"), rule, &format!("Look::{look}"))?;
         }
     }
     tables.anchor("[redacted:", false, 0, "Look::Placeholder")?;

@@ -5,7 +5,7 @@
 //! the last day could be sent again, and would start jobs that look at the repository as it is then.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use ring::hmac;
@@ -24,7 +24,7 @@ const SIGNATURE: usize = 32;
 /// Automation, where the operator wants it.
 pub(crate) struct Automation {
     key: hmac::Key,
-    taken: Mutex<Taken>,
+    taken: Arc<Mutex<Taken>>,
     /// What is started here.
     pub(crate) jobs: Jobs,
 }
@@ -34,6 +34,33 @@ pub(crate) struct Automation {
 struct Taken {
     known: HashMap<[u8; 32], Instant>,
     by_age: VecDeque<[u8; 32]>,
+}
+
+/// A delivery that was taken. Unless it is settled it may come again once this is dropped.
+pub(crate) struct Claim {
+    taken: Arc<Mutex<Taken>>,
+    marks: [[u8; 32]; 2],
+    settled: bool,
+}
+
+impl Claim {
+    /// It is on record: it does not come again.
+    pub(crate) fn settle(&mut self) {
+        self.settled = true;
+    }
+
+    /// Whether it is on record.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.settled
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        if !self.settled {
+            self.taken.lock().unwrap_or_else(PoisonError::into_inner).give_back(self.marks);
+        }
+    }
 }
 
 /// Why a delivery is not taken.
@@ -51,7 +78,7 @@ impl Automation {
     /// With the secret of the webhook, which the settings have found to be long enough.
     pub(crate) fn new(secret: &Secret, jobs: Jobs) -> Self {
         let key = hmac::Key::new(hmac::HMAC_SHA256, secret.expose().as_bytes());
-        Self { key, taken: Mutex::default(), jobs }
+        Self { key, taken: Arc::default(), jobs }
     }
 
     /// Take a delivery, once. The signature is compared in constant time, before anything else is looked at.
@@ -64,12 +91,13 @@ impl Automation {
         delivery: &str,
         body: &[u8],
         now: Instant,
-    ) -> Result<(), NotTaken> {
+    ) -> Result<Claim, NotTaken> {
         let signature = digits(signature).ok_or(NotTaken::Forged)?;
         hmac::verify(&self.key, body, &signature).map_err(|_| NotTaken::Forged)?;
         let of = |kind: &[u8], bytes: &[u8]| Sha256::new().chain_update(kind).chain_update(bytes).finalize();
         let marks = [of(b"body:", body).into(), of(b"delivery:", delivery.as_bytes()).into()];
-        self.taken.lock().unwrap_or_else(PoisonError::into_inner).claim(marks, now)
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner).claim(marks, now)?;
+        Ok(Claim { taken: self.taken.clone(), marks, settled: false })
     }
 }
 
@@ -95,6 +123,19 @@ impl Taken {
             self.by_age.push_back(mark);
         }
         Ok(())
+    }
+}
+
+impl Taken {
+    /// As if they had not been claimed.
+    fn give_back(&mut self, marks: [[u8; 32]; 2]) {
+        for mark in marks {
+            self.known.remove(&mark);
+            // Among the newest, as a rule.
+            if let Some(place) = self.by_age.iter().rposition(|known| *known == mark) {
+                self.by_age.remove(place);
+            }
+        }
     }
 }
 
@@ -133,13 +174,37 @@ mod tests {
         crate::component::hex(hmac::sign(&key, body).as_ref())
     }
 
+    /// Take one that gets on record.
+    fn take(
+        automation: &Automation,
+        signature: &str,
+        name: &str,
+        body: &[u8],
+        now: Instant,
+    ) -> Result<(), NotTaken> {
+        automation.take(signature, name, body, now).map(|mut claim| claim.settle())
+    }
+
+    #[test]
+    fn what_does_not_get_on_record_may_come_again() {
+        let (automation, now) = (automation(), Instant::now());
+        let good = sign(b"{}");
+        let first = automation.take(&good, "one", b"{}", now);
+        assert!(first.is_ok());
+        assert_eq!(take(&automation, &good, "one", b"{}", now), Err(NotTaken::Replayed), "it is being taken");
+        drop(first);
+        assert!(automation.taken.lock().unwrap().by_age.is_empty());
+        assert_eq!(take(&automation, &good, "one", b"{}", now), Ok(()));
+        assert_eq!(take(&automation, &good, "one", b"{}", now), Err(NotTaken::Replayed));
+    }
+
     #[test]
     fn the_signature_is_the_one_of_rfc_4231() {
         // Test case 2: the key `Jefe`.
         let automation = Automation::new(&Secret::new("Jefe".to_owned()), Jobs::default());
         let signature = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843";
         let body = b"what do ya want for nothing?";
-        assert_eq!(automation.take(signature, "one", body, Instant::now()), Ok(()));
+        assert_eq!(take(&automation, signature, "one", body, Instant::now()), Ok(()));
     }
 
     #[test]
@@ -159,15 +224,23 @@ mod tests {
             sign(b"{} "),
         ];
         for signature in wrong {
-            assert_eq!(automation.take(&signature, "one", b"{}", now), Err(NotTaken::Forged), "{signature}");
+            assert_eq!(
+                take(&automation, &signature, "one", b"{}", now),
+                Err(NotTaken::Forged),
+                "{signature}"
+            );
         }
-        assert_eq!(automation.take(&good, "one", b"{}", now), Ok(()), "what was forged has claimed nothing");
+        assert_eq!(
+            take(&automation, &good, "one", b"{}", now),
+            Ok(()),
+            "what was forged has claimed nothing"
+        );
     }
 
     #[test]
     fn neither_the_bytes_nor_the_name_of_a_delivery_are_taken_twice_within_a_day() {
         let (automation, start) = (automation(), Instant::now());
-        let take = |name: &str, body: &[u8], at: Instant| automation.take(&sign(body), name, body, at);
+        let take = |name: &str, body: &[u8], at: Instant| take(&automation, &sign(body), name, body, at);
         assert_eq!(take("one", b"{}", start), Ok(()));
         assert_eq!(take("one", b"{}", start), Err(NotTaken::Replayed));
         assert_eq!(take("two", b"{}", start), Err(NotTaken::Replayed), "headers are not signed");

@@ -9,6 +9,7 @@ mod again;
 mod authority;
 mod exchange;
 mod kept_out;
+mod leaving;
 mod permission;
 mod scrub;
 
@@ -94,6 +95,9 @@ pub(crate) enum NotSent {
     /// It is not what the ticket is for.
     #[error(transparent)]
     Unfit(#[from] Unfit),
+    /// A secret of this server stands in it.
+    #[error("{}", leaving::OWN_SECRET)]
+    OwnSecret,
     /// It is a change, and an operator has turned writes off.
     #[error("{TURNED_OFF}")]
     TurnedOff,
@@ -196,6 +200,7 @@ impl Gitea {
         if asked.method != Method::Get && self.writes.are_configured() && !self.writes.are_on() {
             return Err(NotSent::TurnedOff);
         }
+        leaving::check(shared, record, &asked)?;
         let wire = Wire::of(asked, self.writes.are_on(), record.writes())?;
         let is_write = wire.is_write;
         let deadline = Instant::now() + self.timeout;
@@ -239,6 +244,7 @@ impl Gitea {
     ) -> Result<Arrived, Failure> {
         let authority = self.authority(shared, record, wire).await?;
         let whose = authority.whose;
+        leaving::check_again(shared, record, wire, &authority.header, place)?;
         let scrub = Scrub::of(&authority.header);
         let response = self.dispatch(record, wire, authority, place).await?;
         let arrived = match whose {
@@ -254,6 +260,7 @@ impl Gitea {
             .call(wire.method.as_str(), &wire.template, &wire.path)
             .map_err(|unfit| Failure::Refused(unfit.to_string()))?;
         let newest = renewed.whose;
+        leaving::check_again(shared, record, wire, &renewed.header, place)?;
         let scrub = Scrub::of(&renewed.header);
         let response = self.dispatch(record, wire, renewed, place).await?;
         let arrived = Arrived::looked_into(response, scrub).await?;

@@ -10,6 +10,7 @@ use crate::component::bindings::OperationsPre;
 use crate::component::bindings::aegis::gateway::types::Problem;
 use crate::component::{Guest, LoadError, engine, linker};
 use crate::instance::{Bound, State, classify, metered, store};
+use crate::own::outlet::Outlet;
 use crate::shared::Shared;
 
 /// A linked guest and its engine.
@@ -97,6 +98,7 @@ fn nobody(shared: &Shared) -> Bound {
         presented: None,
         remembered: None,
         answered: None,
+        outlet: Outlet::new("preflight", std::net::Ipv4Addr::LOCALHOST.into()),
         tickets: Arc::default(),
         remarks: 0,
         route: Arc::default(),
@@ -104,7 +106,7 @@ fn nobody(shared: &Shared) -> Bound {
         writes: shared.writes.are_on(),
         keep: Arc::default(),
         delivers: Arc::default(),
-        goes_on: Arc::default(),
+        delivery: None,
         hang_up: Arc::default(),
     }
 }

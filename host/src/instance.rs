@@ -7,7 +7,7 @@ use std::future::poll_fn;
 use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -24,6 +24,7 @@ use wasmtime_wasi_http::{
 
 use crate::budget::{BudgetExhausted, Limiter, OverLimit};
 use crate::mailbox::{Delivers, KeepSlot};
+use crate::own::outlet::Outlet;
 use crate::policy::Policy;
 use crate::ports::identity::{Credential, Principal};
 use crate::ports::telemetry::Lines;
@@ -59,6 +60,8 @@ pub(crate) struct Bound {
     pub(crate) remembered: Option<(String, i64)>,
     /// The approval page that this request has answered.
     pub(crate) answered: Option<crate::sign_in::presses::Page>,
+    /// What its answer, its log lines and its requests to Gitea go through.
+    pub(crate) outlet: Arc<Outlet>,
     /// Tickets of this request.
     pub(crate) tickets: Arc<Tickets>,
     /// How many remarks the guest has made.
@@ -73,8 +76,8 @@ pub(crate) struct Bound {
     pub(crate) keep: KeepSlot,
     /// The stream that this request delivers to.
     pub(crate) delivers: Delivers,
-    /// Whether the instance goes on when it has said that it accepts.
-    pub(crate) goes_on: Arc<AtomicBool>,
+    /// The delivery that this request has proved. It may come again unless a ticket was given for it.
+    pub(crate) delivery: Option<crate::automation::Claim>,
     /// Ends the connection that the request came over.
     pub(crate) hang_up: Arc<Notify>,
 }

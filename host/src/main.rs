@@ -25,6 +25,7 @@ mod look;
 mod mailbox;
 mod mend;
 mod metrics;
+mod own;
 mod policy;
 mod ports;
 mod reload;

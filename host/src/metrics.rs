@@ -22,6 +22,7 @@ struct Series {
     refusals: BTreeMap<[String; 1], u64>,
     reloads: BTreeMap<[String; 1], u64>,
     jobs: BTreeMap<[String; 2], u64>,
+    own_secrets: BTreeMap<[String; 1], u64>,
 }
 
 /// What is read at the moment of asking.
@@ -92,6 +93,11 @@ impl Metrics {
     /// Runs of a job that came to this end.
     pub(crate) fn job_run(&self, job: &str, outcome: &'static str, by: u64) {
         count(&mut self.lock().jobs, [job.to_owned(), outcome.to_owned()], by);
+    }
+
+    /// Secrets of this server that were starred out (`masked`), or kept a request from Gitea (`refused`).
+    pub(crate) fn own_secrets(&self, outcome: &'static str, by: u64) {
+        count(&mut self.lock().own_secrets, [outcome.to_owned()], by);
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Series> {
@@ -173,10 +179,22 @@ impl Metrics {
         head(t, "aegis_job_runs_total", "counter", "Runs of automation's jobs, by job and outcome.");
         let runs = series.jobs.iter().map(|(k, v)| (k, v.to_string()));
         lines(t, "aegis_job_runs_total", ["job", "outcome"], runs);
+        own_secrets(t, &series);
         gitea(t, gauges.gitea);
         streams(t, gauges);
         text
     }
+}
+
+fn own_secrets(t: &mut String, series: &Series) {
+    head(
+        t,
+        "aegis_own_secrets_total",
+        "counter",
+        "Secrets of this server found on their way out, masked in answers or refused toward Gitea.",
+    );
+    let found = series.own_secrets.iter().map(|(k, v)| (k, v.to_string()));
+    lines(t, "aegis_own_secrets_total", ["outcome"], found);
 }
 
 fn gitea(t: &mut String, gauges: GiteaGauges) {
@@ -273,6 +291,7 @@ mod tests {
         metrics.tool_call("get_issue", "success", 1_500_000);
         metrics.policy_reload("done");
         metrics.job_run("stale_issue_detection", "missed", 3);
+        metrics.own_secrets("masked", 2);
         let text = metrics.render(&gauges());
         for line in [
             "aegis_http_requests_total{method=\"POST\",path=\"/mcp\",status=\"200\"} 1",
@@ -286,6 +305,7 @@ mod tests {
             "aegis_streams_ended_total{reason=\"stopping\"} 4",
             "aegis_policy_reloads_total{outcome=\"done\"} 1",
             "aegis_job_runs_total{job=\"stale_issue_detection\",outcome=\"missed\"} 3",
+            "aegis_own_secrets_total{outcome=\"masked\"} 2",
             "aegis_writes_on 1",
             "aegis_policy_info{digest=\"0a1b\"} 1",
         ] {

@@ -5,6 +5,7 @@ use std::io;
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use rustix::fs::{Mode, OFlags};
 use sha2::{Digest as _, Sha256};
 
 use crate::component::hex;
@@ -44,17 +45,47 @@ pub(crate) fn digest(document: &[u8]) -> String {
     hex(&Sha256::digest(document))
 }
 
-/// The document at a path, or the built-in one.
+/// The document at a path, or the built-in one. Only a regular file is read: a pipe or a device may have no end, or none
+/// that comes.
 ///
 /// # Errors
-/// It cannot be read, or is larger than a policy may be.
+/// It cannot be read, is no regular file, or is larger than a policy may be (`FileTooLarge`).
 pub(crate) fn read(path: Option<&Path>) -> io::Result<Vec<u8>> {
     let Some(path) = path else { return Ok(BUILT_IN.to_vec()) };
     let mut bytes = Vec::new();
-    let file = std::fs::File::open(path)?;
+    // Opening a pipe would wait for somebody who writes to it.
+    let opened = rustix::fs::open(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty())?;
+    let file = std::fs::File::from(opened);
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("it is no regular file"));
+    }
     io::Read::read_to_end(&mut io::Read::take(file, MAX_BYTES + 1), &mut bytes)?;
     if bytes.len() as u64 > MAX_BYTES {
-        return Err(io::Error::other("it is larger than 1 MiB"));
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is larger than 1 MiB"));
     }
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pipe_that_nobody_writes_to_and_a_directory_are_refused_at_once() {
+        let folder = std::env::temp_dir().join(format!("aegis-policy-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&folder);
+        std::fs::create_dir_all(&folder).unwrap();
+        let pipe = folder.join("policy.yaml");
+        rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, Mode::RUSR | Mode::WUSR).unwrap();
+        for path in [pipe.as_path(), &folder, Path::new("/dev/zero")] {
+            let refused = read(Some(path)).unwrap_err();
+            assert_eq!(refused.to_string(), "it is no regular file", "{}", path.display());
+        }
+        let long = folder.join("long.yaml");
+        std::fs::write(&long, vec![b'#'; 1 + (1 << 20)]).unwrap();
+        assert_eq!(read(Some(&long)).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
+        std::fs::write(&long, vec![b'#'; 1 << 20]).unwrap();
+        assert_eq!(read(Some(&long)).unwrap().len(), 1 << 20);
+        let _ = std::fs::remove_dir_all(&folder);
+    }
 }

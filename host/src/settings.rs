@@ -37,6 +37,8 @@ pub(crate) const AUTOMATION: &str = "automation";
 pub(crate) const COMMAND: &str = "command";
 /// As above.
 pub(crate) const SCHEDULE: &str = "schedule";
+/// Who asks for what a delivery starts. Its runs have nobody in `started_by`.
+pub(crate) const WEBHOOK: &str = "webhook";
 
 /// The most repositories that schedules cover: a run goes through them one after the other.
 const MOST_SCHEDULED: usize = 100;
@@ -216,8 +218,9 @@ impl Draft {
             ));
         }
         let keys = self.mcp_api_keys.as_deref().unwrap_or_default();
-        let taken = [AUTOMATION, COMMAND, SCHEDULE];
-        if let Some(name) = taken.iter().find(|name| keys.iter().any(|key| key.principal() == **name)) {
+        let taken = [AUTOMATION, COMMAND, SCHEDULE, WEBHOOK];
+        let named = |name: &str| keys.iter().any(|key| key.principal().eq_ignore_ascii_case(name));
+        if let Some(name) = taken.iter().find(|name| named(name)) {
             let message = format!(
                 "must not name a key `{name}` with AUTOMATION_ENABLED=true: the record knows the server's own jobs, and who \
                  started them, by that name"
@@ -233,7 +236,25 @@ impl Draft {
                 "WEBHOOK_SECRET",
                 "must have at least 32 characters; `openssl rand -hex 32` makes a good one",
             )),
-            Some(Some(_)) | None => {}
+            Some(Some(secret)) => {
+                let is_it = |other: &Secret| other.expose() == secret.expose();
+                let token = self.gitea_token.as_ref().and_then(Option::as_ref);
+                if token.is_some_and(is_it) || keys.iter().any(|key| is_it(key.key())) {
+                    problems.push(Problem::new(
+                        "WEBHOOK_SECRET",
+                        "is GITEA_TOKEN or a key of MCP_API_KEYS as well: whoever sees one webhook's settings would have \
+                         both. Set it to the output of `openssl rand -hex 32`",
+                    ));
+                }
+            }
+            None => {}
+        }
+        let listed = self.automation_jobs.as_deref().unwrap_or_default();
+        if listed.len() > 1 && listed.iter().any(|job| job.eq_ignore_ascii_case("none")) {
+            problems.push(Problem::new(
+                "AUTOMATION_JOBS",
+                "is none and names jobs as well: write none alone, or take it out",
+            ));
         }
     }
 

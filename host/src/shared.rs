@@ -19,6 +19,7 @@ use crate::long_work::LongWork;
 use crate::look::Look;
 use crate::mailbox::Mailbox;
 use crate::metrics::Metrics;
+use crate::own::Own;
 use crate::policy::InForce;
 use crate::ports::cache::SharedCache;
 use crate::ports::identity::{Access, Keys, Principal};
@@ -40,6 +41,8 @@ pub(crate) struct Shared {
     pub(crate) trail: Trail,
     /// Who else keeps its checkpoints.
     pub(crate) anchored: Arc<Anchored>,
+    /// The secrets of this server, which must not leave it.
+    pub(crate) own: Own,
     /// Who may call with a key.
     pub(crate) keys: Keys,
     /// Who may sign in; none without `OAUTH_MODE`, and then keys count.

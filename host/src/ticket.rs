@@ -12,6 +12,7 @@ use tokio::sync::watch;
 
 use crate::audit::{Entry, Event};
 use crate::early::{Early, Leave};
+use crate::own::outlet::Outlet;
 use crate::ports::identity::Principal;
 use crate::ports::telemetry::cut;
 use crate::shared::Shared;
@@ -83,6 +84,14 @@ impl Tickets {
     }
 }
 
+/// The request that a ticket is part of.
+pub(crate) struct Within {
+    /// All its tickets.
+    pub(crate) tickets: Arc<Tickets>,
+    /// What it sends to Gitea goes through this.
+    pub(crate) outlet: Arc<Outlet>,
+}
+
 /// What the intent line says of a call, and so what its ticket is good for.
 pub(crate) struct Purpose {
     /// Whether changes may be sent.
@@ -110,6 +119,8 @@ struct Call {
     method: &'static str,
     template: String,
     status: Option<u16>,
+    /// It was not sent after all.
+    taken_back: bool,
 }
 
 /// The requests of one ticket.
@@ -126,7 +137,7 @@ pub(crate) struct Record {
     /// Joins the audit lines, the answer and the requests to Gitea.
     pub(crate) id: String,
     shared: Arc<Shared>,
-    tickets: Arc<Tickets>,
+    within: Within,
     common: Map<String, Value>,
     principal: Arc<Principal>,
     purpose: Purpose,
@@ -138,7 +149,12 @@ pub(crate) struct Record {
 
 impl Calls {
     fn note(&mut self, method: &'static str, template: &str) -> usize {
-        self.sent.push(Call { method, template: cut(template, MAX_TEMPLATE).to_owned(), status: None });
+        self.sent.push(Call {
+            method,
+            template: cut(template, MAX_TEMPLATE).to_owned(),
+            status: None,
+            taken_back: false,
+        });
         self.sent.len().saturating_sub(1)
     }
 }
@@ -148,18 +164,23 @@ impl Record {
     pub(crate) fn new(
         id: String,
         shared: Arc<Shared>,
-        tickets: Arc<Tickets>,
+        within: Within,
         common: Map<String, Value>,
         principal: Arc<Principal>,
         purpose: Purpose,
     ) -> Self {
         let (open, calls, writes) = (AtomicBool::new(true), Mutex::default(), watch::Sender::new(0));
-        Self { id, shared, tickets, common, principal, purpose, open, calls, writes }
+        Self { id, shared, within, common, principal, purpose, open, calls, writes }
     }
 
     /// Whose call it is.
     pub(crate) fn principal(&self) -> &Principal {
         &self.principal
+    }
+
+    /// What the request sends goes through this.
+    pub(crate) fn outlet(&self) -> &Outlet {
+        &self.within.outlet
     }
 
     /// Whether the call is to change something.
@@ -200,9 +221,17 @@ impl Record {
         }
         let place = calls.note(method, template);
         if method != "GET" {
-            self.tickets.wrote.store(true, Ordering::Release);
+            self.within.tickets.wrote.store(true, Ordering::Release);
         }
         Ok(place)
+    }
+
+    /// The request in this place is not sent after all.
+    pub(crate) fn take_back(&self, place: usize) {
+        let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(call) = calls.sent.get_mut(place) {
+            call.taken_back = true;
+        }
     }
 
     /// Note that a read of this ticket is about to be sent again; none where it may not be.
@@ -281,10 +310,10 @@ impl Record {
             Entry { event: Event::ToolInvocation, members }
         };
         let Err(error) = self.shared.trail.append(outcome()).await else {
-            self.tickets.closed();
+            self.within.tickets.closed();
             return Ok(());
         };
-        self.tickets.lost.store(true, Ordering::Release);
+        self.within.tickets.lost.store(true, Ordering::Release);
         tracing::error!(event = "audit_outcome_late", ticket = %self.id, status, %error);
         let mut late = outcome();
         late.members.insert("late".into(), true.into());
@@ -297,7 +326,7 @@ impl Record {
         let tool = self.common.get("tool").and_then(Value::as_str).unwrap_or_default();
         let place = self.purpose.repository.as_ref().map(|(owner, repo)| (owner.as_str(), repo.as_str()));
         if crate::jobs::ended(&self.shared, &self.principal, tool, place, status, reason) {
-            self.tickets.tell_of_job();
+            self.within.tickets.tell_of_job();
         }
     }
 
@@ -305,13 +334,13 @@ impl Record {
         let calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
         let told =
             |call: &Call| json!({"method": call.method, "template": call.template, "status": call.status});
-        calls.sent.iter().map(told).collect()
+        calls.sent.iter().filter(|call| !call.taken_back).map(told).collect()
     }
 
     /// Close from outside the guest.
     fn abort(self: Arc<Self>) {
         if self.shut() {
-            self.tickets.left.store(true, Ordering::Release);
+            self.within.tickets.left.store(true, Ordering::Release);
             let guard = self.shared.pending.guard();
             let runtime = self.shared.runtime.clone();
             runtime.spawn(async move {

@@ -138,6 +138,8 @@ fn dear() -> Vec<String> {
         "\u{1b}[",
         "\u{1b}]0;",
         "a\u{200b}",
+        "👩\u{200d}",
+        "葛\u{fe00}",
         "\u{e0041}",
         "é",
         "日本",
@@ -156,7 +158,18 @@ fn dear() -> Vec<String> {
         "0123456789abcdef0123456789abcdef01234567".to_owned(),
         "Z2hwX2ExQjJjM0Q0ZTVGNmc3SDhpOUowazFMMm0zTjRvNVA2cTdSOA==".to_owned(),
         "Z2hwX2ExQjJjM0Q0ZTVGNmc3SDhpOUowazFMMm0zTjRvNVA2cTdSOA==\n".to_owned(),
+        format!(
+            "{}-----END PRIVATE KEY-----\n",
+            "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7aB3dE5gH7jK9\n".repeat(3)
+        ),
     ]);
+    // Plain words in wrapped Base64.
+    let words = "aGVsbG8gcGxhaW4gd29yZHMgaW4gaGVyZSwg";
+    for columns in [40, 56, 60, 64, 76] {
+        let letters: Vec<char> = words.repeat(columns / 4).chars().collect();
+        let lines = letters.chunks(columns).map(|line| line.iter().chain(&['\n']).collect::<String>());
+        texts.push(lines.collect());
+    }
     texts
 }
 

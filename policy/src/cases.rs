@@ -96,12 +96,17 @@ impl Case {
         }
     }
 
-    /// Ask the question of `document`, by the way that a request takes.
+    /// Ask the question of `document`, by the way that a request takes. `seen_as` is how a reader sees a path where that
+    /// is not how it is spelled: a request is judged by both.
     ///
     /// # Errors
     ///
     /// How the answer differs from the expected one.
-    pub fn check(&self, prepared: &Prepared) -> Result<(), Difference> {
+    pub fn check(
+        &self,
+        prepared: &Prepared,
+        seen_as: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<(), Difference> {
         let target = self.repository.as_ref().map(|(owner, repo)| (owner.as_str(), repo.as_str()));
         let rules = Rules::from_prepared(|key| prepared.0.get(key).cloned(), target).map_err(|corrupt| {
             let told = Answer { effect: Effect::Deny, rule: None };
@@ -109,11 +114,14 @@ impl Case {
         })?;
         let (effect, rule, message) = match &self.question {
             Question::Visible { path, is_dir } => {
-                let effect = if rules.path_visible(path, *is_dir) { Effect::Allow } else { Effect::Deny };
+                let shown = rules.path_visible(path, *is_dir)
+                    && seen_as(path).is_none_or(|plain| rules.path_visible(&plain, *is_dir));
+                let effect = if shown { Effect::Allow } else { Effect::Deny };
                 (effect, String::new(), String::new())
             }
             Question::Call { tool, class, paths } => {
-                let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
+                let seen: Vec<String> = paths.iter().filter_map(|path| seen_as(path)).collect();
+                let paths: Vec<&str> = paths.iter().chain(&seen).map(String::as_str).collect();
                 let request = Request { tool, class: *class, repository: target, paths: &paths };
                 let decision = rules.decide(&request);
                 let message = decision.reasons.first().map_or_else(String::new, |r| r.message.clone());

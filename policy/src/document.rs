@@ -138,6 +138,16 @@ fn repositories(node: &Node, problems: &mut Problems) -> BTreeMap<String, Reposi
             );
             problems.add(entry.at, message);
         }
+        if let Some((owner, repo)) = key.split_once('/')
+            && let Some((name, ending)) = names::ending_of_none(repo)
+        {
+            let message = format!(
+                "{} is no repository's name: none in Gitea ends in `{ending}` (did you mean {}?)",
+                quoted(&entry.key),
+                quoted(&format!("{owner}/{name}"))
+            );
+            problems.add(entry.at, message);
+        }
         if let Some(first) = lines.insert(key.clone(), entry.at.line) {
             let message = format!(
                 "{} is already on line {first}; letter case makes no difference in repository names",

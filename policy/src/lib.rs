@@ -14,6 +14,7 @@ mod corrupt;
 mod decision;
 mod document;
 mod grammar;
+mod hidden;
 mod names;
 mod near;
 mod path;

@@ -21,6 +21,15 @@ pub(crate) fn is_owner_or_repository(name: &str) -> bool {
         && name != ".."
 }
 
+/// An ending that Gitea gives to no repository: it means the repository as Git serves it, or its wiki. The name before
+/// it is probably what was meant.
+pub(crate) fn ending_of_none(repo: &str) -> Option<(&str, &'static str)> {
+    [".git", ".wiki"].into_iter().find_map(|ending| {
+        let (name, rest) = repo.split_at_checked(repo.len().checked_sub(ending.len())?)?;
+        (!name.is_empty() && rest.eq_ignore_ascii_case(ending)).then_some((name, ending))
+    })
+}
+
 /// Whether `key` can stand under `repositories`: `owner/repo` or `owner/*`.
 pub(crate) fn is_repository_key(key: &str) -> bool {
     key.split_once('/').is_some_and(|(owner, repo)| {

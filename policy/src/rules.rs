@@ -128,6 +128,14 @@ impl Rules {
         self.decide(&request).allowed()
     }
 
+    /// Whether a listing may name the owner whose entry was loaded: not where `owner/*` hides every repository of theirs,
+    /// whatever another entry says.
+    pub fn owner_visible(&self) -> bool {
+        let every = |entry: &&Loaded| entry.key.ends_with("/*");
+        let mut entries = self.entries.iter().filter(every);
+        self.target.is_some() && !entries.any(|entry| denied(&entry.rules.tools, LISTING_TOOL).is_some())
+    }
+
     /// Why the request cannot be judged, if so.
     fn unfit(&self, request: &Request<'_>) -> Option<Reason> {
         let deny = |part: &str, message: String| Some(Reason { rule: format!("request.{part}"), message });

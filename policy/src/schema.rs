@@ -17,13 +17,11 @@ pub struct KnownTool<'a> {
     pub doc: &'a str,
 }
 
-/// The schema (draft 07, which editors understand best) for documents that may name these tools, and those that begin
-/// with `automation_`.
+/// The schema (draft 07, which editors understand best) for documents that may name these tools.
 #[must_use]
 pub fn schema(tools: &[KnownTool<'_>]) -> Value {
     let named: Vec<Value> =
         tools.iter().map(|tool| json!({"const": tool.name, "description": tool.doc})).collect();
-    let automation = json!({"type": "string", "pattern": "^automation_[a-z0-9_]{1,53}$"});
     let every = json!({"const": EVERY_TOOL, "description": "Every tool."});
     let any_of = |more: &[&Value]| -> Value {
         let all: Vec<Value> = named.iter().chain(more.iter().copied()).cloned().collect();
@@ -37,11 +35,12 @@ pub fn schema(tools: &[KnownTool<'_>]) -> Value {
     if let Some(members) = root.as_object_mut() {
         members.insert("$schema".to_owned(), "http://json-schema.org/draft-07/schema#".into());
         members.insert("title".to_owned(), "Policy of AegisGitea-MCP".into());
+        members.insert("minProperties".to_owned(), 1.into());
         let tools = mapping(&TOOLS, |key| match key {
             "allow" => {
-                json!({"type": "array", "minItems": 1, "maxItems": LIST_ITEMS, "items": any_of(&[&automation])})
+                json!({"type": "array", "minItems": 1, "maxItems": LIST_ITEMS, "items": any_of(&[])})
             }
-            _ => json!({"type": "array", "maxItems": LIST_ITEMS, "items": any_of(&[&automation, &every])}),
+            _ => json!({"type": "array", "maxItems": LIST_ITEMS, "items": any_of(&[&every])}),
         });
         members.insert("definitions".to_owned(), json!({ "tools": tools }));
     }
@@ -60,7 +59,7 @@ fn repositories() -> Value {
         "type": "object",
         "maxProperties": REPOSITORIES,
         "additionalProperties": false,
-        "patternProperties": {"^[A-Za-z0-9._-]{1,128}/([A-Za-z0-9._-]{1,128}|\\*)$": entry},
+        "patternProperties": {"^[A-Za-z0-9._-]{1,128}/(?!.+\\.([Gg][Ii][Tt]|[Ww][Ii][Kk][Ii])$)([A-Za-z0-9._-]{1,128}|\\*)$": entry},
     })
 }
 
@@ -75,7 +74,7 @@ fn pattern() -> Value {
     })
 }
 
-/// A mapping with these keys and no others. An entry of `repositories` alone may be empty.
+/// A mapping with these keys and no others. It may be empty: the server refuses that of the document alone.
 fn mapping(of: &Mapping, value: impl Fn(&str) -> Value) -> Value {
     let properties: Map<String, Value> = of
         .keys

@@ -1,5 +1,6 @@
 //! The policy language as tables (`policy/cases`), the shipped documents, and properties over small spaces.
 
+mod bounds;
 mod monotone;
 mod prepared;
 mod tables;

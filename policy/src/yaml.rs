@@ -5,9 +5,10 @@
 //! all mistakes at once instead of the first.
 //!
 //! Refused, since each has let one file mean two things: anchors, aliases, merge keys, tags, directives, tabs,
-//! several documents, keys that are not text, and a key written twice. Size, depth and number of nodes are
+//! several documents, keys that are not text, a key written twice, and characters that nobody sees. Size, depth and number of nodes are
 //! bounded before anything grows with the input. Nothing here knows what a policy is.
 
+use crate::hidden;
 use crate::problem::{At, Problem, Problems, quoted};
 use granit_parser::{Event, Options, Parser, ScalarStyle, ScanError, Span, StrInput};
 use std::collections::BTreeMap;
@@ -63,7 +64,7 @@ pub(crate) fn read(source: &[u8]) -> Result<Node, Vec<Problem>> {
 /// The parse was given up; the reason is among the problems.
 struct Abandoned;
 
-/// The source as text, if its size, encoding and blanks are acceptable.
+/// The source as text, if its size, encoding, characters and blanks are acceptable.
 fn acceptable<'s>(source: &'s [u8], problems: &mut Problems) -> Option<&'s str> {
     if source.len() > FILE_BYTES {
         problems.add(At::START, format!("the file is larger than {} KiB", FILE_BYTES / 1024));
@@ -78,6 +79,10 @@ fn acceptable<'s>(source: &'s [u8], problems: &mut Problems) -> Option<&'s str> 
             return None;
         }
     };
+    if let Some((before, c)) = hidden::first(text) {
+        problems.add(end_of(before), hidden::told(c));
+        return None;
+    }
     for (line, number) in text.lines().zip(1_u32..) {
         let before_comment = line.split('#').next().unwrap_or_default();
         if let Some(column) = before_comment.chars().position(|c| c == '\t') {

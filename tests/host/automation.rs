@@ -103,6 +103,14 @@ async fn a_delivery_is_good_in_its_repository_and_nowhere_else() {
 }
 
 #[tokio::test]
+async fn only_a_delivery_on_record_hands_a_job_to_the_host_and_once() {
+    let scene = Scene::new().await;
+    let server = hostile(&scene).await;
+    let told = attempt(&server, "/automation/hand-over").await.text();
+    assert_eq!(told, "[false, false, false, false, true, false]");
+}
+
+#[tokio::test]
 async fn a_credential_beside_a_delivery_adds_nothing_to_it() {
     let scene = Scene::new().await;
     let server = hostile(&scene).await;

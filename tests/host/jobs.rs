@@ -112,6 +112,13 @@ async fn an_operator_runs_a_job_and_sees_how_it_ended() {
         (&last["outcome"], &last["repository"], &last["started_by"]),
         (&json!("success"), &json!("alice/demo"), &json!("command"))
     );
+    let (code, out, _) = jobs(&server, &["report", JOB, "--repo", "alice/demo", "--json"]).await;
+    let kept: Value = serde_json::from_str(&out).expect("JSON");
+    let kept = &kept["report"];
+    assert_eq!((code, &kept["correlation_id"]), (0, &said["correlation_id"]), "{kept}");
+    assert_eq!((&kept["started_by"], &kept["findings"][0]), (&json!("command"), &said["report"]["stale"][0]));
+    let (code, _, err) = jobs(&server, &["report", JOB, "--repo", "alice/other"]).await;
+    assert!(code == 1 && err.contains("no_report: "), "{code} {err}");
     let (_, table, _) = jobs(&server, &["list"]).await;
     assert!(table.contains("success in alice/demo, by command"), "{table}");
     assert!((counted(&server, "success").await - 2.0).abs() < 0.1);
@@ -132,7 +139,10 @@ async fn an_operator_runs_a_job_and_sees_how_it_ended() {
     assert_eq!(scene.verify().await.0, 0);
     assert_eq!(scene.forge.violations(), Vec::<String>::new());
 
+    assert!(stopped.log.contains("\"event\":\"job_report\""), "{}", stopped.log);
     let again = on(scene.setup()).start().await;
+    let (code, out, _) = jobs(&again, &["report", JOB, "--repo", "alice/demo"]).await;
+    assert!(code == 0 && out.contains("untouched for 30 days") && out.contains("by command."), "{out}");
     assert_eq!(row(&again).await["last_run"], *last, "it is known after a restart");
 }
 
@@ -178,6 +188,8 @@ async fn what_may_not_run_is_refused_to_the_operator_too() {
     assert!(code == 1 && err.contains("unknown_job: "), "{err}");
     let (code, _, err) = jobs(&denied, &["run", JOB, "--repo", "alice/*"]).await;
     assert!(code == 2 && err.contains("one repository"), "{err}");
+    let (code, _, err) = jobs(&denied, &["run", JOB, "--repo", "a"]).await;
+    assert!(code == 2 && err.contains("must be one repository, as owner/repo"), "{err}");
     let stopped = denied.stop().await;
     let refused = of_event(&stopped.audit, "access_denied");
     let reasons: Vec<(&Value, &Value)> =
@@ -211,6 +223,20 @@ async fn where_no_server_runs_the_command_says_so() {
         assert!(code == 69 && out.is_empty(), "{code} {out}");
         assert!(err.contains("No server answers") && err.contains("aegis-mcp serve"), "{err}");
     }
+}
+
+#[tokio::test]
+async fn a_run_that_is_cut_off_is_counted_once() {
+    let scene = Scene::new().await;
+    scene.forge.next_fault(Fault::on(ISSUES, FaultKind::Hold));
+    let setup = on(scene.setup()).set("ANSWER_TIMEOUT_SECONDS", "1").set("TOTAL_TIMEOUT_SECONDS", "1");
+    let server = setup.start().await;
+    let (code, _, err) = run(&server, &[]).await;
+    assert_eq!(code, 1, "{err}");
+    until("it is counted", async || counted(&server, "aborted").await > 0.5).await;
+    assert!(counted(&server, "refused").await < 0.5);
+    assert_eq!(row(&server).await["last_run"]["outcome"], "aborted");
+    scene.forge.release(1);
 }
 
 #[tokio::test]

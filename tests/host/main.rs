@@ -18,6 +18,7 @@ mod leaving;
 mod mailbox;
 mod memory;
 mod outbound;
+mod own;
 mod policy;
 mod reload;
 mod rows;

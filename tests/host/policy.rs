@@ -68,6 +68,26 @@ async fn check_names_every_mistake_with_its_place() {
     }
     let (code, _, err) = policy(&["check", "/not/there.yaml"]).await;
     assert!(code == 2 && err.contains("/not/there.yaml cannot be read"), "{code} {err}");
+    // Longer than what is read at all is still an answer to `check`, and none to other questions.
+    let long = file(&folder, "long.yaml", &vec![b'#'; 1 + (1 << 20)]);
+    for (variables, arguments) in
+        [(&[][..], &["check", &long][..]), (&[("POLICY_FILE_PATH", long.as_str())][..], &["check"][..])]
+    {
+        let (code, out, err) = policy_with(variables, arguments).await;
+        assert!(
+            code == 1 && out.contains("long.yaml:1:1: the file is larger than 1 MiB"),
+            "{code} {out} {err}"
+        );
+        assert!(out.contains("no server starts"), "{out}");
+    }
+    let (code, told) = answered(&["check", &long]).await;
+    assert_eq!((code, &told["good"]), (1, &json!(false)), "{told}");
+    let (code, _, err) = policy(&["explain", "--tool", "get_issue", "--policy", &long]).await;
+    assert!(code == 2 && err.contains("larger than 1 MiB"), "{code} {err}");
+    let pipe = folder.0.join("pipe.yaml").display().to_string();
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo").success());
+    let (code, _, err) = policy(&["check", &pipe]).await;
+    assert!(code == 2 && err.contains("it is no regular file"), "{code} {err}");
     // The document of the settings, and the built-in one.
     let (code, out, _) = policy_with(&[("POLICY_FILE_PATH", &good)], &["check"]).await;
     assert!(code == 0 && out.contains("good.yaml is good"), "{out}");
@@ -124,6 +144,53 @@ async fn what_the_guide_shows_of_explain_is_what_comes() {
     let file = ["--path", "src/secrets/key", "--policy", "../policy/examples/keep-secrets-out.yaml"];
     let (_, out, _) = policy(&[&asked[..], &file].concat()).await;
     assert_eq!(out.trim_end().replace("../policy/", "policy/"), format!("call {shown}"));
+}
+
+/// What a guide shows in a fence of this language right after `before`, without the indent of a list.
+fn shown(guide: &str, before: &str, language: &str) -> String {
+    let text = std::fs::read_to_string(root().join(guide)).expect("the guide");
+    let (_, rest) = text.split_once(before).expect(before);
+    let (_, rest) = rest.split_once(&format!("```{language}\n")).expect("a fence");
+    let (block, _) = rest.split_once("```").expect("its end");
+    block.lines().map(|line| line.trim_start().to_owned() + "\n").collect()
+}
+
+#[tokio::test]
+async fn the_guide_to_writing_leads_to_a_policy_that_says_yes() {
+    let folder = Folder::new();
+    let env = shown("docs/write-mode.md", "1. Name the repositories", "sh");
+    let copied = shown("docs/write-mode.md", "2. Allow the tools", "sh");
+    let asked = shown("docs/write-mode.md", "3. Ask before you start", "sh");
+    assert_eq!(copied.trim(), "cp policy/examples/issue-triage.yaml policy.yaml");
+    std::fs::copy(root().join("policy/examples/issue-triage.yaml"), folder.0.join("policy.yaml"))
+        .expect("copied");
+    // The guide's files are in the folder where one stands.
+    let here = folder.0.join("policy.yaml").display().to_string();
+    let env = file(&folder, "env", env.replace("policy.yaml", &here).as_bytes());
+    let asked = asked.trim().replace(" .env", &format!(" {env}"));
+    let arguments: Vec<&str> = asked.split(' ').skip(2).collect();
+    let (code, out, err) = policy(&arguments).await;
+    assert!(
+        code == 0 && out.contains("ALLOWED by repositories.acme/site.tools.allow"),
+        "{asked}: {out}{err}"
+    );
+    assert!(out.contains("settings  have nothing against it"), "{out}");
+    let other: Vec<&str> =
+        arguments.iter().map(|word| if *word == "update_issue" { "create_issue" } else { word }).collect();
+    assert_ne!(other, arguments);
+    assert_eq!(policy(&other).await.0, 1, "what the list does not name is closed, as the guide says");
+}
+
+#[tokio::test]
+async fn a_name_of_automation_is_explained_without_its_class_and_a_wrong_one_is_not() {
+    let (code, told) = answered(&["explain", "--tool", "automation_webhook", "--repo", "acme/site"]).await;
+    assert_eq!((code, &told["class"], &told["rule"]), (0, &json!("read"), &json!("defaults.read")), "{told}");
+    let (code, _, err) = policy(&["explain", "--tool", "automation_webhok", "--class", "read"]).await;
+    assert!(code == 2 && err.contains("did you mean \"automation_webhook\"?"), "{code} {err}");
+    let folder = Folder::new();
+    let cases = b"cases:\n  - {it: x, tool: get_isue, class: read, expect: allow}\n";
+    let (code, out, _) = policy(&["test", &file(&folder, "cases.yaml", cases)]).await;
+    assert!(code == 1 && out.contains("did you mean \"get_issue\"?"), "{code} {out}");
 }
 
 #[tokio::test]
@@ -215,6 +282,13 @@ async fn replay_tells_which_recorded_calls_another_policy_would_decide_different
     std::fs::write(&scene.audit, text.replace("README.md", "readme.md")).expect("written");
     let (code, _, err) = policy(&["replay", &log, &same]).await;
     assert!(code == 2 && err.contains("audit verify"), "{code} {err}");
+    // Nor does one without a line: it would be good news about nothing.
+    std::fs::write(&scene.audit, "").expect("written");
+    let active = scene.audit.display().to_string();
+    for log in [&log, &active] {
+        let (code, out, err) = policy(&["replay", log, &same]).await;
+        assert!(code == 2 && err.contains("holds no line"), "{code} {out} {err}");
+    }
     let (code, _, err) = policy(&["replay", "/not/there", &same]).await;
     assert!(code == 2 && err.contains("/not/there"), "{code} {err}");
 }

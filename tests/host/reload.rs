@@ -27,6 +27,39 @@ fn told(lines: &[Value], reason: &str) -> Vec<Value> {
     of_it.map(|line| line["detail"].clone()).collect()
 }
 
+/// The member `policy` of such lines.
+fn policies<'l>(lines: &'l [Value], reason: &str) -> Vec<&'l str> {
+    let of_it = of_event(lines, "security_event").into_iter().filter(|line| line["reason"] == reason);
+    of_it.map(|line| line["policy"].as_str().expect("a digest")).collect()
+}
+
+#[tokio::test]
+async fn a_pipe_in_place_of_the_policy_is_a_failed_reload_and_the_next_goes_on() {
+    let scene = Scene::new().await;
+    let server = scene.setup().policy(OPEN).set("POLICY_WATCH", "false").start().await;
+    let before = in_force(&server).await;
+    let path = server.folder().join("policy.yaml");
+    std::fs::remove_file(&path).expect("removed");
+    assert!(std::process::Command::new("mkfifo").arg(&path).status().expect("mkfifo").success());
+    server.signal("HUP").await;
+    let failures = "aegis_policy_reloads_total{outcome=\"failed\"}";
+    until("it is counted", async || server.metric(failures).await > 0.5).await;
+    assert_eq!((in_force(&server).await, status(&server).await), (before.clone(), 200));
+    std::fs::remove_file(&path).expect("removed");
+    write(&server, SHUT);
+    server.signal("HUP").await;
+    until("the other policy is in force", async || in_force(&server).await != before).await;
+    assert_eq!(status(&server).await, 403);
+    let stopped = server.stop().await;
+    let failed = told(&stopped.audit, "policy_reload_failed");
+    assert!(
+        failed.len() == 1 && failed[0]["problem"].as_str().is_some_and(|why| why.contains("no regular file")),
+        "{failed:?}"
+    );
+    assert_eq!(told(&stopped.audit, "policy_reloaded").len(), 1);
+    assert_eq!(scene.verify().await.0, 0);
+}
+
 #[tokio::test]
 async fn a_good_policy_is_in_force_from_then_on() {
     let scene = Scene::new().await;
@@ -52,6 +85,7 @@ async fn a_good_policy_is_in_force_from_then_on() {
         told(&stopped.audit, "policy_reloaded"),
         [json!({"before": before, "after": after, "by": "signal"})]
     );
+    assert_eq!(policies(&stopped.audit, "policy_reloaded"), [&after[..16]]);
     let denied = of_event(&stopped.audit, "access_denied");
     assert!(after.starts_with(denied[0]["policy"].as_str().expect("a digest")), "{denied:?}");
     assert_eq!(scene.verify().await.0, 0);
@@ -76,6 +110,7 @@ async fn a_policy_with_a_mistake_or_none_at_all_changes_nothing() {
     let told = told(&stopped.audit, "policy_reload_failed");
     assert_eq!(told.len(), 2, "{told:?}");
     assert!(told.iter().all(|detail| detail["in_force"] == before.as_str()), "{told:?}");
+    assert_eq!(policies(&stopped.audit, "policy_reload_failed"), [&before[..16]; 2]);
     assert!(
         told[0]["problem"].as_str().is_some_and(|problem| problem.contains("policy.yaml:3:")),
         "{told:?}"

@@ -94,6 +94,14 @@ async fn automation_without_a_secret_does_not_start() {
         (setup().set("WEBHOOK_SECRET", "short-secret-short-secret-shor"), "at least 32"),
         (setup().set("WEBHOOK_SECRET", SECRET).unset("GITEA_TOKEN"), "GITEA_TOKEN"),
         (setup().set("WEBHOOK_SECRET", SECRET).set("MCP_API_KEYS", &named), "MCP_API_KEYS"),
+        (on(setup()).set("MCP_API_KEYS", &named.replace("automation", "WebHook")), "`webhook`"),
+        (on(setup()).set("MCP_API_KEYS", &named.replace("automation", "AUTOMATION")), "`automation`"),
+        (on(setup()).set("GITEA_TOKEN", SECRET), "is GITEA_TOKEN or a key"),
+        (
+            on(setup()).set("WEBHOOK_SECRET", OTHER_KEY).set("MCP_API_KEYS", OTHER_KEY),
+            "is GITEA_TOKEN or a key",
+        ),
+        (on(setup()).set("AUTOMATION_JOBS", "none,stale_issue_detection"), "write none alone"),
         (on(setup()).set("AUTOMATION_JOBS", "stale_isue_detection"), "AUTOMATION_JOBS"),
         (on(setup()).set("AUTOMATION_STALE_DAYS", "0"), "AUTOMATION_STALE_DAYS"),
     ] {
@@ -119,6 +127,13 @@ async fn a_delivery_that_gitea_did_not_sign_is_refused_unread() {
         let answer = deliver(&ground, "issues", "d-1", &wrong, &body).await;
         ground.refused(&answer, 401, NOTED, "webhook_forged").await;
         assert!(answer.header("www-authenticate").is_some_and(|text| text.contains("X-Gitea-Signature")));
+    }
+    // Whoever has not the secret learns nothing but that, whatever else is wrong.
+    for headers in
+        [&[("x-gitea-signature", "0")][..], &[("content-type", "text/plain"), ("x-gitea-signature", "0")]]
+    {
+        let answer = ground.server.stranger("POST", WEBHOOK, headers, &body).await;
+        ground.refused(&answer, 401, NOTED, "webhook_forged").await;
     }
     // What is forged is not read, however broken it is.
     let answer = deliver(&ground, "issues", "d-1", &"0".repeat(64), b"\xff{").await;
@@ -148,6 +163,50 @@ async fn a_delivery_is_taken_once_by_its_bytes_and_by_its_name() {
     }
     assert_eq!(deliver_well(&ground, "issues", "d-2", &second).await.status, 202);
     ground.assert_nothing_upstream();
+}
+
+#[tokio::test]
+async fn a_delivery_that_was_refused_may_come_again() {
+    let ground = Ground::with(|setup| on(setup).set("TOKEN_RATE_LIMIT_PER_MINUTE", "1")).await;
+    let body = payload("edited", "x");
+    assert_eq!(deliver_well(&ground, "issues", "d-0", &payload("edited", "w")).await.status, 202);
+    for _ in 0..2 {
+        let answer = deliver_well(&ground, "issues", "d-1", &body).await;
+        ground.refused(&answer, 429, DENIED, "rate_limited").await;
+    }
+    ground.assert_nothing_upstream();
+}
+
+#[tokio::test]
+async fn a_job_that_only_reports_cannot_be_told_to_act() {
+    let ground = Ground::with(writing).await;
+    let scan = json!({"job": "dependency_hygiene_scan", "owner": "alice", "repo": "demo", "apply": true});
+    let answer = ground.post(RUN, &[], scan.to_string().as_bytes()).await;
+    ground.refused(&answer, 400, DENIED, "job_changes_nothing").await;
+    ground.assert_nothing_upstream();
+}
+
+#[tokio::test]
+async fn nobody_in_particular_starts_no_job() {
+    let ground = Ground::with(|setup| on(setup).set("AUTH_ENABLED", "false").unset("MCP_API_KEYS")).await;
+    let headers = [("content-type", "application/json")];
+    let answer = ground.server.stranger("POST", RUN, &headers, &stale(false)).await;
+    ground.refused(&answer, 403, DENIED, "automation_not_permitted").await;
+    ground.assert_nothing_upstream();
+}
+
+#[tokio::test]
+async fn a_job_runs_once_at_a_time_in_a_repository_whoever_starts_it() {
+    let ground = Ground::with(on).await;
+    ground.forge.next_fault(Fault::on(ISSUES, FaultKind::Hold));
+    let first = deliver_well(&ground, "issues", "d-1", &payload("opened", "x")).await;
+    assert_eq!(first.status, 202);
+    lines(&ground, &first, 3).await;
+    let answer = ground.post(RUN, &[], &stale(false)).await;
+    ground.refused(&answer, 409, DENIED, "job_running").await;
+    ground.forge.release(1);
+    lines(&ground, &first, 4).await;
+    assert_eq!(ground.post(RUN, &[], &stale(false)).await.status, 200);
 }
 
 #[tokio::test]
@@ -309,30 +368,39 @@ async fn with_writes_a_job_marks_what_it_finds_once() {
 #[tokio::test]
 async fn as_many_jobs_as_may_be_are_under_way_and_no_more() {
     let ground = Ground::with(on).await;
-    ground.forge.every_fault(Fault::on(ISSUES, FaultKind::Hold));
-    // One delivery starts the job; the others find it started, so runs by name take the other places.
+    ground.forge.every_fault(Fault::on("/issues", FaultKind::Hold));
+    // As many repositories, since a job runs once at a time in each; that they are not there is seen when Gitea answers.
+    let in_repo = |number: usize| {
+        let asked =
+            json!({"job": "stale_issue_detection", "owner": "alice", "repo": format!("demo{number}")});
+        asked.to_string().into_bytes()
+    };
     assert_eq!(deliver_well(&ground, "issues", "d-0", &payload("opened", "x")).await.status, 202);
     let key = format!("Bearer {OTHER_KEY}");
-    let run = |headers: Vec<(&'static str, String)>| {
-        let url = ground.server.url.clone();
+    let run = |number: usize, headers: Vec<(&'static str, String)>| {
+        let (url, body) = (ground.server.url.clone(), in_repo(number));
         async move {
             let headers: Vec<(&str, &str)> =
                 headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
-            aegis_tests::http::send(&url, "POST", RUN, &headers, &stale(false)).await
+            aegis_tests::http::send(&url, "POST", RUN, &headers, &body).await
         }
     };
     let headers = vec![("content-type", "application/json".to_owned()), ("authorization", key)];
-    let waiting: Vec<_> = (0..7).map(|_| tokio::spawn(run(headers.clone()))).collect();
+    let waiting: Vec<_> = (1..=7).map(|number| tokio::spawn(run(number, headers.clone()))).collect();
     ground
         .server
         .audit_when(|lines| lines.iter().filter(|line| line["status"] == "pending").count() >= 9)
         .await;
-    let answer = ground.post(RUN, &[], &stale(false)).await;
+    let answer = ground.post(RUN, &[], &in_repo(8)).await;
     ground.refused(&answer, 503, DENIED, "automation_busy").await;
     assert_eq!(answer.header("retry-after"), Some("1"));
+    let late = payload("edited", "late");
+    let answer = deliver_well(&ground, "issues", "d-9", &late).await;
+    ground.refused(&answer, 503, DENIED, "automation_busy").await;
     ground.forge.mend();
     ground.forge.release(8);
     for one in waiting {
-        assert_eq!(one.await.expect("it ran").expect("an answer").status, 200);
+        assert_eq!(one.await.expect("it ran").expect("an answer").status, 404);
     }
+    assert_eq!(deliver_well(&ground, "issues", "d-9", &late).await.status, 202, "it was not burnt");
 }

@@ -106,7 +106,7 @@ async fn a_scan_by_name_reports_reads_alone_and_is_on_record() {
     assert!(sent.iter().any(|call| call.to_string().contains("archive")), "{sent:?}");
     assert_eq!((written(&ground), ground.forge.violations()), (Vec::new(), Vec::new()));
     let acting = run(&ground, SCAN, true).await;
-    ground.refused(&acting, 404, DENIED, "unknown_job").await;
+    ground.refused(&acting, 400, DENIED, "job_changes_nothing").await;
 }
 
 #[tokio::test]
@@ -308,4 +308,29 @@ async fn a_write_that_gitea_refuses_is_told_and_never_repeated() {
     let found = lines(&ground, &answer, 2).await;
     assert_eq!(found[1]["reason"], "repository_archived", "{found:#?}");
     assert_eq!(written(&ground), [] as [&str; 0]);
+}
+
+#[tokio::test]
+async fn pushes_to_several_repositories_at_once_all_end_with_their_issue() {
+    let places = [("alice", "new-name"), ("alice", "demo"), ("acme", "site")];
+    let listed = "alice/new-name,alice/demo,acme/site";
+    let ground = Ground::with(|setup| reporting(setup).writes(listed)).await;
+    let pushes = places.map(|(owner, name)| {
+        let repository = json!({"name": name, "default_branch": "main", "owner": {"login": owner}});
+        json!({"ref": "refs/heads/main", "after": name, "repository": repository}).to_string().into_bytes()
+    });
+    let [first, second, third] = &pushes;
+    let answers = tokio::join!(
+        deliver_well(&ground, "push", "d-1", first),
+        deliver_well(&ground, "push", "d-2", second),
+        deliver_well(&ground, "push", "d-3", third),
+    );
+    for answer in [answers.0, answers.1, answers.2] {
+        assert_eq!(answer.status, 202);
+        let found = lines(&ground, &answer, 6).await;
+        let ended: Vec<&Value> = found.iter().filter(|line| line["status"] != "pending").collect();
+        assert!(ended.iter().all(|line| line["status"] == "success"), "{found:#?}");
+        assert!(ended.iter().any(|line| line["tool"] == ISSUE_TOOL), "{found:#?}");
+    }
+    assert_eq!(ground.forge.violations(), Vec::<String>::new());
 }

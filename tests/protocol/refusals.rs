@@ -68,6 +68,9 @@ const CASES: &[(&str, &str, &str)] = &[
     ),
     ("automation_busy", "automation", "as_many_jobs_as_may_be_are_under_way_and_no_more"),
     ("automation_disabled", "automation", "automation_that_is_off_says_so_at_both_doors"),
+    ("automation_not_permitted", "automation", "nobody_in_particular_starts_no_job"),
+    ("job_changes_nothing", "automation", "a_job_that_only_reports_cannot_be_told_to_act"),
+    ("job_running", "automation", "a_job_runs_once_at_a_time_in_a_repository_whoever_starts_it"),
     ("job_not_enabled", "automation", "who_starts_what_is_not_to_be_started_is_told_why"),
     ("unknown_job", "automation", "who_starts_what_is_not_to_be_started_is_told_why"),
     ("webhook_forged", "automation", "a_delivery_that_gitea_did_not_sign_is_refused_unread"),
@@ -314,7 +317,6 @@ const CASES: &[(&str, &str, &str)] = &[
 
 /// Names that no request can bring about with this host, and why. Each has a test beside its code.
 const OUT_OF_REACH: &[(&str, &str)] = &[
-    ("automation_not_permitted", "only a guest that skips the check of the scope gets it, and ours does not"),
     ("webhook_memory_full", "it takes as many signed deliveries as are remembered in a day"),
     ("client_revoked", "only the operator revokes a client"),
     (

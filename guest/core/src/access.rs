@@ -12,7 +12,10 @@ mod matrix;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
+
 use aegis_policy::{Effect, Rules};
+use aegis_redaction::{Mode, Redactor};
 
 use crate::audit::Touched;
 use crate::ports::{Claims, Class, Settings, Ticket};
@@ -171,6 +174,8 @@ fn writable(config: &Config, target: &Target<'_>) -> Result<(), Refused> {
 }
 
 fn policy(rules: &Rules, asked: &Asked<'_>) -> Result<(), Refused> {
+    let paths = spellings(&asked.target.paths);
+    let paths: Vec<&str> = paths.iter().map(Cow::as_ref).collect();
     let decision = rules.decide(&aegis_policy::Request {
         tool: asked.tool,
         class: match asked.class {
@@ -178,7 +183,7 @@ fn policy(rules: &Rules, asked: &Asked<'_>) -> Result<(), Refused> {
             Class::Write => aegis_policy::Class::Write,
         },
         repository: asked.target.repository,
-        paths: &asked.target.paths,
+        paths: &paths,
     });
     match decision.effect {
         Effect::Allow => Ok(()),
@@ -186,6 +191,33 @@ fn policy(rules: &Rules, asked: &Asked<'_>) -> Result<(), Refused> {
             reasons: decision.reasons.into_iter().map(|reason| (reason.rule, reason.message)).collect(),
         }),
     }
+}
+
+/// The paths as they are spelled, and as a reader sees them where that is something else.
+pub(crate) fn spellings<'p>(paths: &[&'p str]) -> Vec<Cow<'p, str>> {
+    paths
+        .iter()
+        .flat_map(|path| [Some(Cow::Borrowed(*path)), seen_as(path).map(Cow::Owned)])
+        .flatten()
+        .collect()
+}
+
+/// The path as a reader sees it, where it holds an invisible character: that makes another path for Git and the same one
+/// for people, who wrote the rules.
+pub(crate) fn seen_as(path: &str) -> Option<String> {
+    let plain = Redactor::new(Mode::Off).clean(path).text;
+    (plain != path).then(|| plain.into_owned())
+}
+
+/// Whether the policy has path rules for a repository. Of unreadable ones nobody knows.
+fn has_path_rules(settings: &dyn Settings, owner: &str, repo: &str) -> bool {
+    rules_for(settings, Some((owner, repo))).map_or(true, |rules| rules.has_path_rules())
+}
+
+/// Whether a list may name an owner. Unreadable rules name nobody.
+fn names_owner(settings: &dyn Settings, owner: &str) -> bool {
+    // No repository is called so: what is loaded is the owner's own entry.
+    rules_for(settings, Some((owner, "*"))).is_ok_and(|rules| rules.owner_visible())
 }
 
 /// Whether the policy lists a repository. Unreadable rules list nothing.

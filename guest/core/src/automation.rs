@@ -84,9 +84,12 @@ fn may_act(desk: &Desk<'_>, caller: &dyn Caller, job: &Job, owner: &str, repo: &
 /// Names in `AUTOMATION_JOBS` that are no job: whoever wrote one believes that it runs.
 #[must_use]
 pub fn unknown_jobs(settings: &Automation) -> Option<Invalid> {
-    let known = |name: &String| {
-        name.eq_ignore_ascii_case("none") || JOBS.iter().any(|job| job.name.eq_ignore_ascii_case(name))
-    };
+    let is_none = |name: &String| name.eq_ignore_ascii_case("none");
+    let known = |name: &String| is_none(name) || JOBS.iter().any(|job| job.name.eq_ignore_ascii_case(name));
+    if settings.jobs.len() > 1 && settings.jobs.iter().any(is_none) {
+        let message = "is none and names jobs as well: write none alone, or take it out".to_owned();
+        return Some(Invalid { name: "AUTOMATION_JOBS", message });
+    }
     let place = settings.jobs.iter().position(|name| !known(name))?.saturating_add(1);
     let names: Vec<&str> = JOBS.iter().map(|job| job.name).collect();
     let message = format!("has an entry {place} that is no job; there are: {}, or none", names.join(", "));

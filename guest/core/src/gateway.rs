@@ -108,7 +108,7 @@ fn answer(
         (Route::Mcp(_), &Method::POST) => Ok(visit.mcp(dress, out)?.map(|answer| visit.guide(answer))),
         (Route::Mcp(path), &Method::GET) => streams::open(visit, path, dress, out),
         (Route::DirectCall, &Method::POST) => visit.direct_call().map(|answer| Some(visit.guide(answer))),
-        (Route::Webhook | Route::RunJob, _) => automatic::answer(visit, dress, out),
+        (Route::Webhook | Route::RunJob, _) => automatic::answer(visit).map(Some),
         (Route::SignIn(step), _) => sign_in::answer(visit, step, dress).map(Some),
         // A client that only looks whether this is an MCP endpoint learns first that it has to sign in.
         (Route::Mcp(_) | Route::DirectCall, _) => {

@@ -100,12 +100,16 @@ pub trait Caller {
     fn ask(&self, _seconds: u32) -> Result<Box<dyn Pending>, u32> {
         Err(LONG)
     }
-    /// A caller that runs jobs on this one's word, and reaches no further.
+    /// A caller that runs this job in this repository on this one's word, and reaches no further.
     ///
     /// # Errors
-    /// This one may not start jobs.
-    fn start_job(&self) -> Result<Box<dyn Caller>, NotStarted> {
+    /// This one may not start jobs, or the job is under way there.
+    fn start_job(&self, _job: &str, _owner: &str, _repo: &str) -> Result<Box<dyn Caller>, NotStarted> {
         Err(NotStarted::NotPermitted)
+    }
+    /// Have the host run a job in the repository of the delivery that made this caller; whether it will.
+    fn hand_over(&self, _job: &str, _pause_seconds: u32) -> bool {
+        false
     }
     /// Hand over the reply to a question of this caller; whether somebody waits for it.
     fn answer(&self, _id: &str, _reply: &[u8]) -> bool {

@@ -80,7 +80,7 @@ pub(crate) fn unknown_tools(document: &Document, catalogue: &Catalogue) -> Vec<P
 
 /// What was probably meant by the name of a tool that does not exist, and where the names are.
 pub(crate) fn named(unknown: &str, catalogue: &Catalogue) -> String {
-    let names: Vec<&str> = catalogue.tools().map(Entry::name).collect();
+    let names: Vec<&str> = catalogue.tools().map(Entry::name).chain(IN_POLICIES.iter().copied()).collect();
     let meant = aegis_policy::nearest(unknown, names);
     let hint = meant.map_or_else(String::new, |name| format!(" (did you mean {name:?}?)"));
     format!("{hint}; `GET /mcp/tools` lists them")

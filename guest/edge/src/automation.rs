@@ -1,5 +1,5 @@
 //! `automation`: there is none here. An instance may serve one request and be gone, so no delivery could be remembered
-//! and nothing worked on after its answer (`docs/edge.md`).
+//! and nothing run after its answer (`docs/edge.md`).
 
 use crate::Adapter;
 use crate::bindings::exports::aegis::gateway::automation::{
@@ -11,7 +11,16 @@ impl Guest for Adapter {
         Err(NotVerified::Disabled)
     }
 
-    fn start(_caller: CallerBorrow<'_>) -> Result<Caller, NotStarted> {
+    fn start(
+        _caller: CallerBorrow<'_>,
+        _job: String,
+        _owner: String,
+        _repo: String,
+    ) -> Result<Caller, NotStarted> {
         Err(NotStarted::NotPermitted)
+    }
+
+    fn hand_over(_caller: CallerBorrow<'_>, _job: String, _pause_seconds: u32) -> bool {
+        false
     }
 }

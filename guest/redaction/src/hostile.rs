@@ -5,6 +5,8 @@ use std::borrow::Cow;
 use std::iter::Peekable;
 use std::str::Chars;
 
+use crate::invisible::{hidden, ideograph, picture};
+
 /// `text` without hostile characters, and how many (an escape sequence counts once) there were.
 pub(crate) fn strip(text: &str) -> (Cow<'_, str>, u32) {
     if !text.bytes().any(suspicious) {
@@ -16,7 +18,7 @@ pub(crate) fn strip(text: &str) -> (Cow<'_, str>, u32) {
     while let Some(c) = chars.next() {
         if let Some(introducer) = introducer(c, &mut chars) {
             sequence(introducer, &mut chars);
-        } else if !hostile(c) && !stray_selector(c, &out, &mut chars) {
+        } else if !hidden(c) || serves(c, &out, &mut chars) {
             out.push(c);
             continue;
         }
@@ -29,52 +31,32 @@ pub(crate) fn strip(text: &str) -> (Cow<'_, str>, u32) {
 }
 
 /// Bytes without which a text holds no hostile character: controls, and the lead bytes of the others.
-const fn suspicious(byte: u8) -> bool {
+pub(crate) const fn suspicious(byte: u8) -> bool {
     match byte {
         b'\n' | b'\r' | b'\t' => false,
         0..=0x1f | 0x7f => true,
-        0xc2 | 0xcd | 0xd8 | 0xe1 | 0xe2 | 0xe3 | 0xef | 0xf3 => true,
+        0xc2 | 0xcd | 0xd8 | 0xe1 | 0xe2 | 0xe3 | 0xef | 0xf0 | 0xf3 => true,
         _ => false,
     }
 }
 
-const fn hostile(c: char) -> bool {
-    match c {
-        '\n' | '\r' | '\t' => false,
-        // C0, DEL and C1, with NEL (U+0085) among them.
-        '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' => true,
-        // Soft hyphen, grapheme joiner, Mongolian vowel separator: they draw nothing and split words.
-        '\u{ad}' | '\u{34f}' | '\u{180e}' => true,
-        // Hangul fillers: letters that draw nothing.
-        '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}' => true,
-        // Arabic letter mark, zero-width characters and directional marks.
-        '\u{61c}' | '\u{200b}'..='\u{200f}' => true,
-        // Line and paragraph separators, embeddings and overrides.
-        '\u{2028}'..='\u{202e}' => true,
-        // Word joiner, invisible operators, isolates, deprecated format characters.
-        '\u{2060}'..='\u{206f}' => true,
-        '\u{feff}' | '\u{fff9}'..='\u{fffb}' => true,
-        // The tag block: text that no one sees and every model reads.
-        '\u{e0000}'..='\u{e007f}' => true,
-        _ => false,
-    }
-}
-
-/// A variation selector stays where it selects: one, directly after a character outside ASCII, or in a keycap
-/// (`1`, U+FE0F, U+20E3). Rows of them carry hidden bytes, and one between ASCII letters splits a word.
-fn stray_selector(c: char, before: &str, after: &mut Peekable<Chars<'_>>) -> bool {
-    if !selector(c) {
+/// Whether a character that draws nothing makes what stands beside it what it is: a joiner between the parts of
+/// an emoji, one selector behind what has variants (UTS #51, StandardizedVariants.txt). Rows of selectors carry
+/// hidden bytes, and behind anything else one selects nothing.
+fn serves(c: char, before: &str, after: &mut Peekable<Chars<'_>>) -> bool {
+    let Some(base) = before.chars().next_back() else {
         return false;
+    };
+    match c {
+        '\u{200d}' => {
+            let whole = picture(base) || matches!(base, '\u{fe0f}' | '\u{1f3fb}'..='\u{1f3ff}');
+            whole && after.peek().is_some_and(|next| picture(*next))
+        }
+        '\u{fe0f}' if matches!(base, '0'..='9' | '#' | '*') => after.peek() == Some(&'\u{20e3}'),
+        '\u{fe0e}' | '\u{fe0f}' => picture(base),
+        '\u{fe00}'..='\u{fe02}' => ideograph(base),
+        _ => false,
     }
-    match before.chars().next_back() {
-        Some('0'..='9' | '#' | '*') => c != '\u{fe0f}' || after.peek() != Some(&'\u{20e3}'),
-        Some(base) => base.is_ascii() || selector(base),
-        None => true,
-    }
-}
-
-const fn selector(c: char) -> bool {
-    matches!(c, '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}')
 }
 
 /// The kinds of sequence of ECMA-48 that carry more than one character.

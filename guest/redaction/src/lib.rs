@@ -9,6 +9,7 @@ mod context;
 mod encoded;
 mod escaped;
 mod hostile;
+mod invisible;
 mod key_block;
 mod matching;
 mod scan;

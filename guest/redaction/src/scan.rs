@@ -109,6 +109,7 @@ impl Scan<'_> {
             // A block inside a block that is decided on already.
             Look::Pem if at < self.decided.1 && self.is_block(self.decided.0) => Seen::Nothing,
             Look::Pem => self.pem(at, after).into(),
+            Look::PemEnd => self.pem_end(at, after).into(),
             Look::Authorization => self.authorization(after).into(),
             Look::Userinfo => self.userinfo(at, after).into(),
             Look::Assignment => self.assignment(after).into(),

@@ -27,6 +27,7 @@ pub(crate) enum Look {
     Token(&'static Token),
     Near(&'static Near),
     Pem,
+    PemEnd,
     Putty,
     Netrc,
     DockerAuth,

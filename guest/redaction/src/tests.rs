@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use crate::class::Class;
 use crate::scan::scan;
 use crate::table::{Anchor, Look, Near, Step, Token, every};
-use crate::{Mode, Redactor, bound, hostile, name, rules};
+use crate::{Mode, Redactor, bound, hostile, invisible, name, rules};
 
 mod class;
 mod config;
@@ -108,9 +108,13 @@ fn not_a_token(text: &str) {
 }
 
 fn base64(text: &str) -> String {
+    base64_of(text.as_bytes())
+}
+
+fn base64_of(bytes: &[u8]) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut out = String::new();
-    for three in text.as_bytes().chunks(3) {
+    for three in bytes.chunks(3) {
         let bits =
             three.iter().fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - three.len()));
         for place in 0..4 {

@@ -100,8 +100,17 @@ impl core::Caller for Caller {
         mailbox::ask(&self.0, seconds)
     }
 
-    fn start_job(&self) -> Result<Box<dyn core::Caller>, core::NotStarted> {
-        automation::start(&self.0)
+    fn start_job(
+        &self,
+        job: &str,
+        owner: &str,
+        repo: &str,
+    ) -> Result<Box<dyn core::Caller>, core::NotStarted> {
+        automation::start(&self.0, job, owner, repo)
+    }
+
+    fn hand_over(&self, job: &str, pause_seconds: u32) -> bool {
+        automation::hand_over(&self.0, job, pause_seconds)
     }
 
     fn answer(&self, id: &str, reply: &[u8]) -> bool {

@@ -62,6 +62,7 @@ pub(crate) fn ask(places: &Places, request: &Request) -> Result<Answer, NotAsked
         | Request::WritesStatus
         | Request::AuditRotate
         | Request::JobsList
+        | Request::JobsReport { .. }
         | Request::Status => PATIENCE,
     };
     let first = match ask_within(&places.home, request, patience) {

@@ -38,6 +38,7 @@ impl Desk<'_> {
             | Request::WritesStatus
             | Request::AuditRotate
             | Request::JobsList
+            | Request::JobsReport { .. }
             | Request::JobsRun { .. } => no_server(),
             Request::KeysReload => self.reload_keys(),
             Request::Timeline => match self.sign_in {

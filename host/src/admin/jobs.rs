@@ -1,4 +1,4 @@
-//! `jobs list|run`: what the server's jobs do, and running one now.
+//! `jobs list|run|report`: what the server's jobs do, running one now, and what one reported.
 //!
 //! A run may change things in Gitea, so that it was asked for is on record before it begins. What it may do is decided
 //! where it is decided for everybody ([`crate::jobs::run`]).
@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::record::{self, Stage};
 use super::show::{clean, table};
 use super::{Answer, Request};
-use crate::jobs::{Apply, By, Order, Row, run};
+use crate::jobs::{Apply, By, Order, Report, Row, run};
 use crate::serve::Server;
 use crate::shared::SystemClock;
 
@@ -19,6 +19,9 @@ use crate::shared::SystemClock;
 pub(super) async fn answer(server: &std::sync::Arc<Server>, request: &Request, uid: u32) -> Option<Answer> {
     if *request == Request::JobsList {
         return Some(list(server));
+    }
+    if let Request::JobsReport { job, owner, repo } = request {
+        return Some(report(server, job, &format!("{owner}/{repo}")));
     }
     let Request::JobsRun { job, owner, repo, apply } = request else { return None };
     let trail = &server.shared.trail;
@@ -29,7 +32,7 @@ pub(super) async fn answer(server: &std::sync::Arc<Server>, request: &Request, u
     }
     tracing::info!(event = "operator", what = request.reason(), uid);
     let apply = if *apply { Apply::Yes } else { Apply::No };
-    let order = Order { job: job.clone(), owner: owner.clone(), repo: repo.clone(), apply };
+    let order = Order { job: job.clone(), owner: owner.clone(), repo: repo.clone(), apply, request_id: None };
     let answer = match run(server, By::Command, order).await {
         Ok(ran) => Answer::JobRan { report: ran.report, correlation_id: ran.correlation_id },
         Err(not) => Answer::Refused { reason: not.reason, text: not.text },
@@ -46,11 +49,35 @@ fn list(server: &Server) -> Answer {
             scheduler: automation.jobs.scheduler.is_some(),
             jobs: automation.jobs.rows(SystemClock.now()),
         },
-        None => {
-            let text = "automation is off on this server: set AUTOMATION_ENABLED=true and restart it (docs/automation.md)";
-            Answer::refused("automation_disabled", text)
-        }
+        None => off(),
     }
+}
+
+fn off() -> Answer {
+    let text =
+        "automation is off on this server: set AUTOMATION_ENABLED=true and restart it (docs/automation.md)";
+    Answer::refused("automation_disabled", text)
+}
+
+fn report(server: &Server, job: &str, repository: &str) -> Answer {
+    let Some(automation) = &server.shared.automation else { return off() };
+    match automation.jobs.board.report(job, repository) {
+        Some(report) => Answer::JobReport { report },
+        None => Answer::refused(
+            "no_report",
+            "no report of this job in this repository is kept: no delivery, schedule or command has run it to its end",
+        ),
+    }
+}
+
+/// For a person: what was reported, and when.
+pub(super) fn show_report(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    for line in report.text.lines() {
+        writeln!(out, "{}", clean(line))?;
+    }
+    let Report { ended_at, started_by, correlation_id, .. } = report;
+    writeln!(out, "Reported {}, by {}.", clean(ended_at), clean(started_by))?;
+    writeln!(out, "On record as {}.", clean(correlation_id))
 }
 
 /// For a person.

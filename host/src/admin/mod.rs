@@ -111,6 +111,15 @@ pub(crate) enum Request {
         /// Whether it acts on what it finds.
         apply: bool,
     },
+    /// What a job has reported last in a repository.
+    JobsReport {
+        /// Its name.
+        job: String,
+        /// The repository's owner.
+        owner: String,
+        /// The repository's name.
+        repo: String,
+    },
     /// How the server and its registry are.
     Status,
 }
@@ -233,6 +242,11 @@ pub(crate) enum Answer {
         report: serde_json::Value,
         /// Joins it with what is on record.
         correlation_id: String,
+    },
+    /// To [`Request::JobsReport`].
+    JobReport {
+        /// As it is kept.
+        report: crate::jobs::Report,
     },
     /// To [`Request::Status`].
     Status {

@@ -27,6 +27,7 @@ impl Request {
             | Self::Timeline
             | Self::WritesStatus
             | Self::JobsList
+            | Self::JobsReport { .. }
             | Self::Status => None,
             Self::ClientsRevoke { .. } => Some("operator_revoked_client"),
             Self::ClientsAllow { .. } => Some("operator_allowed_client"),
@@ -64,6 +65,7 @@ impl Request {
             | Self::WritesTurn { on: false }
             | Self::WritesStatus
             | Self::JobsList
+            | Self::JobsReport { .. }
             | Self::Status => false,
         }
     }
@@ -88,6 +90,7 @@ impl Request {
             }
             Self::ClientsList
             | Self::JobsList
+            | Self::JobsReport { .. }
             | Self::UsersList
             | Self::KeysReload
             | Self::Timeline
@@ -145,6 +148,7 @@ fn facts(answer: &Answer) -> Value {
         Answer::Clients { .. }
         | Answer::AuditRotated
         | Answer::Jobs { .. }
+        | Answer::JobReport { .. }
         | Answer::Users { .. }
         | Answer::User { .. }
         | Answer::BackedUp { .. }

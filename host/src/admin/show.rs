@@ -112,6 +112,7 @@ pub(crate) fn answer(answer: &Answer, json: bool, out: &mut dyn Write) -> io::Re
             )
         }
         Answer::Jobs { scheduler, jobs } => super::jobs::show_all(*scheduler, jobs, out),
+        Answer::JobReport { report } => super::jobs::show_report(report, out),
         Answer::JobRan { report, correlation_id } => super::jobs::show_run(report, correlation_id, out),
         Answer::Writes { changed, status } => writes::show(*changed, status, out),
         Answer::Timeline { logins } => writeln!(out, "{} sign-ins are remembered.", logins.len()),

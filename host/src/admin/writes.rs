@@ -65,6 +65,7 @@ pub(super) async fn answer(shared: &Shared, request: &Request, uid: u32) -> Opti
         | Request::AuditRotate
         | Request::JobsList
         | Request::JobsRun { .. }
+        | Request::JobsReport { .. }
         | Request::Status => return None,
     };
     if on && shared.writes.are_configured() {

@@ -153,6 +153,7 @@ fn shared(
         component_digest: component.to_owned(),
         trail: trail.map_err(|error| error.to_string())?,
         anchored: Arc::default(),
+        own: crate::own::Own::of(settings).map_err(|error| error.to_string())?,
         keys: Keys::new(Vec::new(), None),
         sign_in: None,
         counters: Counters::default(),

@@ -17,6 +17,13 @@ pub(super) struct NoPolicy {
     error: io::Error,
 }
 
+impl NoPolicy {
+    /// The file's name, where it is longer than a policy may be.
+    pub(super) fn too_long(&self) -> Option<String> {
+        (self.error.kind() == io::ErrorKind::FileTooLarge).then(|| self.path.display().to_string())
+    }
+}
+
 /// The policy document's name for messages, and its bytes.
 ///
 /// # Errors

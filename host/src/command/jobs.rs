@@ -25,6 +25,20 @@ pub(super) enum Jobs {
         #[arg(long)]
         json: bool,
     },
+    /// Show what a job has reported last in one repository, where a delivery, a schedule or a command ran it.
+    #[command(after_help = "For example:\n  aegis-mcp jobs report dependency_hygiene_scan --repo acme/site")]
+    Report {
+        /// Its name, as `aegis-mcp jobs list` shows it.
+        name: String,
+        /// The repository.
+        #[arg(long, value_name = "OWNER/REPO", value_parser = repository)]
+        repo: (String, String),
+        #[command(flatten)]
+        env: EnvFile,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Run a job in one repository now, and print what it reports.
     ///
     /// The server decides on it as on every run: the job must be in AUTOMATION_JOBS, and the policy must allow
@@ -52,6 +66,9 @@ pub(super) enum Jobs {
 pub(super) fn run(command: Jobs) -> ExitCode {
     match command {
         Jobs::List { env, json } => ask(&env, &Request::JobsList, json, ""),
+        Jobs::Report { name, repo: (owner, repo), env, json } => {
+            ask(&env, &Request::JobsReport { job: name, owner, repo }, json, "")
+        }
         Jobs::Run { name, repo: (owner, repo), apply, env, json } => {
             let doing = format!("Running {name} in {owner}/{repo}");
             ask(&env, &Request::JobsRun { job: name, owner, repo, apply }, json, &doing)
@@ -60,11 +77,10 @@ pub(super) fn run(command: Jobs) -> ExitCode {
 }
 
 fn repository(text: &str) -> Result<(String, String), String> {
-    let (owner, repo) = crate::settings::repository(text)?;
-    if repo == "*" {
-        return Err("must be one repository, as owner/repo".to_owned());
+    match crate::settings::repository(text) {
+        Ok((owner, repo)) if repo != "*" => Ok((owner, repo)),
+        Ok(_) | Err(_) => Err("must be one repository, as owner/repo".to_owned()),
     }
-    Ok((owner, repo))
 }
 
 fn ask(env: &EnvFile, request: &Request, json: bool, doing: &str) -> ExitCode {
@@ -104,7 +120,7 @@ fn while_telling<T>(doing: &str, work: impl FnOnce() -> T) -> T {
         scope.spawn(move || {
             let mut seconds = TELL;
             while waiting.recv_timeout(Duration::from_secs(TELL)) == Err(RecvTimeoutError::Timeout) {
-                complain(&format!("... for {seconds} seconds; it ends within TOTAL_TIMEOUT_SECONDS"));
+                complain(&format!("... for {seconds} seconds; it ends within ANSWER_TIMEOUT_SECONDS"));
                 seconds = seconds.saturating_add(TELL);
             }
         });

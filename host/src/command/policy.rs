@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 
 use super::{EnvFile, complain};
-use asked::{Guest, NoAnswer, read};
+use asked::{Guest, NoAnswer, Unread, read};
 
 /// The answer is no: mistakes, a denial, a case that differs, a call that would be decided differently.
 const NO: u8 = 1;
@@ -42,7 +42,7 @@ pub(super) enum Policy {
         /// The tool, such as create_issue.
         #[arg(long)]
         tool: String,
-        /// `read` or `write`; needed only for automation_... names, which are no tools.
+        /// `read` or `write`; says which of the two is meant of a job (automation_...) that looks and can also act.
         #[arg(long)]
         class: Option<String>,
         /// The repository it touches.
@@ -124,7 +124,11 @@ fn told(answer: &Value, json: bool, show: impl FnOnce(&Value) -> String) -> Stri
 
 fn check(env: &EnvFile, file: Option<PathBuf>, json: bool) -> Result<ExitCode, NoAnswer> {
     let guest = Guest::load(env)?;
-    let document = guest.document(file)?;
+    let document = match guest.document(file) {
+        Ok(document) => document,
+        Err(Unread::TooLong(name)) => return too_long(&name, json),
+        Err(Unread::No(no)) => return Err(no),
+    };
     let problems = guest.problems(&document)?;
     let rows: Vec<Value> = problems
         .iter()
@@ -135,6 +139,14 @@ fn check(env: &EnvFile, file: Option<PathBuf>, json: bool) -> Result<ExitCode, N
         "problems": rows,
     });
     print(&told(&answer, json, show::check), if rows.is_empty() { 0 } else { NO })
+}
+
+/// That is an answer: no server starts with it either.
+fn too_long(name: &str, json: bool) -> Result<ExitCode, NoAnswer> {
+    let message = "the file is larger than 1 MiB, and is not read; a policy may have 256 KiB";
+    let row = json!({"line": 1, "column": 1, "message": message});
+    let answer = json!({"file": name, "digest": null, "good": false, "problems": [row]});
+    print(&told(&answer, json, show::check), NO)
 }
 
 /// The call to be explained.

@@ -27,6 +27,7 @@ use crate::long_work::LongWork;
 use crate::look::Look;
 use crate::mailbox::{Mailbox, Recheck};
 use crate::metrics::Metrics;
+use crate::own::Own;
 use crate::policy::{InForce, Policy, digest};
 use crate::ports::cache::SharedCache;
 use crate::ports::identity::Keys;
@@ -98,13 +99,15 @@ fn start(settings: &Settings) -> Result<ExitCode, NoStart> {
             Read {
                 policy: settings.policy_file_path().map(Path::to_owned),
                 watched: watched.map(Watch::new),
-                signing_key: Box::new(move || key.again()),
+                signing_key: Arc::new(move || key.again()),
             },
         );
         crate::anchor::attend(&server.shared, anchor);
         Ok(run(server, listener, pending, admin, stop).await)
     });
     guests.shutdown_timeout(Duration::from_secs(1));
+    // A look at a file on a volume that hangs ends nobody knows when.
+    front.shutdown_timeout(Duration::from_secs(1));
     code
 }
 
@@ -293,6 +296,7 @@ fn share(
         component_digest: linked.guest.digest.clone(),
         trail,
         anchored: Arc::default(),
+        own: Own::of(settings).map_err(|e| NoStart::settings(e.to_string()))?,
         keys: Keys::new(keys, open),
         sign_in,
         counters: Counters::default(),

@@ -1,4 +1,5 @@
-//! Our own credentials toward Gitea, taken out of what Gitea answers.
+//! Our own credentials toward Gitea, taken out of what Gitea answers; what a guest makes of the answer afterwards is
+//! [`crate::own`]'s.
 //!
 //! Gitea has no reason to repeat one, and a guest must not see one whatever Gitea's reasons are: an error text, a proxy's
 //! page, a repository that somebody put a leaked token into. Each is replaced by as many stars, also where it is spread
@@ -8,8 +9,13 @@ use bytes::{Bytes, BytesMut};
 use memchr::memmem;
 use zeroize::Zeroizing;
 
-/// The shortest text that is looked for; less would be found in ordinary words.
-const SHORTEST: usize = 16;
+use crate::own::SHORTEST;
+
+/// The part of an `Authorization` value after its scheme.
+pub(super) fn token_of(authorization: &http::HeaderValue) -> Option<&[u8]> {
+    let value = authorization.as_bytes();
+    value.iter().position(|byte| *byte == b' ').and_then(|at| value.get(at.saturating_add(1)..))
+}
 
 /// What is looked for in one answer.
 #[derive(Default)]
@@ -22,10 +28,8 @@ pub(super) struct Scrub {
 impl Scrub {
     /// For the credential of one `Authorization` value: the part after its scheme.
     pub(super) fn of(authorization: &http::HeaderValue) -> Self {
-        let value = authorization.as_bytes();
-        let token =
-            value.iter().position(|byte| *byte == b' ').and_then(|at| value.get(at.saturating_add(1)..));
-        let secret = token.filter(|token| token.len() >= SHORTEST).unwrap_or_default().to_vec();
+        let secret =
+            token_of(authorization).filter(|token| token.len() >= SHORTEST).unwrap_or_default().to_vec();
         Self { secret: Zeroizing::new(secret), held: BytesMut::new() }
     }
 

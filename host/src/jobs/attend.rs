@@ -7,15 +7,15 @@ use std::time::Duration;
 
 use aegis_custody::{Clock, Timestamp};
 use serde_json::{Map, Value, json};
+use tokio::sync::OwnedMutexGuard;
 use tokio::task::JoinHandle;
 
 use super::plan::{Missed, Plan, Step};
-use super::run::{Apply, By, Order, run};
+use super::run::{Apply, By, Order, RUNNING, run};
 use super::{Job, Scheduler, counted};
 use crate::audit::{Entry, Event};
 use crate::ports::telemetry::cut;
 use crate::serve::Server;
-use crate::settings::SCHEDULE;
 use crate::shared::{SystemClock, SystemRandom};
 
 /// The longest between two looks: a clock that was set, or a machine that slept, is noticed within it.
@@ -30,6 +30,7 @@ const ATTEMPTS: usize = 5;
 pub(crate) fn attend(server: &Arc<Server>) {
     let Some(automation) = &server.shared.automation else { return };
     let jobs = &automation.jobs;
+    jobs.deliveries.attend(server, &jobs.line);
     let Some(scheduler) = jobs.scheduler.clone() else { return };
     let now = SystemClock.now();
     let known = |job: &str, schedule: &str| jobs.board.through(job, schedule);
@@ -128,47 +129,72 @@ async fn everywhere(server: Arc<Server>, job: &'static str, scheduler: Arc<Sched
             owner: owner.clone(),
             repo: repo.clone(),
             apply: Apply::WhereAllowed,
+            request_id: None,
         };
-        let outcome = patient(&server, &order).await;
+        let outcome = patient(&server, By::Schedule, &order, None).await;
         let repository = format!("{owner}/{repo}");
         match outcome {
-            None => return,
-            Some(Ok(correlation_id)) => {
+            Ended::NotBegun => return,
+            Ended::Well(correlation_id) => {
                 tracing::info!(event = "job_run", job, repository, correlation_id, outcome = "done");
             }
-            Some(Err(reason)) if reason == "job_running" => {
-                tracing::warn!(event = "job_skipped", job, repository, "a command runs it there");
+            Ended::Badly(reason) if reason == RUNNING => {
+                tracing::warn!(event = "job_skipped", job, repository, "it is under way there");
                 server.shared.metrics.job_run(job, "skipped", 1);
                 let detail = json!({"job": job, "repository": cut(&repository, 256)});
                 tell(&server, "job_run_skipped", detail);
             }
-            Some(Err(reason)) => {
+            Ended::Badly(reason) => {
                 tracing::warn!(event = "job_run", job, repository, outcome = reason);
             }
         }
     }
 }
 
-/// One run, tried again while there is no room; none where the server ends. What was refused for want of room is counted
-/// when it was tried for the last time.
-async fn patient(server: &Arc<Server>, order: &Order) -> Option<Result<String, String>> {
+/// What became of a run that nobody waits for.
+pub(super) enum Ended {
+    /// There is a report, on record under this id.
+    Well(String),
+    /// It was refused or failed, with this reason.
+    Badly(String),
+    /// The server ends.
+    NotBegun,
+}
+
+/// One run, tried again while there is no room, or for a delivery while the job is under way there: what is run now has
+/// not seen what was delivered. `turn` is the first one, where whoever calls has waited for it. What was refused for want of room is counted when it was tried for the last time.
+pub(super) async fn patient(
+    server: &Arc<Server>,
+    by: By,
+    order: &Order,
+    mut turn: Option<OwnedMutexGuard<()>>,
+) -> Ended {
+    let Some(automation) = &server.shared.automation else { return Ended::NotBegun };
     let mut tried = 0_usize;
     loop {
+        let held = match turn.take() {
+            Some(turn) => turn,
+            None => automation.jobs.line.clone().lock_owned().await,
+        };
         if server.draining() {
-            return None;
+            return Ended::NotBegun;
         }
         tried = tried.saturating_add(1);
-        match run(server, By::Schedule, order.clone()).await {
-            Ok(ran) => return Some(Ok(ran.correlation_id)),
-            Err(not) if not.is_passing() && tried < ATTEMPTS => tokio::time::sleep(AGAIN).await,
-            Err(not) => {
-                if not.is_passing() {
-                    let place = format!("{}/{}", order.owner, order.repo);
-                    counted(&server.shared, &order.job, SCHEDULE, &place, "refused", Some(&not.reason));
-                }
-                return Some(Err(not.reason));
-            }
+        let not = match run(server, by, order.clone()).await {
+            Ok(ran) => return Ended::Well(ran.correlation_id),
+            Err(not) => not,
+        };
+        drop(held);
+        let waits = not.is_passing() || (by == By::Webhook && not.reason == RUNNING);
+        if waits && tried < ATTEMPTS {
+            tokio::time::sleep(AGAIN).await;
+            continue;
         }
+        if waits && !not.counted {
+            let place = format!("{}/{}", order.owner, order.repo);
+            counted(&server.shared, &order.job, by.subject(), &place, "refused", Some(&not.reason));
+        }
+        return Ended::Badly(not.reason);
     }
 }
 

@@ -1,5 +1,5 @@
-//! What is remembered of jobs: where they run now, how the last run ended, and how far the scheduler has come. The last two
-//! are kept in a small file, replaced whole; where it cannot be written they count until the server stops, and the log
+//! What is remembered of jobs: where they run now, how the last run ended, what it reported in each repository, and how far
+//! the scheduler has come. All but the first are kept in a small file, replaced whole; where it cannot be written they count until the server stops, and the log
 //! says so.
 
 use std::collections::BTreeMap;
@@ -12,11 +12,12 @@ use aegis_custody::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::plan::Mark;
+use super::report::{MOST_REPORTS, Report};
 
 /// Version of the file.
 const VERSION: u32 = 1;
-/// The longest file that is read, in bytes: far more than all jobs fill.
-const LONGEST: u64 = 1 << 20;
+/// The longest file that is read, in bytes: more than all jobs and reports fill.
+const LONGEST: u64 = 16 << 20;
 
 /// See the module.
 #[derive(Default)]
@@ -30,6 +31,8 @@ pub(crate) struct Board {
 #[derive(Default)]
 struct State {
     kept: BTreeMap<String, Kept>,
+    /// The oldest first.
+    reports: Vec<Report>,
     running: Vec<(&'static str, String)>,
 }
 
@@ -53,11 +56,13 @@ struct Scheduled {
     through: String,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Document {
     version: u32,
     jobs: BTreeMap<String, Kept>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    reports: Vec<Report>,
 }
 
 /// A run that has come to its end.
@@ -91,7 +96,7 @@ impl Drop for Running {
 impl Board {
     /// What the file says. One that cannot be read is put aside, told, and nothing is known.
     pub(crate) fn open(file: &Path) -> Self {
-        let kept = read(file).unwrap_or_else(|error| {
+        let Document { jobs: kept, reports, .. } = read(file).unwrap_or_else(|error| {
             let mut aside = file.as_os_str().to_owned();
             aside.push(".unreadable");
             let moved = std::fs::rename(file, &aside).is_ok();
@@ -102,9 +107,9 @@ impl Board {
                 put_aside = moved,
                 "how jobs ended is forgotten, and nobody can say what was missed"
             );
-            BTreeMap::new()
+            Document::default()
         });
-        let state = State { kept, running: Vec::new() };
+        let state = State { kept, reports, running: Vec::new() };
         Self { file: Some(file.to_owned()), state: Mutex::new(state), writing: Mutex::default() }
     }
 
@@ -139,6 +144,20 @@ impl Board {
         self.state().kept.entry(job.to_owned()).or_default().last = Some(last);
     }
 
+    /// Keep what a run has reported, in place of what the same job reported there before. [`Board::keep`] writes it.
+    pub(crate) fn reported(&self, report: Report) {
+        let mut state = self.state();
+        state.reports.retain(|kept| !kept.is_of(&report.job, &report.repository));
+        let over = state.reports.len().saturating_add(1).saturating_sub(MOST_REPORTS);
+        state.reports.drain(..over);
+        state.reports.push(report);
+    }
+
+    /// What this job has reported last in this repository.
+    pub(crate) fn report(&self, job: &str, repository: &str) -> Option<Report> {
+        self.state().reports.iter().find(|kept| kept.is_of(job, repository)).cloned()
+    }
+
     /// How far the scheduler has come with this schedule of this job.
     pub(super) fn through(&self, job: &str, schedule: &str) -> Option<Timestamp> {
         let state = self.state();
@@ -166,7 +185,10 @@ impl Board {
     pub(crate) fn keep(&self) {
         let Some(file) = &self.file else { return };
         let mut told = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        let document = Document { version: VERSION, jobs: self.state().kept.clone() };
+        let state = self.state();
+        let (jobs, reports) = (state.kept.clone(), state.reports.clone());
+        drop(state);
+        let document = Document { version: VERSION, jobs, reports };
         match write(file, &document) {
             Ok(()) => told.0 = false,
             Err(error) if !told.0 => {
@@ -183,10 +205,10 @@ impl Board {
     }
 }
 
-fn read(file: &Path) -> io::Result<BTreeMap<String, Kept>> {
+fn read(file: &Path) -> io::Result<Document> {
     let length = match std::fs::metadata(file) {
         Ok(found) => found.len(),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Document::default()),
         Err(error) => return Err(error),
     };
     if length > LONGEST {
@@ -196,7 +218,7 @@ fn read(file: &Path) -> io::Result<BTreeMap<String, Kept>> {
     if document.version != VERSION {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "another version of this program wrote it"));
     }
-    Ok(document.jobs)
+    Ok(document)
 }
 
 /// A whole new file takes the name of the old one: a crash leaves one or the other.
@@ -251,6 +273,28 @@ mod tests {
         assert_eq!(again.through("a", "0 4 * * *"), None, "another schedule has missed nothing");
         use std::os::unix::fs::PermissionsExt as _;
         assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn the_newest_report_of_a_job_in_a_repository_is_kept_and_so_many_in_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("jobs.json");
+        let board = Board::open(&file);
+        let report = |repository: &str, text: &str| {
+            let said = serde_json::json!({"text": text, "findings": [{"rule": "x"}]});
+            Report::new("a", repository, "schedule", "id", &said, "2026-11-22T03:00:00.000Z".to_owned())
+        };
+        board.reported(report("acme/site", "old"));
+        board.reported(report("ACME/Site", "new"));
+        board.keep();
+        let again = Board::open(&file);
+        assert_eq!(again.report("a", "acme/site").unwrap().text, "new");
+        assert!(again.report("b", "acme/site").is_none() && again.report("a", "acme/other").is_none());
+        for number in 0..MOST_REPORTS {
+            again.reported(report(&format!("acme/{number}"), "x"));
+        }
+        assert!(again.report("a", "acme/site").is_none(), "the oldest goes");
+        assert_eq!(again.state().reports.len(), MOST_REPORTS);
     }
 
     #[test]

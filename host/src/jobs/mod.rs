@@ -1,4 +1,5 @@
-//! Jobs that are started here and not by a request: by an operator's command, and by the scheduler.
+//! Jobs that are started here and not by a request: by an operator's command, by the scheduler, and by what Gitea has
+//! delivered.
 //!
 //! The guest alone knows what a job does and whether it may: each run is the request that a caller would send, to the same
 //! component, with a caller that only this program can be. Here is who started it, when the next one is due, and what
@@ -6,7 +7,9 @@
 
 mod attend;
 mod board;
+mod deliver;
 mod plan;
+mod report;
 mod run;
 mod schedule;
 
@@ -18,7 +21,8 @@ use aegis_custody::{Clock as _, Timestamp};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use attend::attend;
-pub(crate) use board::{Board, LastRun};
+pub(crate) use board::{Board, LastRun, Running};
+pub(crate) use report::Report;
 pub(crate) use run::{Apply, By, Order, run};
 pub(crate) use schedule::Schedule;
 
@@ -45,6 +49,10 @@ pub(crate) struct Jobs {
     pub(crate) board: Arc<Board>,
     /// What the scheduler goes by; none where there is no scheduler.
     pub(crate) scheduler: Option<Scheduler>,
+    /// What deliveries have started.
+    deliveries: deliver::Deliveries,
+    /// Held by what runs while nobody waits: one after the other, so that they do not take each other's room.
+    line: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// A job as the settings have it.
@@ -80,7 +88,7 @@ pub(crate) struct Row {
     pub(crate) schedule: Option<String>,
     /// When the scheduler starts it next, jitter apart; none where it does not.
     pub(crate) next_run: Option<String>,
-    /// Where it runs now, as owner/name: what a command or the scheduler started.
+    /// Where it runs now, as owner/name, whoever started it.
     pub(crate) running: Vec<String>,
     /// Its newest run that has ended, whoever started it.
     pub(crate) last_run: Option<LastRun>,
@@ -95,7 +103,7 @@ impl Jobs {
             jitter: Duration::from_secs(settings.automation_scheduler_jitter_seconds().into()),
             run_missed: settings.automation_scheduler_run_missed(),
         });
-        Self { all: all(settings), board: Arc::new(board), scheduler }
+        Self { all: all(settings), board: Arc::new(board), scheduler, ..Self::default() }
     }
 
     /// All jobs for operators, at this time.
@@ -139,6 +147,11 @@ fn of_tool(tool: &str) -> Option<&str> {
     tool.strip_prefix(TOOL).filter(|_| tool != WEBHOOK)
 }
 
+/// Whether this is the call of a job that this principal runs.
+pub(crate) fn is_run(principal: &Principal, tool: &str) -> bool {
+    principal.run.is_some() && of_tool(tool).is_some()
+}
+
 /// Note that a run has come to its end, or to none. `tool` is what is on record. Whether it was a job's.
 pub(crate) fn ended(
     shared: &Shared,
@@ -178,10 +191,15 @@ fn counted(
         reason: reason.map(|reason| cut(reason, LONGEST_REASON).to_owned()),
     };
     automation.jobs.board.ended(job.name, last);
-    let (board, guard) = (automation.jobs.board.clone(), shared.pending.guard());
+    keep(shared, &automation.jobs.board);
+    true
+}
+
+/// Write what is noted, soon.
+fn keep(shared: &Shared, board: &Arc<Board>) {
+    let (board, guard) = (board.clone(), shared.pending.guard());
     shared.runtime.spawn_blocking(move || {
         board.keep();
         drop(guard);
     });
-    true
 }

@@ -12,11 +12,14 @@ use http::{HeaderValue, Method, Request};
 use http_body_util::{BodyExt as _, Full};
 use serde_json::{Value, json};
 
-use super::counted;
+use aegis_custody::Clock as _;
+
+use super::report::Report;
+use super::{counted, keep};
 use crate::ports::identity::{Access, Found, Principal};
 use crate::serve::{Server, from_guest, own_request};
-use crate::settings::{COMMAND, SCHEDULE};
-use crate::shared::random_name;
+use crate::settings::{COMMAND, SCHEDULE, WEBHOOK};
+use crate::shared::{SystemClock, random_name};
 use crate::sign_in::{READ, WRITE};
 
 /// How long a run waits for a place among the requests under way.
@@ -33,6 +36,8 @@ pub(crate) struct Order {
     pub(crate) repo: String,
     /// Whether it acts.
     pub(crate) apply: Apply,
+    /// The id of the request that brought it about, where one did.
+    pub(crate) request_id: Option<String>,
 }
 
 /// Whether a run acts on what it finds.
@@ -53,13 +58,16 @@ pub(crate) enum By {
     Command,
     /// The scheduler.
     Schedule,
+    /// A delivery of Gitea's webhook, on record.
+    Webhook,
 }
 
 impl By {
-    fn subject(self) -> &'static str {
+    pub(super) fn subject(self) -> &'static str {
         match self {
             Self::Command => COMMAND,
             Self::Schedule => SCHEDULE,
+            Self::Webhook => WEBHOOK,
         }
     }
 }
@@ -80,8 +88,12 @@ pub(crate) struct NotRun {
     pub(crate) reason: String,
     /// For a person.
     pub(crate) text: String,
+    /// Whether it is counted among the runs of the job already.
+    pub(super) counted: bool,
 }
 
+/// This job is under way there.
+pub(super) const RUNNING: &str = "job_running";
 /// Reasons of having no room at the moment.
 const PASSING: [&str; 5] = ["busy", "automation_busy", "jobs_busy", "rate_limited", "no_memory"];
 
@@ -92,7 +104,7 @@ impl NotRun {
     }
 
     fn new(reason: &str, text: &str) -> Self {
-        Self { reason: reason.to_owned(), text: text.to_owned() }
+        Self { reason: reason.to_owned(), text: text.to_owned(), counted: false }
     }
 }
 
@@ -107,15 +119,18 @@ pub(crate) async fn run(server: &Arc<Server>, by: By, order: Order) -> Result<Ra
             "automation is off: set AUTOMATION_ENABLED=true and restart",
         ));
     };
-    // What is no job is for the guest to refuse, and runs nowhere.
-    let known = automation.jobs.all.iter().find(|job| job.name == order.job);
-    let place = format!("{}/{}", order.owner, order.repo);
-    let running = known.map(|job| automation.jobs.board.begin(job.name, &place));
-    if matches!(running, Some(None)) {
-        return Err(NotRun::new("job_running", "this job is under way in this repository"));
-    }
     let _pending = server.shared.pending.guard();
-    asked(server, by, &order).await
+    let ran = asked(server, by, &order).await?;
+    // A guest may say any name; only those of the settings are kept.
+    if automation.jobs.all.iter().any(|known| known.name == order.job) {
+        let place = format!("{}/{}", order.owner, order.repo);
+        let now = SystemClock.now().to_string();
+        let report = Report::new(&order.job, &place, by.subject(), &ran.correlation_id, &ran.report, now);
+        report.log();
+        automation.jobs.board.reported(report);
+        keep(&server.shared, &automation.jobs.board);
+    }
+    Ok(ran)
 }
 
 async fn asked(server: &Arc<Server>, by: By, order: &Order) -> Result<Ran, NotRun> {
@@ -133,28 +148,29 @@ async fn asked(server: &Arc<Server>, by: By, order: &Order) -> Result<Ran, NotRu
     };
     let mut principal = Principal::new(found, slot);
     principal.only_in = Some((order.owner.clone(), order.repo.clone()));
-    let request_id = random_name();
+    let request_id = order.request_id.clone().unwrap_or_else(random_name);
     let request = request(server, order, &request_id)
         .ok_or_else(|| NotRun::new("internal_error", "the run cannot be put into words"))?;
     let mut bound = own_request(server, request_id, IpAddr::V4(Ipv4Addr::LOCALHOST));
+    bound.outlet.called_by(&principal.subject);
     bound.principal = Some(Arc::new(principal));
     let tickets = bound.tickets.clone();
-    let outcome = match from_guest(server, request, bound, permit).await {
+    let mut outcome = match from_guest(server, request, bound, permit).await {
         Ok(response) => match response.into_body().collect().await {
             Ok(body) => read(&body.to_bytes()),
             Err(_) => Err(NotRun::new("internal_error", "the answer broke off")),
         },
-        Err(refusal) => {
-            Err(NotRun { reason: refusal.reason().to_owned(), text: refusal.message().to_owned() })
-        }
+        Err(refusal) => Err(NotRun::new(refusal.reason(), refusal.message())),
     };
-    if let Err(not) = &outcome
-        && !tickets.told_of_job()
-        && !not.is_passing()
-    {
-        // It was refused before the record knew of a job, so nobody else counts it.
-        let place = format!("{}/{}", order.owner, order.repo);
-        counted(&server.shared, &order.job, by.subject(), &place, "refused", Some(&not.reason));
+    if let Err(not) = &mut outcome {
+        not.counted = tickets.told_of_job();
+        // One that is under way already has nothing to do with how that one ends.
+        if !not.counted && !not.is_passing() && not.reason != RUNNING {
+            // It was refused before the record knew of a job, so nobody else counts it.
+            let place = format!("{}/{}", order.owner, order.repo);
+            counted(&server.shared, &order.job, by.subject(), &place, "refused", Some(&not.reason));
+            not.counted = true;
+        }
     }
     outcome
 }
@@ -194,5 +210,6 @@ fn read(body: &[u8]) -> Result<Ran, NotRun> {
     Err(NotRun {
         reason: reason.unwrap_or_else(|| "internal_error".to_owned()),
         text: message.unwrap_or_else(|| "the job gave no answer".to_owned()),
+        counted: false,
     })
 }

@@ -20,7 +20,7 @@ use crate::counters::network_of;
 use crate::instance::State;
 use crate::shared::Shared;
 use crate::sign_in::{READ, WRITE};
-use crate::ticket::{Purpose, Record, Ticket};
+use crate::ticket::{Purpose, Record, Ticket, Within};
 
 /// Longest scalar argument kept, in bytes.
 const MAX_SCALAR: usize = 200;
@@ -98,17 +98,20 @@ impl Host for State {
             self.shared.trail.push(Entry { event: AuditEvent::AccessDenied, members });
             return Ok(Err(Unavailable { message: "the delivery is about another repository".into() }));
         }
+        let of_job = crate::jobs::is_run(&principal, &event.tool);
         describe(&mut members, event);
+        self.bound.outlet.members(&self.shared, &mut members);
         let shared = self.shared.clone();
         let tickets = self.bound.tickets.clone();
         tickets.opened();
+        let within = Within { tickets: tickets.clone(), outlet: self.bound.outlet.clone() };
         let guard = shared.pending.guard();
         // A task of its own: a client that leaves now must not leave an intent without an outcome.
         let appended = self.shared.runtime.spawn(async move {
             let written = shared.trail.append(Entry { event: AuditEvent::ToolInvocation, members }).await;
             let answer = match written {
                 Ok(_) => {
-                    let record = Record::new(id, shared.clone(), tickets, common, principal, purpose);
+                    let record = Record::new(id, shared.clone(), within, common, principal, purpose);
                     Ok(Ticket { record: Arc::new(record) })
                 }
                 Err(error) => {
@@ -125,7 +128,16 @@ impl Host for State {
             answer
         });
         match appended.await {
-            Ok(Ok(ticket)) => Ok(Ok(self.table.push(ticket)?)),
+            Ok(Ok(ticket)) => {
+                if of_job {
+                    // However it ends now, its ticket counts it.
+                    self.bound.tickets.tell_of_job();
+                }
+                if let Some(delivery) = &mut self.bound.delivery {
+                    delivery.settle();
+                }
+                Ok(Ok(self.table.push(ticket)?))
+            }
             Ok(Err(unavailable)) => Ok(Err(unavailable)),
             Err(_) => Ok(Err(Unavailable { message: "the audit task ended".into() })),
         }
@@ -158,6 +170,7 @@ impl Host for State {
         if !detail.is_empty() {
             members.insert("detail".into(), detail.into());
         }
+        self.bound.outlet.members(&self.shared, &mut members);
         let event = match remark.kind {
             Kind::AccessDenied => AuditEvent::AccessDenied,
             Kind::SecurityEvent => AuditEvent::SecurityEvent,

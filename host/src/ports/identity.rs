@@ -50,6 +50,11 @@ impl Keys {
         Self { entries, open, in_flight: Arc::default(), revoked: RwLock::default() }
     }
 
+    /// What everybody is called where nobody has to prove anything.
+    pub(crate) fn everybody(&self) -> Option<&str> {
+        self.open.as_deref()
+    }
+
     /// The name of a key. All entries are compared, in constant time, whether one fits or not.
     fn find(&self, presented: &[u8]) -> Option<&str> {
         let digest: [u8; 32] = Sha256::digest(presented).into();
@@ -125,6 +130,8 @@ pub(crate) struct Principal {
     pub(crate) started_by: Option<String>,
     /// The one repository that this principal may be anything in, where a signed delivery named it.
     pub(crate) only_in: Option<(String, String)>,
+    /// The run of a job that this is the principal of: nobody else runs it there meanwhile.
+    pub(crate) run: Option<crate::jobs::Running>,
     _slot: Slot,
 }
 
@@ -132,7 +139,17 @@ impl Principal {
     /// Somebody who was found, and their place.
     pub(crate) fn new(found: Found, slot: Slot) -> Self {
         let Found { subject, login, client, scopes, access } = found;
-        Self { subject, login, client, scopes, access, started_by: None, only_in: None, _slot: slot }
+        Self {
+            subject,
+            login,
+            client,
+            scopes,
+            access,
+            started_by: None,
+            only_in: None,
+            run: None,
+            _slot: slot,
+        }
     }
 
     /// Whether this principal may do anything there: in a repository, or in none where that is nothing.
@@ -206,6 +223,7 @@ impl State {
         let slot = self.shared.keys.enter(&found.subject).ok_or(Refusal::TooManyConcurrent)?;
         let principal = Arc::new(Principal::new(found, slot));
         self.bound.presented = token.map(Arc::new);
+        self.bound.outlet.called_by(&principal.subject);
         self.bound.principal = Some(principal.clone());
         Ok(principal)
     }

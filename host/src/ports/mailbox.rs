@@ -41,6 +41,11 @@ impl State {
     fn owner(&self, caller: &Resource<Caller>) -> wasmtime::Result<Owner> {
         Ok(Owner::of(&self.table.get(caller)?.principal))
     }
+
+    /// An event without the server's own secrets.
+    fn clean(&self, event: String) -> Bytes {
+        self.bound.outlet.bytes(&self.shared, Bytes::from(event))
+    }
 }
 
 impl Host for State {
@@ -68,9 +73,9 @@ impl Host for State {
             return Ok(Err(WAIT_SECONDS));
         }
         let told =
-            announcements.into_iter().map(|told| (topic(told.topic), Bytes::from(told.event))).collect();
+            announcements.into_iter().map(|told| (topic(told.topic), self.clean(told.event))).collect();
         let mailbox = &self.shared.mailbox;
-        let farewell = farewell.map(Bytes::from);
+        let farewell = farewell.map(|event| self.clean(event));
         let kept = mailbox.streams.keep(owner, &self.bound.request_id, told, farewell, Instant::now());
         let Some(kept) = kept else { return Ok(Err(WAIT_SECONDS)) };
         let name = kept.name().to_owned();
@@ -94,8 +99,8 @@ impl Host for State {
         if event.len() > MAX_EVENT || !is_whole(&event) {
             return Err(broken("what is delivered is one whole event of at most 8 MiB"));
         }
-        let delivered =
-            self.shared.mailbox.streams.deliver(&owner, &stream, Bytes::from(event), Instant::now());
+        let event = self.clean(event);
+        let delivered = self.shared.mailbox.streams.deliver(&owner, &stream, event, Instant::now());
         if delivered.is_ok() {
             *self.bound.delivers.lock().unwrap_or_else(PoisonError::into_inner) = Some(stream);
         }

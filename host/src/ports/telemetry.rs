@@ -1,4 +1,5 @@
-//! `aegis:gateway/telemetry`: metrics and logs of a guest, bounded and with sensitive names masked.
+//! `aegis:gateway/telemetry`: metrics and logs of a guest, bounded, with sensitive names masked and without the server's
+//! own secrets.
 
 use crate::component::bindings::aegis::gateway::telemetry::{Host, Level};
 use crate::instance::State;
@@ -81,8 +82,9 @@ impl Host for State {
             return Ok(());
         }
         let context: serde_json::Map<String, serde_json::Value> =
-            fields.into_iter().take(MAX_FIELDS).map(|(name, value)| masked(&name, &value)).collect();
+            fields.into_iter().take(MAX_FIELDS).map(|(name, value)| self.masked(name, value)).collect();
         let context = serde_json::Value::Object(context).to_string();
+        let event = self.bound.outlet.text(&self.shared, event);
         let event = cut(&event, MAX_EVENT);
         let id = self.bound.request_id.as_str();
         match level {
@@ -92,6 +94,14 @@ impl Host for State {
             Level::Error => tracing::error!(target: "guest", event, request_id = id, context),
         }
         Ok(())
+    }
+}
+
+impl State {
+    /// A field as it is logged. It is looked into before it is cut.
+    fn masked(&self, name: String, value: String) -> (String, serde_json::Value) {
+        let clean = |text| self.bound.outlet.text(&self.shared, text);
+        masked(&clean(name), &clean(value))
     }
 }
 

@@ -2,11 +2,9 @@
 //!
 //! An answer that is not a stream is held until the instance has ended and every ticket has its durable outcome.
 //! A stream passes as it comes ([`super::stream`]). When the client goes, the instance goes; an instance that has said no
-//! more than "accepted" and delivers to a kept stream goes with that stream, and one that has accepted a delivery of
-//! Gitea's webhook goes on for nobody.
+//! more than "accepted" and delivers to a kept stream goes with that stream.
 
 use std::pin::Pin;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, ready};
 
@@ -25,6 +23,7 @@ use super::refusal::Refusal;
 use super::stream::{Source, Stream};
 use crate::instance::{Bound, Failed, handle, store};
 use crate::mailbox::Open;
+use crate::own::outlet::Flow;
 
 /// Largest answer that is held.
 const MAX_HELD: usize = 16 << 20;
@@ -53,7 +52,7 @@ async fn run(
     let started = Instant::now();
     let limits = server.limits;
     let (tickets, keep, delivers) = (bound.tickets.clone(), bound.keep.clone(), bound.delivers.clone());
-    let goes_on = bound.goes_on.clone();
+    let outlet = bound.outlet.clone();
     let (sender, receiver) = oneshot::channel();
     let mut instance = Instance(server.shared.runtime.spawn({
         let server = server.clone();
@@ -77,25 +76,19 @@ async fn run(
     for hop in [CONNECTION, TRANSFER_ENCODING, HeaderName::from_static("keep-alive")] {
         parts.headers.remove(hop);
     }
+    outlet.headers(&server.shared, &mut parts.headers);
     let stream =
         parts.headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
     if stream {
-        let source = Source { body, tickets, instance, over: false };
+        let flow = Flow::new(outlet, server.shared.clone());
+        let source = Source { body, tickets, instance, over: false, flow };
         let stream = Stream::new(source, server.shared.clone(), keep, started + limits.stream);
         return Ok(Response::from_parts(parts, Body::Stream(stream)));
     }
     let deadline = started + limits.total;
     let held = collect(&mut instance, body, deadline).await?;
+    let held = outlet.bytes(&server.shared, held);
     let accepts = parts.status == StatusCode::ACCEPTED && held.is_empty();
-    if accepts && goes_on.load(Ordering::Acquire) {
-        // What was accepted is on record. A drain waits for the work, which ends with the time of a request.
-        let guard = server.shared.pending.guard();
-        server.shared.runtime.spawn(async move {
-            instance.work_on(deadline).await;
-            drop(guard);
-        });
-        return Ok(Response::from_parts(parts, Body::whole(held)));
-    }
     let elsewhere = delivers.lock().unwrap_or_else(PoisonError::into_inner).take();
     if let Some(name) = elsewhere.filter(|_| accepts) {
         // Its client may wait for this answer before it sends anything else, and what matters comes on the stream.
@@ -153,17 +146,6 @@ impl Instance {
                 event = "answer_lost",
                 ?refusal,
                 text = "a request on a kept stream has no answer"
-            );
-        }
-    }
-
-    /// Run to the end, for nobody.
-    async fn work_on(mut self, deadline: Instant) {
-        if let Err(refusal) = end(&mut self, deadline).await {
-            tracing::warn!(
-                event = "job_cut_off",
-                ?refusal,
-                text = "work on a delivery did not come to its end"
             );
         }
     }

@@ -15,6 +15,7 @@ use super::answer::Body;
 use super::refusal::Refusal;
 use super::{Server, answer, probes};
 use crate::instance::Bound;
+use crate::own::outlet::Outlet;
 use crate::ports::identity::Credential;
 
 /// Where clients, and not callers, prove themselves.
@@ -93,6 +94,7 @@ async fn through_guest(
 /// What is bound to a request that nobody has presented anything with.
 pub(crate) fn own_request(server: &Server, request_id: String, address: IpAddr) -> Bound {
     Bound {
+        outlet: Outlet::new(&request_id, address),
         request_id,
         address,
         credentials: Vec::new(),
@@ -107,7 +109,7 @@ pub(crate) fn own_request(server: &Server, request_id: String, address: IpAddr) 
         writes: server.shared.writes.are_on(),
         keep: Arc::default(),
         delivers: Arc::default(),
-        goes_on: Arc::default(),
+        delivery: None,
         hang_up: Arc::default(),
     }
 }

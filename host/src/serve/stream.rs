@@ -1,5 +1,5 @@
-//! A streamed answer while its instance works: pieces pass as they come, but for those that carry a result while a
-//! ticket is open, and silence between events is broken.
+//! A streamed answer while its instance works: pieces pass as they come, without the server's own secrets, but for those
+//! that carry a result while a ticket is open, and silence between events is broken.
 
 use std::pin::Pin;
 use std::sync::{Arc, PoisonError};
@@ -14,6 +14,7 @@ use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 use super::answer::{CutOff, Instance};
 use crate::early::Leave;
 use crate::mailbox::{KEEP_ALIVE, KeepSlot, Open};
+use crate::own::outlet::Flow;
 use crate::shared::Shared;
 use crate::ticket::Tickets;
 
@@ -24,6 +25,8 @@ pub(super) struct Source {
     pub(super) instance: Instance,
     /// The instance has ended, and well.
     pub(super) over: bool,
+    /// What all of it goes through.
+    pub(super) flow: Flow,
 }
 
 /// A streamed answer and the instance that writes it.
@@ -65,8 +68,16 @@ impl Stream {
         if self.deadline.as_mut().poll(context).is_ready() {
             return Poll::Ready(Some(Err(CutOff)));
         }
-        if let Poll::Ready(piece) = self.poll_guest(context) {
+        while let Poll::Ready(piece) = self.poll_guest(context) {
+            let piece = match piece {
+                Some(Ok(piece)) => Some(Ok(self.source.flow.piece(piece))),
+                None => Some(self.source.flow.rest()).filter(|rest| !rest.is_empty()).map(Ok),
+                failed @ Some(Err(_)) => failed,
+            };
             if let Some(Ok(piece)) = &piece {
+                if piece.is_empty() {
+                    continue;
+                }
                 self.tail.follow(piece);
                 self.silence.as_mut().reset(Instant::now() + self.every);
             }

@@ -36,7 +36,7 @@ fn every_case_is_decided_as_its_table_says() {
         let prepared = Prepared::from(&document);
         for case in &cases.cases {
             run += 1;
-            if let Err(difference) = case.check(&prepared) {
+            if let Err(difference) = case.check(&prepared, &|_| None) {
                 wrong.push(format!("{}:{}: {}\n    {difference}", path.display(), case.line, case.it));
             }
         }
@@ -51,7 +51,9 @@ fn a_case_that_expects_the_wrong_answer_or_rule_fails() {
         let file = format!("cases: [{{it: x, tool: list_issues, class: read, {expect}}}]");
         let cases = Cases::parse(file.as_bytes()).expect("a case file");
         let document = Document::parse(DEFAULT_DOCUMENT.as_bytes()).expect("the default");
-        cases.cases[0].check(&Prepared::from(&document)).map_err(|difference| difference.to_string())
+        cases.cases[0]
+            .check(&Prepared::from(&document), &|_| None)
+            .map_err(|difference| difference.to_string())
     };
     assert_eq!(row("expect: allow, rule: defaults.read"), Ok(()));
     let wrong = row("expect: deny").unwrap_err();
@@ -146,7 +148,7 @@ fn every_yaml_block_of_the_guide_is_valid_and_its_cases_hold() {
         let document = super::document(cases.policy.as_deref().expect("it brings a policy"));
         let prepared = Prepared::from(&document);
         for case in &cases.cases {
-            assert_eq!(case.check(&prepared), Ok(()), "{}", case.it);
+            assert_eq!(case.check(&prepared, &|_| None), Ok(()), "{}", case.it);
         }
     }
 }

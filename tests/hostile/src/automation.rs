@@ -5,7 +5,7 @@ use crate::bindings::aegis::gateway::audit::{self, Event};
 use crate::bindings::aegis::gateway::automation;
 use crate::bindings::aegis::gateway::identity::{self, Caller};
 use crate::bindings::aegis::gateway::types::Class;
-use crate::{call_on, event, get, post};
+use crate::{call_on, event, get, post, success};
 
 /// What the test signs, or does not.
 const BODY: &[u8] = br#"{"repository":{"name":"demo","owner":{"login":"alice"}}}"#;
@@ -18,7 +18,7 @@ pub fn attempt(path: &str, presented: &str, signature: &str) -> Option<String> {
         "/automation/another-body" => verified(automation::verify(signature, "d-1", b"{}")),
         "/automation/forged-start" => forged_start(),
         "/automation/start" => match identity::authenticate(presented) {
-            Ok(caller) => started(automation::start(&caller)),
+            Ok(caller) => started(start(&caller)),
             Err(refusal) => format!("{refusal:?}"),
         },
         "/automation/start-again" => start_again(presented),
@@ -26,6 +26,7 @@ pub fn attempt(path: &str, presented: &str, signature: &str) -> Option<String> {
             Ok(caller) => beyond(&caller),
             Err(why) => format!("{why:?}"),
         },
+        "/automation/hand-over" => hand_over(presented, signature),
         "/automation/somebody-else" => somebody_else(presented, signature),
         // What the host itself asks for where an operator or the scheduler runs a job.
         "/automation/jobs/run" => own_run(),
@@ -50,14 +51,35 @@ fn replay(signature: &str) -> String {
 fn forged_start() -> String {
     #[allow(unsafe_code, reason = "the forgery under test")]
     let caller = unsafe { Caller::from_handle(7) };
-    started(automation::start(&caller))
+    started(start(&caller))
+}
+
+fn start(caller: &Caller) -> Result<Caller, automation::NotStarted> {
+    automation::start(caller, "stale_issue_detection", "alice", "demo")
+}
+
+/// Jobs that no delivery on record has started.
+fn hand_over(presented: &str, signature: &str) -> String {
+    let ask = |caller: &Caller, job: &str| automation::hand_over(caller, job, 1);
+    let somebody = identity::authenticate(presented).expect("a good key");
+    let mut told = vec![ask(&somebody, "stale_issue_detection")];
+    let job = start(&somebody).expect("it may");
+    told.push(ask(&job, "stale_issue_detection"));
+    let delivery = automation::verify(signature, "d-6", BODY).expect("signed");
+    told.push(ask(&delivery, "stale_issue_detection"));
+    let here = audit::intent(&delivery, &event()).expect("a ticket");
+    told.push(ask(&delivery, "make_coffee"));
+    told.push(ask(&delivery, "stale_issue_detection"));
+    told.push(ask(&delivery, "stale_issue_detection"));
+    here.close(&success()).expect("closed");
+    format!("{told:?}")
 }
 
 /// From a job, another one: so a chain would lose who began it.
 fn start_again(presented: &str) -> String {
     let caller = identity::authenticate(presented).expect("a good key");
-    let job = automation::start(&caller).expect("it may");
-    started(automation::start(&job))
+    let job = start(&caller).expect("it may");
+    started(start(&job))
 }
 
 /// What a caller that is tied to alice/demo is given elsewhere.
@@ -90,7 +112,7 @@ fn somebody_else(presented: &str, signature: &str) -> String {
         Ok(caller) => format!("{} {}", caller.claims().subject, ticket(&caller, &elsewhere)),
         Err(refusal) => format!("{refusal:?}"),
     };
-    format!("{} | {again}", started(automation::start(&delivery)))
+    format!("{} | {again}", started(start(&delivery)))
 }
 
 fn own_run() -> String {
@@ -100,7 +122,7 @@ fn own_run() -> String {
     };
     let mut told = vec![caller.claims().subject];
     told.push(beyond(&caller));
-    match automation::start(&caller) {
+    match start(&caller) {
         Ok(job) => told.extend([job.claims().subject, beyond(&job)]),
         Err(why) => told.push(format!("{why:?}")),
     }

@@ -3,10 +3,9 @@
 use core::cell::Cell;
 
 use aegis_policy::Rules;
-use aegis_redaction::{Mode, Redactor};
 use serde_json::Value;
 
-use super::{Permit, lists};
+use super::{Permit, has_path_rules, lists, names_owner, seen_as};
 use crate::client::Client;
 use crate::gitea::{self, Answer, Call, Error, Started, Write};
 use crate::ports::{Cache, Class, Clock, Level, Limits, Settings, Slot, Ticket};
@@ -114,9 +113,8 @@ impl Reader<'_> {
     /// sees it: an invisible character makes another path for Git and the same one for people.
     #[must_use]
     pub fn path_visible(&self, path: &str, is_directory: bool) -> bool {
-        let plain = Redactor::new(Mode::Off).clean(path).text;
         self.rules.path_visible(path, is_directory)
-            && (plain == path || self.rules.path_visible(&plain, is_directory))
+            && seen_as(path).is_none_or(|plain| self.rules.path_visible(&plain, is_directory))
     }
 
     /// Whether the policy has path rules for the repository that this call is about. If not, everything in it that Git
@@ -124,6 +122,18 @@ impl Reader<'_> {
     #[must_use]
     pub fn has_path_rules(&self) -> bool {
         self.rules.has_path_rules()
+    }
+
+    /// The same for any repository.
+    #[must_use]
+    pub fn has_path_rules_for(&self, owner: &str, repo: &str) -> bool {
+        has_path_rules(self.ground.settings, owner, repo)
+    }
+
+    /// Whether a list may name an owner: not where the policy hides every repository of theirs.
+    #[must_use]
+    pub fn owner_listed(&self, owner: &str) -> bool {
+        names_owner(self.ground.settings, owner)
     }
 
     /// Whether the policy lists a repository.

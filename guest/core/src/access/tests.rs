@@ -142,3 +142,32 @@ fn every_refusal_names_what_would_allow_the_call() {
         assert!(!refused.detail().is_empty());
     }
 }
+
+#[test]
+fn a_path_is_judged_as_it_is_spelled_and_as_a_reader_sees_it() {
+    let policy =
+        "repositories: {acme/site: {paths: {allow: ['src/*', 'd\u{200b}ocs/*'], deny: ['src/secrets/*']}}}\n";
+    let policy = policy.replace('\u{200b}', "?");
+    let world = settled(&policy, &[]);
+    let config = Config::load(&world).expect("good settings");
+    let claims =
+        Claims { subject: "s".into(), login: None, client: None, scopes: vec![READ_SCOPE.to_owned()] };
+    for (path, allowed) in [
+        ("src/main.rs", true),
+        ("src/secrets/k", false),
+        ("src/se\u{200b}crets/k", false),
+        ("src/\u{feff}secrets/k", false),
+        ("src/sec\u{ad}rets", false),
+        ("src/se\u{202e}crets/k", false),
+        ("src/ma\u{200b}in.rs", true),
+        // An allow list has to open both.
+        ("d\u{200b}ocs/x", false),
+        // What a reader sees is no path.
+        ("src/\u{200b}/x", false),
+    ] {
+        let target = Target { repository: SITE, paths: vec![path], reference: None };
+        let asked = Asked { tool: "get_file_contents", class: Class::Read, target: &target };
+        let decided = decide(&world, &config, &claims, &asked);
+        assert_eq!(decided.is_ok(), allowed, "{path:?}: {:?}", decided.err());
+    }
+}

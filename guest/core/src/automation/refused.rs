@@ -27,6 +27,10 @@ pub enum Refused {
     UnknownJob,
     /// The operator does not list the job.
     JobOff,
+    /// The job is under way in this repository.
+    JobRunning,
+    /// It is to act, and the job only ever reports.
+    ChangesNothing,
 }
 
 /// A refusal on the wire and on record.
@@ -83,7 +87,7 @@ impl Refused {
                 AccessDenied,
                 "automation_not_permitted",
                 StatusCode::FORBIDDEN,
-                "This caller may not start jobs here.",
+                "This caller may not start jobs here: that needs a credential of a caller that may write.",
             ),
             Self::TooManyConcurrent => line(
                 AccessDenied,
@@ -102,6 +106,18 @@ impl Refused {
                 "job_not_enabled",
                 StatusCode::FORBIDDEN,
                 "This job is off. The operator can add it to AUTOMATION_JOBS.",
+            ),
+            Self::JobRunning => line(
+                AccessDenied,
+                "job_running",
+                StatusCode::CONFLICT,
+                "This job is under way in this repository. Its report will be the newest one.",
+            ),
+            Self::ChangesNothing => line(
+                AccessDenied,
+                "job_changes_nothing",
+                StatusCode::BAD_REQUEST,
+                "This job only reports, so it cannot be told to act. Run it without `apply`.",
             ),
         }
     }

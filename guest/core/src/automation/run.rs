@@ -94,9 +94,10 @@ pub fn run(
         return Err(Refused::JobOff);
     }
     if asked.apply == Apply::Yes && !found.changes {
-        return Err(Refused::UnknownJob);
+        return Err(Refused::ChangesNothing);
     }
-    let automation = caller.start_job().map_err(|why| match why {
+    let automation = caller.start_job(found.name, &asked.owner, &asked.repo).map_err(|why| match why {
+        NotStarted::Running => Refused::JobRunning,
         NotStarted::NotPermitted => Refused::NotPermitted,
         NotStarted::TooManyConcurrent => Refused::TooManyConcurrent,
     })?;

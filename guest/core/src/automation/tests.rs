@@ -245,8 +245,11 @@ fn a_request_for_a_job_is_three_names_and_a_flag() {
 #[test]
 fn names_that_are_no_job_are_told_before_anything_is_served() {
     let of = |jobs: &str| Automation::of(&[("AUTOMATION_JOBS".to_owned(), jobs.to_owned())]);
-    for good in ["", "none", "stale_issue_detection", "STALE_ISSUE_DETECTION,none"] {
+    for good in ["", "none", "stale_issue_detection", "NONE"] {
         assert_eq!(super::unknown_jobs(&of(good)), None, "{good}");
+    }
+    for both in ["STALE_ISSUE_DETECTION,none", "none,none", "None,stale_issue_detection"] {
+        assert!(super::unknown_jobs(&of(both)).unwrap().to_string().contains("write none alone"), "{both}");
     }
     let told = super::unknown_jobs(&of("stale_issue_detection,stale_isues")).unwrap().to_string();
     assert!(
@@ -275,25 +278,33 @@ fn deliver(world: &World, config: &Config, headers: &HeaderMap, body: &[u8]) -> 
     let verified = webhook::verify(&desk, headers, body).map_err(named)?;
     let accepted = webhook::accept(&desk, verified).map_err(named)?;
     let accepted = accepted.map_err(|failed| failed.error.reason().to_owned())?;
-    webhook::work(&desk, &accepted);
+    webhook::hand_over(&desk, &accepted);
     Ok(())
 }
 
 #[test]
-fn a_delivery_starts_its_job_once_an_hour_and_acts_where_it_may() {
-    for (settings, changes) in [(&[][..], 4), (&[("WRITE_MODE", "false")], 0)] {
-        let world = repository(World::with(OPEN_POLICY, settings));
-        let config = world.config();
-        for _ in 0..2 {
-            assert_eq!(deliver(&world, &config, &delivered("issues"), &payload("opened")), Ok(()));
-        }
-        assert_eq!(world.written().len(), changes);
-        let tools: Vec<String> = world.state.borrow().events.iter().map(|event| event.tool.clone()).collect();
-        let (webhook, job) = ("automation_webhook", "automation_stale_issue_detection");
-        assert_eq!(tools, [webhook, job, webhook], "the second delivery is on record and starts nothing");
-        let ways: Vec<u32> = world.state.borrow().cached.values().map(|(_, seconds)| *seconds).collect();
-        assert_eq!(ways, [3_600]);
+fn a_delivery_on_record_hands_over_its_job_with_the_pause() {
+    let world = repository(World::open());
+    let config = world.config();
+    assert_eq!(deliver(&world, &config, &delivered("issues"), &payload("opened")), Ok(()));
+    let state = world.state.borrow();
+    let tools: Vec<&str> = state.events.iter().map(|event| event.tool.as_str()).collect();
+    assert_eq!((tools, state.requests.len()), (vec!["automation_webhook"], 0));
+    assert_eq!(state.handed, [("stale_issue_detection".to_owned(), 3_600)]);
+}
+
+#[test]
+fn a_job_that_only_reports_cannot_be_told_to_act_and_none_runs_twice_at_once() {
+    let world = repository(World::with(OPEN_POLICY, &[("AUTOMATION_JOBS", "dependency_hygiene_scan")]));
+    let scan = |apply: Value| {
+        asked(&json!({ "job": "dependency_hygiene_scan", "owner": "acme", "repo": "site", "apply": apply }))
+    };
+    assert_eq!(go(&world, &scan(json!(true)), BOTH), Err(Refused::ChangesNothing));
+    world.state.borrow_mut().running.push("dependency_hygiene_scan".to_owned());
+    for apply in [json!(false), json!("where_allowed")] {
+        assert_eq!(go(&world, &scan(apply), BOTH), Err(Refused::JobRunning));
     }
+    assert!(world.asked().is_empty() && world.state.borrow().events.is_empty());
 }
 
 #[test]
@@ -306,6 +317,7 @@ fn a_delivery_that_starts_nothing_is_on_record_all_the_same() {
     let off = Config { automation: Automation { jobs: Vec::new(), ..config.automation.clone() }, ..config };
     assert_eq!(deliver(&world, &off, &delivered("issues"), &payload("opened")), Ok(()));
     assert_eq!((world.state.borrow().events.len(), world.asked().len()), (4, 0));
+    assert!(world.state.borrow().handed.is_empty());
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! A delivery of Gitea's webhook: proved by its signature, put on record, then worked on when the answer has left.
+//! A delivery of Gitea's webhook: proved by its signature, put on record, and what it starts handed to the host.
 //!
 //! The signature is over the body's bytes, so nothing in them is read before the host has checked it. Gitea signs no
 //! time, and headers are not signed at all: what a delivery says of the repository decides what is looked at, and
@@ -7,46 +7,39 @@
 use http::{HeaderMap, HeaderName};
 use serde_json::{Value, json};
 
-use super::{Desk, Failed, LOOKING, Refused, call, job, may_act};
+use super::{Desk, Failed, LOOKING, Refused, call};
 use crate::mcp::json as strict;
-use crate::ports::{Caller, Level, NotVerified};
-use crate::tools::jobs::{Happened, JOBS, Job, WEBHOOK};
+use crate::ports::{Caller, NotVerified};
+use crate::tools::jobs::{Happened, JOBS, WEBHOOK};
 
 const SIGNATURE: HeaderName = HeaderName::from_static("x-gitea-signature");
 const DELIVERY: HeaderName = HeaderName::from_static("x-gitea-delivery");
 const EVENT: HeaderName = HeaderName::from_static("x-gitea-event");
 
-/// Where the cache keeps which jobs deliveries have started.
-const SPACE: &str = "webhook-job";
-
-/// A delivery that Gitea has signed.
+/// A delivery that Gitea has signed. Nothing else of it is known to be good.
 pub struct Verified<'a> {
     caller: Box<dyn Caller>,
-    delivery: &'a str,
-    event: &'a str,
+    headers: &'a HeaderMap,
     body: &'a [u8],
 }
 
 /// A delivery that is on record.
 pub struct Accepted {
     caller: Box<dyn Caller>,
-    owner: String,
-    repo: String,
     event: String,
     action: Option<String>,
     default_branch: bool,
 }
 
-/// Prove a delivery.
+/// Prove a delivery. Its signature is looked at first: whoever has not the secret learns nothing else.
 ///
 /// # Errors
-/// It is not signed by this body and the secret, was taken before, or its headers are not Gitea's.
+/// It is not signed by this body and the secret, or was taken before.
 pub fn verify<'a>(desk: &Desk<'_>, headers: &'a HeaderMap, body: &'a [u8]) -> Result<Verified<'a>, Refused> {
     // Without a secret Gitea sends the header empty.
     let signature = only(headers, &SIGNATURE).filter(|text| !text.is_empty()).ok_or(Refused::Unsigned)?;
-    let delivery =
-        word(headers, &DELIVERY).ok_or(Refused::Malformed("A delivery needs one X-Gitea-Delivery."))?;
-    let event = word(headers, &EVENT).ok_or(Refused::Malformed("A delivery needs one X-Gitea-Event."))?;
+    // One without a name is refused as soon as it is proved.
+    let delivery = word(headers, &DELIVERY).unwrap_or_default();
     let caller = desk.ports.automation.verify(signature, delivery, body).map_err(|why| match why {
         NotVerified::Forged => Refused::Forged,
         NotVerified::Replayed => Refused::Replayed,
@@ -54,15 +47,19 @@ pub fn verify<'a>(desk: &Desk<'_>, headers: &'a HeaderMap, body: &'a [u8]) -> Re
         NotVerified::TooManyConcurrent => Refused::TooManyConcurrent,
         NotVerified::Disabled => Refused::Disabled,
     })?;
-    Ok(Verified { caller, delivery, event, body })
+    Ok(Verified { caller, headers, body })
 }
 
 /// Ask the policy and put the delivery on record.
 ///
 /// # Errors
-/// The outer: it is not about a repository. The inner: it may not be taken, or that cannot be recorded.
+/// The outer: its headers are not Gitea's, or it is not about a repository. The inner: it may not be taken, or that
+/// cannot be recorded.
 pub fn accept(desk: &Desk<'_>, verified: Verified<'_>) -> Result<Result<Accepted, Failed>, Refused> {
-    let Verified { caller, delivery, event, body } = verified;
+    let Verified { caller, headers, body } = verified;
+    let delivery =
+        word(headers, &DELIVERY).ok_or(Refused::Malformed("A delivery needs one X-Gitea-Delivery."))?;
+    let event = word(headers, &EVENT).ok_or(Refused::Malformed("A delivery needs one X-Gitea-Event."))?;
     let body = strict::parse(body).map_err(|why| Refused::Malformed(why.message()))?;
     let text = |at: &str| body.pointer(at).and_then(Value::as_str).map(str::to_owned);
     let named = text("/repository/owner/login").zip(text("/repository/name"));
@@ -76,45 +73,20 @@ pub fn accept(desk: &Desk<'_>, verified: Verified<'_>) -> Result<Result<Accepted
     }
     let called = call(desk, &*caller, &LOOKING, WEBHOOK, arguments);
     Ok(match called.result {
-        Ok(_) => Ok(Accepted { caller, owner, repo, event: event.to_owned(), action, default_branch }),
+        Ok(_) => Ok(Accepted { caller, event: event.to_owned(), action, default_branch }),
         Err(error) => Err(Failed { error, correlation_id: called.correlation_id }),
     })
 }
 
-/// Run what the delivery starts. Nobody hears of it but the record and the log.
-pub fn work(desk: &Desk<'_>, accepted: &Accepted) {
-    let Accepted { event, action, default_branch, .. } = accepted;
+/// Hand what the delivery starts to the host, which runs it when the answer has left.
+pub fn hand_over(desk: &Desk<'_>, accepted: &Accepted) {
+    let Accepted { caller, event, action, default_branch } = accepted;
     let happened = Happened { event, action: action.as_deref(), default_branch: *default_branch };
     let started = JOBS.iter().filter(|job| desk.config.automation.lists(job.name) && job.starts(happened));
     for job in started {
-        start(desk, accepted, job);
+        // The host says in the log where it does not run it, and why.
+        caller.hand_over(job.name, job.pause_seconds);
     }
-}
-
-fn start(desk: &Desk<'_>, accepted: &Accepted, what: &Job) {
-    let Accepted { caller, owner, repo, .. } = accepted;
-    let place = format!("{}\n{}/{}", what.name, owner.to_ascii_lowercase(), repo.to_ascii_lowercase());
-    if desk.ports.cache.get(SPACE, &place).is_some() {
-        return;
-    }
-    desk.ports.cache.put(SPACE, &place, b"1", what.pause_seconds);
-    let called =
-        job(desk, &**caller, what, owner, repo, what.changes && may_act(desk, &**caller, what, owner, repo));
-    let (level, outcome, report) = match &called.result {
-        Ok(report) => {
-            let text = report.structured.get("text").and_then(Value::as_str).unwrap_or_default();
-            (Level::Info, "done", text.lines().next().unwrap_or_default())
-        }
-        Err(error) => (Level::Warning, error.reason(), ""),
-    };
-    let fields = [
-        ("job", what.name),
-        ("correlation_id", called.correlation_id.as_str()),
-        ("outcome", outcome),
-        // Its headline, cleaned as all that leaves.
-        ("report", report),
-    ];
-    desk.ports.telemetry.log(level, "job_run", &fields);
 }
 
 /// The one value of a header.

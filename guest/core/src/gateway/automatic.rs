@@ -1,29 +1,23 @@
 //! The two endpoints of automation: what Gitea delivers, and jobs that a caller starts.
 //!
-//! A delivery is answered as soon as it is on record, and worked on after that.
+//! A delivery is answered as soon as it is on record; the host runs what it starts.
 
 use http::{Method, Response, StatusCode};
 
-use super::dress::{Dress, Dressed};
 use super::media::{self, Body};
 use super::route::Route;
 use super::{Refusal, Visit, direct};
 use crate::admission;
 use crate::automation::{Desk, Refused, run, webhook};
-use crate::mcp::stream::Outgoing;
 
-/// Answers a request to one of the two. None where `out` has carried the answer.
-pub(super) fn answer(
-    visit: &Visit<'_>,
-    dress: &Dress,
-    out: &mut dyn Outgoing,
-) -> Result<Option<Response<Vec<u8>>>, Refusal> {
+/// Answers a request to one of the two.
+pub(super) fn answer(visit: &Visit<'_>) -> Result<Response<Vec<u8>>, Refusal> {
     if !visit.config.automation.enabled {
         return visit.or_a_stranger(Err(Refused::Disabled.into()));
     }
     match (visit.route, visit.request.method()) {
-        (Route::Webhook, &Method::POST) => delivery(visit, dress, out),
-        (Route::RunJob, &Method::POST) => started(visit).map(|answer| Some(visit.guide(answer))),
+        (Route::Webhook, &Method::POST) => delivery(visit),
+        (Route::RunJob, &Method::POST) => started(visit).map(|answer| visit.guide(answer)),
         (Route::RunJob, _) => {
             visit.caller()?;
             Err(Refusal::MethodNotAllowed(visit.route.allow()))
@@ -32,26 +26,20 @@ pub(super) fn answer(
     }
 }
 
-fn delivery(
-    visit: &Visit<'_>,
-    dress: &Dress,
-    out: &mut dyn Outgoing,
-) -> Result<Option<Response<Vec<u8>>>, Refusal> {
+fn delivery(visit: &Visit<'_>) -> Result<Response<Vec<u8>>, Refusal> {
     let (desk, headers) = (desk(visit), visit.request.headers());
-    visit.or_a_stranger(media::check_body(headers, Body::Json))?;
     let verified =
         visit.or_a_stranger(webhook::verify(&desk, headers, visit.request.body()).map_err(Refusal::from))?;
     admission::proved(&desk.ports, desk.config)?;
+    media::check_body(headers, Body::Json)?;
     let accepted = match webhook::accept(&desk, verified)? {
         Ok(accepted) => accepted,
-        Err(failed) => return Ok(Some(direct::failed(&failed.error, &failed.correlation_id))),
+        Err(failed) => return Ok(direct::failed(&failed.error, &failed.correlation_id)),
     };
-    let mut head = Response::new(());
-    *head.status_mut() = StatusCode::ACCEPTED;
-    // It is on record that the delivery was taken, so it is worked on whether Gitea still listens or not.
-    let _ = Dressed { dress, out }.begin(head);
-    webhook::work(&desk, &accepted);
-    Ok(None)
+    webhook::hand_over(&desk, &accepted);
+    let mut taken = Response::new(Vec::new());
+    *taken.status_mut() = StatusCode::ACCEPTED;
+    Ok(taken)
 }
 
 fn started(visit: &Visit<'_>) -> Result<Response<Vec<u8>>, Refusal> {

@@ -346,7 +346,9 @@ fn of_automation(refused: automation::Refused) -> Line {
         | Automation::Malformed(_)
         | Automation::NotPermitted
         | Automation::UnknownJob
-        | Automation::JobOff => Extra::Nothing,
+        | Automation::JobOff
+        | Automation::JobRunning
+        | Automation::ChangesNothing => Extra::Nothing,
     };
     let said = refused.line();
     line(said.kind, said.reason, said.status, said.message, header)

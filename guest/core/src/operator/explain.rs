@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Unanswered;
-use super::policy::{class_of, document};
+use super::policy::{classes_of, document};
 use crate::access::{self, Asked, READ_SCOPE, Target, WRITE_SCOPE};
 use crate::ports;
 use crate::preflight::named;
@@ -23,7 +23,7 @@ pub(super) struct Question {
     policy: String,
     /// The tool.
     tool: String,
-    /// `read` or `write`, for a tool that the catalogue does not have.
+    /// `read` or `write`, for a job that can do both.
     class: Option<String>,
     /// `owner/repo`.
     repository: Option<String>,
@@ -42,7 +42,9 @@ impl Question {
         let prepared: BTreeMap<String, Vec<u8>> = document.prepare().into_iter().collect();
         let rules = Rules::from_prepared(|key| prepared.get(key).cloned(), repository)
             .map_err(|corrupt| Unanswered::of(corrupt.to_string()))?;
-        let paths: Vec<&str> = self.paths.iter().map(String::as_str).collect();
+        let given: Vec<&str> = self.paths.iter().map(String::as_str).collect();
+        let spelled = access::spellings(&given);
+        let paths: Vec<&str> = spelled.iter().map(AsRef::as_ref).collect();
         let request = Request { tool: &self.tool, class, repository, paths: &paths };
         let decision = rules.decide(&request);
         let looked: Vec<Value> = rules
@@ -55,8 +57,11 @@ impl Question {
             .iter()
             .map(|reason| json!({"rule": reason.rule, "message": reason.message}))
             .collect();
-        let listings =
-            paths.iter().map(|path| json!({"path": path, "shown": rules.path_visible(path, false)}));
+        let shown = |path: &str| {
+            rules.path_visible(path, false)
+                && access::seen_as(path).is_none_or(|plain| rules.path_visible(&plain, false))
+        };
+        let listings = given.iter().map(|path| json!({"path": path, "shown": shown(path)}));
         let held = Held { prepared: &prepared, settings: &self.settings };
         Ok(json!({
             "tool": self.tool,
@@ -83,15 +88,16 @@ impl Question {
                 return Err(Unanswered::of(format!("{other:?} is no class; there are read and write")));
             }
         };
-        match (class_of(&self.tool, catalogue), stated) {
-            (Some(real), Some(stated)) if real != stated => {
-                Err(Unanswered::of(format!("`{}` is a {}, not a {}", self.tool, real.name(), stated.name())))
-            }
-            (Some(real), _) => Ok(real),
-            (None, Some(stated)) => Ok(stated),
-            (None, None) => {
+        match (classes_of(&self.tool, catalogue).as_slice(), stated) {
+            ([], _) => {
                 let meant = named(&self.tool, catalogue);
                 Err(Unanswered::of(format!("there is no tool named {:?}{meant}", self.tool)))
+            }
+            // A job looks before it acts.
+            ([first, ..], None) => Ok(*first),
+            (known, Some(stated)) if known.contains(&stated) => Ok(stated),
+            ([real, ..], Some(stated)) => {
+                Err(Unanswered::of(format!("`{}` is a {}, not a {}", self.tool, real.name(), stated.name())))
             }
         }
     }

@@ -8,17 +8,25 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Unanswered;
-use crate::preflight::unknown_tools;
+use crate::access;
+use crate::preflight::{named, unknown_tools};
 use crate::tools::Catalogue;
+use crate::tools::jobs::{CHANGES, IN_POLICIES, JOBS, REPORTS};
 use crate::tools::kit::Entry;
 
 /// The JSON schema of policy documents that name the tools of this catalogue.
 pub(super) fn schema(catalogue: &Catalogue) -> Value {
     let described: Vec<(&str, String)> =
         catalogue.tools().map(|tool| (tool.name(), sentence(tool))).collect();
-    let tools: Vec<KnownTool<'_>> =
-        described.iter().map(|(name, doc)| KnownTool { name, doc: doc.as_str() }).collect();
+    let tools = described.iter().map(|(name, doc)| KnownTool { name, doc: doc.as_str() });
+    let tools: Vec<KnownTool<'_>> = tools.chain(IN_POLICIES.iter().map(|name| automation(name))).collect();
     aegis_policy::schema(&tools)
+}
+
+/// A word that means what automation does.
+fn automation(name: &'static str) -> KnownTool<'static> {
+    let job = JOBS.iter().find(|job| job.tool == name);
+    KnownTool { name, doc: job.map_or("Automation: a webhook's delivery is taken.", |job| job.about) }
 }
 
 /// The first sentence of what a model reads of a tool.
@@ -45,10 +53,36 @@ pub(super) fn document(text: &str, what: &str, catalogue: &Catalogue) -> Result<
 
 /// The class of a tool of the catalogue, in the words of the policy.
 pub(super) fn class_of(tool: &str, catalogue: &Catalogue) -> Option<Class> {
-    catalogue.find(tool).map(|entry| match entry.class() {
+    catalogue.find(tool).map(class)
+}
+
+fn class(entry: &dyn Entry) -> Class {
+    match entry.class() {
         crate::ports::Class::Read => Class::Read,
         crate::ports::Class::Write => Class::Write,
-    })
+    }
+}
+
+/// The classes that a name of a policy is asked about by: that of the tool, or of a job, which looks first and may act by
+/// the same name. None where nothing has the name.
+pub(super) fn classes_of(name: &str, catalogue: &Catalogue) -> Vec<Class> {
+    let found = [catalogue.find(name), REPORTS.find(name), CHANGES.find(name)];
+    found.into_iter().flatten().map(class).collect()
+}
+
+/// Why a question about a name of a class cannot be meant; none where it can.
+pub(super) fn misnamed(name: &str, asked: Class, catalogue: &Catalogue) -> Option<String> {
+    match classes_of(name, catalogue).as_slice() {
+        // What no tool can be called is the policy's own to deny.
+        [] if !name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+            || name.is_empty() =>
+        {
+            None
+        }
+        [] => Some(format!("there is no tool named {name:?}{}", named(name, catalogue))),
+        [only] if *only != asked => Some(format!("`{name}` is a {0}: write `class: {0}`", only.name())),
+        _ => None,
+    }
 }
 
 /// Run a case file.
@@ -84,13 +118,13 @@ impl Cases {
                     json!({"line": case.line, "it": case.it, "expected": expected, "got": got, "why": why})
                 };
                 if let Some((tool, class)) = case.asks_about()
-                    && let Some(real) = class_of(tool, catalogue)
-                    && real != class
+                    && let Some(why) = misnamed(tool, class, catalogue)
                 {
-                    let why = format!("`{tool}` is a {0}: write `class: {0}`", real.name());
-                    return Some(told(format!("class {}", class.name()), format!("class {}", real.name()), why));
+                    let real = classes_of(tool, catalogue).first().map(|real| format!("class {}", real.name()));
+                    let got = real.unwrap_or_else(|| "no such tool".to_owned());
+                    return Some(told(format!("class {}", class.name()), got, why));
                 }
-                let wrong = case.check(&prepared).err()?;
+                let wrong = case.check(&prepared, &access::seen_as).err()?;
                 Some(told(wrong.expected.to_string(), wrong.got.to_string(), wrong.why))
             })
             .collect();
@@ -148,6 +182,8 @@ impl Made {
         };
         let repository = self.owner.as_deref().zip(self.repo.as_deref());
         let paths: Vec<&str> = self.paths.iter().map(String::as_str).collect();
+        let paths = access::spellings(&paths);
+        let paths: Vec<&str> = paths.iter().map(AsRef::as_ref).collect();
         let rules = Rules::from_prepared(|key| prepared.get(key).cloned(), repository).ok()?;
         Some(rules.decide(&Request { tool: &self.tool, class, repository, paths: &paths }))
     }

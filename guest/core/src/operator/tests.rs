@@ -100,8 +100,70 @@ fn an_unclear_question_is_refused() {
         let answer = explain(&more);
         assert!(answer["error"].as_str().is_some_and(|why| why.contains(says)), "{more}: {answer}");
     }
-    let told = explain(&json!({"tool": "automation_webhook", "class": "write", "repository": "acme/other"}));
-    assert_eq!(told["rule"], "defaults.write");
+}
+
+#[test]
+fn a_job_is_explained_by_its_name_and_by_class_where_it_has_two() {
+    let job = "automation_stale_issue_detection";
+    for (tool, class, rule) in [
+        ("automation_webhook", None, "defaults.read"),
+        ("automation_webhook", Some("read"), "defaults.read"),
+        (job, None, "defaults.read"),
+        (job, Some("read"), "defaults.read"),
+        (job, Some("write"), "defaults.write"),
+    ] {
+        let mut asked = json!({"tool": tool, "repository": "acme/other"});
+        if let Some(class) = class {
+            asked["class"] = class.into();
+        }
+        assert_eq!(explain(&asked)["rule"], rule, "{asked}");
+    }
+    for (more, says) in [
+        (json!({"tool": "automation_webhok"}), "did you mean \"automation_webhook\"?"),
+        (json!({"tool": "automation_webhok", "class": "read"}), "did you mean \"automation_webhook\"?"),
+        (json!({"tool": "automation_webhook", "class": "write"}), "is a read, not a write"),
+    ] {
+        let answer = explain(&more);
+        assert!(answer["error"].as_str().is_some_and(|why| why.contains(says)), "{more}: {answer}");
+    }
+}
+
+#[test]
+fn a_path_with_a_character_that_nobody_sees_is_explained_as_it_is_decided() {
+    let told = explain(&json!({
+        "tool": "get_file_contents", "repository": "acme/site", "paths": ["src/se\u{200b}crets/k"]
+    }));
+    assert_eq!((&told["allowed"], &told["rule"]), (&json!(false), &json!("repositories.acme/*.paths.deny")));
+    assert_eq!(told["listings"], json!([{"path": "src/se\u{200b}crets/k", "shown": false}]));
+    let call = json!({"tool": "get_file_contents", "owner": "acme", "repo": "a", "paths": ["src/se\u{200b}crets/k"]});
+    let told = ask(&json!({"command": "policy-replay", "policy": POLICY, "calls": [call]}));
+    assert_eq!(told["calls"][0]["allowed"], false);
+    let cases = "cases:
+  - {it: calls, tool: get_file_contents, class: read, repository: acme/a, paths: [\"src/se\\u200Bcrets/k\"], expect: deny}
+  - {it: lists, repository: acme/a, file: \"src/se\\u200Bcrets/k\", expect: deny}
+";
+    let told = ask(&json!({"command": "policy-test", "policy": POLICY, "cases": cases}));
+    assert_eq!((&told["cases"], &told["failed"]), (&json!(2), &json!([])));
+}
+
+#[test]
+fn a_case_about_a_tool_that_there_is_not_fails_whatever_it_expects() {
+    let cases = "cases:
+  - {it: allows, tool: get_isue, class: read, repository: acme/a, expect: allow}
+  - {it: denies, tool: create_isue, class: write, repository: acme/a, expect: deny}
+  - {it: knows a job, tool: automation_webhook, class: read, repository: acme/a, expect: allow}
+  - {it: knows its class, tool: automation_webhook, class: write, repository: acme/a, expect: deny}
+";
+    let told = ask(&json!({"command": "policy-test", "policy": POLICY, "cases": cases}));
+    let failed: Vec<_> =
+        told["failed"].as_array().unwrap().iter().map(|row| (&row["line"], row["why"].as_str())).collect();
+    let lines: Vec<_> = failed.iter().map(|(line, _)| (*line).clone()).collect();
+    assert_eq!(lines, [json!(2), json!(3), json!(5)], "{told}");
+    for (row, says) in
+        failed.iter().zip(["did you mean \"get_issue\"?", "did you mean \"create_issue\"?", "is a read"])
+    {
+        assert!(row.1.is_some_and(|why| why.contains(says)), "{told}");
+    }
 }
 
 #[test]
@@ -172,4 +234,12 @@ fn the_schema_offers_every_tool_with_what_it_does() {
         let found = offered.iter().find(|one| one["const"] == tool.name()).expect("it is offered");
         assert!(found["description"].as_str().is_some_and(|doc| doc.len() > 10), "{found}");
     }
+    let jobs: Vec<&str> = offered
+        .iter()
+        .filter_map(|one| one["const"].as_str())
+        .filter(|name| name.starts_with("automation_"))
+        .collect();
+    assert_eq!(jobs, crate::tools::jobs::IN_POLICIES, "these and no others");
+    assert!(offered.iter().all(|one| one.get("pattern").is_none()), "no name is open: {offered:?}");
+    assert_eq!(schema["minProperties"], 1, "an empty document is refused");
 }

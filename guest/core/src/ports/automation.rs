@@ -35,4 +35,6 @@ pub enum NotStarted {
     NotPermitted,
     /// Automation has as many requests in flight as it may have.
     TooManyConcurrent,
+    /// The job is under way there.
+    Running,
 }

@@ -46,7 +46,7 @@ static FILE: View = View {
     template: "gitea://{owner}/{repo}/blob/{ref}/{+path}",
     name: "file",
     title: "File at a branch, tag or commit",
-    description: "One file of text. A slash in the ref is written %2F.",
+    description: "One file of text, behind a line that says whose text it is. A slash in the ref is written %2F.",
     mime_type: PLAIN,
     completes: &[OWNER, REPO, ("ref", Completes::Ref)],
     tools: &["get_file_contents"],
@@ -173,26 +173,28 @@ fn file(at: &Variables, tools: &mut dyn Run) -> Result<Vec<Content>, Unread> {
     Ok(vec![shown(path, &found)])
 }
 
-/// The text of a file as it stands. What is no text, or only a part, is what the tool says of it.
+/// The text of a file, behind what kind of text it is. What is no text, or only a part, is what the tool says of it.
 fn shown(path: &str, answer: &Value) -> Content {
     match answer.get("content").and_then(Value::as_str) {
         // A plain text has no place to say whose it may be.
         Some(content) if answer.get("truncated").is_none() && answer.get("commit_is_outside").is_none() => {
-            Content::text(media_type(path), content.to_owned())
+            Content::text(media_type(path), format!("{}{content}", page::NOTICE))
         }
-        Some(_) | None => Content::text("application/json", answer.to_string()),
+        Some(_) | None => {
+            let mut answer = answer.clone();
+            if let Some(members) = answer.as_object_mut() {
+                members.insert("notice".to_owned(), page::NOTICE.trim_matches(['>', ' ', '\n']).into());
+            }
+            Content::text("application/json", answer.to_string())
+        }
     }
 }
 
+/// Behind the line that says whose text it is, nothing but Markdown and plain text is still what it was.
 fn media_type(path: &str) -> &'static str {
     let extension = path.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase());
     match extension.as_deref() {
         Some("md" | "markdown") => MARKDOWN,
-        Some("json") => "application/json",
-        Some("html" | "htm") => "text/html",
-        Some("css") => "text/css",
-        Some("csv") => "text/csv",
-        Some("diff" | "patch") => DIFF,
         _ => PLAIN,
     }
 }

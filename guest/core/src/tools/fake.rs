@@ -44,6 +44,10 @@ pub(crate) struct State {
     /// Everything that must come in an order, in that order.
     pub(crate) order: Vec<&'static str>,
     pub(crate) no_intents: bool,
+    /// Jobs that are under way.
+    pub(crate) running: Vec<String>,
+    /// Jobs that were handed to the host, and their pauses.
+    pub(crate) handed: Vec<(String, u32)>,
     pub(crate) no_outcomes: bool,
     pub(crate) no_room: bool,
     pub(crate) clock: u64,

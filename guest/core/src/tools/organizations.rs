@@ -6,10 +6,12 @@
 #[cfg(test)]
 mod tests;
 
+use serde_json::Value;
+
 use super::args::{Organisation, Page};
 use super::kit::{Entry, Error, Key, Kind, ReadTool, Shape, read, tool};
 use super::paging::{self, HAS_NEXT, HIDDEN, PAGE, TOTAL};
-use super::repositories::{REPOSITORY_LINE, listed};
+use super::repositories::{REPOSITORY_LINE, lines, listed};
 use crate::access::Reader;
 use crate::gitea::Call;
 use crate::reply::Reply;
@@ -21,7 +23,7 @@ const MINE: &str = "/user/orgs";
 const REPOSITORIES: &str = "/orgs/{org}/repos";
 
 tool! {
-    /// List the organisations that the user belongs to.
+    /// List organisations that the user belongs to.
     "list_organizations" ("List organizations") => struct ListOrganizations {
         page: Page,
     }
@@ -33,11 +35,16 @@ impl ReadTool for ListOrganizations {
         PAGE,
         HAS_NEXT,
         TOTAL,
+        HIDDEN,
     ]);
     const READS: &'static [&'static str] = &[MINE, paging::SETTINGS];
 
     fn call(self, gitea: &Reader<'_>) -> Result<Reply, Error> {
-        let found = paging::rows(gitea, self.page, || Call::to(MINE))?;
+        let mut found = paging::rows(gitea, self.page, || Call::to(MINE))?;
+        let name = |row: &Value| row.get("name").and_then(Value::as_str).map(str::to_owned);
+        if !found.rows.iter().all(|row| name(row).is_some_and(|name| gitea.owner_listed(&name))) {
+            found.keep(|row| name(row).is_some_and(|name| gitea.owner_listed(&name)));
+        }
         let reply = Reply::new().with("organizations", ORGANISATION.each(&found.rows));
         Ok(found.told(reply))
     }
@@ -73,7 +80,7 @@ impl ReadTool for ListOrgRepositories {
         let mut found = paging::rows(gitea, self.page, || Call::to(REPOSITORIES).segment(&self.org.0))
             .map_err(|error| Error::or_not_found(error, missing))?;
         found.keep(|row| listed(gitea, row));
-        let reply = Reply::new().with("repositories", REPOSITORY_LINE.each(&found.rows));
+        let reply = Reply::new().with("repositories", lines(gitea, &found.rows));
         // Gitea takes what this user may not see off the pages but counts it: the total would give it away.
         Ok(found.without_total().told(reply))
     }

@@ -46,7 +46,7 @@ impl ReadTool for ListRepositories {
     fn call(self, gitea: &Reader<'_>) -> Result<Reply, Error> {
         let mut found = paging::rows(gitea, self.page, || Call::to(MINE))?;
         found.keep(|row| listed(gitea, row));
-        let reply = Reply::new().with("repositories", REPOSITORY_LINE.each(&found.rows));
+        let reply = Reply::new().with("repositories", lines(gitea, &found.rows));
         Ok(found.told(reply))
     }
 }
@@ -61,22 +61,58 @@ tool! {
 
 impl ReadTool for GetRepositoryInfo {
     const ANSWER: &'static Shape =
-        &Shape(&[Key::own("repository", Kind::Object(&REPOSITORY), "The repository.")]);
+        &Shape(&[Key::own("repository", Kind::Object(&REPOSITORY), "The repository."), UNCOUNTED]);
     const READS: &'static [&'static str] = &[lookup::REPOSITORY];
 
     fn call(self, gitea: &Reader<'_>) -> Result<Reply, Error> {
         let answer = gitea
             .get(lookup::call(&self.repo, lookup::REPOSITORY))
             .map_err(|error| Error::or_not_found(error, || lookup::unseen(&self.repo)))?;
-        Ok(Reply::new().with("repository", REPOSITORY.of(&answer.body)))
+        let mut repository = REPOSITORY.of(&answer.body);
+        let uncounted = uncounted(gitea);
+        if uncounted.is_some() {
+            OF_ALL_FILES.iter().for_each(|name| drop(repository.remove(*name)));
+        }
+        Ok(Reply::new().with("repository", repository).with_some("uncounted", uncounted))
     }
+}
+
+/// What Gitea finds out from all files of a repository: it would tell of those that the policy hides.
+const OF_ALL_FILES: [&str; 3] = ["language", "size", "licenses"];
+
+pub(super) const UNCOUNTED: Key = Key::own(
+    "uncounted",
+    Kind::Text,
+    "What is left out because Gitea counts it over all files, those that the policy hides among them.",
+);
+
+/// The same, where the policy has path rules for the repository that the call is about.
+fn uncounted(gitea: &Reader<'_>) -> Option<&'static str> {
+    gitea.has_path_rules().then_some(
+        "The policy has path rules here, and Gitea finds out languages, licences and the size from all files: they are \
+         left out.",
+    )
+}
+
+/// Repositories as lists show them. Nothing is counted over files that the policy hides.
+pub(super) fn lines(gitea: &Reader<'_>, rows: &[Value]) -> Vec<Value> {
+    let line = |row: &Value| {
+        let mut line = REPOSITORY_LINE.of(row);
+        if name_of(row).is_none_or(|(owner, name)| gitea.has_path_rules_for(owner, name)) {
+            line.remove("language");
+        }
+        line.into()
+    };
+    rows.iter().map(line).collect()
+}
+
+fn name_of(row: &Value) -> Option<(&str, &str)> {
+    row.pointer("/owner/login").and_then(Value::as_str).zip(row.get("name").and_then(Value::as_str))
 }
 
 /// A row without a readable name is not shown: nobody could say what the policy thinks of it.
 pub(super) fn listed(gitea: &Reader<'_>, row: &Value) -> bool {
-    let owner = row.pointer("/owner/login").and_then(Value::as_str);
-    let name = row.get("name").and_then(Value::as_str);
-    owner.zip(name).is_some_and(|(owner, name)| gitea.repository_listed(owner, name))
+    name_of(row).is_some_and(|(owner, name)| gitea.repository_listed(owner, name))
 }
 
 /// A repository as lists show it.
@@ -87,7 +123,12 @@ pub(super) const REPOSITORY_LINE: Shape = Shape(&[
     Key::pluck("archived", "/archived", Kind::Flag, "Read-only for good."),
     Key::pluck("fork", "/fork", Kind::Flag, "A fork of another repository."),
     Key::pluck("default_branch", "/default_branch", Kind::Text, "The branch that is read without a ref."),
-    Key::pluck("language", "/language", Kind::Text, "The main programming language."),
+    Key::pluck(
+        "language",
+        "/language",
+        Kind::Text,
+        "The main programming language; absent under path rules.",
+    ),
     Key::pluck("open_issues_count", "/open_issues_count", Kind::Number, "Open issues."),
     Key::pluck("updated_at", "/updated_at", Kind::Time, "Last change."),
     Key::pluck("html_url", "/html_url", Kind::Text, "Its page in Gitea."),
@@ -109,10 +150,15 @@ const REPOSITORY: Shape = Shape(&[
     Key::pluck("archived", "/archived", Kind::Flag, "Read-only for good."),
     Key::pluck("empty", "/empty", Kind::Flag, "Without any commit."),
     Key::pluck("default_branch", "/default_branch", Kind::Text, "The branch that is read without a ref."),
-    Key::pluck("size", "/size", Kind::Number, "Size on disk with history, in KiB."),
-    Key::pluck("language", "/language", Kind::Text, "The main programming language."),
+    Key::pluck("size", "/size", Kind::Number, "Size on disk with history, in KiB; absent under path rules."),
+    Key::pluck(
+        "language",
+        "/language",
+        Kind::Text,
+        "The main programming language; absent under path rules.",
+    ),
     Key::pluck("topics", "/topics", Kind::Texts(""), "Topics."),
-    Key::pluck("licenses", "/licenses", Kind::Texts(""), "Licences found in it."),
+    Key::pluck("licenses", "/licenses", Kind::Texts(""), "Licences found in it; absent under path rules."),
     Key::pluck("stars_count", "/stars_count", Kind::Number, "Stars."),
     Key::pluck("forks_count", "/forks_count", Kind::Number, "Forks."),
     Key::pluck("open_issues_count", "/open_issues_count", Kind::Number, "Open issues."),

@@ -2,6 +2,7 @@
 
 use super::{Dice, base64, mask, untouched};
 use crate::class::Class;
+use crate::{Mode, Redactor};
 
 const SHA: &str = "3f786850e387550fdab836ed7e6dc881de23001b";
 
@@ -58,6 +59,74 @@ fn a_block_directly_behind_another_is_masked_too() {
 fn a_token_beside_a_block_does_not_hide_it() {
     let text = format!("{}{}{}", concat!("xox", "b-"), "123456789012-abcdefghij", block("PRIVATE KEY", "\n"));
     assert_eq!(mask(&text), "[redacted:private-key]");
+}
+
+/// Lines of key material of `columns`, and a last one of `last` characters.
+fn body(columns: usize, full: usize, last: usize) -> Vec<String> {
+    let mut dice = Dice(77);
+    let mut lines: Vec<String> = (0..full).map(|_| dice.of(Class::BASE64, columns)).collect();
+    if last > 0 {
+        lines.push(format!("{}=", dice.of(Class::BASE64, last - 1)));
+    }
+    lines
+}
+
+#[test]
+fn masks_what_stands_before_an_end_line_without_a_beginning() {
+    for (label, columns) in [
+        ("PRIVATE KEY", 64),
+        ("OPENSSH PRIVATE KEY", 70),
+        ("PGP PRIVATE KEY BLOCK", 64),
+        ("RSA PRIVATE KEY", 76),
+    ] {
+        for (full, last) in [(3, 0), (3, 2), (12, 40), (1, 0), (1, 8), (0, 44), (2, 63)] {
+            for (line_end, mark) in [
+                ("\n", ""),
+                ("\n", "+"),
+                ("\n", "-"),
+                ("\n", " "),
+                ("\r\n", "    "),
+                ("\\n", ""),
+                ("\\r\\n", ""),
+            ] {
+                let mut lines = body(columns, full, last);
+                lines.push(format!("-----END {label}-----"));
+                let hunk = lines.join(&format!("{line_end}{mark}"));
+                for before in ["", "@@ -20,4 +20,5 @@", "pass = true"] {
+                    let masked = mask(&format!("{before}{line_end}{mark}{hunk}{line_end}x = 1"));
+                    // The mark of a removed line is one dash more before the others.
+                    let open = if full == 0 && last == 0 { "" } else { mark };
+                    let wanted = format!("{before}{line_end}{open}[redacted:private-key]{line_end}x = 1");
+                    assert_eq!(masked, wanted, "{label} {full} {last} {line_end:?} {mark:?}");
+                }
+            }
+        }
+    }
+    // A checksum of OpenPGP stands in a line of its own.
+    let lines = body(64, 3, 20).join("\n");
+    assert_eq!(
+        mask(&format!("{lines}\n=a1B2\n-----END PGP PRIVATE KEY BLOCK-----\n")),
+        "[redacted:private-key]\n"
+    );
+}
+
+#[test]
+fn an_end_line_takes_only_key_material_with_it() {
+    let lines = body(64, 3, 20).join("\n");
+    let end = "-----END PRIVATE KEY-----";
+    for text in [
+        format!("{lines}\n-----END CERTIFICATE-----\n"),
+        format!("{lines}\nno key\n{end}\n"),
+        format!("expect(text).toEndWith(\"{end}\")\n"),
+        format!("abc\n{end}\n"),
+        format!("{lines}\n"),
+        end.to_owned(),
+    ] {
+        untouched(&text);
+    }
+    let wide = Dice(78).of(Class::BASE64, 90);
+    assert_eq!(mask(&format!("{wide}\n{lines}\n{end}\n")), format!("{wide}\n[redacted:private-key]\n"));
+    assert_eq!(Redactor::new(Mode::Off).clean(&format!("{lines}\n{end}\n")).secrets, 0);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What is masked of encoded text exactly, and what is left although it decodes to something.
 
-use super::{Dice, base64, mask, untouched};
+use super::{Dice, base64, base64_of, mask, positives, untouched};
 use crate::class::Class;
 use crate::scan::scan;
 
@@ -47,14 +47,119 @@ fn base64_in_lines_goes_over_all_of_them() {
     assert_eq!(mask(&format!("{short}\nnext: 1")), format!("{MASK}\nnext: 1"));
 }
 
+/// `text` in lines of `columns`.
+fn wrapped(text: &str, columns: usize, end: &str) -> String {
+    let lines: Vec<&str> =
+        text.as_bytes().chunks(columns).map(|line| std::str::from_utf8(line).unwrap()).collect();
+    lines.join(end)
+}
+
+#[test]
+fn base64_that_is_not_ascii_throughout_is_read_as_far_as_it_is() {
+    let token = token();
+    let bytes = |before: &[u8], after: &[u8]| [before, token.as_bytes(), after].concat();
+    let units = |order: fn(u16) -> [u8; 2]| {
+        let text = format!("\u{feff}naïve: {token} é\r\n");
+        text.encode_utf16().flat_map(order).collect::<Vec<u8>>()
+    };
+    for (name, content) in [
+        ("UTF-8 at its head", bytes("# clé\nk: ".as_bytes(), b"\n")),
+        ("no letter of ASCII before", bytes("ключ от сервера: ".as_bytes(), "\nи всё".as_bytes())),
+        ("Latin-1 far behind the head", bytes(b"a config file in here # cl\xe9\nk=", b"")),
+        ("one byte that is none of UTF-8", bytes(b"a config file in here \xff", b"\xff")),
+        ("a control", bytes(b"\x01", b"\x02")),
+        ("an archive", bytes(b"PK\x03\x04\x14\0\0\0\x08\0\xd1\x8f\x9a k=", b"\0\xee\xff\x90")),
+        ("a question behind it", bytes("é k: ".as_bytes(), b" ?????????? and plain words go on from here")),
+        (
+            "an invisible character within",
+            [&token.as_bytes()[..9], b"\xe2\x80\x8b", &token.as_bytes()[9..]].concat(),
+        ),
+        ("UTF-16, little end first", units(u16::to_le_bytes)),
+        ("UTF-16, big end first", units(u16::to_be_bytes)),
+    ] {
+        let word = base64_of(&content);
+        for (before, after) in
+            [("", ""), ("data: ", "\nnext: 1"), ("x\\n", "\\ny: 1"), ("\n+", "\n"), ("\\u003d", " z")]
+        {
+            assert_eq!(mask(&format!("{before}{word}{after}")), format!("{before}{MASK}{after}"), "{name}");
+        }
+        for glued in ["Q", "QR", "abc", "data/", "data/ab/"] {
+            let masked = mask(&format!("({glued}{word})"));
+            let whole = masked == format!("({MASK})") || masked == format!("({glued}{MASK})");
+            assert!(whole, "{name}, {glued}: {masked}");
+        }
+    }
+    // What stands before the first sign behind which there is a text is no part of it.
+    assert_eq!(mask(&base64_of(&bytes(b"\xef\xbb\xbf", b""))), format!("77u/{MASK}"));
+    for glued in ["Q", "QR", "QRS"] {
+        assert_eq!(mask(&format!("{glued}{}", base64(&token))), MASK, "{glued}");
+    }
+}
+
+#[test]
+fn every_kind_is_found_in_base64_whose_head_is_not_ascii() {
+    let mut missed = Vec::new();
+    // What is in Base64 already would be encoded twice.
+    for text in positives().into_iter().filter(|text| !text.starts_with(&base64("-----BEGIN P"))) {
+        let utf16 = format!("é\n{text}\n").encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
+        let forms = ["é\n", "éé\n", "ééé\n"].map(|head| format!("{head}{text}\n").into_bytes());
+        for form in forms.into_iter().chain([utf16]) {
+            let masked = mask(&format!("v: {}\n", base64_of(&form)));
+            if !masked.contains("[redacted:") {
+                missed.push((text.clone(), masked));
+            }
+        }
+    }
+    assert!(missed.is_empty(), "{}: {missed:#?}", missed.len());
+}
+
+#[test]
+fn base64_in_narrow_lines_is_one_text() {
+    // The secret goes over line ends at every width, also where the first bytes are not ASCII.
+    for before in ["# of the build server\nk: ", "# clé du serveur\nk: "] {
+        let word = base64(&format!("{before}{}\n# {}", token(), "y".repeat(90)));
+        for columns in (32..=76).step_by(4) {
+            for end in ["\n", "\r\n", "\n    ", "\n+", "\\n"] {
+                let text = format!("k:\n{}\nnext: 1\n", wrapped(&word, columns, end));
+                assert_eq!(mask(&text), format!("k:\n{MASK}\nnext: 1\n"), "{columns} {end:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_sign_at_the_start_of_a_line_is_not_taken_for_a_mark_where_it_belongs_to_the_word() {
+    let (first, second) = (token().split_at(6).0.to_owned(), token().split_at(6).1.to_owned());
+    let plain = b"x".repeat(48);
+    let signed = [b"\xfb".as_slice(), &b"x".repeat(40), b" ", first.as_bytes()].concat();
+    // In the second line, and in the last one, which is shorter than the others.
+    let word = base64_of(&[&plain, &signed, second.as_bytes(), b" end"].concat());
+    assert!(word.get(64..).unwrap().starts_with('+'));
+    assert_eq!(mask(&wrapped(&word, 64, "\n")), MASK);
+    let crossing = [&plain[..], &plain[..41], b" ", first.as_bytes(), b"\xfb", token().as_bytes()].concat();
+    let word = base64_of(&crossing);
+    assert!(word.get(128..).unwrap().starts_with('+'));
+    assert_eq!(mask(&wrapped(&word, 64, "\n")), MASK);
+}
+
+#[test]
+fn each_line_of_base64_is_read_with_others_and_alone() {
+    let words: Vec<String> =
+        (0..4).map(|line| base64(&format!("plain words {line} {}", "x".repeat(34)))).collect();
+    let own = base64(&format!("{}{}", token(), " ".repeat(8)));
+    assert!(own.len() == 64 && words.iter().all(|word| word.len() == 64));
+    let lines = words.join("\n");
+    assert_eq!(mask(&format!("{lines}\n{own}\n{lines}")), format!("{lines}\n{MASK}\n{lines}"));
+}
+
 #[test]
 fn base64_of_anything_else_stays() {
     let mut dice = Dice(60);
     untouched(&base64("nothing but words, and no secret in them at all"));
     untouched(&base64(&base64(&token())));
-    untouched(&format!("Q{}", base64(&token())));
-    untouched(&base64(&format!("\u{1}{}", token())));
     untouched(&dice.of(Class::BASE64, 4000));
+    untouched(&base64_of(&[0xe9; 60]));
+    untouched(&format!("pkg/{}\n", dice.of(Class::BASE64, 64)).repeat(40));
     // Twenty characters are looked at, fewer are not.
     untouched(&base64("pw: x").repeat(2));
 }

@@ -1,6 +1,6 @@
 //! The bytes looked at stay within a multiple of the length, whatever the text.
 
-use super::{Dice, every, jumble, positives, scan};
+use super::{Dice, base64, every, jumble, positives, scan};
 use crate::class::Class;
 
 /// No text may cost more looks per byte than this, in all views of it together.
@@ -41,12 +41,34 @@ fn repeated_secrets_and_broken_ones_cost_a_bounded_number_of_looks() {
     linear("-----BEGIN PRIVATE KEY----- END ");
     linear("-----BEGIN PRIVATE KEY-----\n-----END CERTIFICATE-----\n");
     linear(&format!("{}-----END PRIVATE KEY-----", "-----BEGIN PRIVATE KEY-----".repeat(400)));
+    let line = format!("{}\n", "MIIa1".repeat(16).split_at(64).0);
+    linear(&format!("{}-----END PRIVATE KEY-----\n", line.repeat(30)));
+    linear(&format!("{line}-----END PRIVATE KEY-----\n"));
+    linear(&format!("{line}-----END CERTIFICATE-----\n"));
     linear("https://a:b");
     linear("://");
     linear("x://a:b@");
     linear("x://a:");
     linear("x:@");
     linear("authorization: bearer a");
+}
+
+#[test]
+fn wrapped_base64_is_decoded_a_few_times_however_many_lines_it_has() {
+    let prose = "The quick brown fox jumps over the lazy dog. Any zephyr vexes a bold knight.\n";
+    for columns in [32, 40, 56, 60, 64, 72, 76] {
+        for end in ["\n", "\r\n", "\n  ", "\n+", "\\n"] {
+            let cost = |length: usize| {
+                let word = base64(&prose.repeat(length / prose.len() + 1));
+                let lines: Vec<&str> =
+                    word.as_bytes().chunks(columns).map(|line| std::str::from_utf8(line).unwrap()).collect();
+                scan(&lines.join(end), false).work as f64 / word.len() as f64
+            };
+            let (short, long) = (cost(6_000), cost(40_000));
+            assert!(long < 24.0, "{long} looks per byte: {columns} columns, {end:?}");
+            assert!(long < 1.1 * short, "{long} after {short} looks per byte: {columns} columns, {end:?}");
+        }
+    }
 }
 
 #[test]

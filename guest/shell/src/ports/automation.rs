@@ -25,10 +25,20 @@ impl core::Automation for Imported {
     }
 }
 
-pub(super) fn start(caller: &identity::Caller) -> Result<Box<dyn core::Caller>, core::NotStarted> {
-    match automation::start(caller) {
+pub(super) fn hand_over(caller: &identity::Caller, job: &str, pause_seconds: u32) -> bool {
+    automation::hand_over(caller, job, pause_seconds)
+}
+
+pub(super) fn start(
+    caller: &identity::Caller,
+    job: &str,
+    owner: &str,
+    repo: &str,
+) -> Result<Box<dyn core::Caller>, core::NotStarted> {
+    match automation::start(caller, job, owner, repo) {
         Ok(caller) => Ok(Box::new(Caller(caller))),
         Err(automation::NotStarted::NotPermitted) => Err(core::NotStarted::NotPermitted),
         Err(automation::NotStarted::TooManyConcurrent) => Err(core::NotStarted::TooManyConcurrent),
+        Err(automation::NotStarted::Running) => Err(core::NotStarted::Running),
     }
 }

@@ -1,5 +1,6 @@
 //! The guest that answers, and the documents that it is asked about.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -42,6 +43,23 @@ impl NoAnswer {
     }
 }
 
+/// Why there is no document.
+pub(super) enum Unread {
+    /// The file of this name is longer than anything that a server reads as a policy.
+    TooLong(String),
+    /// It cannot be read.
+    No(NoAnswer),
+}
+
+impl From<Unread> for NoAnswer {
+    fn from(unread: Unread) -> Self {
+        match unread {
+            Unread::TooLong(name) => Self::of(format!("{name} cannot be read: it is larger than 1 MiB")),
+            Unread::No(no) => no,
+        }
+    }
+}
+
 /// A policy document.
 pub(super) struct Document {
     /// Its file, or what it is.
@@ -62,9 +80,14 @@ pub(super) struct Guest {
 ///
 /// # Errors
 /// It cannot be read, or is larger than a policy may be.
-pub(super) fn read(path: &Path) -> Result<Vec<u8>, NoAnswer> {
-    let unreadable = |error| NoAnswer::of(format!("{} cannot be read: {error}", path.display()));
-    crate::policy::read(Some(path)).map_err(unreadable)
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, Unread> {
+    crate::policy::read(Some(path)).map_err(|error| {
+        if error.kind() == ErrorKind::FileTooLarge {
+            Unread::TooLong(path.display().to_string())
+        } else {
+            Unread::No(NoAnswer::of(format!("{} cannot be read: {error}", path.display())))
+        }
+    })
 }
 
 impl Guest {
@@ -92,12 +115,14 @@ impl Guest {
     ///
     /// # Errors
     /// It cannot be read.
-    pub(super) fn document(&self, path: Option<PathBuf>) -> Result<Document, NoAnswer> {
+    pub(super) fn document(&self, path: Option<PathBuf>) -> Result<Document, Unread> {
         if let Some(path) = path {
             return Ok(Document { name: path.display().to_string(), bytes: read(&path)? });
         }
-        let (name, bytes) =
-            in_force::policy(&self.settings).map_err(|error| NoAnswer::of(error.to_string()))?;
+        let (name, bytes) = in_force::policy(&self.settings).map_err(|error| match error.too_long() {
+            Some(path) => Unread::TooLong(path),
+            None => Unread::No(NoAnswer::of(error.to_string())),
+        })?;
         Ok(Document { name, bytes })
     }
 

@@ -44,12 +44,15 @@ struct Times {
 #[derive(Default)]
 struct Recorded {
     made: BTreeMap<Made, Times>,
+    /// Lines of any kind.
+    lines: u64,
     /// Refusals by the policy that came in a flood and were counted instead of named.
     unnamed: u64,
 }
 
 impl Recorded {
     fn observe(&mut self, line: &Line<'_>) {
+        self.lines = self.lines.saturating_add(1);
         let reason = line.text("reason");
         let allowed = match line.event() {
             Some(Event::ToolInvocation) if line.text("status").as_deref() == Some("pending") => true,
@@ -96,6 +99,11 @@ pub(super) fn run(env: &EnvFile, log: &Path, policy: PathBuf, json: bool) -> Res
     let text = guest.text(&document)?;
     let mut recorded = Recorded::default();
     audit::each_line(log, &mut |line| recorded.observe(line)).map_err(NoAnswer::of)?;
+    if recorded.lines == 0 {
+        // That no call would differ would be said of nothing.
+        let what = "holds no line: an audit log begins with log_open";
+        return Err(NoAnswer::of(format!("{}: {what}", log.display())));
+    }
     let all: Vec<(&Made, &Times)> = recorded.made.iter().collect();
     let mut judged = Vec::with_capacity(all.len());
     for batch in all.chunks(BATCH) {

@@ -68,8 +68,16 @@ impl Caller for World {
         super::claims(&["read:repository", "write:repository"])
     }
 
-    fn start_job(&self) -> Result<Box<dyn Caller>, NotStarted> {
+    fn start_job(&self, job: &str, _owner: &str, _repo: &str) -> Result<Box<dyn Caller>, NotStarted> {
+        if self.state.borrow().running.contains(&job.to_owned()) {
+            return Err(NotStarted::Running);
+        }
         Ok(Box::new(self.clone()))
+    }
+
+    fn hand_over(&self, job: &str, pause_seconds: u32) -> bool {
+        self.state.borrow_mut().handed.push((job.to_owned(), pause_seconds));
+        true
     }
 
     fn intent(&self, event: &Event) -> Result<Box<dyn Ticket>, Unavailable> {

@@ -39,6 +39,20 @@ fn lists_the_organisations_of_the_user_and_not_all_of_the_instance() {
 }
 
 #[test]
+fn an_organisation_whose_every_repository_is_hidden_is_not_named() {
+    let rows = json!([{ "id": 1, "name": "acme" }, { "id": 2, "name": "Mallory" }, { "id": 3, "name": "tools" }, { "id": 4 }]);
+    let policy = "repositories:\n  mallory/*: {tools: {deny: ['*']}}\n  mallory/open: {tools: {allow: [get_repository_info]}}\n  \
+                  acme/site: {tools: {deny: ['*']}}\n  tools/*: {tools: {deny: [search_code]}}\n";
+    let world = World::with(policy, &[])
+        .route(Route::new("GET /user/orgs?page=1&limit=30", 200, rows).header("x-total-count", "4"));
+    let answer = world.answer("list_organizations", json!({}));
+    let names: Vec<_> =
+        answer["organizations"].as_array().into_iter().flatten().map(|row| &row["name"]).collect();
+    assert_eq!(names, ["acme", "tools"]);
+    assert_eq!((&answer["hidden_by_policy"], &answer["total"]), (&json!(2), &json!(2)), "{answer}");
+}
+
+#[test]
 fn a_token_without_the_scope_is_told_gitea_s_words() {
     let said = "token does not have at least one of required scope(s), required=[read:organization]";
     for (tool, line, arguments) in [

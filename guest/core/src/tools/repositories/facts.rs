@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::{UNCOUNTED, uncounted};
 use crate::access::Reader;
 use crate::reply::Reply;
 use crate::tools::args::Repo;
@@ -29,15 +30,16 @@ tool! {
 
 impl ReadTool for GetRepoLanguages {
     const ANSWER: &'static Shape =
-        &Shape(&[Key::own("languages", Kind::Each(&LANGUAGE), "The languages, largest first.")]);
+        &Shape(&[Key::own("languages", Kind::Each(&LANGUAGE), "The languages, largest first."), UNCOUNTED]);
     const READS: &'static [&'static str] = &[LANGUAGES];
 
     fn call(self, gitea: &Reader<'_>) -> Result<Reply, Error> {
         let answer = gitea
             .get(lookup::call(&self.repo, LANGUAGES))
             .map_err(|error| Error::or_not_found(error, || lookup::unseen(&self.repo)))?;
-        let counted = answer.body.as_object().map(largest_first).unwrap_or_default();
-        Ok(Reply::new().with("languages", counted))
+        let uncounted = uncounted(gitea);
+        let counted = answer.body.as_object().filter(|_| uncounted.is_none()).map(largest_first);
+        Ok(Reply::new().with("languages", counted.unwrap_or_default()).with_some("uncounted", uncounted))
     }
 }
 
@@ -111,6 +113,22 @@ mod tests {
             { "language": "Ada", "bytes": 5 }, { "language": "C", "bytes": 5 },
         ]);
         assert_eq!(answer["languages"], expected);
+    }
+
+    #[test]
+    fn under_path_rules_no_language_tells_of_what_they_hide() {
+        for rules in ["acme/site: {paths: {deny: ['src/*']}}", "ACME/*: {paths: {allow: ['docs/*']}}"] {
+            let world = World::with(&format!("repositories:\n  {rules}\n"), &[])
+                .on("GET /repos/acme/site/languages", json!({ "Rust": 900 }));
+            let answer = world.answer("get_repo_languages", site());
+            assert_eq!(answer["languages"], json!([]), "{rules}");
+            assert!(answer["uncounted"].as_str().is_some_and(|why| why.contains("path rules")), "{answer}");
+        }
+        let elsewhere =
+            "repositories: {acme/other: {paths: {deny: [x]}}, acme/site: {tools: {deny: [search_code]}}}";
+        let world = World::with(elsewhere, &[]).on("GET /repos/acme/site/languages", json!({ "Rust": 900 }));
+        let answer = world.answer("get_repo_languages", site());
+        assert_eq!((answer["languages"].as_array().map(Vec::len), answer.get("uncounted")), (Some(1), None));
     }
 
     #[test]

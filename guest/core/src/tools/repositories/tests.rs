@@ -45,6 +45,29 @@ fn repositories_that_the_policy_does_not_list_are_left_out_and_counted() {
 }
 
 #[test]
+fn what_gitea_finds_out_from_all_files_is_left_out_under_path_rules() {
+    let mut site = row("acme", "site");
+    site["size"] = json!(4711);
+    site["licenses"] = json!(["MIT"]);
+    let policy = "repositories: {acme/*: {paths: {deny: ['src/*']}}}";
+    for (policy, shown) in [(policy, false), (OPEN_POLICY, true)] {
+        let world = World::with(policy, &[]).on("GET /repos/acme/site", site.clone());
+        let answer = world.answer("get_repository_info", json!({ "owner": "acme", "repo": "site" }));
+        for name in ["language", "size", "licenses"] {
+            assert_eq!(answer["repository"].get(name).is_some(), shown, "{name}: {answer}");
+        }
+        assert_eq!(answer.get("uncounted").is_some(), !shown, "{answer}");
+        assert_eq!(answer["repository"]["full_name"], "acme/site");
+
+        let rows = json!([row("acme", "site"), row("other", "site")]);
+        let answer =
+            World::with(policy, &[]).on("GET /user/repos", rows).answer("list_repositories", json!({}));
+        assert_eq!(answer["repositories"][0].get("language").is_some(), shown, "{answer}");
+        assert_eq!(answer["repositories"][1]["language"], "Rust");
+    }
+}
+
+#[test]
 fn no_more_is_asked_for_than_may_be_answered_with() {
     let world = World::with(OPEN_POLICY, &[("MAX_TOOL_RESPONSE_ITEMS", "7")])
         .route(Route::new("GET /user/repos", 200, json!([row("acme", "site")])).header("x-total-count", "8"));
