@@ -255,7 +255,28 @@ impl Server {
     }
 }
 
+/// The lines of a log, those of its closed segments first. One that is closed in between is read again.
 fn read_lines(path: &Path) -> Vec<Value> {
+    loop {
+        let before = segments(path);
+        let lines = before.iter().map(PathBuf::as_path).chain([path]).flat_map(read_segment).collect();
+        if segments(path) == before {
+            return lines;
+        }
+    }
+}
+
+/// The closed segments beside the active file, in their order.
+fn segments(path: &Path) -> Vec<PathBuf> {
+    let files = path.parent().and_then(|folder| std::fs::read_dir(folder).ok()).into_iter().flatten();
+    let closed = files.filter_map(|file| Some(file.ok()?.path()));
+    let mut closed: Vec<_> =
+        closed.filter(|path| path.extension().is_some_and(|extension| extension == "jsonl")).collect();
+    closed.sort();
+    closed
+}
+
+fn read_segment(path: &Path) -> Vec<Value> {
     let text = std::fs::read_to_string(path).unwrap_or_default();
     // A line that is being written has no end yet.
     let whole = text.rfind('\n').map_or("", |end| text.get(..end).unwrap_or_default());

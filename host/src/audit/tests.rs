@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use super::fs::LogFs;
+use super::live::Live;
 use super::signer::{self, Signer};
 use super::start::{World, start};
 use super::writer::{Bounds, Writer, object};
@@ -20,6 +21,7 @@ mod faults;
 mod foreign;
 mod open;
 mod sim;
+mod space;
 mod trail;
 
 /// A clock that tests set.
@@ -55,6 +57,7 @@ fn opening(path: &Path) -> Opening {
         policy_digest: "p".repeat(64),
         component_digest: "c".repeat(64),
         signer: signer(1),
+        min_free: 0,
     }
 }
 
@@ -82,7 +85,14 @@ fn open_writer(fs: &Arc<dyn LogFs>, clock: &Arc<Hand>, bounds: Bounds) -> Result
 
 fn world(fs: &Arc<dyn LogFs>, clock: &Arc<Hand>, bounds: Bounds) -> World {
     let clock = Arc::clone(clock) as Arc<dyn Clock>;
-    World { fs: Arc::clone(fs), clock, random: dice(), bounds, latest: watch::channel(None).0 }
+    World {
+        fs: Arc::clone(fs),
+        clock,
+        random: dice(),
+        bounds,
+        latest: watch::channel(None).0,
+        live: Live::new().0,
+    }
 }
 
 /// Open a log and have the lines about that written.

@@ -29,6 +29,7 @@ use crate::audit::Trail;
 use crate::budget::Budget;
 use crate::guest::Linked;
 use crate::ports::audit::tell_floods;
+use crate::push::Pushing;
 use crate::settings::Settings;
 use crate::shared::{Pending, Shared};
 use crate::sign_in::SignIn;
@@ -56,6 +57,8 @@ pub(crate) struct Server {
     pub(crate) limits: Limits,
     pub(crate) trusted: source::Trusted,
     pub(crate) metrics_enabled: bool,
+    /// Whoever observes has an address of their own.
+    observed_apart: bool,
     draining: AtomicBool,
 }
 
@@ -92,6 +95,7 @@ impl Server {
             },
             trusted: source::Trusted::new(settings.trusted_proxies()),
             metrics_enabled: settings.metrics_enabled(),
+            observed_apart: settings.admin_bind().is_some(),
             draining: AtomicBool::new(false),
         }
     }
@@ -116,12 +120,21 @@ pub(crate) fn capacity(settings: &Settings, budget: usize) -> usize {
     }
 }
 
+/// What the end of a server waits for.
+pub(crate) struct Until {
+    /// Writes on their way and audit lines.
+    pub(crate) pending: Pending,
+    /// Commands of operators.
+    pub(crate) admin: Option<Attending>,
+    /// The last lines, on their way to others.
+    pub(crate) pushing: Pushing,
+}
+
 /// Serve until `stop`, then drain. Nobody else holds `server` for long.
 pub(crate) async fn run(
     server: Arc<Server>,
-    listener: TcpListener,
-    pending: Pending,
-    admin: Option<Attending>,
+    (listener, observers): (TcpListener, Option<TcpListener>),
+    Until { pending, admin, pushing }: Until,
     stop: impl Future<Output = ()>,
 ) -> ExitCode {
     tick(&server.linked.engine);
@@ -129,6 +142,9 @@ pub(crate) async fn run(
     keep_the_registry(&server.shared);
     crate::look::look_until_it_is_good(&server.shared);
     crate::jobs::attend(&server);
+    if let Some(observers) = observers {
+        tokio::spawn(front::observe(Arc::downgrade(&server), observers));
+    }
     let since = front::accept(server.clone(), listener, stop).await;
     // Before the registry's file is closed: what an operator is told to be done must be on it.
     drop(admin);
@@ -145,7 +161,13 @@ pub(crate) async fn run(
     }
     tracing::info!(event = "stopped", drained = all);
     trail.close();
+    pushing.end(last_words(since.elapsed())).await;
     ExitCode::SUCCESS
+}
+
+/// How long the last audit lines may take to whoever else gets them.
+fn last_words(elapsed: Duration) -> Duration {
+    DRAIN_ALL.saturating_sub(elapsed).clamp(Duration::from_millis(250), Duration::from_secs(2))
 }
 
 /// Write down what floods of remarks kept back, for as long as the server lives.

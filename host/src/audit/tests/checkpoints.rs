@@ -14,7 +14,8 @@ use super::{
     path, signer, verified, world,
 };
 
-const BOUNDS: Bounds = Bounds { size: 1_000_000, age: i64::MAX, note_lines: 10, note_age: 60_000 };
+const BOUNDS: Bounds =
+    Bounds { size: 1_000_000, age: i64::MAX, note_lines: 10, note_age: 60_000, min_free: 0 };
 
 fn open(sim: &Sim, clock: &Arc<Hand>) -> Result<Writer, OpenError> {
     let fs: Arc<dyn LogFs> = Arc::new(sim.clone());
