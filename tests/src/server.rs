@@ -217,6 +217,23 @@ impl Server {
         }
     }
 
+    /// Wait until the server's log holds a line that satisfies a condition, and return the line.
+    ///
+    /// # Panics
+    /// It never does.
+    pub async fn log_when(&self, condition: impl Fn(&Value) -> bool) -> Value {
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            let log = self.log();
+            let mut lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+            if let Some(line) = lines.find(&condition) {
+                return line;
+            }
+            assert!(tokio::time::Instant::now() < deadline, "the log never came to it: {log}");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
     /// The value of one metric line, by its name and labels as written; 0 where it is absent.
     pub async fn metric(&self, line: &str) -> f64 {
         let text = self.stranger("GET", "/metrics", &[], b"").await.text();
