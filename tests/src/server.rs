@@ -206,7 +206,15 @@ impl Server {
     /// # Panics
     /// It never does.
     pub async fn audit_when(&self, condition: impl Fn(&[Value]) -> bool) -> Vec<Value> {
-        let deadline = tokio::time::Instant::now() + PATIENCE;
+        self.audit_within(PATIENCE, condition).await
+    }
+
+    /// The same for what the server itself lets wait for longer.
+    ///
+    /// # Panics
+    /// It never does.
+    pub async fn audit_within(&self, patience: Duration, condition: impl Fn(&[Value]) -> bool) -> Vec<Value> {
+        let deadline = tokio::time::Instant::now() + patience;
         loop {
             let lines = self.audit();
             if condition(&lines) {

@@ -2,7 +2,6 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -61,7 +60,7 @@ pub(crate) async fn accept(
         }
     }
     let since = Instant::now();
-    server.draining.store(true, Ordering::Relaxed);
+    server.draining.send_replace(true);
     drop(listener);
     // Nobody's work is on them, and they would not end by themselves.
     server.shared.mailbox.streams.stop();
