@@ -206,13 +206,38 @@ impl Server {
     /// # Panics
     /// It never does.
     pub async fn audit_when(&self, condition: impl Fn(&[Value]) -> bool) -> Vec<Value> {
-        let deadline = tokio::time::Instant::now() + PATIENCE;
+        self.audit_within(PATIENCE, condition).await
+    }
+
+    /// The same for what the server itself lets wait for longer.
+    ///
+    /// # Panics
+    /// It never does.
+    pub async fn audit_within(&self, patience: Duration, condition: impl Fn(&[Value]) -> bool) -> Vec<Value> {
+        let deadline = tokio::time::Instant::now() + patience;
         loop {
             let lines = self.audit();
             if condition(&lines) {
                 return lines;
             }
             assert!(tokio::time::Instant::now() < deadline, "the audit log never came to it: {lines:#?}");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// Wait until the server's log holds a line that satisfies a condition, and return the line.
+    ///
+    /// # Panics
+    /// It never does.
+    pub async fn log_when(&self, condition: impl Fn(&Value) -> bool) -> Value {
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            let log = self.log();
+            let mut lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+            if let Some(line) = lines.find(&condition) {
+                return line;
+            }
+            assert!(tokio::time::Instant::now() < deadline, "the log never came to it: {log}");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }

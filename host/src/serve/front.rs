@@ -1,7 +1,6 @@
 //! Accepting: connections, their cap and their end. One task a connection, HTTP/1.1.
 
 use std::convert::Infallible;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
 use hyper::server::conn::http1;
@@ -64,7 +63,7 @@ pub(crate) async fn accept(
         }
     }
     let since = Instant::now();
-    server.draining.store(true, Ordering::Relaxed);
+    server.draining.send_replace(true);
     drop(listener);
     // Nobody's work is on them, and they would not end by themselves.
     server.shared.mailbox.streams.stop();

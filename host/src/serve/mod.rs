@@ -18,11 +18,10 @@ mod stream;
 
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 use crate::admin::Attending;
 use crate::audit::Trail;
@@ -59,7 +58,7 @@ pub(crate) struct Server {
     pub(crate) metrics_enabled: bool,
     /// Whoever observes has an address of their own.
     observed_apart: bool,
-    draining: AtomicBool,
+    draining: watch::Sender<bool>,
 }
 
 /// Deadlines and caps of one request, each its own setting.
@@ -96,13 +95,19 @@ impl Server {
             trusted: source::Trusted::new(settings.trusted_proxies()),
             metrics_enabled: settings.metrics_enabled(),
             observed_apart: settings.admin_bind().is_some(),
-            draining: AtomicBool::new(false),
+            draining: watch::Sender::new(false),
         }
     }
 
     /// Whether the server is about to end.
     pub(crate) fn draining(&self) -> bool {
-        self.draining.load(Ordering::Relaxed)
+        *self.draining.borrow()
+    }
+
+    /// Wait until the server is about to end.
+    pub(crate) async fn until_draining(&self) {
+        // The sender is this server's own, so there is no other end of it.
+        let _ = self.draining.subscribe().wait_for(|draining| *draining).await;
     }
 }
 
