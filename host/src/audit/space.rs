@@ -4,6 +4,7 @@
 use std::io;
 
 use aegis_custody::Timestamp;
+use rustix::io::Errno;
 
 use super::fs::{LogFs, Space};
 use super::names::Place;
@@ -11,6 +12,10 @@ use super::writer::{Failure, Writer, doing, is_full};
 
 /// Length of the file that is given up when the volume is full, in bytes.
 const RESERVE: u64 = 1024 * 1024;
+
+/// What must be free besides, once the reserve was given up: room for the lines that wait, in bytes. Without it the volume
+/// would count as full again at once.
+const BESIDES: u64 = 256 * 1024;
 
 /// How often the volume is asked, in milliseconds.
 const LOOK: u64 = 1_000;
@@ -84,7 +89,7 @@ impl Writer {
         if self.room.reserved {
             return Ok(());
         }
-        match self.fs.reserve(&self.place.reserve(), RESERVE) {
+        match self.reserve() {
             Err(error) if is_full(&error) => {
                 // What was half made takes room from the log.
                 let _ = self.fs.remove(&self.place.reserve());
@@ -97,6 +102,18 @@ impl Writer {
         }
         self.room.reserved = true;
         Ok(())
+    }
+
+    fn reserve(&self) -> io::Result<()> {
+        let path = self.place.reserve();
+        if self.fs.stat(&path)?.is_some_and(|found| found.len >= RESERVE) {
+            return Ok(());
+        }
+        match self.fs.space(&self.place.dir) {
+            Ok(space) if space.free < RESERVE.saturating_add(BESIDES) => Err(Errno::NOSPC.into()),
+            // Whoever does not know may try.
+            Ok(_) | Err(_) => self.fs.reserve(&path, RESERVE),
+        }
     }
 
     /// The volume is full: give up the reserve, and say so in the log while there is room for that.

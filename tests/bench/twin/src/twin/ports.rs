@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use aegis_core::ports::{
-    Admission, Audit, Bucket, Cache, Caller, Claims, Clock, Event, Exchange, Failure, Identity, Kind, Level,
-    Limits, NoAutomation, NoMailbox, NoSignIn, Outcome, Ports, Recorded, Refusal, Remark, Request, Settings,
-    Slot, Status, Telemetry, Ticket, Unavailable,
+    Admission, Audit, Bucket, Cache, Caller, Cause, Claims, Clock, Event, Exchange, Failure, Identity, Kind,
+    Level, Limits, NoAutomation, NoMailbox, NoSignIn, Outcome, Ports, Recorded, Refusal, Remark, Request,
+    Settings, Slot, Status, Telemetry, Ticket, Unavailable,
 };
 use aegis_custody::audit::Event as AuditEvent;
 use serde_json::{Map, Value, json};
@@ -137,7 +137,11 @@ impl Caller for Proved {
 }
 
 fn durable(is: bool) -> Result<(), Unavailable> {
-    if is { Ok(()) } else { Err(Unavailable { message: "the log cannot be written".to_owned() }) }
+    if is {
+        Ok(())
+    } else {
+        Err(Unavailable { cause: Cause::NotWritten, message: "the log cannot be written".to_owned() })
+    }
 }
 
 fn describe(members: &mut Map<String, Value>, event: &Event) {
