@@ -2,8 +2,17 @@
 //! It only reads, and streams, so that a log of any size can be checked, also while a server writes it.
 
 mod files;
+mod filter;
+mod follow;
+mod lines;
 mod proof;
+mod query;
+mod rows;
 mod running;
+mod said;
+mod show;
+mod tail;
+mod when;
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -12,11 +21,15 @@ use std::path::{Path, PathBuf};
 use aegis_custody::audit::{
     Claims, End, EntryHash, Event, Evidence, Line, Mark, OpenTicket, Segment, Tickets, Verifier,
 };
+use aegis_custody::{Clock as _, Timestamp};
 use serde_json::{Value, json};
 
+use crate::shared::SystemClock;
 use files::{Listed, files, open};
 use proof::Given;
+pub(super) use query::{Query, query};
 pub(super) use running::{key, rotate};
+pub(super) use tail::{Tail, tail};
 
 const VALID: u8 = 0;
 const TAMPERED: u8 = 1;
@@ -294,6 +307,11 @@ impl Report {
             })),
         })
     }
+}
+
+/// The time of the system's clock.
+fn now() -> Timestamp {
+    SystemClock.now()
 }
 
 fn hash(hash: EntryHash) -> String {

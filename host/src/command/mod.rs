@@ -143,6 +143,23 @@ enum Audit {
     /// Verify a log against itself, its checkpoints, and what you know from elsewhere.
     /// Exits 0 valid, 1 tampered, 2 unreadable, 3 valid with a torn tail, 4 valid and the proof has a gap.
     Verify(audit::Verify),
+    /// Show the last lines, and with --follow those that come. Nothing is verified.
+    ///
+    /// aegis-mcp audit tail -f --denied /var/log/aegis-mcp
+    Tail(audit::Tail),
+    /// List the calls of a log: by whom, with what, where, when, and how they ended. Nothing is verified.
+    ///
+    /// Intent and outcome of a call are one row, and so is a refusal before a call was begun. Rows come in the order in which
+    /// calls ended. Exits 0 whether there are rows or not, and 2 where not all of the log could be read. Run
+    /// `aegis-mcp audit verify` first where somebody may have changed the log: this shows what it says.
+    ///
+    /// Who changed something in acme's repositories last week:
+    ///   aegis-mcp audit query /var/log/aegis-mcp --writes --repo 'acme/*' --since 7d
+    ///
+    /// What was refused to alice, for a spreadsheet:
+    ///   aegis-mcp audit query /var/log/aegis-mcp --user alice --denied --format csv > refused.csv
+    #[command(verbatim_doc_comment)]
+    Query(audit::Query),
     /// Have the running server close the active segment, whatever its size and age, so that it can be moved or compressed.
     Rotate {
         #[command(flatten)]
@@ -194,6 +211,8 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         Command::CompileGuest => guest::compile(),
         Command::Audit(Audit::Rotate { env, json }) => audit::rotate(&env, json),
         Command::Audit(Audit::Key { env }) => audit::key(&env),
+        Command::Audit(Audit::Tail(asked)) => ExitCode::from(audit::tail(&asked)),
+        Command::Audit(Audit::Query(asked)) => ExitCode::from(audit::query(&asked)),
         Command::Audit(Audit::Verify(asked)) => ExitCode::from(audit::verify(&asked)),
     }
 }

@@ -27,7 +27,7 @@ pub use event::Event;
 pub use evidence::{Claims, Evidence, Lines};
 pub use hash::EntryHash;
 pub use line::{Fault, Line};
-pub use text::HIDDEN;
+pub use text::{HIDDEN, json_text};
 pub use tickets::{CARRIED, OpenTicket, Tickets};
 pub use tree::{Tree, TreeHash};
 pub use verify::{End, Mark, Segment, Verifier};
