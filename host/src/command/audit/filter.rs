@@ -61,7 +61,10 @@ pub(super) struct Within {
 
 impl Span {
     pub(super) fn at(self, now: Timestamp) -> Within {
-        Within { from: self.since.map(|since| since.begins(now)), to: self.until.map(|until| until.ends(now)) }
+        Within {
+            from: self.since.map(|since| since.begins(now)),
+            to: self.until.map(|until| until.ends(now)),
+        }
     }
 }
 

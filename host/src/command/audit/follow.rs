@@ -60,14 +60,17 @@ impl Follow {
         tell: &mut dyn FnMut(&str),
     ) -> io::Result<ControlFlow<()>> {
         loop {
-            let now = found(std::fs::metadata(&self.place.active))?.map(|metadata| (identity(&metadata), metadata.len()));
+            let now = found(std::fs::metadata(&self.place.active))?
+                .map(|metadata| (identity(&metadata), metadata.len()));
             if let Some(mut active) = self.active.take() {
                 // What was written before the file was closed is there once another has its name.
                 let ended = self.rest(&mut active, observe, tell)?;
                 match now {
                     Some((id, bytes)) if id == active.id => {
                         if bytes < active.at {
-                            tell("audit tail: the active file has become shorter: `aegis-mcp audit verify` says what is wrong");
+                            tell(
+                                "audit tail: the active file has become shorter: `aegis-mcp audit verify` says what is wrong",
+                            );
                             active.reader.rewind()?;
                             active.at = 0;
                         }
@@ -90,7 +93,11 @@ impl Follow {
     }
 
     /// The segments that were closed since the last look.
-    fn closed(&mut self, observe: &mut Observe<'_>, tell: &mut dyn FnMut(&str)) -> io::Result<ControlFlow<()>> {
+    fn closed(
+        &mut self,
+        observe: &mut Observe<'_>,
+        tell: &mut dyn FnMut(&str),
+    ) -> io::Result<ControlFlow<()>> {
         for closed in self.place.closed_among(names(&self.place.dir)?) {
             if closed.last < self.next {
                 continue;

@@ -96,7 +96,10 @@ fn each_of(
             Ok(line) => {
                 if let Some(expected) = next.filter(|expected| *expected < line.seq()) {
                     let last = line.seq().saturating_sub(1);
-                    read.note(format!("{}: lines {expected} to {last} are not among what was given", path.display()));
+                    read.note(format!(
+                        "{}: lines {expected} to {last} are not among what was given",
+                        path.display()
+                    ));
                 }
                 *next = line.seq().checked_add(1);
                 read.lines = read.lines.saturating_add(1);

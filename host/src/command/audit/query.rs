@@ -84,7 +84,10 @@ struct Said {
 impl Said {
     fn tell(&self) {
         let Self { read, files, rows, found, without_intent, limited } = self;
-        complain(&format!("{found} of {rows} rows, from {} lines in {files} files; not verified", read.lines));
+        complain(&format!(
+            "{found} of {rows} rows, from {} lines in {files} files; not verified",
+            read.lines
+        ));
         if *limited {
             complain("note: there may be more rows: --limit was reached");
         }
@@ -229,5 +232,9 @@ fn cell(value: Option<&Value>) -> String {
         Some(Value::String(text)) => show::clean(text),
         Some(other) => return other.to_string(),
     };
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠']) { format!("'{text}") } else { text }
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠']) {
+        format!("'{text}")
+    } else {
+        text
+    }
 }

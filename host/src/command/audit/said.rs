@@ -48,10 +48,19 @@ pub(super) fn note(line: &Line<'_>) -> Option<String> {
         Some(Event::LogOpen) => format!("the server started, version {}", text("version")),
         Some(Event::LogClose) => "the server stopped in good order".to_owned(),
         Some(Event::Recovery) if text("cause") == "torn_tail" => {
-            format!("{} bytes that were never acknowledged were cut off and kept as {}", number("bytes"), text("copy"))
+            format!(
+                "{} bytes that were never acknowledged were cut off and kept as {}",
+                number("bytes"),
+                text("copy")
+            )
         }
         Some(Event::Recovery | Event::AuditDiskFull) => {
-            format!("writing works again since {} failed ({} attempts): {}", text("since"), number("attempts"), text("error"))
+            format!(
+                "writing works again since {} failed ({} attempts): {}",
+                text("since"),
+                number("attempts"),
+                text("error")
+            )
         }
         Some(Event::SegmentClose) => format!("segment {} was closed", number("number")),
         Some(Event::SegmentOpen) => format!("segment {} began", number("number")),
@@ -74,7 +83,9 @@ fn detail(detail: &Value) -> Vec<String> {
     let members = detail.as_object().into_iter().flatten();
     let said = members.map(|(name, value)| match value {
         Value::String(text) => format!("{name}={text}"),
-        other => format!("{name}={other}"),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+            format!("{name}={value}")
+        }
     });
     said.collect()
 }

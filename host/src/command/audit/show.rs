@@ -30,7 +30,12 @@ pub(super) struct Table {
 impl Table {
     /// `live` for rows that come now and then.
     pub(super) fn new(live: bool) -> Self {
-        Self { held: Vec::new(), widths: live.then_some([20, 12, 14, 22, 20, 8, 9, 18, 0]), live, headed: false }
+        Self {
+            held: Vec::new(),
+            widths: live.then_some([20, 12, 14, 22, 20, 8, 9, 18, 0]),
+            live,
+            headed: false,
+        }
     }
 
     /// Write a row, now or with the next ones.
@@ -85,7 +90,8 @@ fn cells(row: &Row) -> Cells {
         (None, None) => "-".to_owned(),
     };
     // What is no call has no outcome; the event's name stands where a reader looks for what happened.
-    let tool = if row.kind == Kind::Event && row.tool.is_none() { clean(&row.event) } else { text(&row.tool) };
+    let tool =
+        if row.kind == Kind::Event && row.tool.is_none() { clean(&row.event) } else { text(&row.tool) };
     let user = match &row.started_by {
         Some(by) => format!("{} (by {})", text(&row.user), clean(by)),
         None => text(&row.user),
@@ -107,7 +113,8 @@ fn cells(row: &Row) -> Cells {
 /// A time to the second, as people read it.
 pub(super) fn seconds(time: Timestamp) -> String {
     let text = time.to_string();
-    text.split_once('.').map_or_else(|| text.clone(), |(seconds, _)| format!("{}Z", seconds.replace('T', " ")))
+    text.split_once('.')
+        .map_or_else(|| text.clone(), |(seconds, _)| format!("{}Z", seconds.replace('T', " ")))
 }
 
 /// How long something took.

@@ -80,7 +80,7 @@ struct Place {
 fn last(asked: &Tail, path: &Path, shown: &mut Shown<'_>) -> Result<Place, Problem> {
     // The active file by its name stands for the log: the lines before it lie in the segments beside it.
     let beside = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let whole = path.file_name().is_some_and(|name| name == ACTIVE).then_some(beside).unwrap_or(path);
+    let whole = if path.file_name().is_some_and(|name| name == ACTIVE) { beside } else { path };
     let files = listed(&[whole.to_path_buf()])?;
     let files = enough(asked, &files)?;
     let mut ring = VecDeque::new();
@@ -133,7 +133,8 @@ fn go_on(path: &Path, place: Place, shown: &mut Shown<'_>) -> Result<(), Problem
     runtime.block_on(async {
         let mut ended = std::pin::pin!(ended());
         loop {
-            let more = follow.look(&mut |line| shown.take(line), &mut |text| complain(text)).map_err(cannot)?;
+            let more =
+                follow.look(&mut |line| shown.take(line), &mut |text| complain(text)).map_err(cannot)?;
             if more.is_break() {
                 return Ok(());
             }

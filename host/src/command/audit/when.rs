@@ -40,7 +40,8 @@ impl FromStr for When {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let parsed = |more: &str| format!("{text}{more}").parse::<Timestamp>().ok();
-        let padded = |more: &str| text.strip_suffix('Z').and_then(|text| format!("{text}{more}").parse().ok());
+        let padded =
+            |more: &str| text.strip_suffix('Z').and_then(|text| format!("{text}{more}").parse().ok());
         parsed("T00:00:00.000Z")
             .map(Self::Day)
             .or_else(|| parsed("").or_else(|| padded(".000Z")).or_else(|| padded(":00.000Z")).map(Self::At))
