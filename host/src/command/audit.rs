@@ -189,9 +189,6 @@ impl Report {
         for (path, named) in files {
             let last_seq = named.map(|(_, last)| last);
             let done = open_counted(&path, progress.as_ref()).and_then(|mut reader| {
-                if asked.threads() == NonZeroUsize::MIN {
-                    return verifier.segment(reader.as_mut(), last_seq, &mut |line| heard.whole(line));
-                }
                 pieces::with(reader.as_mut(), asked.threads(), asked.piece, |next| {
                     verifier.pieces(next, last_seq, &mut |seen| match seen {
                         Seen::Whole(line) => heard.whole(line),

@@ -127,3 +127,26 @@ async fn a_span_is_counted_alone_and_long_lists_name_the_command_that_has_all() 
     assert_eq!(html.matches("data-head=\"Request\"").count(), 1);
     assert!(!html.contains("policy_denied") && html.contains("Nothing of the kind"), "{html}");
 }
+
+#[tokio::test]
+async fn verify_says_how_far_it_is_where_it_is_asked_to_and_the_same_with_any_number_of_threads() {
+    let folder = Folder::new();
+    let path = folder.0.join("audit.log");
+    let mut log = Log::new();
+    for n in 0..2_000 {
+        log.call(&format!("t{n}"), "alice", "create_issue", "write", "success");
+    }
+    log.write(&path);
+    let name = path.display().to_string();
+    let (code, plain, err) = program(&["audit", "verify", &name], &[]).await;
+    assert_eq!((code, err.as_str()), (4, ""), "nobody watches");
+    for threads in ["1", "2", "5"] {
+        let (code, out, err) =
+            program(&["audit", "verify", &name, "--threads", threads, "--progress"], &[]).await;
+        assert_eq!((code, &out), (4, &plain), "{threads}");
+        let all = log.bytes.len();
+        assert!(err.ends_with(&format!("{all} of {all} bytes read (100 %)\n")), "{err}");
+    }
+    let (code, _, err) = program(&["audit", "verify", &name, "--threads", "0"], &[]).await;
+    assert!(code == 2 && err.contains("--threads"), "{code} {err}");
+}

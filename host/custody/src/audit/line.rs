@@ -71,6 +71,7 @@ pub struct Line<'a> {
     seq: u64,
     ts: Timestamp,
     event: Cow<'a, str>,
+    known: Option<Event>,
     members: Vec<scan::Member<'a>>,
     prev: EntryHash,
     hash: EntryHash,
@@ -126,7 +127,8 @@ impl<'a> Line<'a> {
         if tail.is_none() || !payload.starts_with("{\"v\":") {
             return Err(Fault::Form("entry_hash"));
         }
-        Ok((Self { source: text, seq, ts, event, members, prev, hash }, payload.as_bytes()))
+        let known = Event::from_name(&event);
+        Ok((Self { source: text, seq, ts, event, known, members, prev, hash }, payload.as_bytes()))
     }
 
     /// The line as it stands, without its line feed. No hidden character stands raw in it.
@@ -150,7 +152,7 @@ impl<'a> Line<'a> {
     /// The event; none where it is one of a later version.
     #[must_use]
     pub fn event(&self) -> Option<Event> {
-        Event::from_name(&self.event)
+        self.known
     }
 
     /// The name of the event, also where it is one of a later version.
