@@ -51,6 +51,7 @@ run: build ## Serve with the settings in .env
 
 .PHONY: test
 test: build ## Formatting, lints, generated files, and all hermetic tests
+	@scripts/setup-python
 	$(MAKE) --no-print-directory lint
 	$(CARGO) test --locked --workspace $(addprefix --exclude ,$(GUESTS)) --no-fail-fast
 

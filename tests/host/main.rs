@@ -2,6 +2,7 @@
 //! audit log in trouble, the cache of compiled guests, and every reason not to start.
 //! Nothing here waits for a time to pass; it waits for what must happen.
 
+mod audit;
 mod automation;
 mod cache;
 mod capacity;

@@ -51,24 +51,56 @@ impl FromStr for Timestamp {
     type Err = InvalidTime;
 
     fn from_str(text: &str) -> Result<Self, InvalidTime> {
-        let number = |range| -> Result<i64, InvalidTime> {
-            let digits: &str = text.get(range).ok_or(InvalidTime)?;
-            if digits.bytes().all(|b| b.is_ascii_digit()) {
-                digits.parse().or(Err(InvalidTime))
-            } else {
-                Err(InvalidTime)
-            }
+        let bytes: &[u8; 24] = text.as_bytes().try_into().or(Err(InvalidTime))?;
+        let [
+            y0,
+            y1,
+            y2,
+            y3,
+            b'-',
+            m0,
+            m1,
+            b'-',
+            d0,
+            d1,
+            b'T',
+            h0,
+            h1,
+            b':',
+            n0,
+            n1,
+            b':',
+            s0,
+            s1,
+            b'.',
+            f0,
+            f1,
+            f2,
+            b'Z',
+        ] = bytes
+        else {
+            return Err(InvalidTime);
         };
-        let (year, month, day) = (number(0..4)?, number(5..7)?, number(8..10)?);
-        let (hour, minute, second, milli) =
-            (number(11..13)?, number(14..16)?, number(17..19)?, number(20..23)?);
-        if !(1..=12).contains(&month) || hour > 23 || minute > 59 || second > 59 {
+        let number = |digits: &[&u8]| {
+            digits.iter().try_fold(0_i64, |number, digit| {
+                digit.is_ascii_digit().then(|| number * 10 + i64::from(**digit & 0x0f)).ok_or(InvalidTime)
+            })
+        };
+        let (year, month, day) = (number(&[y0, y1, y2, y3])?, number(&[m0, m1])?, number(&[d0, d1])?);
+        let (hour, minute) = (number(&[h0, h1])?, number(&[n0, n1])?);
+        let (second, milli) = (number(&[s0, s1])?, number(&[f0, f1, f2])?);
+        let of_month = match month {
+            4 | 6 | 9 | 11 => 30,
+            2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
+            2 => 28,
+            _ => 31,
+        };
+        let right = year >= 1970 && (1..=12).contains(&month) && (1..=of_month).contains(&day);
+        if !right || hour > 23 || minute > 59 || second > 59 {
             return Err(InvalidTime);
         }
         let in_day = ((hour * 60 + minute) * 60 + second) * 1_000 + milli;
-        let time = Self::from_unix_millis(days(year, month, day) * MILLIS_PER_DAY + in_day);
-        // Writing it again settles separators, length and days that the month does not have.
-        if time.to_string() == text { Ok(time) } else { Err(InvalidTime) }
+        Ok(Self::from_unix_millis(days(year, month, day) * MILLIS_PER_DAY + in_day))
     }
 }
 
@@ -119,6 +151,21 @@ mod tests {
         for day in (0..=(LATEST / 86_400_000)).step_by(13) {
             let time = Timestamp::from_unix_millis(day * 86_400_000 + day % 86_400_000);
             assert_eq!(time.to_string().parse(), Ok(time));
+        }
+    }
+
+    #[test]
+    fn every_day_that_is_read_is_written_the_same() {
+        for year in ["1969", "1970", "1999", "2000", "2023", "2024", "2100", "9999"] {
+            for (month, day) in (0..14).flat_map(|month| (0..33).map(move |day| (month, day))) {
+                let text = format!("{year}-{month:02}-{day:02}T23:59:59.999Z");
+                match text.parse::<Timestamp>() {
+                    Ok(time) => assert_eq!(time.to_string(), text),
+                    Err(_) => {
+                        assert!(year < "1970" || month < 1 || month > 12 || day < 1 || day > 28, "{text}")
+                    }
+                }
+            }
         }
     }
 

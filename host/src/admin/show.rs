@@ -276,7 +276,7 @@ fn at(time: Option<&str>) -> String {
 }
 
 /// Without control characters and others that a terminal acts on or hides.
-pub(super) fn clean(text: &str) -> String {
+pub(crate) fn clean(text: &str) -> String {
     let hidden = |c: char| HIDDEN.iter().any(|(first, last)| (*first..=*last).contains(&u32::from(c)));
     text.chars().map(|c| if c.is_control() || hidden(c) { '\u{fffd}' } else { c }).collect()
 }

@@ -1,31 +1,49 @@
 //! `aegis-mcp audit verify`: checks a log, or one segment of it, against itself and its checkpoints, and says what it found.
-//! It only reads, and streams, so that a log of any size can be checked, also while a server writes it.
+//! It only reads, and streams, by several threads, so that a log of any size can be checked, also while a server writes it.
+//! What only shows what a log says (`tail`, `query`, `report`) lies below.
 
+mod figures;
 mod files;
+mod filter;
+mod follow;
+mod lines;
+mod measure;
+mod page;
+mod pieces;
+mod progress;
 mod proof;
+mod query;
+mod report;
+mod rows;
 mod running;
+mod said;
+mod show;
+mod tail;
+mod told;
+mod when;
 
-use std::fmt::Write as _;
 use std::io::Write as _;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
-use aegis_custody::audit::{
-    Claims, End, EntryHash, Event, Evidence, Line, Mark, OpenTicket, Segment, Tickets, Verifier,
-};
-use serde_json::{Value, json};
+use aegis_custody::audit::{Claims, End, Event, Evidence, Line, Mark, Seen, Segment, Tickets, Verifier};
+use aegis_custody::{Clock as _, Timestamp};
 
-use files::{Listed, files, open};
+use crate::shared::SystemClock;
+use files::{Listed, files, open, open_counted};
+pub(super) use measure::{Measure, measure};
+use progress::Progress;
 use proof::Given;
+pub(super) use query::{Query, query};
+pub(super) use report::{Report as ReportArgs, report};
 pub(super) use running::{key, rotate};
+pub(super) use tail::{Tail, tail};
 
 const VALID: u8 = 0;
 const TAMPERED: u8 = 1;
 const UNREADABLE: u8 = 2;
 const TORN: u8 = 3;
 const GAP: u8 = 4;
-
-/// How many of the calls without an outcome are named.
-const NAMED: usize = 5;
 
 /// What to verify, and against what.
 #[derive(Debug, clap::Args)]
@@ -44,6 +62,36 @@ pub(crate) struct Verify {
     /// As JSON.
     #[arg(long)]
     json: bool,
+    /// How many threads read. Without it as many as there are processors.
+    #[arg(long, value_name = "N")]
+    threads: Option<NonZeroUsize>,
+    /// Tell on standard error how far it is, also where that is no terminal.
+    #[arg(long)]
+    progress: bool,
+    /// Bytes of the pieces that threads read.
+    #[arg(skip = pieces::PIECE)]
+    piece: usize,
+}
+
+impl Verify {
+    /// To verify this log by itself.
+    fn plain(path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+            anchor: Vec::new(),
+            key: None,
+            expired: false,
+            json: false,
+            threads: None,
+            progress: false,
+            piece: pieces::PIECE,
+        }
+    }
+
+    fn threads(&self) -> NonZeroUsize {
+        let available = || std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        self.threads.unwrap_or_else(available)
+    }
 }
 
 /// Verify, print what was found, and return the exit code: 0 valid, 1 damaged, 2 not readable, 3 valid with a torn tail that
@@ -68,6 +116,20 @@ struct Problem {
     line: Option<u64>,
     what: String,
     code: u8,
+}
+
+/// What the lines say of calls, of keys and of checkpoints.
+#[derive(Default)]
+struct Heard {
+    tickets: Tickets,
+    claims: Claims,
+}
+
+impl Heard {
+    fn whole(&mut self, line: &Line<'_>) {
+        self.tickets.observe(line);
+        self.claims.observe(line);
+    }
 }
 
 #[derive(Default)]
@@ -97,7 +159,7 @@ impl Report {
         // A closed segment by itself does not tell: outcomes may stand in the next one.
         let to_the_end = path.is_dir() || files.iter().any(|(_, named)| named.is_none());
         let mut verifier = Verifier::with_roots_at(given.sizes());
-        let (tickets, claims) = self.check(&mut verifier, files);
+        let Heard { tickets, claims } = self.check(asked, &mut verifier, files);
         let told = self.problem.is_none() && (to_the_end || self.stopped());
         self.open = told.then_some(tickets);
         if self.problem.is_some() {
@@ -123,14 +185,17 @@ impl Report {
     }
 
     /// Verify the files in order and return what they leave open, and what they say of keys and checkpoints.
-    fn check(&mut self, verifier: &mut Verifier, files: Vec<Listed>) -> (Tickets, Claims) {
-        let (mut tickets, mut claims) = (Tickets::default(), Claims::default());
+    fn check(&mut self, asked: &Verify, verifier: &mut Verifier, files: Vec<Listed>) -> Heard {
+        let mut heard = Heard::default();
+        let progress = Progress::of(&files, asked.progress);
         for (path, named) in files {
             let last_seq = named.map(|(_, last)| last);
-            let done = open(&path).and_then(|mut reader| {
-                verifier.segment(reader.as_mut(), last_seq, &mut |line| {
-                    tickets.observe(line);
-                    claims.observe(line);
+            let done = open_counted(&path, progress.as_ref()).and_then(|mut reader| {
+                pieces::with(reader.as_mut(), asked.threads(), asked.piece, |next| {
+                    verifier.pieces(next, last_seq, &mut |seen| match seen {
+                        Seen::Whole(line) => heard.whole(line),
+                        Seen::Part(told) => heard.tickets.hear(told),
+                    })
                 })
             });
             self.problem = match &done {
@@ -142,8 +207,11 @@ impl Report {
                 break;
             }
         }
+        if let Some(progress) = progress {
+            progress.end();
+        }
         self.log_id = verifier.log_id().map(str::to_owned);
-        (tickets, claims)
+        heard
     }
 
     /// Whether the last line says that the server stopped in good order.
@@ -182,122 +250,11 @@ impl Report {
     fn last(&self) -> Option<Mark> {
         self.parts.iter().rev().find_map(|part| part.segment.last)
     }
-
-    fn verdict(&self) -> &'static str {
-        match self.code() {
-            VALID => "valid",
-            TORN => "valid, with a torn tail that was never acknowledged",
-            GAP => "valid, and the proof has a gap",
-            TAMPERED => "DAMAGED",
-            _ => "not verified",
-        }
-    }
-
-    fn text(&self) -> String {
-        let mut out = String::new();
-        // Writing to a String cannot fail.
-        let _ = writeln!(out, "verdict    {}", self.verdict());
-        if let Some(problem) = &self.problem {
-            let line = problem.line.map(|line| format!(" line {line}")).unwrap_or_default();
-            let _ = writeln!(out, "where      {}{line}", problem.path.display());
-            let _ = writeln!(out, "what       {}", problem.what);
-        }
-        for more in self.evidence.problems.iter().skip(1) {
-            let _ = writeln!(out, "           {more}");
-        }
-        for gap in &self.evidence.gaps {
-            let _ = writeln!(out, "gap        {gap}");
-        }
-        for (path, bytes, sha256) in self.torn() {
-            let _ = writeln!(out, "torn tail  {}: {bytes} bytes, sha256 {sha256}", path.display());
-        }
-        let _ = writeln!(out, "log        {}", self.log_id.as_deref().unwrap_or("unknown"));
-        let _ = writeln!(out, "files      {}", self.parts.len());
-        let _ = writeln!(out, "lines      {}", self.lines());
-        for (name, mark) in [("first", self.first()), ("last", self.last())] {
-            if let Some(mark) = mark {
-                let _ = writeln!(out, "{name:<10} seq {} at {}", mark.seq, mark.ts);
-            }
-        }
-        if let Some(last) = self.last() {
-            let _ = writeln!(out, "last hash  {}", last.hash);
-        }
-        if self.steps_back() > 0 {
-            let _ = writeln!(out, "note       the clock went backwards {} times", self.steps_back());
-        }
-        if self.evidence.held > 0 {
-            let Evidence { held, covered, .. } = &self.evidence;
-            let _ = writeln!(out, "signed     {covered} lines, by {held} checkpoints");
-        }
-        if let Some(first) = self.first().filter(|mark| mark.seq > 1) {
-            let _ = writeln!(out, "note       begins at seq {}: earlier segments were not given", first.seq);
-        }
-        if let Some(open) = self.open.as_ref().filter(|open| open.count() > 0) {
-            let _ = writeln!(out, "note       {}", self.left_open(open));
-        }
-        if let Some(last) = self.last().filter(|last| last.seq > self.evidence.covered) {
-            let unsigned = last.seq.saturating_sub(self.evidence.covered);
-            let _ = writeln!(out, "note       {unsigned} lines at the end are not signed yet");
-        }
-        let _ = writeln!(
-            out,
-            "note       whether lines were cut off at the end is told by a checkpoint that somebody else keeps: --anchor FILE"
-        );
-        out
-    }
-
-    fn left_open(&self, open: &Tickets) -> String {
-        let named = open.named();
-        let mut ids: Vec<&str> = named.iter().take(NAMED).map(|open| open.ticket.as_str()).collect();
-        if open.count() > u64::try_from(ids.len()).unwrap_or(u64::MAX) {
-            ids.push("...");
-        }
-        let why = if self.stopped() {
-            "though the server stopped in good order"
-        } else {
-            "while the server runs, calls under way are among them"
-        };
-        // The ids come from a file that anybody may have written: nothing in them reaches the terminal raw.
-        let ids = ids.join(", ").escape_debug().to_string();
-        format!("tool calls without an outcome: {}, {why}; tickets {ids}", open.count())
-    }
-
-    fn json(&self) -> Value {
-        let mark = |mark: Option<Mark>| {
-            mark.map(
-                |mark| json!({"seq": mark.seq, "ts": mark.ts.to_string(), "entry_hash": hash(mark.hash)}),
-            )
-        };
-        let torn: Vec<Value> = self
-            .torn()
-            .map(|(path, bytes, sha256)| json!({"file": path.display().to_string(), "bytes": bytes, "sha256": sha256}))
-            .collect();
-        json!({
-            "verdict": match self.code() { VALID => "valid", TORN => "torn", GAP => "gap", TAMPERED => "damaged", _ => "unreadable" },
-            "exit_code": self.code(),
-            "problem": self.problem.as_ref().map(|problem| json!({
-                "file": problem.path.display().to_string(), "line": problem.line, "what": problem.what,
-            })),
-            "torn": torn,
-            "log_id": self.log_id,
-            "files": self.parts.iter().map(|part| part.path.display().to_string()).collect::<Vec<_>>(),
-            "lines": self.lines(),
-            "first": mark(self.first()),
-            "last": mark(self.last()),
-            "signed": {"checkpoints": self.evidence.held, "lines": self.evidence.covered},
-            "problems": self.evidence.problems,
-            "gaps": self.evidence.gaps,
-            "clock_steps_back": self.steps_back(),
-            "without_outcome": self.open.as_ref().map(|open| json!({
-                "count": open.count(),
-                "first": open.named().into_iter().take(NAMED).map(OpenTicket::json).collect::<Vec<_>>(),
-            })),
-        })
-    }
 }
 
-fn hash(hash: EntryHash) -> String {
-    hash.to_string()
+/// The time of the system's clock.
+fn now() -> Timestamp {
+    SystemClock.now()
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Problem {

@@ -144,6 +144,43 @@ enum Audit {
     /// Verify a log against itself, its checkpoints, and what you know from elsewhere.
     /// Exits 0 valid, 1 tampered, 2 unreadable, 3 valid with a torn tail, 4 valid and the proof has a gap.
     Verify(audit::Verify),
+    /// Show the last lines of a log, and with --follow those that come. Nothing is verified.
+    ///
+    /// Each line by itself: a call has one when it begins, whose outcome is `open`, and one when it ends. In values of options `*`
+    /// stands for any characters, and case makes no difference; an option that is given several times asks for any of its
+    /// values, and different options must all hold.
+    ///
+    /// What is refused, as it happens:
+    ///   aegis-mcp audit tail -f --denied /var/log/aegis-mcp
+    #[command(verbatim_doc_comment)]
+    Tail(audit::Tail),
+    /// List the calls of a log: by whom, with what, where, when, and how they ended. Nothing is verified.
+    ///
+    /// Intent and outcome of a call are one row, and so is a refusal before a call was begun. Rows come in the order in which
+    /// calls ended. Exits 0 whether there are rows or not, and 2 where not all of the log could be read. Run
+    /// `aegis-mcp audit verify` first where somebody may have changed the log: this shows what it says.
+    ///
+    /// In values of options `*` stands for any characters, and case makes no difference. An option that is given several
+    /// times asks for any of its values; different options must all hold.
+    ///
+    /// Who changed something in acme's repositories last week:
+    ///   aegis-mcp audit query /var/log/aegis-mcp --writes --repo 'acme/*' --since 7d
+    ///
+    /// What was refused to alice, for a spreadsheet:
+    ///   aegis-mcp audit query /var/log/aegis-mcp --user alice --denied --format csv > refused.csv
+    #[command(verbatim_doc_comment)]
+    Query(audit::Query),
+    /// Write one page about a log, to be sent to somebody: whether it verifies, and who did what.
+    ///
+    /// The page says first what `aegis-mcp audit verify` says, then shows calls by day, person, tool and outcome, refusals by
+    /// reason, every call that may have changed something, and what happened to the server. It is one file of HTML that loads
+    /// nothing and runs nothing. Exits as `audit verify` does: 0 valid, 1 damaged, 2 not readable or the page could not be
+    /// written, 3 valid with a torn tail, 4 valid and the proof has a gap.
+    ///
+    /// All of May, checked against checkpoints that another machine keeps:
+    ///   aegis-mcp audit report /var/log/aegis-mcp --since 2026-05-01 --until 2026-05-31 --anchor kept -o may.html
+    #[command(verbatim_doc_comment)]
+    Report(audit::ReportArgs),
     /// Have the running server close the active segment, whatever its size and age, so that it can be moved or compressed.
     Rotate {
         #[command(flatten)]
@@ -152,6 +189,13 @@ enum Audit {
         #[arg(long)]
         json: bool,
     },
+    /// How many durable lines a volume takes a second, by the writer of the log itself, beside what the volume does alone.
+    ///
+    /// Before a volume is chosen, or when calls wait for the disk. It writes into a directory of its own there for a few
+    /// seconds and removes it. Exits 0, or 2 where it cannot be measured:
+    ///   aegis-mcp audit measure /var/log/aegis-mcp
+    #[command(verbatim_doc_comment)]
+    Measure(audit::Measure),
     /// Print the public key that signs the log of these settings, for `audit verify --key`.
     Key {
         #[command(flatten)]
@@ -195,6 +239,10 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         Command::CompileGuest => guest::compile(),
         Command::Audit(Audit::Rotate { env, json }) => audit::rotate(&env, json),
         Command::Audit(Audit::Key { env }) => audit::key(&env),
+        Command::Audit(Audit::Measure(asked)) => audit::measure(&asked),
+        Command::Audit(Audit::Tail(asked)) => ExitCode::from(audit::tail(&asked)),
+        Command::Audit(Audit::Report(asked)) => ExitCode::from(audit::report(&asked)),
+        Command::Audit(Audit::Query(asked)) => ExitCode::from(audit::query(&asked)),
         Command::Audit(Audit::Verify(asked)) => ExitCode::from(audit::verify(&asked)),
     }
 }

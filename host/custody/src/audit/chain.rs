@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::bounds::{self, Cuts};
 use super::text::{put_member, put_value};
-use super::{EntryHash, Event, FORMAT, MAX_LINE, Tree};
+use super::{EntryHash, Event, FORMAT, MAX_LINE, Tree, TreeHash};
 use crate::Timestamp;
 
 /// Where a chain stands: what the next line is numbered and which hash it carries on.
@@ -140,7 +140,12 @@ impl LogState {
 
     /// Move on over a line that is there already.
     pub fn push(&mut self, line: EntryHash) {
-        self.tree.push(line);
+        self.push_leaf(line, TreeHash::leaf(line));
+    }
+
+    /// [`Self::push`] where the line's leaf is known.
+    pub(super) fn push_leaf(&mut self, line: EntryHash, leaf: TreeHash) {
+        self.tree.push_leaf(leaf);
         self.chain = Chain::after(self.tree.size(), line);
     }
 

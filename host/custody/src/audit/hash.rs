@@ -21,6 +21,12 @@ impl EntryHash {
         Self(Sha256::new().chain_update(HASH_PREFIX).chain_update(payload).finalize().into())
     }
 
+    /// What another implementation of [`Self::of`] came to.
+    #[must_use]
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
     /// Read 64 lower-case hex digits; nothing else is accepted.
     #[must_use]
     pub fn from_hex(text: &str) -> Option<Self> {
@@ -36,23 +42,27 @@ impl EntryHash {
 
 /// Read 64 lower-case hex digits; nothing else is accepted.
 pub(super) fn from_hex(text: &str) -> Option<[u8; 32]> {
-    let mut bytes = [0_u8; 32];
+    let (mut bytes, mut wrong) = ([0_u8; 32], 0);
     let (pairs, rest) = text.as_bytes().as_chunks::<2>();
     if pairs.len() != bytes.len() || !rest.is_empty() {
         return None;
     }
     for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
-        *byte = digit(*high)? << 4 | digit(*low)?;
+        let (high, low) = (digit(*high), digit(*low));
+        wrong |= high | low;
+        *byte = high << 4 | low & 0x0f;
     }
-    Some(bytes)
+    (wrong < NO_DIGIT).then_some(bytes)
 }
 
-fn digit(byte: u8) -> Option<u8> {
-    match byte {
-        b'0'..=b'9' => Some(byte - b'0'),
-        b'a'..=b'f' => Some(byte - b'a' + 10),
-        _ => None,
-    }
+/// More than any digit.
+const NO_DIGIT: u8 = 0x10;
+
+fn digit(byte: u8) -> u8 {
+    // Without a branch that depends on the digit: nothing can be foretold of a hash.
+    let (decimal, letter) = (byte.wrapping_sub(b'0'), byte.wrapping_sub(b'a'));
+    let letter = if letter < 6 { letter + 10 } else { NO_DIGIT };
+    if decimal < 10 { decimal } else { letter }
 }
 
 impl fmt::Display for EntryHash {

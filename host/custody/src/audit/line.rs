@@ -67,9 +67,11 @@ pub enum Fault {
 /// A line whose form and hash are valid.
 #[derive(Clone, Debug)]
 pub struct Line<'a> {
+    source: &'a str,
     seq: u64,
     ts: Timestamp,
     event: Cow<'a, str>,
+    known: Option<Event>,
     members: Vec<scan::Member<'a>>,
     prev: EntryHash,
     hash: EntryHash,
@@ -81,6 +83,28 @@ impl<'a> Line<'a> {
     /// # Errors
     /// Every departure from the format.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Fault> {
+        Self::parse_by(bytes, EntryHash::of)
+    }
+
+    /// [`Self::parse`] with another implementation of [`EntryHash::of`].
+    ///
+    /// # Errors
+    /// As [`Self::parse`].
+    pub fn parse_by(bytes: &'a [u8], hash: impl Fn(&[u8]) -> EntryHash) -> Result<Self, Fault> {
+        let (line, payload) = Self::form(bytes)?;
+        if hash(payload) == line.hash { Ok(line) } else { Err(Fault::EntryHash) }
+    }
+
+    /// Read the form of a line without hashing it: for whoever shows lines and proves nothing.
+    ///
+    /// # Errors
+    /// As [`Self::parse`], but not that the hash is another.
+    pub fn unproven(bytes: &'a [u8]) -> Result<Self, Fault> {
+        Self::form(bytes).map(|(line, _)| line)
+    }
+
+    /// The line and the bytes that its hash covers.
+    fn form(bytes: &'a [u8]) -> Result<(Self, &'a [u8]), Fault> {
         if bytes.len() >= MAX_LINE {
             return Err(Fault::TooLong);
         }
@@ -103,10 +127,14 @@ impl<'a> Line<'a> {
         if tail.is_none() || !payload.starts_with("{\"v\":") {
             return Err(Fault::Form("entry_hash"));
         }
-        if EntryHash::of(payload.as_bytes()) != hash {
-            return Err(Fault::EntryHash);
-        }
-        Ok(Self { seq, ts, event, members, prev, hash })
+        let known = Event::from_name(&event);
+        Ok((Self { source: text, seq, ts, event, known, members, prev, hash }, payload.as_bytes()))
+    }
+
+    /// The line as it stands, without its line feed. No hidden character stands raw in it.
+    #[must_use]
+    pub fn source(&self) -> &'a str {
+        self.source
     }
 
     /// Number of the line.
@@ -124,7 +152,13 @@ impl<'a> Line<'a> {
     /// The event; none where it is one of a later version.
     #[must_use]
     pub fn event(&self) -> Option<Event> {
-        Event::from_name(&self.event)
+        self.known
+    }
+
+    /// The name of the event, also where it is one of a later version.
+    #[must_use]
+    pub fn event_name(&self) -> &str {
+        &self.event
     }
 
     /// The hash of the line before.

@@ -12,6 +12,8 @@ mod event;
 mod evidence;
 mod hash;
 mod line;
+mod piece;
+mod rest;
 mod scan;
 mod text;
 mod tickets;
@@ -27,10 +29,11 @@ pub use event::Event;
 pub use evidence::{Claims, Evidence, Lines};
 pub use hash::EntryHash;
 pub use line::{Fault, Line};
-pub use text::HIDDEN;
-pub use tickets::{CARRIED, OpenTicket, Tickets};
+pub use piece::Piece;
+pub use text::{HIDDEN, json_text};
+pub use tickets::{CARRIED, OpenTicket, Tickets, Told};
 pub use tree::{Tree, TreeHash};
-pub use verify::{End, Mark, Segment, Verifier};
+pub use verify::{End, Mark, Seen, Segment, Verifier};
 
 /// The format version that every line states in `v`.
 pub const FORMAT: u64 = 1;

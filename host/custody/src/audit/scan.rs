@@ -26,6 +26,57 @@ pub(super) fn string(raw: &str) -> Option<Cow<'_, str>> {
     }
 }
 
+/// The names that begin a line, and those that end it.
+const FIXED: [&str; 6] = ["v", "seq", "ts", "event", "prev_hash", "entry_hash"];
+
+/// As many members as a line of a call has.
+const MEMBERS: usize = 24;
+
+/// Whether the names stand as the writer puts them, which is the quick way to know that none stands twice: in the order of
+/// their bytes, and in a line (depth 0) between the six that begin and end it.
+fn sorted(members: &[Member<'_>], depth: usize) -> bool {
+    let ascending = |members: &[Member<'_>]| {
+        members.iter().zip(members.iter().skip(1)).all(|((before, _), (after, _))| before < after)
+    };
+    if depth > 0 {
+        return ascending(members);
+    }
+    let [(v, _), (seq, _), (ts, _), (event, _), between @ .., (prev, _), (entry, _)] = members else {
+        return false;
+    };
+    [v, seq, ts, event, prev, entry].map(AsRef::as_ref) == FIXED
+        && ascending(between)
+        && !between.iter().any(|(name, _)| FIXED.contains(&name.as_ref()))
+}
+
+/// Whether no name stands twice, in whatever order.
+fn distinct(members: &[Member<'_>]) -> bool {
+    let mut names: Vec<&str> = members.iter().map(|(name, _)| name.as_ref()).collect();
+    names.sort_unstable();
+    !names.windows(2).any(|pair| pair.first() == pair.last())
+}
+
+/// How many bytes from the first on are printable ASCII and neither a quote nor a backslash; eight at a time.
+fn plain(bytes: &[u8]) -> usize {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = ONES << 7;
+    // The lowest byte that is less than `bound` is found; above it there may be false finds.
+    let below = |word: u64, bound: u64| word.wrapping_sub(ONES.wrapping_mul(bound)) & !word;
+    let is = |word: u64, byte: u8| below(word ^ ONES.wrapping_mul(u64::from(byte)), 1);
+    let (words, rest) = bytes.as_chunks::<8>();
+    let mut at: usize = 0;
+    for word in words {
+        let word = u64::from_le_bytes(*word);
+        let found = (word | below(word, 0x20) | is(word, b'"') | is(word, b'\\') | is(word, 0x7f)) & HIGH;
+        if found != 0 {
+            return at.saturating_add(usize::try_from(found.trailing_zeros() / 8).unwrap_or_default());
+        }
+        at = at.saturating_add(8);
+    }
+    let other = |byte: &u8| !matches!(byte, 0x20..0x7f) || matches!(byte, b'"' | b'\\');
+    at.saturating_add(rest.iter().position(other).unwrap_or(rest.len()))
+}
+
 struct Scan<'a> {
     text: &'a str,
     at: usize,
@@ -58,11 +109,14 @@ impl<'a> Scan<'a> {
 
     fn members(&mut self, depth: usize) -> Result<Vec<Member<'a>>, Fault> {
         self.expect(b'{', "an object was expected")?;
-        let mut found: Vec<Member<'a>> = Vec::new();
+        let mut found: Vec<Member<'a>> = Vec::with_capacity(if depth == 0 { MEMBERS } else { 4 });
         if !self.accept(b'}') {
             loop {
-                let name = self.string()?;
-                let name = string(name).ok_or_else(|| self.fault("a name cannot be read"))?;
+                let (name, escaped) = self.string()?;
+                let name = match name.get(1..name.len().saturating_sub(1)).filter(|_| !escaped) {
+                    Some(plain) => Cow::Borrowed(plain),
+                    None => string(name).ok_or_else(|| self.fault("a name cannot be read"))?,
+                };
                 self.expect(b':', "a colon was expected")?;
                 let start = self.at;
                 self.value(depth + 1)?;
@@ -73,12 +127,10 @@ impl<'a> Scan<'a> {
                 self.expect(b',', "a comma or closing brace was expected")?;
             }
         }
-        let mut names: Vec<&str> = found.iter().map(|(name, _)| name.as_ref()).collect();
-        names.sort_unstable();
-        if names.windows(2).any(|pair| pair.first() == pair.last()) {
-            return Err(self.fault("a name stands twice in one object"));
+        if sorted(&found, depth) || distinct(&found) {
+            return Ok(found);
         }
-        Ok(found)
+        Err(self.fault("a name stands twice in one object"))
     }
 
     fn value(&mut self, depth: usize) -> Result<(), Fault> {
@@ -140,19 +192,22 @@ impl<'a> Scan<'a> {
         if self.at > start { Ok(()) } else { Err(self.fault("a digit was expected")) }
     }
 
-    /// Read a string and return its raw text with the quotes.
-    fn string(&mut self) -> Result<&'a str, Fault> {
-        let start = self.at;
+    /// Read a string and return its raw text with the quotes, and whether there is an escape in it.
+    fn string(&mut self) -> Result<(&'a str, bool), Fault> {
+        let (start, mut escaped) = (self.at, false);
         self.expect(b'"', "a string was expected")?;
         loop {
+            self.at += plain(self.text.as_bytes().get(self.at..).unwrap_or_default());
             match self.peek() {
                 None => return Err(self.fault("a string is not closed")),
                 Some(b'"') => {
                     self.at += 1;
-                    return self.since(start);
+                    return Ok((self.since(start)?, escaped));
                 }
-                Some(b'\\') => self.escape()?,
-                Some(0x20..0x7f) => self.at += 1,
+                Some(b'\\') => {
+                    escaped = true;
+                    self.escape()?;
+                }
                 Some(_) => {
                     let c = self.text.get(self.at..).and_then(|rest| rest.chars().next());
                     let c = c.ok_or_else(|| self.fault("a character is broken"))?;
@@ -192,5 +247,51 @@ impl<'a> Scan<'a> {
         let unit = digits.and_then(|digits| u16::from_str_radix(digits, 16).ok());
         self.at += 4;
         unit.ok_or_else(|| self.fault("four hex digits were expected"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Member, distinct, plain, sorted};
+
+    #[test]
+    fn eight_bytes_at_a_time_end_where_one_at_a_time_ends() {
+        for length in 0..20 {
+            for place in 0..=length {
+                for byte in 0..=u8::MAX {
+                    let mut bytes = vec![b'x'; length];
+                    bytes.iter_mut().skip(place).for_each(|at| *at = byte);
+                    let by_one =
+                        bytes.iter().position(|byte| !matches!(byte, 0x20..0x7f) || b"\"\\".contains(byte));
+                    assert_eq!(plain(&bytes), by_one.unwrap_or(length), "{bytes:?}");
+                    // The bytes before it are the nearest to others that end a string.
+                    for near in [b'!', b'#', b'[', b']', b'~', b' '] {
+                        bytes.iter_mut().take(place).for_each(|at| *at = near);
+                        assert_eq!(plain(&bytes), by_one.unwrap_or(length), "{bytes:?}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_quick_way_never_takes_a_name_twice() {
+        let line = |between: &[&'static str]| -> Vec<Member<'static>> {
+            let names = ["v", "seq", "ts", "event"].iter().chain(between).chain(&["prev_hash", "entry_hash"]);
+            names.map(|name| ((*name).into(), "1")).collect()
+        };
+        for (between, quick, alone) in [
+            (&[][..], true, true),
+            (&["a", "b", "c"], true, true),
+            (&["b", "a"], false, true),
+            (&["a", "a"], false, false),
+            (&["a", "ts"], false, false),
+            (&["prev_hash"], false, false),
+        ] {
+            assert_eq!((sorted(&line(between), 0), distinct(&line(between))), (quick, alone), "{between:?}");
+        }
+        let inner: Vec<Member<'_>> = ["a", "b", "b"].map(|name| (name.into(), "1")).to_vec();
+        assert!(!sorted(&inner, 1) && !distinct(&inner) && sorted(&inner[..2], 1));
+        assert!(!sorted(&inner, 0), "too few for a line");
     }
 }

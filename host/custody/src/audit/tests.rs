@@ -7,6 +7,7 @@ use crate::Timestamp;
 
 mod document;
 mod evidence;
+mod pieces;
 mod tamper;
 mod tickets;
 

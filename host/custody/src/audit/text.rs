@@ -35,6 +35,14 @@ pub(super) fn hidden(c: char) -> bool {
     !(0x20..0x7f).contains(&code) && HIDDEN.iter().any(|(first, last)| (*first..=*last).contains(&code))
 }
 
+/// A value as JSON text in one line, written as the log writes it: what a terminal would act on, or not show, is escaped.
+#[must_use]
+pub fn json_text(value: &Value) -> String {
+    let mut out = String::new();
+    put_value(&mut out, value);
+    out
+}
+
 /// Append a string with its quotes.
 pub(super) fn put_string(out: &mut String, text: &str) {
     out.push('"');

@@ -26,6 +26,9 @@ pub const CARRIED: usize = 256;
 /// may be missing.
 const NOT_RECORDED: &str = "audit_unavailable";
 
+/// Status of an intent.
+const PENDING: &str = "pending";
+
 /// An intent without an outcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OpenTicket {
@@ -63,7 +66,22 @@ pub struct Tickets {
     begun: bool,
 }
 
+/// What a line that was read apart says of tickets, see [`super::Piece`].
+#[derive(Debug)]
+pub struct Told(Option<Box<Said<'static>>>);
+
+impl Told {
+    /// Of a line that says nothing of tickets, or is observed whole.
+    pub(super) const NOTHING: Self = Self(None);
+
+    pub(super) fn of(line: &Line<'_>) -> Self {
+        let tells = matches!(line.event(), Some(Event::ToolInvocation | Event::OutcomeUnknown));
+        Self(line.event().filter(|_| tells).map(|event| Box::new(Said::of(line, event).kept())))
+    }
+}
+
 /// What a line says of a ticket.
+#[derive(Debug)]
 struct Said<'a> {
     seq: u64,
     event: Event,
@@ -73,6 +91,32 @@ struct Said<'a> {
     reason: Option<Cow<'a, str>>,
     late: bool,
     count: u64,
+}
+
+impl<'a> Said<'a> {
+    fn of(line: &Line<'a>, event: Event) -> Self {
+        Self {
+            seq: line.seq(),
+            event,
+            ticket: line.text("ticket"),
+            tool: line.text("tool"),
+            status: line.text("status"),
+            reason: line.text("reason"),
+            late: line.value("late") == Some(Value::Bool(true)),
+            count: line.number("count").unwrap_or(0),
+        }
+    }
+
+    fn kept(self) -> Said<'static> {
+        let kept = |text: Option<Cow<'_, str>>| text.map(|text| Cow::Owned(text.into_owned()));
+        let Self { seq, event, ticket, tool, status, reason, late, count } = self;
+        // Only an intent is remembered with its tool.
+        let tool = tool.filter(|_| status.as_deref() == Some(PENDING));
+        let status = if status.as_deref() == Some(PENDING) { Some(Cow::Borrowed(PENDING)) } else { None };
+        let reason =
+            if reason.as_deref() == Some(NOT_RECORDED) { Some(Cow::Borrowed(NOT_RECORDED)) } else { None };
+        Said { seq, event, ticket: kept(ticket), tool: kept(tool), status, reason, late, count }
+    }
 }
 
 impl Tickets {
@@ -86,16 +130,16 @@ impl Tickets {
             }
             return self.name(line.value("open"));
         }
-        self.take(Said {
-            seq: line.seq(),
-            event,
-            ticket: line.text("ticket"),
-            tool: line.text("tool"),
-            status: line.text("status"),
-            reason: line.text("reason"),
-            late: line.value("late") == Some(Value::Bool(true)),
-            count: line.number("count").unwrap_or(0),
-        });
+        self.take(Said::of(line, event));
+    }
+
+    /// Take notice of the next line of a log, which was read apart; not for `segment_open` and `open_tickets`, which are
+    /// [observed](Self::observe) whole.
+    pub fn hear(&mut self, told: Told) {
+        self.begun = true;
+        if let Some(said) = told.0 {
+            self.take(*said);
+        }
     }
 
     /// Take notice of an entry that became the line of that number; for a writer, which need not read back
@@ -158,7 +202,7 @@ impl Tickets {
     }
 
     fn take(&mut self, said: Said<'_>) {
-        let pending = said.status.as_deref() == Some("pending");
+        let pending = said.status.as_deref() == Some(PENDING);
         match (said.event, &said.ticket) {
             (Event::ToolInvocation, Some(ticket)) if pending => {
                 let ticket = ticket.clone().into_owned();

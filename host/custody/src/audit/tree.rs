@@ -94,7 +94,12 @@ impl Tree {
 
     /// Add the next line.
     pub fn push(&mut self, line: EntryHash) {
-        let mut hash = TreeHash::leaf(line);
+        self.push_leaf(TreeHash::leaf(line));
+    }
+
+    /// Add the next line, given its leaf.
+    pub fn push_leaf(&mut self, leaf: TreeHash) {
+        let mut hash = leaf;
         // Each trailing one of the size is a complete subtree as large as what has grown so far.
         for _ in 0..self.size.trailing_ones() {
             if let Some(left) = self.peaks.pop() {

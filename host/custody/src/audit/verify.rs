@@ -1,11 +1,11 @@
 //! Verifying a log, one segment after the other, as a stream. It holds one line at a time and never writes.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{self, BufRead, Read};
+use std::io::{self, BufRead};
 
-use sha2::{Digest, Sha256};
-
-use super::hash::hex;
+use super::piece::{Link, Piece};
+use super::rest::{Rest, next_piece};
+use super::tickets::Told;
 use super::{Chain, EntryHash, Event, Fault, Line, LogState, MAX_LINE, Tree, TreeHash};
 use crate::Timestamp;
 
@@ -58,6 +58,25 @@ pub struct Segment {
     pub steps_back: u64,
     /// What comes after them.
     pub end: End,
+}
+
+impl Segment {
+    const EMPTY: Self = Self { lines: 0, bytes: 0, first: None, last: None, steps_back: 0, end: End::Whole };
+
+    /// Whether whatever follows was never acknowledged: the line that the file's name states for its last was read.
+    fn is_surplus(&self, last_seq: Option<u64>) -> bool {
+        let closed = self.last.is_some_and(|mark| mark.event == Some(Event::SegmentClose));
+        !closed && self.last.is_some_and(|mark| Some(mark.seq) == last_seq)
+    }
+}
+
+/// A valid line as [`Verifier::pieces`] shows it.
+#[derive(Debug)]
+pub enum Seen<'a> {
+    /// One that tells of the log itself.
+    Whole(&'a Line<'a>),
+    /// Any other: what it says of tickets.
+    Part(Told),
 }
 
 /// The state of a verification that goes on from segment to segment.
@@ -116,52 +135,91 @@ impl Verifier {
         last_seq: Option<u64>,
         observe: &mut dyn FnMut(&Line<'_>),
     ) -> io::Result<Segment> {
-        let mut seen =
-            Segment { lines: 0, bytes: 0, first: None, last: None, steps_back: 0, end: End::Whole };
+        let mut seen = Segment::EMPTY;
         let mut piece = Vec::with_capacity(MAX_LINE);
         loop {
-            let last = seen.last;
-            let closed = last.is_some_and(|mark| mark.event == Some(Event::SegmentClose));
-            let surplus = !closed && last.is_some_and(|mark| Some(mark.seq) == last_seq);
             next_piece(reader, &mut piece)?;
             if piece.is_empty() {
                 return Ok(seen);
             }
-            if surplus {
+            if seen.is_surplus(last_seq) {
                 seen.end = Rest::read(&piece, reader)?.torn();
                 return Ok(seen);
             }
             let checked = match piece.strip_suffix(b"\n") {
-                Some(bytes) => Line::parse(bytes).and_then(|line| self.accept(&line, last).map(|()| line)),
+                Some(bytes) => Line::parse(bytes).and_then(|line| {
+                    let link = Link::of(&line, piece.len(), Told::NOTHING);
+                    self.accept(&link, Some(&line), seen.last).map(|()| (link, line))
+                }),
                 None if piece.len() < MAX_LINE => Err(Fault::Unterminated),
                 None => Err(Fault::TooLong),
             };
             match checked {
-                Ok(line) => {
+                Ok((link, line)) => {
                     observe(&line);
-                    self.take(&mut seen, &line);
-                    seen.bytes += u64::try_from(piece.len()).unwrap_or(u64::MAX);
+                    self.take(&mut seen, &link, Some(&line), piece.len());
                 }
                 Err(fault) => {
-                    let rest = Rest::read(&piece, reader)?;
-                    seen.end = if rest.unfinished() {
-                        rest.torn()
-                    } else {
-                        End::Bad { line: seen.lines + 1, fault }
-                    };
+                    seen.end = Rest::read(&piece, reader)?.end(seen.lines, fault);
                     return Ok(seen);
                 }
             }
         }
     }
 
-    /// Whether the line fits behind the lines before it; `last` is the one before it in the same file.
-    fn accept(&self, line: &Line<'_>, last: Option<Mark>) -> Result<(), Fault> {
-        let event = line.event();
+    /// [`Self::segment`] of lines that were read apart, in pieces: `next` gives them in their order, all bytes of the file.
+    ///
+    /// # Errors
+    /// Only of `next`.
+    pub fn pieces(
+        &mut self,
+        next: &mut dyn FnMut() -> io::Result<Option<Piece>>,
+        last_seq: Option<u64>,
+        observe: &mut dyn FnMut(Seen<'_>),
+    ) -> io::Result<Segment> {
+        let mut seen = Segment::EMPTY;
+        while let Some(Piece { bytes, lines, fault }) = next()? {
+            let mut begin = 0;
+            for link in lines {
+                if seen.is_surplus(last_seq) {
+                    seen.end = Rest::of(bytes, begin, next)?.torn();
+                    return Ok(seen);
+                }
+                let raw = bytes.get(begin..link.end.saturating_sub(1)).filter(|_| link.to_be_read());
+                // It was read before, whole and with its hash.
+                let line = raw.map(Line::unproven).transpose();
+                let accepted =
+                    line.and_then(|line| self.accept(&link, line.as_ref(), seen.last).map(|()| line));
+                match accepted {
+                    Ok(line) => {
+                        self.take(&mut seen, &link, line.as_ref(), link.end.saturating_sub(begin));
+                        begin = link.end;
+                        observe(line.as_ref().map_or(Seen::Part(link.told), Seen::Whole));
+                    }
+                    Err(fault) => {
+                        seen.end = Rest::of(bytes, begin, next)?.end(seen.lines, fault);
+                        return Ok(seen);
+                    }
+                }
+            }
+            if let Some(fault) = fault {
+                let surplus = seen.is_surplus(last_seq);
+                let rest = Rest::of(bytes, begin, next)?;
+                seen.end = if surplus { rest.torn() } else { rest.end(seen.lines, fault) };
+                return Ok(seen);
+            }
+        }
+        Ok(seen)
+    }
+
+    /// Whether the line fits behind the lines before it; `last` is the one before it in the same file, and `whole` is there
+    /// where the line tells of the log.
+    fn accept(&self, link: &Link, whole: Option<&Line<'_>>, last: Option<Mark>) -> Result<(), Fault> {
+        let Mark { seq, event, .. } = link.mark;
         if last.is_some_and(|mark| mark.event == Some(Event::SegmentClose)) {
             return Err(Fault::Misplaced("a line after segment_close"));
         }
-        let genesis = event == Some(Event::LogOpen) && line.seq() == 1;
+        let genesis = event == Some(Event::LogOpen) && seq == 1;
         let opens = event == Some(Event::SegmentOpen);
         if last.is_none() && !genesis && !opens {
             return Err(Fault::Beginning);
@@ -173,15 +231,15 @@ impl Verifier {
             (Some(log), _) => log.chain(),
             (None, false) => Chain::EMPTY,
             // Earlier segments were not given: the first line seen is taken for what it says.
-            (None, true) => Chain::after(line.seq().saturating_sub(1), line.prev()),
+            (None, true) => Chain::after(seq.saturating_sub(1), link.prev),
         };
-        if line.seq() != expected.last_seq().saturating_add(1) {
-            return Err(Fault::Seq { expected: expected.last_seq().saturating_add(1), found: line.seq() });
+        if seq != expected.last_seq().saturating_add(1) {
+            return Err(Fault::Seq { expected: expected.last_seq().saturating_add(1), found: seq });
         }
-        if line.prev() != expected.head() {
+        if link.prev != expected.head() {
             return Err(Fault::PrevHash(expected.last_seq()));
         }
-        self.accept_claims(line)
+        whole.map_or(Ok(()), |line| self.accept_claims(line))
     }
 
     /// Whether what a line says about the log agrees with the log.
@@ -211,16 +269,17 @@ impl Verifier {
         Ok(())
     }
 
-    fn take(&mut self, seen: &mut Segment, line: &Line<'_>) {
-        let mark = Mark { seq: line.seq(), ts: line.ts(), hash: line.hash(), event: line.event() };
-        seen.steps_back += u64::from(self.latest.is_some_and(|latest| line.ts() < latest));
-        self.latest = Some(line.ts());
+    fn take(&mut self, seen: &mut Segment, link: &Link, whole: Option<&Line<'_>>, bytes: usize) {
+        let mark = link.mark;
+        seen.steps_back += u64::from(self.latest.is_some_and(|latest| mark.ts < latest));
+        self.latest = Some(mark.ts);
         seen.lines += 1;
+        seen.bytes += u64::try_from(bytes).unwrap_or(u64::MAX);
         seen.first.get_or_insert(mark);
         seen.last = Some(mark);
         let before = || {
-            let tree = tree_before(line).filter(|_| mark.event == Some(Event::SegmentOpen));
-            LogState::after(line.prev(), tree.unwrap_or_default())
+            let opens = whole.filter(|_| mark.event == Some(Event::SegmentOpen));
+            LogState::after(link.prev, opens.and_then(tree_before).unwrap_or_default())
         };
         let log = match &mut self.log {
             Some(log) => log,
@@ -230,8 +289,9 @@ impl Verifier {
                 log
             }
         };
-        log.push(mark.hash);
+        log.push_leaf(mark.hash, link.leaf);
         keep_root(&self.wanted, &mut self.roots, log);
+        let Some(line) = whole else { return };
         match mark.event {
             Some(Event::LogOpen) => self.number = self.number.max(1),
             Some(Event::SegmentOpen) => self.number = line.number("number").unwrap_or(self.number),
@@ -257,53 +317,4 @@ fn tree_before(line: &Line<'_>) -> Option<Tree> {
 
 fn lower_hex(byte: u8) -> bool {
     matches!(byte, b'0'..=b'9' | b'a'..=b'f')
-}
-
-/// Read up to and including the next line feed, at most as many bytes as a line may have.
-fn next_piece(reader: &mut dyn BufRead, piece: &mut Vec<u8>) -> io::Result<()> {
-    piece.clear();
-    let most = u64::try_from(MAX_LINE).unwrap_or(u64::MAX);
-    reader.take(most).read_until(b'\n', piece).map(drop)
-}
-
-/// The bytes from the first line that is not valid to the end of the file.
-struct Rest {
-    bytes: u64,
-    digest: Sha256,
-    line_feed: bool,
-    /// A zero byte, which no line holds: space that a file system reserved and never filled.
-    hole: bool,
-    /// A line with a valid form and hash of its own.
-    valid_line: bool,
-}
-
-impl Rest {
-    fn read(first: &[u8], reader: &mut dyn BufRead) -> io::Result<Self> {
-        let mut rest =
-            Self { bytes: 0, digest: Sha256::new(), line_feed: false, hole: false, valid_line: false };
-        let mut piece = first.to_vec();
-        while !piece.is_empty() {
-            rest.bytes += u64::try_from(piece.len()).unwrap_or(u64::MAX);
-            rest.digest.update(&piece);
-            rest.hole |= piece.contains(&0);
-            if let Some(line) = piece.strip_suffix(b"\n") {
-                rest.line_feed = true;
-                rest.valid_line |= Line::parse(line).is_ok();
-            }
-            next_piece(reader, &mut piece)?;
-        }
-        Ok(rest)
-    }
-
-    /// Whether an interrupted write explains these bytes: the beginning of a line, or a hole with no valid
-    /// line anywhere. A changed line followed by others, or one that ends as a line does, is not explained.
-    fn unfinished(&self) -> bool {
-        !self.valid_line && (!self.line_feed || self.hole)
-    }
-
-    fn torn(self) -> End {
-        let mut sha256 = String::with_capacity(64);
-        let _ = hex(&mut sha256, &self.digest.finalize());
-        End::Torn { bytes: self.bytes, sha256 }
-    }
 }

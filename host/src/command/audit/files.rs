@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
+use super::progress::{Counted, Progress};
 use super::{Problem, UNREADABLE, unreadable};
 use crate::audit::names::Place;
 
@@ -19,7 +20,15 @@ pub(super) type Listed = (PathBuf, Option<(u64, u64)>);
 
 /// A file of the log, decompressed where its name says that it is compressed.
 pub(super) fn open(path: &Path) -> io::Result<Box<dyn BufRead>> {
-    let file = File::open(path)?;
+    open_counted(path, None)
+}
+
+/// [`open`], with what is read of the file told to `progress`.
+pub(super) fn open_counted<'a>(
+    path: &Path,
+    progress: Option<&'a Progress>,
+) -> io::Result<Box<dyn BufRead + 'a>> {
+    let file = Counted::new(File::open(path)?, progress);
     let plain = BufReader::with_capacity(BUFFER, file);
     match path.extension().and_then(|extension| extension.to_str()) {
         Some("gz") => {

@@ -11,7 +11,7 @@ use super::{Report, Verify};
 use crate::audit::signer::{Signer, fresh_pem};
 
 fn asked(path: &Path) -> Verify {
-    Verify { path: path.to_owned(), anchor: Vec::new(), key: None, expired: false, json: false }
+    Verify::plain(path)
 }
 
 fn judged(path: &Path) -> Report {
@@ -317,4 +317,60 @@ fn segments_may_be_compressed() {
     assert_eq!(verify(&gz, false), 0);
     fs::write(&gz, &bytes[..100]).unwrap();
     assert_eq!(verify(dir.path(), false), 2);
+}
+
+/// What is said about a log by this many threads, in pieces of this size.
+fn by_threads(path: &Path, threads: usize, piece: usize) -> (u8, String, Value) {
+    let report = Report::of(&Verify { threads: std::num::NonZeroUsize::new(threads), piece, ..asked(path) });
+    (report.code(), report.text(), report.json())
+}
+
+#[test]
+fn several_threads_with_tiny_pieces_say_what_one_says_of_every_damage() {
+    let dir = log();
+    let alike = |what: &str| {
+        let one = by_threads(dir.path(), 1, 1);
+        for (threads, piece) in [(2, 1), (4, 300), (4, 5_000), (3, super::pieces::PIECE)] {
+            assert_eq!(
+                by_threads(dir.path(), threads, piece),
+                one,
+                "{what}, {threads} threads, {piece} bytes"
+            );
+        }
+        one.0
+    };
+    assert_eq!(alike("whole"), 0);
+    for name in
+        ["audit-000000000001-000000000003.jsonl", "audit-000000000004-000000000006.jsonl", "audit.log"]
+    {
+        let path = dir.path().join(name);
+        let whole = fs::read(&path).unwrap();
+        let mut codes = Vec::new();
+        for index in (0..whole.len()).step_by(13) {
+            let mut changed = whole.clone();
+            changed[index] ^= 4;
+            fs::write(&path, &changed).unwrap();
+            codes.push(alike(&format!("{name} byte {index}")));
+            fs::write(&path, &whole[..index]).unwrap();
+            codes.push(alike(&format!("{name} cut at {index}")));
+        }
+        assert!(codes.contains(&1) && codes.iter().all(|code| *code != 0), "{codes:?}");
+        for more in [&b"\0\0\0"[..], b"{\"v\":1", b"rubbish\n", &vec![b'x'; 70_000], &whole] {
+            fs::write(&path, [&whole[..], more].concat()).unwrap();
+            alike(&format!("{name} with {} bytes more", more.len()));
+        }
+        fs::write(&path, &whole).unwrap();
+    }
+    let (gz, cut) = (
+        "audit-000000000001-000000000003.jsonl.gz",
+        dir.path().join("audit-000000000001-000000000003.jsonl"),
+    );
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut encoder, &fs::read(&cut).unwrap()).unwrap();
+    let bytes = encoder.finish().unwrap();
+    fs::remove_file(cut).unwrap();
+    for (end, code) in [(bytes.len(), 0), (bytes.len() - 9, 2), (30, 2)] {
+        fs::write(dir.path().join(gz), &bytes[..end]).unwrap();
+        assert_eq!(alike(&format!("{end} bytes compressed")), code);
+    }
 }
