@@ -162,7 +162,8 @@ mod tests {
                 match text.parse::<Timestamp>() {
                     Ok(time) => assert_eq!(time.to_string(), text),
                     Err(_) => {
-                        assert!(year < "1970" || month < 1 || month > 12 || day < 1 || day > 28, "{text}")
+                        let may_be = (1..=12).contains(&month) && (1..=28).contains(&day);
+                        assert!(year < "1970" || !may_be, "{text}");
                     }
                 }
             }

@@ -60,14 +60,19 @@ fn distinct(members: &[Member<'_>]) -> bool {
 fn plain(bytes: &[u8]) -> usize {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = ONES << 7;
-    // The lowest byte that is less than `bound` is found; above it there may be false finds.
-    let below = |word: u64, bound: u64| word.wrapping_sub(ONES.wrapping_mul(bound)) & !word;
-    let is = |word: u64, byte: u8| below(word ^ ONES.wrapping_mul(u64::from(byte)), 1);
+    const QUOTES: u64 = ONES * b'"' as u64;
+    const BACKSLASHES: u64 = ONES * b'\\' as u64;
+    // Of each byte the highest bit is set by what it is itself (not ASCII), by the sum (a delete), and by the differences
+    // where they fall below zero: of a control character, and of what is zero for being a quote or a backslash. What is
+    // carried to or borrowed from the next byte makes false finds behind a true one alone.
+    let finds = |word: u64| {
+        let zero = (word ^ QUOTES).wrapping_sub(ONES) | (word ^ BACKSLASHES).wrapping_sub(ONES);
+        (word | word.wrapping_add(ONES) | word.wrapping_sub(ONES << 5) | zero) & HIGH
+    };
     let (words, rest) = bytes.as_chunks::<8>();
     let mut at: usize = 0;
     for word in words {
-        let word = u64::from_le_bytes(*word);
-        let found = (word | below(word, 0x20) | is(word, b'"') | is(word, b'\\') | is(word, 0x7f)) & HIGH;
+        let found = finds(u64::from_le_bytes(*word));
         if found != 0 {
             return at.saturating_add(usize::try_from(found.trailing_zeros() / 8).unwrap_or_default());
         }

@@ -12,9 +12,9 @@ use aegis_custody::audit::{EntryHash, HASH_PREFIX, MAX_LINE, Piece};
 use ring::digest::{Context, SHA256};
 
 /// Bytes of a piece, besides the rest of its last line.
-pub(super) const PIECE: usize = 256 * 1024;
+pub(super) const PIECE: usize = 64 * 1024;
 /// Pieces that each thread has before it or done.
-const EACH: usize = 3;
+const EACH: usize = 6;
 
 /// What a thread is given: bytes, and where to put what they hold.
 type Job = (Vec<u8>, SyncSender<Piece>);

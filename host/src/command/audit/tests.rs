@@ -10,6 +10,9 @@ use serde_json::{Map, Value, json};
 use super::{Report, Verify};
 use crate::audit::signer::{Signer, fresh_pem};
 
+#[path = "tests/reading.rs"]
+mod reading;
+
 fn asked(path: &Path) -> Verify {
     Verify::plain(path)
 }
