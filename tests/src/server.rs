@@ -255,7 +255,18 @@ impl Server {
     }
 }
 
-fn read_lines(path: &Path) -> Vec<Value> {
+/// The lines of a log: those of its closed segments (SIGHUP closes one), then those of the active file.
+fn read_lines(active: &Path) -> Vec<Value> {
+    let beside = active.parent().and_then(|folder| std::fs::read_dir(folder).ok());
+    let paths = beside.into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
+    let mut files: Vec<PathBuf> =
+        paths.filter(|path| path.extension().is_some_and(|end| end == "jsonl")).collect();
+    files.sort();
+    files.push(active.to_owned());
+    files.iter().flat_map(|file| lines_of(file)).collect()
+}
+
+fn lines_of(path: &Path) -> Vec<Value> {
     let text = std::fs::read_to_string(path).unwrap_or_default();
     // A line that is being written has no end yet.
     let whole = text.rfind('\n').map_or("", |end| text.get(..end).unwrap_or_default());
