@@ -11,11 +11,11 @@ async fn report(arguments: &[&str]) -> (i32, String, String) {
     program(&[&["audit", "report"], arguments].concat(), &[]).await
 }
 
-/// The page on standard output.
+/// The page on standard output, without the places where a name may be broken.
 async fn page(log: &str, more: &[&str]) -> (i32, String) {
     let (code, out, err) = report(&[&[log, "-o", "-"], more].concat()).await;
     assert!(out.ends_with("</html>"), "{out}{err}");
-    (code, out)
+    (code, out.replace("<wbr>", ""))
 }
 
 #[tokio::test]
@@ -29,7 +29,7 @@ async fn a_page_about_what_a_server_wrote_says_that_it_is_whole() {
     std::fs::write(&file, "what was there").expect("written");
     let (code, out, err) = report(&[&folder, "--output", &file.display().to_string()]).await;
     assert!(code == 0 && out.is_empty() && err.contains("whole and unchanged"), "{code} {out}{err}");
-    let html = std::fs::read_to_string(&file).expect("it is there");
+    let html = std::fs::read_to_string(&file).expect("it is there").replace("<wbr>", "");
     for part in [
         "The log is whole and unchanged",
         "exit code 0",

@@ -259,9 +259,12 @@ fn change(row: &Row) -> Markup {
     }
 }
 
-/// A name, which a narrow column may break where its parts end.
 fn known(text: Option<&str>) -> Markup {
-    let text = text.map_or_else(|| "-".to_owned(), clean);
+    breakable(&text.map_or_else(|| "-".to_owned(), clean))
+}
+
+/// A name, which a narrow column may break where its parts end.
+fn breakable(text: &str) -> Markup {
     html! { @for part in text.split_inclusive(['_', '/', '=', ',']) { (part) wbr; } }
 }
 

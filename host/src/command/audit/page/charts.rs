@@ -5,7 +5,7 @@ use maud::{Markup, html};
 
 use super::super::figures::{Count, Figures, Period, Tally};
 use super::super::show::clean;
-use super::grouped;
+use super::{breakable, grouped};
 
 /// Parts of a whole, in thousandths.
 fn part(count: u64, whole: u64) -> u64 {
@@ -58,7 +58,7 @@ pub(super) fn by_name(title: &str, head: &str, tally: &Tally, most: usize) -> Ma
                         @for (name, count, others) in rows {
                             tr {
                                 th scope="row" {
-                                    span .name .others[others] { (name) }
+                                    span .name .others[others] { (breakable(&name)) }
                                     (bar(count, longest.unwrap_or(0)))
                                 }
                                 td { (grouped(count.all())) }
@@ -96,8 +96,8 @@ fn bar(count: Count, longest: u64) -> Markup {
 pub(super) fn by_period(figures: &Figures) -> Markup {
     let periods = figures.periods();
     let kind = match periods.first().map_or(0, |period| period.name.len()) {
-        0..=4 => "year",
-        5..=7 => "month",
+        4 => "year",
+        7 => "month",
         _ => "day",
     };
     let most = periods.iter().map(|period| period.count.all()).max().unwrap_or(0);
