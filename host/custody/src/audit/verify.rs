@@ -6,6 +6,7 @@ use std::io::{self, BufRead, Read};
 use sha2::{Digest, Sha256};
 
 use super::hash::hex;
+use super::hole::Hole;
 use super::{Chain, EntryHash, Event, Fault, Line, LogState, MAX_LINE, Tree, TreeHash};
 use crate::Timestamp;
 
@@ -128,7 +129,7 @@ impl Verifier {
                 return Ok(seen);
             }
             if surplus {
-                seen.end = Rest::read(&piece, reader)?.torn();
+                seen.end = Rest::read(seen.bytes, &piece, reader)?.torn();
                 return Ok(seen);
             }
             let checked = match piece.strip_suffix(b"\n") {
@@ -143,7 +144,7 @@ impl Verifier {
                     seen.bytes += u64::try_from(piece.len()).unwrap_or(u64::MAX);
                 }
                 Err(fault) => {
-                    let rest = Rest::read(&piece, reader)?;
+                    let rest = Rest::read(seen.bytes, &piece, reader)?;
                     seen.end = if rest.unfinished() {
                         rest.torn()
                     } else {
@@ -271,21 +272,30 @@ struct Rest {
     bytes: u64,
     digest: Sha256,
     line_feed: bool,
-    /// A zero byte, which no line holds: space that a file system reserved and never filled.
-    hole: bool,
+    /// A zero byte, which no line holds.
+    zero: bool,
+    hole: Hole,
     /// A line with a valid form and hash of its own.
     valid_line: bool,
 }
 
 impl Rest {
-    fn read(first: &[u8], reader: &mut dyn BufRead) -> io::Result<Self> {
-        let mut rest =
-            Self { bytes: 0, digest: Sha256::new(), line_feed: false, hole: false, valid_line: false };
+    /// `offset` is where they begin in the file.
+    fn read(offset: u64, first: &[u8], reader: &mut dyn BufRead) -> io::Result<Self> {
+        let mut rest = Self {
+            bytes: 0,
+            digest: Sha256::new(),
+            line_feed: false,
+            zero: false,
+            hole: Hole::from(offset),
+            valid_line: false,
+        };
         let mut piece = first.to_vec();
         while !piece.is_empty() {
             rest.bytes += u64::try_from(piece.len()).unwrap_or(u64::MAX);
             rest.digest.update(&piece);
-            rest.hole |= piece.contains(&0);
+            rest.zero |= piece.contains(&0);
+            rest.hole.read(&piece);
             if let Some(line) = piece.strip_suffix(b"\n") {
                 rest.line_feed = true;
                 rest.valid_line |= Line::parse(line).is_ok();
@@ -295,10 +305,11 @@ impl Rest {
         Ok(rest)
     }
 
-    /// Whether an interrupted write explains these bytes: the beginning of a line, or a hole with no valid
-    /// line anywhere. A changed line followed by others, or one that ends as a line does, is not explained.
+    /// Whether an interrupted write explains these bytes: the beginning of a line, zero bytes with no valid line
+    /// anywhere, or sectors that a disk did not write before later ones. Otherwise a changed line followed by others, or
+    /// one that ends as a line does, is not explained. Who makes a hole on purpose has cut the log, and no more.
     fn unfinished(&self) -> bool {
-        !self.valid_line && (!self.line_feed || self.hole)
+        self.hole.found() || (!self.valid_line && (!self.line_feed || self.zero))
     }
 
     fn torn(self) -> End {
