@@ -143,7 +143,17 @@ impl Trail {
     ) -> Result<Self, OpenError> {
         let bounds = writer::Bounds::default();
         let (latest, _) = watch::channel(None);
-        Self::open_in(opening, start::World { fs: Arc::new(fs::RealFs), clock, random, bounds, latest })
+        Self::open_in(
+            opening,
+            start::World {
+                fs: Arc::new(fs::RealFs),
+                clock,
+                random,
+                bounds,
+                latest,
+                unsynced: Arc::default(),
+            },
+        )
     }
 
     fn open_in(opening: Opening, world: start::World) -> Result<Self, OpenError> {

@@ -19,6 +19,7 @@ mod checkpoints;
 mod faults;
 mod foreign;
 mod open;
+mod schedules;
 mod sim;
 mod trail;
 
@@ -82,7 +83,8 @@ fn open_writer(fs: &Arc<dyn LogFs>, clock: &Arc<Hand>, bounds: Bounds) -> Result
 
 fn world(fs: &Arc<dyn LogFs>, clock: &Arc<Hand>, bounds: Bounds) -> World {
     let clock = Arc::clone(clock) as Arc<dyn Clock>;
-    World { fs: Arc::clone(fs), clock, random: dice(), bounds, latest: watch::channel(None).0 }
+    let latest = watch::channel(None).0;
+    World { fs: Arc::clone(fs), clock, random: dice(), bounds, latest, unsynced: Arc::default() }
 }
 
 /// Open a log and have the lines about that written.

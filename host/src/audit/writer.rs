@@ -185,10 +185,11 @@ impl Writer {
         done
     }
 
-    /// Sign a checkpoint for the lines that are durable.
+    /// Sign a checkpoint for the lines that are durable, with the key that they name last: where another is to follow it,
+    /// the line about that may not be there yet.
     pub(super) fn sign(&mut self) -> Result<(), Failure> {
         let now = self.clock.now();
-        self.checkpoints.sign(self.fs.as_ref(), &self.place, self.log.tree(), now)
+        self.checkpoints.sign(self.fs.as_ref(), &self.place, self.log.tree(), self.key.as_ref(), now)
     }
 
     /// Have another key sign from here on, and say so in the log.
