@@ -186,6 +186,11 @@ impl Checkpoints {
             Need::Nothing => Ok(()),
             Need::Cut => {
                 kept.file.cut(kept.len).map_err(doing("cut off an unfinished checkpoint"))?;
+                // As with lines: see `Writer::cut`.
+                if let Err(source) = kept.file.sync() {
+                    kept.need = Need::Retire;
+                    return Err(Failure::Io { doing: "sync the checkpoints after a cut", source });
+                }
                 kept.need = Need::Nothing;
                 Ok(())
             }

@@ -178,6 +178,9 @@ pub(super) fn start(opening: &Opening, world: World) -> Result<(Writer, Vec<Entr
         settle(&unsynced, &place.active, || file.sync())?;
     }
     settle(&unsynced, &place.checkpoints(), || notes.settle())?;
+    if file.is_some() || notes.last.is_some() {
+        settle(&unsynced, &place.dir, || fs.sync_dir(&place.dir))?;
+    }
 
     let last = segment.as_ref().and_then(|segment| segment.last).or(before.as_ref().map(|(_, mark)| *mark));
     let log_id = verifier.log_id().map_or_else(|| new_log_id(random.as_ref()), str::to_owned);

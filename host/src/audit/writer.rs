@@ -291,9 +291,16 @@ impl Writer {
         Ok(())
     }
 
+    /// Cut off what is not acknowledged, and make that durable: of two writes to one place a disk may keep a part of each,
+    /// and nobody could tell that from a change.
     fn cut(&mut self) -> Result<(), Failure> {
         if let Some(active) = &mut self.active {
             active.file.cut(active.len).map_err(doing("cut off an unfinished write"))?;
+            self.syncs += 1;
+            if let Err(source) = active.file.sync() {
+                active.need = Need::Retire;
+                return Err(Failure::Io { doing: "sync the audit log after a cut", source });
+            }
             active.need = Need::Nothing;
         }
         Ok(())

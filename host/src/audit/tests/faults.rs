@@ -170,8 +170,8 @@ fn what_cannot_be_made_durable_at_the_start_is_not_tried_again() {
     let world = super::world(&fs, &clock, SMALL);
     let before = sim.operations();
     drop(super::start(&super::opening(&path()), world.clone()).unwrap());
-    // The last operations are the syncs of lines and checkpoints, and a look at the file.
-    let syncs = sim.operations() - before - 3;
+    // The last operations are the syncs of lines, checkpoints and names, and a look at the file.
+    let syncs = sim.operations() - before - 4;
     sim.plan(syncs, Fault::Once(ErrorKind::Other));
     for _ in 0..3 {
         let refused = super::start(&super::opening(&path()), world.clone());

@@ -98,7 +98,8 @@ impl State {
     }
 }
 
-/// A file of which some sectors are as they were and some as they are to be, of either length or one between them.
+/// A file of which some sectors are as they were and some as they are to be, of either length or with some of the sectors
+/// between them.
 fn torn(old: &[u8], new: &[u8], luck: &mut Luck) -> Vec<u8> {
     if old == new {
         return new.to_vec();
@@ -107,7 +108,7 @@ fn torn(old: &[u8], new: &[u8], luck: &mut Luck) -> Vec<u8> {
     let len = match luck.below(4) {
         0 => old.len(),
         1 | 2 => new.len(),
-        _ => shorter + luck.below(longer - shorter + 1),
+        _ => ((shorter + luck.below(longer - shorter + 1)) / SECTOR * SECTOR).clamp(shorter, longer),
     };
     let mut kept = vec![0; len];
     for (index, sector) in kept.chunks_mut(SECTOR).enumerate() {
