@@ -140,11 +140,17 @@ async fn a_name_that_is_taken_stops_the_closing_of_a_segment_and_no_more() {
     let (code, said) = stand.operator(&["audit", "rotate"]).await;
     assert_ne!(code, 0, "{said}");
     let answer = read(&server.url).await.expect("an answer");
-    assert_eq!((answer.status, answer.reason().as_deref()), (503, Some("audit_unavailable")), "{}", answer.text());
+    assert_eq!(
+        (answer.status, answer.reason().as_deref()),
+        (503, Some("audit_unavailable")),
+        "{}",
+        answer.text()
+    );
     until("the reason is named", async || server.log().contains("exists already: move it away")).await;
     assert_eq!(std::fs::read(&taken).expect("there"), b"somebody else's");
     std::fs::remove_file(&taken).expect("moved away");
-    until("it serves again", async || read(&server.url).await.is_some_and(|answer| answer.status == 200)).await;
+    until("it serves again", async || read(&server.url).await.is_some_and(|answer| answer.status == 200))
+        .await;
     assert_eq!(server.stop().await.code, 0);
     assert_eq!(stand.verify().await.0, 0);
 }

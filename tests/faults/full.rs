@@ -157,6 +157,8 @@ async fn a_volume_that_fills_up_refuses_calls_and_serves_again() {
         left -= now;
     }
     let bound = size("AEGIS_TEST_BACK_MS", usize::MAX);
-    println!("F4: filled and freed {count} times, {refused} calls refused with 503, none with 500; served again after {longest} ms at most");
+    println!(
+        "F4: filled and freed {count} times, {refused} calls refused with 503, none with 500; served again after {longest} ms at most"
+    );
     assert!(longest < bound as u128, "served again after {longest} ms");
 }

@@ -92,7 +92,9 @@ fn segment(size: usize) -> Vec<u8> {
             "repo": "demo", "arguments": {"owner": "alice", "repo": "demo"}, "class": "read", "principal": "laptop",
         }));
         log.seal(&mut bytes, now, Event::ToolInvocation, &call);
-        let end = object(json!({"ticket": format!("{count:032x}"), "tool": "get_repository_info", "status": "success"}));
+        let end = object(
+            json!({"ticket": format!("{count:032x}"), "tool": "get_repository_info", "status": "success"}),
+        );
         log.seal(&mut bytes, now, Event::ToolInvocation, &end);
         count += 1;
     }

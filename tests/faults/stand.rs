@@ -95,7 +95,10 @@ impl Stand {
 /// Each number comes once and in order, and each answered call has its two lines.
 pub fn holds(lines: &[Value], answered: &BTreeSet<String>, case: &str) {
     let numbers: Vec<u64> = lines.iter().filter_map(|line| line["seq"].as_u64()).collect();
-    assert!(numbers.windows(2).all(|pair| pair[1] == pair[0] + 1), "{case}: numbers are missing or come twice");
+    assert!(
+        numbers.windows(2).all(|pair| pair[1] == pair[0] + 1),
+        "{case}: numbers are missing or come twice"
+    );
     let (mut begun, mut ended) = (BTreeSet::new(), BTreeSet::new());
     for line in lines.iter().filter(|line| line["event"] == "tool_invocation") {
         let ticket = line["ticket"].as_str().unwrap_or_default();

@@ -9,8 +9,18 @@ use crate::stand::until;
 
 /// The calls by which the log is kept. `open` and `rename` have several names, by architecture.
 pub const CALLS: [&str; 12] = [
-    "?open", "openat", "write", "fdatasync", "fsync", "?rename", "?renameat", "?unlink", "?unlinkat", "close",
-    "ftruncate", "flock",
+    "?open",
+    "openat",
+    "write",
+    "fdatasync",
+    "fsync",
+    "?rename",
+    "?renameat",
+    "?unlink",
+    "?unlinkat",
+    "close",
+    "ftruncate",
+    "flock",
 ];
 
 /// # Panics
@@ -31,7 +41,9 @@ pub fn required() {
 /// happens to it there (`fdatasync:error=EIO:when=3`). Signals go to the server itself.
 pub fn around(trail: &Path, into: &Path, inject: Option<&str>) -> Vec<String> {
     let mut words: Vec<String> =
-        ["strace", "-D", "-f", "-y", "--quiet=attach,personality", "-e", "signal=none", "-o"].map(str::to_owned).into();
+        ["strace", "-D", "-f", "-y", "--quiet=attach,personality", "-e", "signal=none", "-o"]
+            .map(str::to_owned)
+            .into();
     words.push(into.display().to_string());
     words.extend(["-e".to_owned(), format!("trace={}", CALLS.join(","))]);
     for name in ["", "audit.log", "audit.checkpoints", "audit.log.lock"] {
@@ -60,7 +72,8 @@ pub async fn ended(from: &Path, process: u32) -> Vec<Call> {
         let text = std::fs::read(from).unwrap_or_default();
         let text = String::from_utf8_lossy(&text);
         let ended = |line: &str| {
-            line.split_once(' ').is_some_and(|(of, said)| of == process && said.trim_start().starts_with("+++ "))
+            line.split_once(' ')
+                .is_some_and(|(of, said)| of == process && said.trim_start().starts_with("+++ "))
         };
         let done = text.lines().any(ended);
         // Where all threads are killed at once, strace may say so of none of them but the one that made the last call.
@@ -123,7 +136,8 @@ pub fn synced_again(calls: &[Call]) -> Vec<String> {
         (0_usize, BTreeMap::<String, usize>::new(), BTreeMap::<u64, usize>::new(), BTreeSet::new());
     let mut again = Vec::new();
     for call in calls {
-        let failed = call.rest.contains(") = -1 ") || call.rest.contains(")= -1 ") || call.rest.contains(" = -1 E");
+        let failed =
+            call.rest.contains(") = -1 ") || call.rest.contains(")= -1 ") || call.rest.contains(" = -1 E");
         let quoted: Vec<&str> = call.rest.split('"').skip(1).step_by(2).collect();
         let number = call.rest.split(['<', ')', ',']).next().and_then(|text| text.trim().parse::<u64>().ok());
         match (call.name.as_str(), &quoted[..], number) {

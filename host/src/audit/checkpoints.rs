@@ -272,7 +272,10 @@ pub(super) fn find(fs: &dyn LogFs, place: &Place) -> Result<Found, OpenError> {
     if let Some(path) = place.checkpoints_among(names).pop()
         && let Some(file) = fs.open(&path).map_err(unwritable(&path))?
     {
-        last = read(file.as_ref(), &path)?.0.pop().map(|note| note.checkpoint);
+        // What stands behind the last one that the name states was never synced.
+        let stated = place.last_checkpoint(&path);
+        let mut notes = read(file.as_ref(), &path)?.0.into_iter().map(|note| note.checkpoint).rev();
+        last = notes.find(|checkpoint| Some(checkpoint.number) <= stated);
     }
     Ok(Found { kept, last })
 }

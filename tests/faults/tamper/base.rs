@@ -106,11 +106,7 @@ impl Base {
         Self::of_files(files(&stand), key.trim().to_owned(), files(&other))
     }
 
-    fn of_files(
-        files: BTreeMap<String, Vec<u8>>,
-        key: String,
-        other: BTreeMap<String, Vec<u8>>,
-    ) -> Self {
+    fn of_files(files: BTreeMap<String, Vec<u8>>, key: String, other: BTreeMap<String, Vec<u8>>) -> Self {
         let mut lines = Vec::new();
         for (name, bytes) in files.iter().filter(|(name, _)| !name.ends_with("checkpoints")) {
             let mut at = 0;
@@ -131,8 +127,11 @@ impl Base {
     /// Where checkpoint `n` begins and ends in its file.
     pub fn notes(&self) -> Vec<(usize, usize)> {
         let text = String::from_utf8(self.files["audit.checkpoints"].clone()).expect("text");
-        let mut begins: Vec<usize> =
-            text.match_indices("aegis-audit/").map(|(at, _)| at).filter(|at| begins_a_line(&text, *at)).collect();
+        let mut begins: Vec<usize> = text
+            .match_indices("aegis-audit/")
+            .map(|(at, _)| at)
+            .filter(|at| begins_a_line(&text, *at))
+            .collect();
         begins.push(text.len());
         begins.windows(2).map(|pair| (pair[0], pair[1])).collect()
     }

@@ -95,8 +95,11 @@ impl Case {
                 Edit::Put { file, at, cut, put } => json!([file, at, cut, STANDARD.encode(put)]),
             })
             .collect();
-        let anchors: Vec<String> =
-            Some(&base.anchor).filter(|_| self.anchored).map(|note| STANDARD.encode(note)).into_iter().collect();
+        let anchors: Vec<String> = Some(&base.anchor)
+            .filter(|_| self.anchored)
+            .map(|note| STANDARD.encode(note))
+            .into_iter()
+            .collect();
         let mut case = json!({"edits": edits, "anchors": anchors});
         if let Some(key) = &self.key {
             case["key"] = key.as_str().into();

@@ -109,7 +109,8 @@ fn verdict(base: &Base, case: &Case, from: Option<(&String, &State)>) -> Verdict
             Err(error) => return damaged(None, error.to_string()),
         }
     }
-    let anchors = if case.anchored { Note::parse_all(&base.anchor).expect("a checkpoint").0 } else { Vec::new() };
+    let anchors =
+        if case.anchored { Note::parse_all(&base.anchor).expect("a checkpoint").0 } else { Vec::new() };
     let sizes = own.iter().chain(&anchors).map(|note| note.checkpoint.size);
     let fresh = || State { verifier: Verifier::with_roots_at(sizes), ..State::default() };
     let mut state = from.map_or_else(fresh, |(_, state)| state.clone());
@@ -133,6 +134,12 @@ fn verdict(base: &Base, case: &Case, from: Option<(&String, &State)>) -> Verdict
         return damaged(None, problem);
     }
     let gap = !evidence.gaps.is_empty() || begins > 1;
-    let code = if torn { 3 } else if gap { 4 } else { 0 };
+    let code = if torn {
+        3
+    } else if gap {
+        4
+    } else {
+        0
+    };
     Verdict { code, line: None, what: evidence.gaps.join("; ") }
 }

@@ -46,7 +46,12 @@ fn judged(base: &Base, cases: impl Iterator<Item = Case>, mut second: Option<Sec
         if let Some(second) = &mut second {
             let other = second.judge(&case.json(base));
             assert_eq!(other["exit_code"], verdict.code, "{}: {verdict:?}, {other}", case.what);
-            assert_eq!(other["problem"]["line"].as_u64(), verdict.line, "{}: {verdict:?}, {other}", case.what);
+            assert_eq!(
+                other["problem"]["line"].as_u64(),
+                verdict.line,
+                "{}: {verdict:?}, {other}",
+                case.what
+            );
         }
     }
     found

@@ -163,7 +163,8 @@ fn checkpoints(base: &Base) -> impl Iterator<Item = Case> {
     let notes = base.notes();
     let mut cases = vec![
         Case::new("no checkpoints".to_owned(), vec![Edit::Remove(FILE.to_owned())], Expect::Gap),
-        Case::new("no checkpoints".to_owned(), vec![Edit::Remove(FILE.to_owned())], Expect::Gap).key(&base.key),
+        Case::new("no checkpoints".to_owned(), vec![Edit::Remove(FILE.to_owned())], Expect::Gap)
+            .key(&base.key),
     ];
     let last = notes.len() - 1;
     for (index, (from, to)) in notes.iter().copied().enumerate() {
@@ -186,7 +187,11 @@ fn checkpoints(base: &Base) -> impl Iterator<Item = Case> {
             let (_, end) = notes[index + 1];
             let swapped = [&bytes[to..end], &bytes[from..to]].concat();
             let edits = vec![put(FILE, from, end - from, &swapped)];
-            cases.push(Case::new(format!("checkpoint {number} and the next exchanged"), edits, Expect::Found));
+            cases.push(Case::new(
+                format!("checkpoint {number} and the next exchanged"),
+                edits,
+                Expect::Found,
+            ));
         }
         let theirs = &base.other[FILE];
         cases.push(Case::new(
@@ -238,10 +243,8 @@ fn anew(base: &Base, from: usize) -> (Vec<Edit>, Tree) {
         if index > from {
             let text = std::str::from_utf8(&line).expect("text");
             let value: Value = serde_json::from_str(text).expect("JSON");
-            let mut payload = text[..text.len() - 82].replace(
-                value["prev_hash"].as_str().expect("a hash"),
-                &head,
-            );
+            let mut payload =
+                text[..text.len() - 82].replace(value["prev_hash"].as_str().expect("a hash"), &head);
             if let Some(old) = value.get("tree") {
                 let peaks: Vec<String> = tree.peaks().iter().map(ToString::to_string).collect();
                 payload = payload.replace(&old.to_string(), &Value::from(peaks).to_string());

@@ -258,6 +258,24 @@ fn a_checkpoint_that_nobody_synced_is_durable_before_a_line_tells_of_it() {
 }
 
 #[test]
+fn a_checkpoint_behind_those_that_a_closed_name_states_was_never_signed() {
+    let (sim, clock) = (Sim::default(), clock());
+    let mut writer = open(&sim, &clock).unwrap();
+    writer.sign().unwrap();
+    writer.sign().unwrap();
+    drop(writer);
+    // A file whose sync failed at the third, and which could not be cut before it was put aside.
+    let place = crate::audit::names::Place::new(&path()).unwrap();
+    let bytes = sim.read(&place.checkpoints()).unwrap();
+    sim.remove(&place.checkpoints()).unwrap();
+    sim.write(&place.closed_checkpoints(1, 2), &bytes);
+    open(&sim, &clock).unwrap();
+    let numbers: Vec<u64> = sizes(&sim).iter().map(|(number, _)| *number).collect();
+    assert_eq!(numbers, [1, 2, 3, 3]);
+    assert_eq!(evidence(&sim, &[]).problems, [] as [&str; 0]);
+}
+
+#[test]
 fn checkpoints_are_closed_with_a_segment_once_they_are_many() {
     let (sim, clock) = (Sim::default(), clock());
     let mut writer = open(&sim, &clock).unwrap();
