@@ -69,7 +69,9 @@ impl Anchor {
             NoClient::Certificates(error) => {
                 wrong(format!("the system's certificates cannot be read: {error}"))
             }
-            other => wrong(other.to_string()),
+            other @ (NoClient::Authorities { .. } | NoClient::Tls(_) | NoClient::Proxy(_)) => {
+                wrong(other.to_string())
+            }
         })?;
         Ok(Some(Self { client, uri }))
     }

@@ -2,7 +2,7 @@
 //! are durable, only ever for a larger log than the one before, and shown to nobody before it is durable itself.
 
 use std::io::{self, Read as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use aegis_custody::Timestamp;
@@ -281,13 +281,13 @@ pub(super) fn find(fs: &dyn LogFs, place: &Place) -> Result<Found, OpenError> {
 }
 
 /// The notes of a file, their length, and whether nothing follows them.
-fn read(file: &dyn LogFile, path: &PathBuf) -> Result<(Vec<Note>, u64, bool), OpenError> {
+fn read(file: &dyn LogFile, path: &Path) -> Result<(Vec<Note>, u64, bool), OpenError> {
     let mut bytes = Vec::new();
     let read = Tail { file, offset: 0 }.take(MOST).read_to_end(&mut bytes);
     let read = u64::try_from(read.map_err(unwritable(path))?).unwrap_or(u64::MAX);
-    let (notes, len) = Note::parse_all(&bytes).map_err(|_| OpenError::Checkpoints(path.clone()))?;
+    let (notes, len) = Note::parse_all(&bytes).map_err(|_| OpenError::Checkpoints(path.to_path_buf()))?;
     if read >= MOST {
-        return Err(OpenError::Checkpoints(path.clone()));
+        return Err(OpenError::Checkpoints(path.to_path_buf()));
     }
     let len = u64::try_from(len).unwrap_or(u64::MAX);
     Ok((notes, len, len == read))

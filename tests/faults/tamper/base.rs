@@ -117,7 +117,7 @@ impl Base {
         }
         let notes = String::from_utf8(files["audit.checkpoints"].clone()).expect("text");
         let begin = notes.rfind("\naegis-audit/").map_or(0, |at| at + 1);
-        let anchor = notes[begin..].as_bytes().to_vec();
+        let anchor = notes.as_bytes()[begin..].to_vec();
         let covered: usize = notes[begin..].lines().nth(1).expect("a size").parse().expect("a number");
         assert!(lines.len() >= LINES && covered < lines.len(), "{covered} of {} lines", lines.len());
         assert!(files.len() >= 4, "{:?}", files.keys());

@@ -395,11 +395,11 @@ mod tests {
             "aegis-audit/x+1+1",
             &text.replace("aegis", "egis"),
             &format!("{text}="),
-            &text[..text.len() - 4],
+            text.get(..text.len() - 4).unwrap(),
         ] {
             assert_eq!(wrong.parse::<PublicKey>(), Err(InvalidKey), "{wrong}");
         }
-        let wrong_id = text.replacen(&text[45..53], "00000000", 1);
+        let wrong_id = text.replacen(text.get(45..53).unwrap(), "00000000", 1);
         assert_eq!(wrong_id.parse::<PublicKey>(), Err(InvalidKey));
     }
 

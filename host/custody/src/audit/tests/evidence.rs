@@ -127,7 +127,7 @@ fn a_log_that_was_written_anew_is_found_by_its_checkpoints_and_by_an_anchor() {
     anew.line(Event::SecurityEvent, json!({"n": "another"}));
     anew.lines(9);
     assert!(anew.judge(&log.notes[2..], None).problems[0].contains("written anew"));
-    anew.notes = log.notes.clone();
+    anew.notes = log.notes;
     assert!(anew.judge(&[], None).problems[0].contains("checkpoint 2 does not fit the lines up to 6"));
 }
 
