@@ -120,6 +120,7 @@ impl Code {
         let (lent, lend) = match (method, shape.lend) {
             ("perhaps", ".as_str()" | ".as_path()") => (wrap(method, &shape.lent), ".as_deref()"),
             ("perhaps", "&") => (wrap(method, &shape.lent), ".as_ref()"),
+            ("perhaps", "") => (wrap(method, &shape.lent), ""),
             ("perhaps", lend) => return Err(format!("{name}: lend an optional value by {lend}?").into()),
             (_, lend) => (shape.lent, lend),
         };
@@ -225,6 +226,16 @@ fn shape(setting: &Setting) -> Outcome<Shape> {
             new(width, width, "", &parse, &format!("{min} to {max}"))
         }
         ("address", _) => new("IpAddr", "IpAddr", "", "rule::address", "IP address or localhost"),
+        ("socket", _) => {
+            new("SocketAddr", "SocketAddr", "", "socket", "address with a port, such as 127.0.0.1:9090")
+        }
+        ("syslog", _) => new(
+            "SyslogAddress",
+            "&SyslogAddress",
+            "&",
+            "SyslogAddress::parse",
+            "udp, tcp or tls address with a port, or unix:/path",
+        ),
         ("url", _) => new("String", "&str", ".as_str()", "rule::url", "http or https address"),
         ("origin", _) => {
             new("String", "&str", ".as_str()", "rule::origin", "http or https address without a path")

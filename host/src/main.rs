@@ -28,6 +28,7 @@ mod metrics;
 mod own;
 mod policy;
 mod ports;
+mod push;
 mod reload;
 mod seals;
 mod serve;

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::{Mutex, PoisonError};
 
+use crate::push::Told;
+
 /// Most label sets of one metric.
 const MAX_SERIES: usize = 2_000;
 
@@ -31,10 +33,14 @@ pub(crate) struct Gauges {
     pub(crate) memory_bytes: usize,
     pub(crate) audit_writable: bool,
     pub(crate) audit_lines: u64,
+    /// Bytes that are free on the volume of the log, where that is known.
+    pub(crate) audit_free: Option<u64>,
     /// Lines of the log that the last checkpoint covers.
     pub(crate) audit_signed: Option<u64>,
     /// Lines that the last one covers that AUDIT_ANCHOR_URL has taken; none without one.
     pub(crate) audit_anchored: Option<u64>,
+    /// Who else gets lines of the audit log.
+    pub(crate) pushed: Vec<Told>,
     pub(crate) gitea: GiteaGauges,
     /// Streams kept open now.
     pub(crate) streams: usize,
@@ -162,6 +168,10 @@ impl Metrics {
         let _ = writeln!(t, "aegis_audit_writable {}", u8::from(gauges.audit_writable));
         head(t, "aegis_audit_lines_total", "counter", "Audit lines written since the start.");
         let _ = writeln!(t, "aegis_audit_lines_total {}", gauges.audit_lines);
+        if let Some(free) = gauges.audit_free {
+            head(t, "aegis_audit_free_bytes", "gauge", "Bytes that are free on the volume of the audit log.");
+            let _ = writeln!(t, "aegis_audit_free_bytes {free}");
+        }
         if let Some(lines) = gauges.audit_signed {
             head(t, "aegis_audit_signed_lines", "gauge", "Lines of the log that its last checkpoint covers.");
             let _ = writeln!(t, "aegis_audit_signed_lines {lines}");
@@ -170,6 +180,26 @@ impl Metrics {
             let help = "Lines that the last checkpoint covers which AUDIT_ANCHOR_URL has taken.";
             head(t, "aegis_audit_anchored_lines", "gauge", help);
             let _ = writeln!(t, "aegis_audit_anchored_lines {lines}");
+        }
+        if !gauges.pushed.is_empty() {
+            let help = "Audit lines that a receiver has taken.";
+            head(t, "aegis_audit_pushed_lines_total", "counter", help);
+            for told in &gauges.pushed {
+                let _ = writeln!(
+                    t,
+                    "aegis_audit_pushed_lines_total{{receiver=\"{}\"}} {}",
+                    told.name, told.taken
+                );
+            }
+            let help = "Audit lines that a receiver will not get; they are in the log.";
+            head(t, "aegis_audit_push_lost_lines_total", "counter", help);
+            for told in &gauges.pushed {
+                let _ = writeln!(
+                    t,
+                    "aegis_audit_push_lost_lines_total{{receiver=\"{}\"}} {}",
+                    told.name, told.lost
+                );
+            }
         }
         head(t, "aegis_writes_on", "gauge", "1 while changes may be sent to Gitea.");
         let _ = writeln!(t, "aegis_writes_on {}", u8::from(gauges.writes));
@@ -274,8 +304,10 @@ mod tests {
             memory_bytes: 0,
             audit_writable: true,
             audit_lines: 0,
+            audit_free: Some(9),
             audit_signed: Some(7),
             audit_anchored: None,
+            pushed: vec![Told { name: "syslog", taken: 5, lost: 1, warning: None }],
             gitea: GiteaGauges { left_alone: true, kept_back: 3, repeated: 2 },
             streams: 2,
             streams_ended: vec![("stopping", 4)],
@@ -306,6 +338,10 @@ mod tests {
             "aegis_policy_reloads_total{outcome=\"done\"} 1",
             "aegis_job_runs_total{job=\"stale_issue_detection\",outcome=\"missed\"} 3",
             "aegis_own_secrets_total{outcome=\"masked\"} 2",
+            "aegis_audit_free_bytes 9",
+            "aegis_audit_signed_lines 7",
+            "aegis_audit_pushed_lines_total{receiver=\"syslog\"} 5",
+            "aegis_audit_push_lost_lines_total{receiver=\"syslog\"} 1",
             "aegis_writes_on 1",
             "aegis_policy_info{digest=\"0a1b\"} 1",
         ] {

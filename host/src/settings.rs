@@ -5,7 +5,7 @@
 //! every [`Problem`] and exits with 64.
 
 use ipnet::IpNet;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 #[cfg(test)]
@@ -19,13 +19,16 @@ mod secret;
 mod source;
 #[cfg(test)]
 mod tests;
+mod values;
 
 use crate::jobs::Schedule;
+use crate::push::SyslogAddress;
 use crate::upstream::Number;
 pub(crate) use problem::Problem;
 pub(crate) use secret::{ApiKey, Secret, bare_key_name, principal_name};
 use source::Reading;
 pub(crate) use source::{Environment, Process, Row};
+use values::{network, path, socket, version};
 
 include!(concat!(env!("OUT_DIR"), "/settings.rs"));
 
@@ -351,21 +354,6 @@ fn is_plain_and_remote(origin: &str) -> bool {
     host != "localhost" && !host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-/// An address, or a network in CIDR form.
-fn network(text: &str) -> Result<IpNet, String> {
-    let single = text.parse::<IpAddr>().map(IpNet::from);
-    let found = single.or_else(|_| text.parse::<IpNet>());
-    let found = found.map_err(|_| "must be an IP address or a network such as 10.0.0.0/8".to_owned())?;
-    if found != found.trunc() {
-        return Err(format!("has address bits beyond its prefix; write {}", found.trunc()));
-    }
-    Ok(found)
-}
-
-fn version(text: &str) -> Result<Number, String> {
-    Number::of_setting(text).ok_or_else(|| "must be a version such as 1.26.2".to_owned())
-}
-
 /// An `http` or `https` address as GITEA_URL takes it, in its normal form.
 ///
 /// # Errors
@@ -380,11 +368,4 @@ pub(crate) fn web_address(text: &str) -> Result<String, String> {
 /// As above.
 pub(crate) fn repository(text: &str) -> Result<(String, String), String> {
     rule::repository(text)
-}
-
-fn path(text: &str) -> Result<PathBuf, String> {
-    if text.chars().any(char::is_control) {
-        return Err("must be a path without control characters".to_owned());
-    }
-    Ok(PathBuf::from(text))
 }

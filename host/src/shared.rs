@@ -23,6 +23,7 @@ use crate::own::Own;
 use crate::policy::InForce;
 use crate::ports::cache::SharedCache;
 use crate::ports::identity::{Access, Keys, Principal};
+use crate::push::Pushed;
 use crate::seals::Seals;
 use crate::sign_in::SignIn;
 use crate::writes::Writes;
@@ -41,6 +42,8 @@ pub(crate) struct Shared {
     pub(crate) trail: Trail,
     /// Who else keeps its checkpoints.
     pub(crate) anchored: Arc<Anchored>,
+    /// Who else gets its lines.
+    pub(crate) pushed: Pushed,
     /// The secrets of this server, which must not leave it.
     pub(crate) own: Own,
     /// Who may call with a key.

@@ -38,29 +38,71 @@ fn packed(call: &Call, repo: &Repo, commit: &Commit) -> std::io::Result<Vec<u8>>
     let folder = repo.name.to_lowercase();
     archive.append_data(&mut entry(EntryType::Directory, 0), format!("{folder}/"), Cursor::new([]))?;
     for (path, node) in commit.tree.walk() {
-        let path = format!("{folder}/{}", call.seeding.path(&path));
+        let sha = node.sha();
         match &node {
             Node::File(blob) | Node::Program(blob) => {
                 let mut header = entry(EntryType::Regular, blob.bytes.len());
-                if header.set_path(&path).is_err() {
-                    // What has no room in a header stands in records before it, by bytes and not by lines.
-                    header.set_path(format!("{folder}/{}.data", node.sha()))?;
-                    archive.append_pax_extensions([("path", path.as_bytes())])?;
+                if matches!(node, Node::Program(_)) {
+                    header.set_mode(0o775);
                 }
-                header.set_cksum();
-                archive.append(&header, &*blob.bytes)?;
+                let path = format!("{folder}/{}", call.seeding.path(&path));
+                append(&mut archive, header, sha, &path, None, &blob.bytes)?;
             }
             Node::Link(blob) => {
-                let target = String::from_utf8_lossy(&blob.bytes).into_owned();
-                archive.append_link(&mut entry(EntryType::Symlink, 0), path, target)?;
+                let header = entry(EntryType::Symlink, 0);
+                let path = format!("{folder}/{}", call.seeding.path(&path));
+                let target = call.seeding.path(&String::from_utf8_lossy(&blob.bytes));
+                append(&mut archive, header, sha, &path, Some(&target), &[])?;
             }
+            // Their names stay as they are: everything below them is found by them.
             Node::Directory(_) | Node::Module(_) => {
-                let mut header = entry(EntryType::Directory, 0);
-                archive.append_data(&mut header, format!("{path}/"), Cursor::new([]))?;
+                let header = entry(EntryType::Directory, 0);
+                append(&mut archive, header, sha, &format!("{folder}/{path}/"), None, &[])?;
             }
         }
     }
     archive.into_inner()?.finish()
+}
+
+/// One entry. What has no room in its header stands in records before it, by bytes and not by lines, under the names that
+/// Git gives such entries.
+fn append(
+    archive: &mut Builder<GzEncoder<Vec<u8>>>,
+    mut header: Header,
+    sha: &str,
+    path: &str,
+    target: Option<&str>,
+    content: &[u8],
+) -> std::io::Result<()> {
+    let mut records = Vec::new();
+    if header.set_path(path).is_err() {
+        header.set_path(format!("{sha}.data"))?;
+        records.extend(record("path", path));
+    }
+    if let Some(target) = target
+        && header.set_link_name(target).is_err()
+    {
+        header.set_link_name(format!("see {sha}.paxheader"))?;
+        records.extend(record("linkpath", target));
+    }
+    if !records.is_empty() {
+        let mut before = entry(EntryType::XHeader, records.len());
+        before.set_path(format!("{sha}.paxheader"))?;
+        before.set_cksum();
+        archive.append(&before, records.as_slice())?;
+    }
+    header.set_cksum();
+    archive.append(&header, content)
+}
+
+/// `<length> <keyword>=<value>\n`, where the length counts its own digits.
+fn record(keyword: &str, value: &str) -> Vec<u8> {
+    let rest = format!(" {keyword}={value}\n");
+    let mut length = rest.len();
+    while length != length.to_string().len() + rest.len() {
+        length = length.to_string().len() + rest.len();
+    }
+    format!("{length}{rest}").into_bytes()
 }
 
 fn entry(kind: EntryType, size: usize) -> Header {

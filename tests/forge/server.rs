@@ -61,7 +61,10 @@ async fn handle(request: Request<Incoming>, shared: Arc<Shared>) -> io::Result<R
         return frame(call.refuse(500, &problem), None);
     }
     let visit = Visit::new(&head.method, &head.uri, &head.headers, &call.body, &shared.root, shared.version);
-    let fault = held(&shared.watch).fault(&head.method, &path);
+    let fault = match held(&shared.watch).fault(&head.method, &path) {
+        Some(FaultKind::Echo(member)) => Some(FaultKind::Patch(json!({ member: told(&head.headers) }))),
+        other => other,
+    };
     if matches!(fault, Some(FaultKind::Hang)) {
         let _leaving = Waiting { shared: &shared, number };
         std::future::pending::<Infallible>().await;
@@ -262,6 +265,14 @@ fn query(uri: &hyper::Uri) -> Vec<(String, String)> {
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// A text with the token that a request came with, as it is and with a hidden character in its middle.
+fn told(headers: &HeaderMap) -> String {
+    let token = text(headers, "authorization").and_then(|header| header.split(' ').next_back());
+    let token = token.unwrap_or_default();
+    let (first, second) = token.split_at(token.len() / 2);
+    format!("it came with <{token}>, which is <{first}\u{200b}{second}>")
 }
 
 /// A JSON object with some of its fields replaced or left out; anything else as it is.

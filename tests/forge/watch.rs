@@ -155,6 +155,9 @@ pub enum FaultKind {
     Instead(u16, Value),
     /// The right answer, its JSON object changed: each field of this object replaces one, null leaves it out.
     Patch(Value),
+    /// The answer as it would be, with the token that the request came with in the text of this member of its object: once as
+    /// it is, and once with a character in it that nobody sees.
+    Echo(&'static str),
     /// The right answer followed by so many spaces, which leaves JSON good.
     Oversize(usize),
     /// 302 to this URL; the request has no effect.

@@ -336,6 +336,30 @@ async fn the_scheduler_acts_where_it_may_reports_elsewhere_and_stops_at_no_refus
 }
 
 #[tokio::test]
+async fn a_scheduled_run_that_has_not_begun_when_the_server_ends_is_told_of() {
+    let scene = Scene::new().await;
+    ran_long_ago(&scene);
+    scene.forge.next_fault(Fault::on(ISSUES, FaultKind::Hold));
+    let setup = scheduled(scene.setup(), "alice/demo,acme/site");
+    let server = setup.set("AUTOMATION_SCHEDULER_RUN_MISSED", "true").start().await;
+    scene.seen("GET", 1).await;
+    server.signal("TERM").await;
+    server.log_when(|line| line["event"] == "draining").await;
+    scene.forge.release(1);
+    let stopped = server.wait().await;
+    assert_eq!(stopped.code, 0);
+    let log: Vec<Value> = stopped.log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let ends = log.iter().filter(|line| line["event"] == "job_run");
+    let ends: Vec<_> = ends.map(|line| (&line["repository"], &line["outcome"])).collect();
+    assert_eq!(
+        ends,
+        [(&json!("alice/demo"), &json!("done")), (&json!("acme/site"), &json!("shutting_down"))]
+    );
+    assert!(log.iter().any(|line| line["event"] == "stopped" && line["drained"] == true));
+    assert!(scene.forge.requests().iter().all(|seen| !seen.path.contains("/site")));
+}
+
+#[tokio::test]
 async fn a_scheduler_that_could_not_do_what_is_meant_does_not_start() {
     let scene = Scene::new().await;
     let whole = || scheduled(scene.setup(), "alice/demo");

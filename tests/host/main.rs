@@ -17,15 +17,16 @@ mod jobs;
 mod leaving;
 mod mailbox;
 mod memory;
+mod observers;
 mod outbound;
 mod own;
 mod policy;
+mod push;
 mod reload;
 mod rows;
 mod scene;
 mod signed;
 mod start;
-
 mod tickets;
 mod tls;
 mod trail;

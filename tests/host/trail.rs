@@ -17,6 +17,10 @@ async fn read(server: &Server) -> Answer {
     call(&server.url, KEY, READ).await.expect("no panic").expect("an answer")
 }
 
+async fn write(server: &Server) -> Answer {
+    call(&server.url, KEY, WRITE).await.expect("no panic").expect("an answer")
+}
+
 fn reason(answer: &Answer) -> String {
     answer.reason().unwrap_or_default()
 }
@@ -127,17 +131,26 @@ async fn a_log_whose_place_is_missing_at_the_start_is_said_once_refuses_all_call
 struct Small(PathBuf);
 
 impl Small {
+    /// Four megabytes: room for the log's reserve, and of these a twentieth part is to be free.
     fn mount(at: &Path) -> Option<Self> {
         std::fs::create_dir_all(at).expect("a folder");
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=64k", "tmpfs"]).arg(at).output();
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=4m", "tmpfs"]).arg(at).output();
         mounted.is_ok_and(|output| output.status.success()).then(|| Self(at.to_owned()))
     }
 
     /// Write until nothing more fits.
     fn fill(&self) -> PathBuf {
+        self.fill_with(usize::MAX)
+    }
+
+    /// Write so many bytes, or as many as fit.
+    fn fill_with(&self, bytes: usize) -> PathBuf {
         let path = self.0.join("filler");
         let mut file = std::fs::File::create(&path).expect("created");
-        while file.write_all(&[0; 512]).is_ok() {}
+        let mut left = bytes;
+        while left > 0 && file.write_all(&[0; 512]).is_ok() {
+            left = left.saturating_sub(512);
+        }
         path
     }
 }
@@ -179,6 +192,50 @@ async fn a_full_disk_stops_all_calls_until_there_is_room_again() {
     let stopped = server.stop().await;
     assert_eq!(of_event(&stopped.audit, "audit_disk_full").len(), 3, "{:#?}", events(&stopped.audit));
     assert_eq!(scene.verify().await.0, 0);
+    drop(disk);
+}
+
+/// Needs the right to mount; without it the writer's own tests cover when a volume counts as nearly full.
+#[tokio::test]
+async fn on_a_nearly_full_volume_reads_go_on_and_changes_wait() {
+    let scene = Scene::new().await;
+    let Some(disk) = Small::mount(scene.audit.parent().expect("a folder")) else { return };
+    let server = scene
+        .setup()
+        .set("WRITE_MODE", "true")
+        .set("WRITE_REPOSITORY_WHITELIST", "alice/demo")
+        .policy("defaults:\n  read: allow\n  write: allow\n")
+        .start()
+        .await;
+    assert_eq!(write(&server).await.status, 200);
+    // The reserve and the log are there: a tenth of a megabyte is left.
+    let filler = disk.fill_with(4 * 1024 * 1024 - 1024 * 1024 - 160 * 1024);
+    until("it is noticed", async || {
+        read(&server).await;
+        let warnings = server.stranger("GET", "/ready", &[], b"").await.json()["warnings"].clone();
+        warnings.as_array().is_some_and(|all| all.contains(&"audit_space_low".into()))
+    })
+    .await;
+    let seen = scene.forge.requests().len();
+    let refused = write(&server).await;
+    assert_eq!((refused.status, reason(&refused).as_str()), (503, "audit_space_low"), "{}", refused.text());
+    assert!(refused.header("retry-after").is_some());
+    assert_eq!(scene.forge.requests().len(), seen, "nothing was asked of Gitea");
+    assert_eq!(read(&server).await.status, 200);
+    assert!(server.metric("aegis_audit_free_bytes").await < 200.0 * 1024.0);
+    std::fs::remove_file(filler).expect("removed");
+    until("changes are made again", async || write(&server).await.status == 200).await;
+    let stopped = server.stop().await;
+    let denied = of_event(&stopped.audit, "access_denied");
+    assert!(
+        !denied.is_empty() && denied.iter().all(|line| line["reason"] == "audit_space_low"),
+        "{denied:?}"
+    );
+    let told: Vec<_> =
+        of_event(&stopped.audit, "audit_space").iter().map(|line| line["state"].clone()).collect();
+    assert_eq!(told, ["low", "enough"]);
+    let (code, said) = scene.verify().await;
+    assert_eq!(code, 0, "{said}");
     drop(disk);
 }
 

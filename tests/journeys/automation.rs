@@ -1,14 +1,10 @@
 //! Jobs, started by name: what a repository's manifests leave to chance, and the one issue about it.
 
-use std::collections::BTreeMap;
-
-use aegis_tests::forge::{Blob, Node};
-use aegis_tests::http::send;
 use aegis_tests::server::Setup;
-use base64::Engine as _;
 use serde_json::{Value, json};
 
 use crate::place::{Ground, Who, everything_writable};
+use crate::push::push;
 use crate::stand::Stand;
 
 /// Where no other journey looks at the files.
@@ -27,39 +23,13 @@ fn automatic(setup: Setup) -> Setup {
 
 /// Put files into the default branch, beside what is there.
 async fn commit(ground: &Ground, stand: &Stand, files: &[(&str, &str)]) {
-    let (_, name) = PLACE.split_once('/').expect("owner/name");
-    let world = match ground {
-        Ground::Forge(_) => {
-            let forge = stand.forge.as_ref().expect("a forge");
-            let node = |text: &str| Node::File(Blob::new(text.as_bytes().to_vec()));
-            let files: BTreeMap<String, Node> =
-                files.iter().map(|(path, text)| ((*path).to_owned(), node(text))).collect();
-            forge.change(|world| {
-                world.clock += 60;
-                let time = world.clock;
-                let repo = world.repos.iter_mut().find(|repo| repo.name == name).expect("the sample has it");
-                repo.git.commit("main", &files, ("Alice", "alice@example.test"), "Change", time);
-            });
-            return;
+    let (owner, name) = PLACE.split_once('/').expect("owner/name");
+    let repo = format!("{}/{name}", stand.login(owner));
+    match ground {
+        Ground::Forge(_) => stand.forge.as_ref().expect("a forge").push(&repo, files),
+        Ground::Real(world) => {
+            push(&world.url, &format!("Bearer {}", world.tokens[&Who::Alice]), &repo, files).await;
         }
-        Ground::Real(world) => world,
-    };
-    let bearer = format!("Bearer {}", world.tokens[&Who::Alice]);
-    let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
-    for (path, text) in files {
-        let at = format!("/api/v1/repos/{}/{name}/contents/{path}", stand.login("alice"));
-        let present = send(&world.url, "GET", &at, &headers, b"").await.expect("an answer");
-        let mut body = json!({
-            "message": "Change", "branch": "main",
-            "content": base64::engine::general_purpose::STANDARD.encode(text),
-        });
-        if present.status == 200 {
-            body["sha"] = present.json()["sha"].clone();
-        }
-        let method = if present.status == 200 { "PUT" } else { "POST" };
-        let answer =
-            send(&world.url, method, &at, &headers, body.to_string().as_bytes()).await.expect("an answer");
-        assert!(matches!(answer.status, 200 | 201), "{}", answer.text());
     }
 }
 

@@ -18,6 +18,7 @@ mod place;
 mod planning;
 mod policy;
 mod pulls;
+mod push;
 mod real;
 mod refs;
 mod refusals;

@@ -14,6 +14,7 @@ mod journey;
 mod limits;
 mod lockdown;
 mod million;
+mod own;
 mod parallel;
 mod places;
 mod real;

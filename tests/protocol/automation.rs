@@ -1,6 +1,6 @@
-//! The two doors of automation: what Gitea's webhook delivers, and jobs that somebody starts.
+//! The two doors of automation: when they are open, and jobs that somebody starts by name. What is delivered is in
+//! `automation_webhook`, runs that find no room in `automation_runs`.
 
-use aegis_tests::forge::{Fault, FaultKind};
 use aegis_tests::http::Answer;
 use aegis_tests::server::{OTHER_KEY, Setup};
 use ring::hmac;
@@ -9,11 +9,11 @@ use serde_json::{Value, json};
 use crate::ground::{Ground, request_id};
 
 pub const SECRET: &str = "a-webhook-secret-of-more-than-32-characters";
-const WEBHOOK: &str = "/automation/webhook";
+pub const WEBHOOK: &str = "/automation/webhook";
 pub const RUN: &str = "/automation/jobs/run";
-const ISSUES: &str = "/repos/alice/demo/issues";
+pub const ISSUES: &str = "/repos/alice/demo/issues";
 pub const DENIED: &str = "access_denied";
-const NOTED: &str = "security_event";
+pub const NOTED: &str = "security_event";
 
 pub fn on(setup: Setup) -> Setup {
     setup.set("AUTOMATION_ENABLED", "true").set("WEBHOOK_SECRET", SECRET)
@@ -29,13 +29,13 @@ pub fn signature(body: &[u8]) -> String {
     tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn payload(action: &str, title: &str) -> Vec<u8> {
+pub fn payload(action: &str, title: &str) -> Vec<u8> {
     let repository = json!({"name": "demo", "full_name": "alice/demo", "owner": {"login": "alice"}});
     json!({"action": action, "issue": {"title": title}, "repository": repository}).to_string().into_bytes()
 }
 
 /// As Gitea delivers it.
-async fn deliver(ground: &Ground, event: &str, delivery: &str, signature: &str, body: &[u8]) -> Answer {
+pub async fn deliver(ground: &Ground, event: &str, delivery: &str, signature: &str, body: &[u8]) -> Answer {
     let headers = [
         ("content-type", "application/json"),
         ("x-gitea-event", event),
@@ -49,7 +49,7 @@ pub async fn deliver_well(ground: &Ground, event: &str, delivery: &str, body: &[
     deliver(ground, event, delivery, &signature(body), body).await
 }
 
-fn stale(apply: bool) -> Vec<u8> {
+pub fn stale(apply: bool) -> Vec<u8> {
     let asked = json!({"job": "stale_issue_detection", "owner": "alice", "repo": "demo", "apply": apply});
     asked.to_string().into_bytes()
 }
@@ -112,72 +112,6 @@ async fn automation_without_a_secret_does_not_start() {
 }
 
 #[tokio::test]
-async fn a_delivery_that_gitea_did_not_sign_is_refused_unread() {
-    let ground = Ground::with(on).await;
-    let body = payload("opened", "x");
-    let good = signature(&body);
-    for wrong in [
-        good[..63].to_owned(),
-        good.to_uppercase(),
-        format!("sha256={good}"),
-        format!("{good}00"),
-        signature(b"{}"),
-        "0".repeat(64),
-    ] {
-        let answer = deliver(&ground, "issues", "d-1", &wrong, &body).await;
-        ground.refused(&answer, 401, NOTED, "webhook_forged").await;
-        assert!(answer.header("www-authenticate").is_some_and(|text| text.contains("X-Gitea-Signature")));
-    }
-    // Whoever has not the secret learns nothing but that, whatever else is wrong.
-    for headers in
-        [&[("x-gitea-signature", "0")][..], &[("content-type", "text/plain"), ("x-gitea-signature", "0")]]
-    {
-        let answer = ground.server.stranger("POST", WEBHOOK, headers, &body).await;
-        ground.refused(&answer, 401, NOTED, "webhook_forged").await;
-    }
-    // What is forged is not read, however broken it is.
-    let answer = deliver(&ground, "issues", "d-1", &"0".repeat(64), b"\xff{").await;
-    ground.refused(&answer, 401, NOTED, "webhook_forged").await;
-    let answer = deliver(&ground, "issues", "d-1", "", &body).await;
-    ground.refused(&answer, 401, NOTED, "webhook_unsigned").await;
-    let headers = [("content-type", "application/json"), ("x-gitea-event", "issues")];
-    let answer = ground.server.ask("POST", WEBHOOK, &headers, &body).await;
-    // A key is no signature.
-    ground.refused(&answer, 401, NOTED, "webhook_unsigned").await;
-    assert_eq!(
-        deliver(&ground, "push", "d-1", &good, &body).await.status,
-        202,
-        "nothing of it was remembered"
-    );
-    ground.assert_nothing_upstream();
-}
-
-#[tokio::test]
-async fn a_delivery_is_taken_once_by_its_bytes_and_by_its_name() {
-    let ground = Ground::with(on).await;
-    let (first, second) = (payload("edited", "x"), payload("edited", "y"));
-    assert_eq!(deliver_well(&ground, "issues", "d-1", &first).await.status, 202);
-    for (delivery, body) in [("d-1", &first), ("d-2", &first), ("d-1", &second)] {
-        let answer = deliver_well(&ground, "issues", delivery, body).await;
-        ground.refused(&answer, 409, NOTED, "webhook_replayed").await;
-    }
-    assert_eq!(deliver_well(&ground, "issues", "d-2", &second).await.status, 202);
-    ground.assert_nothing_upstream();
-}
-
-#[tokio::test]
-async fn a_delivery_that_was_refused_may_come_again() {
-    let ground = Ground::with(|setup| on(setup).set("TOKEN_RATE_LIMIT_PER_MINUTE", "1")).await;
-    let body = payload("edited", "x");
-    assert_eq!(deliver_well(&ground, "issues", "d-0", &payload("edited", "w")).await.status, 202);
-    for _ in 0..2 {
-        let answer = deliver_well(&ground, "issues", "d-1", &body).await;
-        ground.refused(&answer, 429, DENIED, "rate_limited").await;
-    }
-    ground.assert_nothing_upstream();
-}
-
-#[tokio::test]
 async fn a_job_that_only_reports_cannot_be_told_to_act() {
     let ground = Ground::with(writing).await;
     let scan = json!({"job": "dependency_hygiene_scan", "owner": "alice", "repo": "demo", "apply": true});
@@ -193,76 +127,6 @@ async fn nobody_in_particular_starts_no_job() {
     let answer = ground.server.stranger("POST", RUN, &headers, &stale(false)).await;
     ground.refused(&answer, 403, DENIED, "automation_not_permitted").await;
     ground.assert_nothing_upstream();
-}
-
-#[tokio::test]
-async fn a_job_runs_once_at_a_time_in_a_repository_whoever_starts_it() {
-    let ground = Ground::with(on).await;
-    ground.forge.next_fault(Fault::on(ISSUES, FaultKind::Hold));
-    let first = deliver_well(&ground, "issues", "d-1", &payload("opened", "x")).await;
-    assert_eq!(first.status, 202);
-    lines(&ground, &first, 3).await;
-    let answer = ground.post(RUN, &[], &stale(false)).await;
-    ground.refused(&answer, 409, DENIED, "job_running").await;
-    ground.forge.release(1);
-    lines(&ground, &first, 4).await;
-    assert_eq!(ground.post(RUN, &[], &stale(false)).await.status, 200);
-}
-
-#[tokio::test]
-async fn a_delivery_is_json_about_a_repository() {
-    let ground = Ground::with(on).await;
-    let body = payload("opened", "x");
-    let signed = signature(&body);
-    let form = [
-        ("content-type", "application/x-www-form-urlencoded"),
-        ("x-gitea-event", "issues"),
-        ("x-gitea-delivery", "d-1"),
-        ("x-gitea-signature", signed.as_str()),
-    ];
-    let answer = ground.server.stranger("POST", WEBHOOK, &form, &body).await;
-    ground.refused(&answer, 415, DENIED, "unsupported_media_type").await;
-    for (event, delivery) in [("", "d-1"), ("issues", ""), ("is sues", "d-1"), ("issues", "d/1")] {
-        let answer = deliver(&ground, event, delivery, &signed, &body).await;
-        ground.refused(&answer, 400, DENIED, "webhook_malformed").await;
-    }
-    for (number, body) in ["{", "[]", "{}", r#"{"a":1,"a":2}"#].into_iter().enumerate() {
-        let answer = deliver_well(&ground, "issues", &format!("d-{number}"), body.as_bytes()).await;
-        ground.refused(&answer, 400, DENIED, "webhook_malformed").await;
-    }
-    let evil = json!({"repository": {"name": "demo", "owner": {"login": "../alice"}}}).to_string();
-    let answer = deliver_well(&ground, "issues", "d-9", evil.as_bytes()).await;
-    ground.refused(&answer, 400, DENIED, "invalid_arguments").await;
-    let answer = ground.server.stranger("GET", WEBHOOK, &[], b"").await;
-    ground.refused(&answer, 405, DENIED, "method_not_allowed").await;
-    assert_eq!(answer.header("allow"), Some("POST"));
-    ground.assert_nothing_upstream();
-}
-
-#[tokio::test]
-async fn a_delivery_is_answered_before_it_is_worked_on_and_both_are_on_record() {
-    let ground = Ground::with(on).await;
-    ground.forge.next_fault(Fault::on(ISSUES, FaultKind::Hold));
-    let answer = deliver_well(&ground, "issues", "d-1", &payload("opened", "x")).await;
-    assert_eq!(
-        (answer.status, answer.body.as_slice()),
-        (202, b"".as_slice()),
-        "Gitea still holds its answer"
-    );
-    ground.forge.release(1);
-    let found = lines(&ground, &answer, 4).await;
-    let told: Vec<(&Value, &Value)> = found.iter().map(|line| (&line["tool"], &line["status"])).collect();
-    let (webhook, job) = (json!("automation_webhook"), json!("automation_stale_issue_detection"));
-    let (pending, success) = (json!("pending"), json!("success"));
-    assert_eq!(told, [(&webhook, &pending), (&webhook, &success), (&job, &pending), (&job, &success)]);
-    assert!(found.iter().all(|line| line["principal"] == "automation" && line.get("started_by").is_none()));
-    assert_eq!((&found[0]["arguments"]["event"], &found[0]["repo"]), (&json!("issues"), &json!("demo")));
-    assert_eq!(ground.forge.violations(), [] as [String; 0]);
-    let asked = ground.forge.requests();
-    assert!(
-        asked.iter().all(|seen| seen.method == "GET" && seen.user.as_deref() == Some("svc")),
-        "{asked:#?}"
-    );
 }
 
 #[tokio::test]
@@ -363,44 +227,4 @@ async fn with_writes_a_job_marks_what_it_finds_once() {
         comments["result"]["comments"].as_array().and_then(|all| all.last()).cloned().unwrap_or_default();
     assert!(last["body"].as_str().is_some_and(|body| body.contains("30 days")), "{last}");
     assert_eq!(ground.forge.violations(), [] as [String; 0]);
-}
-
-#[tokio::test]
-async fn as_many_jobs_as_may_be_are_under_way_and_no_more() {
-    let ground = Ground::with(on).await;
-    ground.forge.every_fault(Fault::on("/issues", FaultKind::Hold));
-    // As many repositories, since a job runs once at a time in each; that they are not there is seen when Gitea answers.
-    let in_repo = |number: usize| {
-        let asked =
-            json!({"job": "stale_issue_detection", "owner": "alice", "repo": format!("demo{number}")});
-        asked.to_string().into_bytes()
-    };
-    assert_eq!(deliver_well(&ground, "issues", "d-0", &payload("opened", "x")).await.status, 202);
-    let key = format!("Bearer {OTHER_KEY}");
-    let run = |number: usize, headers: Vec<(&'static str, String)>| {
-        let (url, body) = (ground.server.url.clone(), in_repo(number));
-        async move {
-            let headers: Vec<(&str, &str)> =
-                headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
-            aegis_tests::http::send(&url, "POST", RUN, &headers, &body).await
-        }
-    };
-    let headers = vec![("content-type", "application/json".to_owned()), ("authorization", key)];
-    let waiting: Vec<_> = (1..=7).map(|number| tokio::spawn(run(number, headers.clone()))).collect();
-    ground
-        .server
-        .audit_when(|lines| lines.iter().filter(|line| line["status"] == "pending").count() >= 9)
-        .await;
-    let answer = ground.post(RUN, &[], &in_repo(8)).await;
-    ground.refused(&answer, 503, DENIED, "automation_busy").await;
-    assert_eq!(answer.header("retry-after"), Some("1"));
-    let late = payload("edited", "late");
-    let answer = deliver_well(&ground, "issues", "d-9", &late).await;
-    ground.refused(&answer, 503, DENIED, "automation_busy").await;
-    ground.forge.mend();
-    ground.forge.release(8);
-    for one in waiting {
-        assert_eq!(one.await.expect("it ran").expect("an answer").status, 404);
-    }
-    assert_eq!(deliver_well(&ground, "issues", "d-9", &late).await.status, 202, "it was not burnt");
 }

@@ -3,6 +3,8 @@
 mod asked;
 mod automation;
 mod automation_hygiene;
+mod automation_runs;
+mod automation_webhook;
 mod bodies;
 mod correlation;
 mod credentials;

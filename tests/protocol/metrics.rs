@@ -62,7 +62,9 @@ async fn the_names_are_those_of_the_manual_and_the_documented_few_besides() {
     let sample = |line: &str| line.split(['{', ' ']).next().unwrap_or_default().to_owned();
     let names: BTreeSet<String> = text.lines().filter(|line| !line.starts_with('#')).map(sample).collect();
     let expected = [
+        "aegis_audit_free_bytes",
         "aegis_audit_lines_total",
+        "aegis_audit_signed_lines",
         "aegis_audit_writable",
         "aegis_gitea_kept_back_total",
         "aegis_gitea_left_alone",

@@ -206,13 +206,38 @@ impl Server {
     /// # Panics
     /// It never does.
     pub async fn audit_when(&self, condition: impl Fn(&[Value]) -> bool) -> Vec<Value> {
-        let deadline = tokio::time::Instant::now() + PATIENCE;
+        self.audit_within(PATIENCE, condition).await
+    }
+
+    /// The same for what the server itself lets wait for longer.
+    ///
+    /// # Panics
+    /// It never does.
+    pub async fn audit_within(&self, patience: Duration, condition: impl Fn(&[Value]) -> bool) -> Vec<Value> {
+        let deadline = tokio::time::Instant::now() + patience;
         loop {
             let lines = self.audit();
             if condition(&lines) {
                 return lines;
             }
             assert!(tokio::time::Instant::now() < deadline, "the audit log never came to it: {lines:#?}");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// Wait until the server's log holds a line that satisfies a condition, and return the line.
+    ///
+    /// # Panics
+    /// It never does.
+    pub async fn log_when(&self, condition: impl Fn(&Value) -> bool) -> Value {
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            let log = self.log();
+            let mut lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+            if let Some(line) = lines.find(&condition) {
+                return line;
+            }
+            assert!(tokio::time::Instant::now() < deadline, "the log never came to it: {log}");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
@@ -264,7 +289,28 @@ impl Server {
     }
 }
 
+/// The lines of a log, those of its closed segments first. One that is closed in between is read again.
 fn read_lines(path: &Path) -> Vec<Value> {
+    loop {
+        let before = segments(path);
+        let lines = before.iter().map(PathBuf::as_path).chain([path]).flat_map(read_segment).collect();
+        if segments(path) == before {
+            return lines;
+        }
+    }
+}
+
+/// The closed segments beside the active file, in their order.
+fn segments(path: &Path) -> Vec<PathBuf> {
+    let files = path.parent().and_then(|folder| std::fs::read_dir(folder).ok()).into_iter().flatten();
+    let closed = files.filter_map(|file| Some(file.ok()?.path()));
+    let mut closed: Vec<_> =
+        closed.filter(|path| path.extension().is_some_and(|extension| extension == "jsonl")).collect();
+    closed.sort();
+    closed
+}
+
+fn read_segment(path: &Path) -> Vec<Value> {
     let text = std::fs::read_to_string(path).unwrap_or_default();
     // A line that is being written has no end yet.
     let whole = text.rfind('\n').map_or("", |end| text.get(..end).unwrap_or_default());

@@ -12,6 +12,7 @@ pub mod webhook;
 #[cfg(test)]
 mod tests;
 
+use aegis_redaction::Mode;
 use serde_json::{Value, json};
 
 use crate::access::{self, Asked, Target};
@@ -51,7 +52,12 @@ static ACTING: Offer = Offer { tools: &CHANGES, resources: &[], prompts: &[] };
 /// One of automation's own tools, called as everything is called.
 fn call(desk: &Desk<'_>, caller: &dyn Caller, offer: &'static Offer, tool: &str, arguments: Value) -> Called {
     // What is offered to clients is no concern of jobs: they have a list of their own.
-    let config = Config { tools: Tools::default(), ..desk.config.clone() };
+    // What a job finds is kept, logged and written into issues, where others read than whoever turned detection off.
+    let mode = match desk.config.secret_detection_mode {
+        Mode::Off | Mode::Mask => Mode::Mask,
+        Mode::Block => Mode::Block,
+    };
+    let config = Config { tools: Tools::default(), secret_detection_mode: mode, ..desk.config.clone() };
     let claims = caller.claims();
     let session = Session {
         ports: desk.ports,

@@ -226,9 +226,20 @@ pub enum Refusal {
     LacksScope,
 }
 
-/// The audit trail cannot be written.
+/// Why nothing may be done for the sake of the audit trail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// It cannot be written.
+    NotWritten,
+    /// Its volume is nearly full: changes are refused, reads go on.
+    SpaceLow,
+}
+
+/// The audit trail does not take the call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unavailable {
+    /// Why.
+    pub cause: Cause,
     /// For the log, not for the client.
     pub message: String,
 }

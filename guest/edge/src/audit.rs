@@ -9,8 +9,8 @@ use serde_json::{Map, Value};
 
 use crate::bindings::aegis::gateway::types::Class;
 use crate::bindings::exports::aegis::gateway::audit::{
-    Argument, ArgumentValue, CallerBorrow, Event, Guest, GuestTicket, Kind, Outcome, Remark, Status, Ticket,
-    Unavailable,
+    Argument, ArgumentValue, CallerBorrow, Cause, Event, Guest, GuestTicket, Kind, Outcome, Remark, Status,
+    Ticket, Unavailable,
 };
 use crate::bindings::exports::aegis::gateway::telemetry::Level;
 use crate::identity::{Proved, SCOPES};
@@ -65,7 +65,7 @@ impl GuestTicket for Issued {
 
     fn close(&self, outcome: Outcome) -> Result<(), Unavailable> {
         if !self.open.get() {
-            return Err(Unavailable { message: "the ticket is closed".to_owned() });
+            return Err(Unavailable { cause: Cause::NotWritten, message: "the ticket is closed".to_owned() });
         }
         let status = match outcome.status {
             Status::Success => "success",
@@ -187,5 +187,5 @@ fn call(call: &Call) -> Value {
 /// The trail cannot be written: said on standard error too, where the operator looks first.
 fn unavailable(message: String) -> Unavailable {
     telemetry::write(Level::Error, "audit_unavailable", &[("message", message.as_str())]);
-    Unavailable { message }
+    Unavailable { cause: Cause::NotWritten, message }
 }

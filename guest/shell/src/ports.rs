@@ -84,7 +84,7 @@ impl core::Caller for Caller {
         };
         match audit::intent(&self.0, &told) {
             Ok(ticket) => Ok(Box::new(Ticket(ticket))),
-            Err(audit::Unavailable { message }) => Err(core::Unavailable { message }),
+            Err(refused) => Err(unavailable(refused)),
         }
     }
 
@@ -169,7 +169,7 @@ impl core::Ticket for Ticket {
             },
             reason: outcome.reason.clone(),
         };
-        self.0.close(&told).map_err(|audit::Unavailable { message }| core::Unavailable { message })
+        self.0.close(&told).map_err(unavailable)
     }
 }
 
@@ -291,4 +291,12 @@ impl core::Clock for Imported {
     fn unix_seconds(&self) -> u64 {
         wall_clock::now().seconds
     }
+}
+
+fn unavailable(audit::Unavailable { cause, message }: audit::Unavailable) -> core::Unavailable {
+    let cause = match cause {
+        audit::Cause::NotWritten => core::Cause::NotWritten,
+        audit::Cause::SpaceLow => core::Cause::SpaceLow,
+    };
+    core::Unavailable { cause, message }
 }

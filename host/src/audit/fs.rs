@@ -5,11 +5,23 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
+use rustix::fs::FallocateFlags;
+use rustix::io::Errno;
+
 /// Which file it is (device and inode) and how long it is in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Stat {
     pub(super) id: (u64, u64),
     pub(super) len: u64,
+}
+
+/// Room on a volume, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Space {
+    /// What this process may still write.
+    pub(super) free: u64,
+    /// The whole volume.
+    pub(super) total: u64,
 }
 
 /// Why the lock was not taken.
@@ -39,6 +51,10 @@ pub(super) trait LogFs: Send + Sync {
     fn remove(&self, path: &Path) -> io::Result<()>;
     /// Names of the files in a directory.
     fn list(&self, dir: &Path) -> io::Result<Vec<String>>;
+    /// Have a file of at least that length, with room on the volume for all of it.
+    fn reserve(&self, path: &Path, len: u64) -> io::Result<()>;
+    /// What is left on the volume of a directory.
+    fn space(&self, dir: &Path) -> io::Result<Space>;
     /// Make created, renamed and removed names durable.
     fn sync_dir(&self, dir: &Path) -> io::Result<()>;
 }
@@ -113,6 +129,25 @@ impl LogFs for RealFs {
         // A name that is not UTF-8 is none of ours.
         let names = std::fs::read_dir(dir)?.map(|entry| Ok(entry?.file_name().into_string().ok()));
         names.filter_map(Result::transpose).collect()
+    }
+
+    fn reserve(&self, path: &Path, len: u64) -> io::Result<()> {
+        let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)?;
+        match rustix::fs::fallocate(&file, FallocateFlags::empty(), 0, len) {
+            // Not every file system can: bytes that were written have their room too.
+            Err(Errno::OPNOTSUPP | Errno::NOSYS) => {
+                let zeros = vec![0; usize::try_from(len).map_err(io::Error::other)?];
+                file.write_all_at(&zeros, 0)?;
+            }
+            done => done?,
+        }
+        file.sync_all()
+    }
+
+    fn space(&self, dir: &Path) -> io::Result<Space> {
+        let found = rustix::fs::statvfs(dir)?;
+        let bytes = |blocks: u64| blocks.saturating_mul(found.f_frsize);
+        Ok(Space { free: bytes(found.f_bavail), total: bytes(found.f_blocks) })
     }
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {

@@ -18,10 +18,12 @@ use tokio::sync::{oneshot, watch};
 
 mod checkpoints;
 mod fs;
+mod live;
 pub(crate) mod names;
 mod own;
 mod segments;
 pub(crate) mod signer;
+mod space;
 mod start;
 mod thread;
 mod writer;
@@ -31,6 +33,7 @@ mod tests;
 
 pub(crate) use aegis_custody::audit::Event;
 pub(crate) use checkpoints::Latest;
+pub(crate) use live::{LiveLine, LiveLines};
 pub(crate) use start::OpenError;
 
 use signer::Signer;
@@ -55,6 +58,8 @@ pub(crate) struct Opening {
     pub(crate) component_digest: String,
     /// The key that signs its checkpoints.
     pub(crate) signer: Arc<Signer>,
+    /// Bytes that are to be free on its volume before changes are made; 0 where that does not matter.
+    pub(crate) min_free: u64,
 }
 
 /// What is to be recorded. Sequence, time and hashes are added by the writer; a member too long for a line is
@@ -104,6 +109,10 @@ pub(crate) struct Health {
     pub(crate) syncs: u64,
     /// Entries that nobody waited for and that could not be kept.
     pub(crate) lost: u64,
+    /// Too little is free on its volume for changes.
+    pub(crate) space_low: bool,
+    /// Bytes that were free on its volume a moment ago; none where that is not known.
+    pub(crate) free: Option<u64>,
 }
 
 /// What the thread and the handles share.
@@ -118,6 +127,8 @@ struct Shared {
     lost: AtomicU64,
     /// How many of the lost a line has told of.
     reported: AtomicU64,
+    space_low: AtomicBool,
+    free: Mutex<Option<u64>>,
 }
 
 /// A handle on the audit log of this process. Clones share the one writer.
@@ -127,6 +138,8 @@ pub(crate) struct Trail {
     shared: Arc<Shared>,
     thread: Arc<Mutex<Option<JoinHandle<()>>>>,
     latest: Latest,
+    /// Until somebody asks for them.
+    live: Arc<Mutex<Vec<LiveLines>>>,
 }
 
 impl Trail {
@@ -141,22 +154,15 @@ impl Trail {
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
     ) -> Result<Self, OpenError> {
-        let bounds = writer::Bounds::default();
+        let bounds = writer::Bounds { min_free: opening.min_free, ..writer::Bounds::default() };
         let (latest, _) = watch::channel(None);
-        Self::open_in(
-            opening,
-            start::World {
-                fs: Arc::new(fs::RealFs),
-                clock,
-                random,
-                bounds,
-                latest,
-                unsynced: Arc::default(),
-            },
-        )
+        let (live, listeners) = live::Live::new();
+        let (fs, unsynced) = (Arc::new(fs::RealFs), Arc::default());
+        let world = start::World { fs, clock, random, bounds, latest, unsynced, live };
+        Self::open_in(opening, world, listeners)
     }
 
-    fn open_in(opening: Opening, world: start::World) -> Result<Self, OpenError> {
+    fn open_in(opening: Opening, world: start::World, listeners: Vec<LiveLines>) -> Result<Self, OpenError> {
         let path = opening.path.clone();
         let latest = world.latest.subscribe();
         let shared = Arc::new(Shared {
@@ -169,6 +175,8 @@ impl Trail {
             syncs: AtomicU64::new(0),
             lost: AtomicU64::new(0),
             reported: AtomicU64::new(0),
+            space_low: AtomicBool::new(false),
+            free: Mutex::new(None),
         });
         let (queue, receiver) = sync_channel(QUEUE);
         let mut worker = Worker {
@@ -181,7 +189,8 @@ impl Trail {
         worker.begin()?;
         let thread = std::thread::Builder::new().name("audit".to_owned()).spawn(move || worker.run());
         let thread = thread.map_err(|source| OpenError::Unwritable { path, source })?;
-        Ok(Self { queue, shared, thread: Arc::new(Mutex::new(Some(thread))), latest })
+        let thread = Arc::new(Mutex::new(Some(thread)));
+        Ok(Self { queue, shared, thread, latest, live: Arc::new(Mutex::new(listeners)) })
     }
 
     /// Make an entry durable. It is on disk when this returns its number; that takes at most 2 seconds.
@@ -217,6 +226,14 @@ impl Trail {
     /// The last signed checkpoint, and each one that follows it, for whoever keeps it elsewhere.
     pub(crate) fn checkpoints(&self) -> Latest {
         self.latest.clone()
+    }
+
+    /// Every line from the opening on, as it comes to the disk, for so many listeners and no more. Asked for once; the lines
+    /// end when the log is closed.
+    pub(crate) fn live(&self, listeners: usize) -> Vec<LiveLines> {
+        let mut all = std::mem::take(&mut *self.live.lock().unwrap_or_else(PoisonError::into_inner));
+        all.truncate(listeners);
+        all
     }
 
     /// Close the active segment, whatever its size and age.
@@ -264,7 +281,14 @@ impl Trail {
             batches: shared.batches.load(Ordering::Acquire),
             syncs: shared.syncs.load(Ordering::Acquire),
             lost: shared.lost.load(Ordering::Acquire),
+            space_low: self.space_is_low(),
+            free: *shared.free.lock().unwrap_or_else(PoisonError::into_inner),
         }
+    }
+
+    /// Whether too little is free on its volume for changes.
+    pub(crate) fn space_is_low(&self) -> bool {
+        self.shared.space_low.load(Ordering::Acquire)
     }
 
     /// Write what is waiting and the closing line, and stop. Blocks until that is done; entries that come

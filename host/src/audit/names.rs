@@ -46,6 +46,11 @@ impl Place {
         name.into()
     }
 
+    /// Room that is given up when the volume is full.
+    pub(crate) fn reserve(&self) -> PathBuf {
+        self.dir.join(format!("{}.reserve", self.stem))
+    }
+
     /// The signed checkpoints of the log.
     pub(crate) fn checkpoints(&self) -> PathBuf {
         self.dir.join(format!("{}.checkpoints", self.stem))

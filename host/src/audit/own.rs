@@ -18,6 +18,8 @@ pub(super) struct Outage {
     pub(super) since: Timestamp,
     pub(super) error: String,
     pub(super) full: bool,
+    /// The log has said that the volume is full.
+    pub(super) told: bool,
     pub(super) attempts: u64,
 }
 
@@ -39,7 +41,7 @@ impl Writer {
             own.push((Event::ClockStep, object(members)));
         }
         if let Some(outage) = &self.outage {
-            let event = if outage.full { Event::AuditDiskFull } else { Event::Recovery };
+            let event = if outage.full && !outage.told { Event::AuditDiskFull } else { Event::Recovery };
             own.push((
                 event,
                 object(json!({
@@ -47,6 +49,10 @@ impl Writer {
                     "since": outage.since.to_string(), "attempts": outage.attempts,
                 })),
             ));
+        }
+        if self.begun() && self.room.low != self.room.told {
+            let state = if self.room.low { "low" } else { "enough" };
+            own.push((Event::AuditSpace, object(json!({"state": state, "free": self.room.free}))));
         }
         if lost > 0 {
             own.push((Event::LinesLost, object(json!({"count": lost}))));

@@ -15,6 +15,7 @@ use tokio::sync::watch;
 
 use super::checkpoints::{self, Checkpoints};
 use super::fs::{LockError, LogFile, LogFs, Tail};
+use super::live::Live;
 use super::names::{ClosedName, Place};
 use super::own::{Previous, signed};
 use super::signer::Signer;
@@ -111,6 +112,7 @@ pub(super) struct World {
     pub(super) latest: watch::Sender<Option<Arc<str>>>,
     /// A sync of what was found failed in this process, and is not tried again.
     pub(super) unsynced: Arc<AtomicBool>,
+    pub(super) live: Live,
 }
 
 /// Bytes that were cut off.
@@ -147,7 +149,7 @@ impl Learnt {
 
 /// Open the log; the lines about the opening are still to be written, before any other.
 pub(super) fn start(opening: &Opening, world: World) -> Result<(Writer, Vec<Entry>), OpenError> {
-    let World { fs, clock, random, bounds, latest, unsynced } = world;
+    let World { fs, clock, random, bounds, latest, unsynced, live } = world;
     let place = Place::new(&opening.path).ok_or_else(|| OpenError::Path(opening.path.clone()))?;
     fs.create_dir(&place.dir).map_err(unwritable(&place.dir))?;
     let lock = fs.lock(&place.lock()).map_err(|error| match error {
@@ -203,7 +205,7 @@ pub(super) fn start(opening: &Opening, world: World) -> Result<(Writer, Vec<Entr
         tickets,
     };
     let entries = opening_lines(opening, &found, torn);
-    Ok((Writer::new(fs, clock, place, bounds, found, lock), entries))
+    Ok((Writer::new(fs, clock, place, (bounds, live), found, lock), entries))
 }
 
 /// Whether the last checkpoint was signed for these lines: no two that contradict each other may ever be signed.

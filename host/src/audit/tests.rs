@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use super::fs::LogFs;
+use super::live::Live;
 use super::signer::{self, Signer};
 use super::start::{World, start};
 use super::writer::{Bounds, Writer, object};
@@ -21,6 +22,7 @@ mod foreign;
 mod open;
 mod schedules;
 mod sim;
+mod space;
 mod trail;
 
 /// A clock that tests set.
@@ -56,6 +58,7 @@ fn opening(path: &Path) -> Opening {
         policy_digest: "p".repeat(64),
         component_digest: "c".repeat(64),
         signer: signer(1),
+        min_free: 0,
     }
 }
 
@@ -83,8 +86,15 @@ fn open_writer(fs: &Arc<dyn LogFs>, clock: &Arc<Hand>, bounds: Bounds) -> Result
 
 fn world(fs: &Arc<dyn LogFs>, clock: &Arc<Hand>, bounds: Bounds) -> World {
     let clock = Arc::clone(clock) as Arc<dyn Clock>;
-    let latest = watch::channel(None).0;
-    World { fs: Arc::clone(fs), clock, random: dice(), bounds, latest, unsynced: Arc::default() }
+    World {
+        fs: Arc::clone(fs),
+        clock,
+        random: dice(),
+        bounds,
+        latest: watch::channel(None).0,
+        unsynced: Arc::default(),
+        live: Live::new().0,
+    }
 }
 
 /// Open a log and have the lines about that written.

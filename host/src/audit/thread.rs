@@ -228,6 +228,8 @@ impl Worker {
         if let Log::Open(writer) = &self.log {
             shared.lines.store(writer.lines, Ordering::Release);
             shared.syncs.store(writer.syncs, Ordering::Release);
+            shared.space_low.store(writer.room.low, Ordering::Release);
+            *shared.free.lock().unwrap_or_else(PoisonError::into_inner) = writer.room.free;
         }
         shared.batches.fetch_add(1, Ordering::AcqRel);
         let was = shared.writable.swap(done.is_ok(), Ordering::AcqRel);

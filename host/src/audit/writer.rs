@@ -12,9 +12,11 @@ use serde_json::{Map, Value};
 use super::Entry;
 use super::checkpoints::Checkpoints;
 use super::fs::{LogFile, LogFs};
+use super::live::Live;
 use super::names::Place;
 use super::own::{Outage, Previous};
 use super::signer::Signer;
+use super::space::Room;
 use super::start::handover;
 
 /// When a segment is closed, and when a checkpoint is signed.
@@ -28,11 +30,19 @@ pub(super) struct Bounds {
     pub(super) note_lines: u64,
     /// Milliseconds since the last checkpoint.
     pub(super) note_age: u64,
+    /// Bytes that are to be free on the volume before changes are made; 0 where that does not matter.
+    pub(super) min_free: u64,
 }
 
 impl Default for Bounds {
     fn default() -> Self {
-        Self { size: 64 * 1024 * 1024, age: 24 * 60 * 60 * 1000, note_lines: 4096, note_age: 60_000 }
+        Self {
+            size: 64 * 1024 * 1024,
+            age: 24 * 60 * 60 * 1000,
+            note_lines: 4096,
+            note_age: 60_000,
+            min_free: 0,
+        }
     }
 }
 
@@ -58,12 +68,15 @@ impl Failure {
 
     fn disk_full(&self) -> bool {
         match self {
-            Self::Io { source, .. } => {
-                matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
-            }
+            Self::Io { source, .. } => is_full(source),
             Self::Foreign(_) | Self::Shut(_) => false,
         }
     }
+}
+
+/// Whether there was no room, or none that this process may use.
+pub(super) fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 pub(super) fn doing(doing: &'static str) -> impl Fn(io::Error) -> Failure {
@@ -114,6 +127,8 @@ pub(super) struct Writer {
     /// Names in the directory changed since it was last synced.
     pub(super) dir_dirty: bool,
     pub(super) outage: Option<Outage>,
+    pub(super) room: Room,
+    live: Live,
     /// What the acknowledged lines leave open.
     pub(super) tickets: Tickets,
     pub(super) syncs: u64,
@@ -140,7 +155,7 @@ impl Writer {
         fs: Arc<dyn LogFs>,
         clock: Arc<dyn Clock>,
         place: Place,
-        bounds: Bounds,
+        (bounds, live): (Bounds, Live),
         found: Found,
         lock: Box<dyn Send>,
     ) -> Self {
@@ -149,6 +164,7 @@ impl Writer {
             fs,
             clock,
             place,
+            room: Room::new(bounds.min_free),
             bounds,
             log_id,
             number,
@@ -160,6 +176,7 @@ impl Writer {
             previous,
             dir_dirty: true,
             outage: None,
+            live,
             tickets,
             syncs: 0,
             lines: 0,
@@ -170,7 +187,8 @@ impl Writer {
     /// Make entries durable as the next lines and return the number of the first of them. On an error none
     /// of them is acknowledged; a later call repairs what it can and goes on.
     pub(super) fn commit(&mut self, entries: &[Entry], lost: u64) -> Result<u64, Failure> {
-        let done = self.ready(!entries.is_empty()).and_then(|()| self.write(entries, lost));
+        let done = self.make_room().and_then(|()| self.ready(!entries.is_empty()));
+        let done = done.and_then(|()| self.write(entries, lost));
         match &done {
             Ok(_) => {
                 self.outage = None;
@@ -180,7 +198,12 @@ impl Writer {
                     let _ = self.sign();
                 }
             }
-            Err(failure) => self.note_outage(failure),
+            Err(failure) => {
+                self.note_outage(failure);
+                if failure.disk_full() {
+                    self.tell_of_the_end();
+                }
+            }
         }
         done
     }
@@ -223,6 +246,7 @@ impl Writer {
             since,
             error: failure.to_string(),
             full: false,
+            told: false,
             attempts: 0,
         });
         outage.full |= failure.disk_full();
@@ -230,7 +254,7 @@ impl Writer {
     }
 
     /// Bring the active file into a state in which it can be written.
-    fn ready(&mut self, busy: bool) -> Result<(), Failure> {
+    pub(super) fn ready(&mut self, busy: bool) -> Result<(), Failure> {
         self.repair()?;
         if self.checkpoints.overdue(self.log.tree().size(), self.clock.now(), &self.bounds) {
             self.sign()?;
@@ -306,7 +330,7 @@ impl Writer {
         Ok(())
     }
 
-    fn write(&mut self, entries: &[Entry], lost: u64) -> Result<u64, Failure> {
+    pub(super) fn write(&mut self, entries: &[Entry], lost: u64) -> Result<u64, Failure> {
         let now = self.clock.now();
         let (mut log, mut bytes, mut lines) = (self.log.clone(), Vec::new(), 0_u64);
         let fresh = self.active.as_ref().is_some_and(|active| active.len == 0);
@@ -320,7 +344,9 @@ impl Writer {
             lines += 1;
         }
         if !bytes.is_empty() {
+            let begun = self.begun();
             self.append(&bytes, log, lines, now)?;
+            self.room.told = begun && self.room.low;
         }
         for (seq, entry) in (first..).zip(entries) {
             self.tickets.record(seq, entry.event, &entry.members);
@@ -361,6 +387,7 @@ impl Writer {
         if let Some(active) = &mut self.active {
             active.len = active.len.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
         }
+        self.live.tell(bytes);
         self.log = log;
         self.last_ts = now;
         self.lines = self.lines.saturating_add(lines);

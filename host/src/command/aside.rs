@@ -21,6 +21,7 @@ use crate::metrics::Metrics;
 use crate::policy::InForce;
 use crate::ports::cache::SharedCache;
 use crate::ports::identity::Keys;
+use crate::push::Pushed;
 use crate::seals::Seals;
 use crate::settings::Settings;
 use crate::shared::{Pending, Shared, SystemClock, SystemRandom};
@@ -142,6 +143,7 @@ fn shared(
         policy_digest: String::new(),
         component_digest: component.to_owned(),
         signer: Arc::new(Signer::fresh(&SystemRandom)),
+        min_free: 0,
     };
     let trail = Trail::open(opening, Arc::new(SystemClock), Arc::new(SystemRandom));
     let url = settings.gitea_internal_url().unwrap_or(settings.gitea_url());
@@ -153,6 +155,7 @@ fn shared(
         component_digest: component.to_owned(),
         trail: trail.map_err(|error| error.to_string())?,
         anchored: Arc::default(),
+        pushed: Pushed::default(),
         own: crate::own::Own::of(settings).map_err(|error| error.to_string())?,
         keys: Keys::new(Vec::new(), None),
         sign_in: None,

@@ -20,6 +20,7 @@ pub(crate) mod settings;
 mod setup;
 mod signing_key;
 mod stdio;
+mod trail;
 mod users;
 mod write;
 

@@ -8,14 +8,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
+use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 
 use super::in_force::{guest_values, policy};
 use super::signing_key::KeyFile;
+use super::trail::open_trail;
 use super::{EXIT_LOCKED, EXIT_SETTINGS, complain};
 use crate::anchor::Anchor;
-use crate::audit::signer::Signer;
-use crate::audit::{OpenError, Opening, Trail};
+use crate::audit::Trail;
 use crate::automation::Automation;
 use crate::budget::Budget;
 use crate::counters::Counters;
@@ -31,11 +32,12 @@ use crate::own::Own;
 use crate::policy::{InForce, Policy, digest};
 use crate::ports::cache::SharedCache;
 use crate::ports::identity::Keys;
+use crate::push::{Pushed, Receivers};
 use crate::reload::Read;
 use crate::seals::Seals;
-use crate::serve::{Server, capacity, run, stop_signal};
+use crate::serve::{Server, Until, capacity, run, stop_signal};
 use crate::settings::{LogLevel, Settings};
-use crate::shared::{Pending, Shared, SystemClock, SystemRandom};
+use crate::shared::{Pending, Shared, SystemClock};
 use crate::sign_in::SignIn;
 use crate::standing::Standing;
 use crate::upstream::{Oldest, Upstream, UpstreamSettings};
@@ -47,7 +49,7 @@ use crate::writes::Writes;
 pub(super) struct NoStart(pub(super) u8, pub(super) Vec<String>);
 
 impl NoStart {
-    fn settings(message: impl Into<String>) -> Self {
+    pub(super) fn settings(message: impl Into<String>) -> Self {
         Self(EXIT_SETTINGS, vec![message.into()])
     }
 
@@ -78,11 +80,13 @@ fn start(settings: &Settings) -> Result<ExitCode, NoStart> {
     };
     let open = (!settings.auth_enabled() && !settings.oauth_mode()).then(|| "anonymous".to_owned());
     let anchor = Anchor::of(settings).map_err(NoStart::settings)?;
+    let receivers = Receivers::of(settings).map_err(NoStart::settings)?;
     let Ready { front, guests, linked, shared, capacity, pending } =
         make_ready(settings, origin, &open_trail, open)?;
     let Some(listener) = bound else { return Err(NoStart::failed("there is no listening socket")) };
+    let observers = bind_observers(settings)?;
     let code = front.block_on(async {
-        let listener = tokio::net::TcpListener::from_std(listener)
+        let listener = TcpListener::from_std(listener)
             .map_err(|e| NoStart::failed(format!("cannot use the listening socket: {e}")))?;
         // Before anybody is told: a stop that comes right after the start must find a handler.
         let no_handler = |e| NoStart::failed(format!("no signal handlers: {e}"));
@@ -90,7 +94,10 @@ fn start(settings: &Settings) -> Result<ExitCode, NoStart> {
         let hang_ups = crate::reload::hang_ups().map_err(no_handler)?;
         let server = Arc::new(Server::new(shared, linked, settings, capacity));
         let admin = crate::admin::attend(settings.dcr_storage_path(), settings.audit_log_path(), &server);
-        announce(settings, &server.shared, &listener, capacity);
+        let observers = observers.map(TcpListener::from_std).transpose();
+        let observers =
+            observers.map_err(|e| NoStart::failed(format!("cannot use the socket of ADMIN_BIND: {e}")))?;
+        announce(settings, &server.shared, (&listener, observers.as_ref()), capacity);
         let watched = settings.policy_file_path().filter(|_| settings.policy_watch());
         let key = KeyFile::of(settings);
         crate::reload::attend(
@@ -103,7 +110,8 @@ fn start(settings: &Settings) -> Result<ExitCode, NoStart> {
             },
         );
         crate::anchor::attend(&server.shared, anchor);
-        Ok(run(server, listener, pending, admin, stop).await)
+        let pushing = receivers.attend(&server.shared);
+        Ok(run(server, (listener, observers), Until { pending, admin, pushing }, stop).await)
     });
     guests.shutdown_timeout(Duration::from_secs(1));
     // A look at a file on a volume that hangs ends nobody knows when.
@@ -168,6 +176,18 @@ fn bind(settings: &Settings) -> Result<std::net::TcpListener, NoStart> {
              `aegis-mcp setup {} --port PORT` with a free one",
             if settings.oauth_mode() { "team" } else { "solo" }
         ))
+    })
+}
+
+/// The socket of those who observe, where ADMIN_BIND names one.
+fn bind_observers(settings: &Settings) -> Result<Option<std::net::TcpListener>, NoStart> {
+    let Some(address) = settings.admin_bind() else { return Ok(None) };
+    let listener = std::net::TcpListener::bind(address).and_then(|listener| {
+        listener.set_nonblocking(true)?;
+        Ok(listener)
+    });
+    listener.map(Some).map_err(|e| {
+        NoStart::failed(format!("cannot listen on ADMIN_BIND={address}: {e}; name a free address and port"))
     })
 }
 
@@ -296,6 +316,7 @@ fn share(
         component_digest: linked.guest.digest.clone(),
         trail,
         anchored: Arc::default(),
+        pushed: Pushed::default(),
         own: Own::of(settings).map_err(|e| NoStart::settings(e.to_string()))?,
         keys: Keys::new(keys, open),
         sign_in,
@@ -328,37 +349,6 @@ fn mailbox(settings: &Settings, capacity: usize, recheck: Recheck) -> Mailbox {
     Mailbox::new(streams, capacity, every, recheck)
 }
 
-fn open_trail(settings: &Settings, policy: &str, component: &str) -> Result<Trail, NoStart> {
-    let path = settings.audit_log_path();
-    let signer = KeyFile::of(settings).load().map_err(NoStart::settings)?;
-    trail_at(path, policy, component, signer).map_err(|error| {
-        let code = if matches!(error, OpenError::Locked { .. }) { EXIT_LOCKED } else { 1 };
-        let message =
-            format!("the audit log cannot be used: {error}; AUDIT_LOG_PATH={} names it", path.display());
-        NoStart(code, vec![message])
-    })
-}
-
-/// The trail at a path, begun or continued.
-///
-/// # Errors
-/// See [`OpenError`].
-pub(super) fn trail_at(
-    path: &Path,
-    policy: &str,
-    component: &str,
-    signer: Arc<Signer>,
-) -> Result<Trail, OpenError> {
-    let opening = Opening {
-        path: path.to_owned(),
-        version: env!("CARGO_PKG_VERSION"),
-        policy_digest: policy.to_owned(),
-        component_digest: component.to_owned(),
-        signer,
-    };
-    Trail::open(opening, Arc::new(SystemClock), Arc::new(SystemRandom))
-}
-
 /// The guest checks policy and settings; every problem is told with its place.
 async fn prepare(
     linked: &Linked,
@@ -377,11 +367,20 @@ async fn prepare(
     }
 }
 
-fn announce(settings: &Settings, shared: &Shared, listener: &tokio::net::TcpListener, capacity: usize) {
-    let address = listener.local_addr().map_or_else(|_| "unknown".to_owned(), |a| a.to_string());
+fn announce(
+    settings: &Settings,
+    shared: &Shared,
+    (listener, observers): (&TcpListener, Option<&TcpListener>),
+    capacity: usize,
+) {
+    let named = |listener: &TcpListener| {
+        listener.local_addr().map_or_else(|_| "unknown".to_owned(), |address| address.to_string())
+    };
+    let address = named(listener);
     tracing::info!(
         event = "listening",
         address,
+        observers = observers.map(named),
         version = env!("CARGO_PKG_VERSION"),
         component = %shared.component_digest,
         policy = %shared.policy.now().digest,

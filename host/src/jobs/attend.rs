@@ -10,8 +10,9 @@ use serde_json::{Map, Value, json};
 use tokio::sync::OwnedMutexGuard;
 use tokio::task::JoinHandle;
 
-use super::plan::{Missed, Plan, Step};
+use super::plan::Plan;
 use super::run::{Apply, By, Order, RUNNING, run};
+use super::step::{Missed, Step};
 use super::{Job, Scheduler, counted};
 use crate::audit::{Entry, Event};
 use crate::ports::telemetry::cut;
@@ -25,6 +26,8 @@ const SHORTEST: Duration = Duration::from_millis(100);
 /// How long a run waits that was refused since there was no room, and how often.
 const AGAIN: Duration = Duration::from_secs(15);
 const ATTEMPTS: usize = 5;
+/// What the log says of a run that did not begin since the server ends.
+pub(super) const SHUTTING_DOWN: &str = "shutting_down";
 
 /// Start what is due from now on, where there is a scheduler.
 pub(crate) fn attend(server: &Arc<Server>) {
@@ -123,6 +126,8 @@ fn told(server: &Server, step: &Step) -> Option<&'static str> {
 
 /// Run a job in every repository of the scheduler, one after the other.
 async fn everywhere(server: Arc<Server>, job: &'static str, scheduler: Arc<Scheduler>) {
+    // The server does not end before it has said what became of this.
+    let _pending = server.shared.pending.guard();
     for (owner, repo) in &scheduler.repositories {
         let order = Order {
             job: job.to_owned(),
@@ -134,7 +139,10 @@ async fn everywhere(server: Arc<Server>, job: &'static str, scheduler: Arc<Sched
         let outcome = patient(&server, By::Schedule, &order, None).await;
         let repository = format!("{owner}/{repo}");
         match outcome {
-            Ended::NotBegun => return,
+            Ended::NotBegun => {
+                tracing::warn!(event = "job_run", job, repository, outcome = SHUTTING_DOWN);
+                return;
+            }
             Ended::Well(correlation_id) => {
                 tracing::info!(event = "job_run", job, repository, correlation_id, outcome = "done");
             }
@@ -187,8 +195,11 @@ pub(super) async fn patient(
         drop(held);
         let waits = not.is_passing() || (by == By::Webhook && not.reason == RUNNING);
         if waits && tried < ATTEMPTS {
-            tokio::time::sleep(AGAIN).await;
-            continue;
+            tokio::select! {
+                () = tokio::time::sleep(AGAIN) => continue,
+                // It would hold up the end for nothing.
+                () = server.until_draining() => return Ended::NotBegun,
+            }
         }
         if waits && !not.counted {
             let place = format!("{}/{}", order.owner, order.repo);

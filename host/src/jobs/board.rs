@@ -11,8 +11,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use aegis_custody::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::plan::Mark;
 use super::report::{MOST_REPORTS, Report};
+use super::step::Mark;
 
 /// Version of the file.
 const VERSION: u32 = 1;

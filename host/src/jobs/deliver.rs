@@ -9,7 +9,7 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::sync::{Mutex as Turns, OwnedMutexGuard};
 
 use super::Jobs;
-use super::attend::{Ended, patient};
+use super::attend::{Ended, SHUTTING_DOWN, patient};
 use super::run::{Apply, By, Order};
 use crate::serve::Server;
 
@@ -26,8 +26,9 @@ pub(super) struct Deliveries {
     unattended: Mutex<Option<Receiver<Waiting>>>,
 }
 
-/// A run that waits for its turn.
-type Waiting = (&'static str, Order);
+/// A run that waits for its turn: the job, what to run, and what keeps the server from ending before it has said what became
+/// of this.
+type Waiting = (&'static str, Order, Box<dyn Send>);
 
 impl Default for Deliveries {
     fn default() -> Self {
@@ -72,12 +73,14 @@ impl Deliveries {
 
 impl Jobs {
     /// Run a job since something was delivered, under the id of the request that delivered it. Whether it will be run.
+    /// `pending` is let go when it has been said what became of it.
     pub(crate) fn deliver(
         &self,
         request_id: &str,
         job: &str,
         (owner, repo): (String, String),
         pause: Duration,
+        pending: impl Send + 'static,
     ) -> bool {
         let known = self.all.iter().find(|known| known.name == job && known.enabled);
         let Some(job) = known.map(|job| job.name) else { return false };
@@ -89,7 +92,7 @@ impl Jobs {
         }
         let request_id = Some(request_id.to_owned());
         let order = Order { job: job.to_owned(), owner, repo, apply: Apply::WhereAllowed, request_id };
-        let waits = self.deliveries.queue.try_send((job, order)).is_ok();
+        let waits = self.deliveries.queue.try_send((job, order, Box::new(pending))).is_ok();
         if !waits {
             pauses.take_back(job, &repository);
             tracing::warn!(event = "job_skipped", job, repository, "too many runs wait");
@@ -100,15 +103,18 @@ impl Jobs {
 
 /// Begin what waits in the order in which it came. What finds no room when it is its turn leaves the turn to the next.
 async fn in_turn(server: Weak<Server>, mut waiting: Receiver<Waiting>, line: Arc<Turns<()>>) {
-    while let Some((job, order)) = waiting.recv().await {
+    while let Some((job, order, pending)) = waiting.recv().await {
         let turn = line.clone().lock_owned().await;
         let Some(server) = server.upgrade() else {
             let repository = format!("{}/{}", order.owner, order.repo);
-            tracing::warn!(event = "job_run", job, repository, outcome = "shutting_down");
+            tracing::warn!(event = "job_run", job, repository, outcome = SHUTTING_DOWN);
             continue;
         };
         let runtime = server.shared.runtime.clone();
-        runtime.spawn(async move { delivered(&server, job, &order, turn).await });
+        runtime.spawn(async move {
+            delivered(&server, job, &order, turn).await;
+            drop(pending);
+        });
     }
 }
 
@@ -120,7 +126,7 @@ async fn delivered(server: &Arc<Server>, job: &'static str, order: &Order, turn:
             return;
         }
         Ended::Badly(reason) => reason,
-        Ended::NotBegun => "shutting_down".to_owned(),
+        Ended::NotBegun => SHUTTING_DOWN.to_owned(),
     };
     tracing::warn!(event = "job_run", job, repository, outcome, "the next delivery may start it again");
     if let Some(automation) = &server.shared.automation {

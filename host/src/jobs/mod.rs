@@ -12,6 +12,7 @@ mod plan;
 mod report;
 mod run;
 mod schedule;
+mod step;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -13,7 +13,7 @@ use super::identity::{Caller, Principal};
 use super::telemetry::cut;
 use crate::audit::{Entry, Event as AuditEvent};
 use crate::component::bindings::aegis::gateway::audit::{
-    Argument, ArgumentValue, Event, Host, HostTicket, Kind, Outcome, Remark, Status, Unavailable,
+    Argument, ArgumentValue, Cause, Event, Host, HostTicket, Kind, Outcome, Remark, Status, Unavailable,
 };
 use crate::component::bindings::aegis::gateway::types::Class;
 use crate::counters::network_of;
@@ -88,7 +88,7 @@ impl Host for State {
             members.remove("status");
             members.insert("reason".into(), "insufficient_scope".into());
             self.shared.trail.push(Entry { event: AuditEvent::AccessDenied, members });
-            return Ok(Err(Unavailable { message: "the caller does not have the scope".into() }));
+            return Ok(Err(not_written("the caller does not have the scope")));
         }
         if !principal
             .may_be_in(purpose.repository.as_ref().map(|(owner, repo)| (owner.as_str(), repo.as_str())))
@@ -96,7 +96,14 @@ impl Host for State {
             members.remove("status");
             members.insert("reason".into(), "outside_of_delivery".into());
             self.shared.trail.push(Entry { event: AuditEvent::AccessDenied, members });
-            return Ok(Err(Unavailable { message: "the delivery is about another repository".into() }));
+            return Ok(Err(not_written("the delivery is about another repository")));
+        }
+        if purpose.writes && self.shared.trail.space_is_low() {
+            members.remove("status");
+            members.insert("reason".into(), "audit_space_low".into());
+            self.shared.trail.push(Entry { event: AuditEvent::AccessDenied, members });
+            let message = "the volume of the audit log is nearly full".into();
+            return Ok(Err(Unavailable { cause: Cause::SpaceLow, message }));
         }
         let of_job = crate::jobs::is_run(&principal, &event.tool);
         describe(&mut members, event);
@@ -121,7 +128,7 @@ impl Host for State {
                     common.insert("reason".into(), "audit_unavailable".into());
                     common.insert("calls".into(), Value::Array(Vec::new()));
                     shared.trail.push(Entry { event: AuditEvent::ToolInvocation, members: common });
-                    Err(Unavailable { message: error.to_string() })
+                    Err(not_written(error.to_string()))
                 }
             };
             drop(guard);
@@ -139,7 +146,7 @@ impl Host for State {
                 Ok(Ok(self.table.push(ticket)?))
             }
             Ok(Err(unavailable)) => Ok(Err(unavailable)),
-            Err(_) => Ok(Err(Unavailable { message: "the audit task ended".into() })),
+            Err(_) => Ok(Err(not_written("the audit task ended"))),
         }
     }
 
@@ -192,7 +199,7 @@ impl HostTicket for State {
     ) -> wasmtime::Result<Result<(), Unavailable>> {
         let record = self.table.get(&ticket)?.record.clone();
         if !record.shut() {
-            return Ok(Err(Unavailable { message: "the ticket is closed already".into() }));
+            return Ok(Err(not_written("the ticket is closed already")));
         }
         let status = match outcome.status {
             Status::Success => "success",
@@ -206,13 +213,18 @@ impl HostTicket for State {
             written
         });
         let written = finished.await.unwrap_or_else(|_| Err("the audit task ended".to_owned()));
-        Ok(written.map_err(|message| Unavailable { message }))
+        Ok(written.map_err(not_written))
     }
 
     fn drop(&mut self, ticket: Resource<Ticket>) -> wasmtime::Result<()> {
         self.table.delete(ticket)?;
         Ok(())
     }
+}
+
+/// There is no line, so there is no ticket.
+fn not_written(message: impl Into<String>) -> Unavailable {
+    Unavailable { cause: Cause::NotWritten, message: message.into() }
 }
 
 /// Write down how many remarks were kept back: in windows that are over, or in all.

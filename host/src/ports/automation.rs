@@ -116,7 +116,8 @@ impl Host for State {
             return Ok(false);
         };
         let pause = Duration::from_secs(pause_seconds.into());
-        Ok(automation.jobs.deliver(&self.bound.request_id, &job, (owner, repo), pause))
+        let pending = self.shared.pending.guard();
+        Ok(automation.jobs.deliver(&self.bound.request_id, &job, (owner, repo), pause, pending))
     }
 }
 

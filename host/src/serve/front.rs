@@ -1,8 +1,7 @@
 //! Accepting: connections, their cap and their end. One task a connection, HTTP/1.1.
 
 use std::convert::Infallible;
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -17,6 +16,9 @@ use super::framing::{MAX_HEAD_BYTES, MAX_HEADERS};
 use super::heads::Heads;
 use super::intake::From;
 use super::{DRAIN, Server};
+
+/// Connections of those who observe, at most.
+const OBSERVERS: usize = 64;
 
 /// Take SIGTERM and SIGINT from now on; the future resolves at the first of them. With handlers of its own the
 /// program hears them as PID 1 too. Call it before anybody is told that the server listens.
@@ -61,7 +63,7 @@ pub(crate) async fn accept(
         }
     }
     let since = Instant::now();
-    server.draining.store(true, Ordering::Relaxed);
+    server.draining.send_replace(true);
     drop(listener);
     // Nobody's work is on them, and they would not end by themselves.
     server.shared.mailbox.streams.stop();
@@ -75,6 +77,43 @@ pub(crate) async fn accept(
     since
 }
 
+/// Answer those who observe the server at an address of their own, also while it drains.
+pub(crate) async fn observe(server: Weak<Server>, listener: TcpListener) {
+    let places = Arc::new(Semaphore::new(OBSERVERS));
+    loop {
+        let accepted = listener.accept().await;
+        let (Some(server), Ok(place)) = (server.upgrade(), places.clone().try_acquire_owned()) else {
+            continue;
+        };
+        let Ok((stream, _)) = accepted else {
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            continue;
+        };
+        let builder = protocol(&server);
+        let server = Arc::downgrade(&server);
+        let service = service_fn(move |request| {
+            let server = server.clone();
+            async move { super::intake::observe(&server, &request).ok_or("the server has stopped") }
+        });
+        tokio::spawn(async move {
+            // What is wrong with an observer's connection concerns nobody else.
+            let _ = builder.serve_connection(TokioIo::new(Heads::new(stream)), service).await;
+            drop(place);
+        });
+    }
+}
+
+/// How connections are read.
+fn protocol(server: &Server) -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(server.limits.header)
+        .max_headers(MAX_HEADERS)
+        .max_buf_size(MAX_HEAD_BYTES);
+    builder
+}
+
 fn connection(
     server: &Arc<Server>,
     graceful: &GracefulShutdown,
@@ -85,12 +124,7 @@ fn connection(
     let Ok(peer) = stream.peer_addr() else { return };
     // An answer is one small write; waiting for more to fill a segment only adds latency.
     let _ = stream.set_nodelay(true);
-    let mut builder = http1::Builder::new();
-    builder
-        .timer(TokioTimer::new())
-        .header_read_timeout(server.limits.header)
-        .max_headers(MAX_HEADERS)
-        .max_buf_size(MAX_HEAD_BYTES);
+    let builder = protocol(server);
     let shared = server.shared.clone();
     let server = server.clone();
     let from = Arc::new(From { peer: peer.ip(), hang_up: Arc::default() });

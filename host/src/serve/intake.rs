@@ -2,7 +2,7 @@
 //! count in the metrics.
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING, UPGRADE};
@@ -60,6 +60,19 @@ pub(crate) async fn answer(server: &Arc<Server>, request: Request<Incoming>, fro
 /// an offer of another protocol may be meant for that one.
 fn is_the_last(headers: &HeaderMap) -> bool {
     headers.contains_key(TRANSFER_ENCODING) || headers.contains_key(UPGRADE)
+}
+
+/// Answer one request of those who observe: nothing here reaches a guest. None where the server has ended.
+pub(crate) fn observe(server: &Weak<Server>, request: &Request<Incoming>) -> Option<Response<Body>> {
+    let server = server.upgrade()?;
+    let request_id = request_id(request.headers());
+    let found = probes::observed(&server, request.method(), request.uri().path(), &request_id);
+    let (path, mut response) =
+        found.unwrap_or_else(|| ("none", Refusal::NotFound.answer(&server.shared.metrics, &request_id)));
+    server.shared.metrics.http_request(request.method(), path, response.status().as_u16());
+    let id = HeaderValue::from_str(&request_id).unwrap_or(HeaderValue::from_static("unknown"));
+    response.headers_mut().insert(REQUEST_ID, id);
+    Some(response)
 }
 
 async fn through_guest(

@@ -16,8 +16,9 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::task::JoinHandle;
 
-use super::{DRAIN_ALL, Server, intake, tell_floods_now_and_then, tick};
+use super::{DRAIN_ALL, Server, intake, last_words, tell_floods_now_and_then, tick};
 use crate::ports::audit::tell_floods;
+use crate::push::Pushing;
 use crate::shared::Pending;
 
 /// Bytes of an answer that wait to be read.
@@ -63,7 +64,7 @@ pub(crate) async fn answer(server: &Arc<Server>, request: Request<Full<Bytes>>) 
 /// Serve whoever `talk` hears, until it ends; then wait for what is on its way to Gitea and to the audit log.
 pub(crate) async fn run<T: Future<Output = ()>>(
     server: Server,
-    pending: Pending,
+    (pending, pushing): (Pending, Pushing),
     talk: impl FnOnce(Arc<Server>) -> T,
 ) -> ExitCode {
     let server = Arc::new(server);
@@ -77,5 +78,6 @@ pub(crate) async fn run<T: Future<Output = ()>>(
     let all = pending.drained(DRAIN_ALL.saturating_sub(since.elapsed())).await;
     tracing::info!(event = "stopped", drained = all);
     trail.close();
+    pushing.end(last_words(since.elapsed())).await;
     ExitCode::SUCCESS
 }

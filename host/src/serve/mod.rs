@@ -18,17 +18,17 @@ mod stream;
 
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 use crate::admin::Attending;
 use crate::audit::Trail;
 use crate::budget::Budget;
 use crate::guest::Linked;
 use crate::ports::audit::tell_floods;
+use crate::push::Pushing;
 use crate::settings::Settings;
 use crate::shared::{Pending, Shared};
 use crate::sign_in::SignIn;
@@ -56,7 +56,9 @@ pub(crate) struct Server {
     pub(crate) limits: Limits,
     pub(crate) trusted: source::Trusted,
     pub(crate) metrics_enabled: bool,
-    draining: AtomicBool,
+    /// Whoever observes has an address of their own.
+    observed_apart: bool,
+    draining: watch::Sender<bool>,
 }
 
 /// Deadlines and caps of one request, each its own setting.
@@ -92,13 +94,20 @@ impl Server {
             },
             trusted: source::Trusted::new(settings.trusted_proxies()),
             metrics_enabled: settings.metrics_enabled(),
-            draining: AtomicBool::new(false),
+            observed_apart: settings.admin_bind().is_some(),
+            draining: watch::Sender::new(false),
         }
     }
 
     /// Whether the server is about to end.
     pub(crate) fn draining(&self) -> bool {
-        self.draining.load(Ordering::Relaxed)
+        *self.draining.borrow()
+    }
+
+    /// Wait until the server is about to end.
+    pub(crate) async fn until_draining(&self) {
+        // The sender is this server's own, so there is no other end of it.
+        let _ = self.draining.subscribe().wait_for(|draining| *draining).await;
     }
 }
 
@@ -116,12 +125,21 @@ pub(crate) fn capacity(settings: &Settings, budget: usize) -> usize {
     }
 }
 
+/// What the end of a server waits for.
+pub(crate) struct Until {
+    /// Writes on their way and audit lines.
+    pub(crate) pending: Pending,
+    /// Commands of operators.
+    pub(crate) admin: Option<Attending>,
+    /// The last lines, on their way to others.
+    pub(crate) pushing: Pushing,
+}
+
 /// Serve until `stop`, then drain. Nobody else holds `server` for long.
 pub(crate) async fn run(
     server: Arc<Server>,
-    listener: TcpListener,
-    pending: Pending,
-    admin: Option<Attending>,
+    (listener, observers): (TcpListener, Option<TcpListener>),
+    Until { pending, admin, pushing }: Until,
     stop: impl Future<Output = ()>,
 ) -> ExitCode {
     tick(&server.linked.engine);
@@ -129,6 +147,9 @@ pub(crate) async fn run(
     keep_the_registry(&server.shared);
     crate::look::look_until_it_is_good(&server.shared);
     crate::jobs::attend(&server);
+    if let Some(observers) = observers {
+        tokio::spawn(front::observe(Arc::downgrade(&server), observers));
+    }
     let since = front::accept(server.clone(), listener, stop).await;
     // Before the registry's file is closed: what an operator is told to be done must be on it.
     drop(admin);
@@ -145,7 +166,13 @@ pub(crate) async fn run(
     }
     tracing::info!(event = "stopped", drained = all);
     trail.close();
+    pushing.end(last_words(since.elapsed())).await;
     ExitCode::SUCCESS
+}
+
+/// How long the last audit lines may take to whoever else gets them.
+fn last_words(elapsed: Duration) -> Duration {
+    DRAIN_ALL.saturating_sub(elapsed).clamp(Duration::from_millis(250), Duration::from_secs(2))
 }
 
 /// Write down what floods of remarks kept back, for as long as the server lives.

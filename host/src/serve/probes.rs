@@ -13,8 +13,26 @@ use super::answer::Body;
 use super::refusal::Refusal;
 use crate::metrics::Gauges;
 
-/// The answer, where the path is one of the four; with the route's name for metrics.
+/// The answer to a client, where the path is one of the four; with the route's name for metrics.
 pub(crate) fn answer(
+    server: &Server,
+    method: &Method,
+    path: &str,
+    request_id: &str,
+) -> Option<(&'static str, Response<Body>)> {
+    let elsewhere = match path {
+        "/metrics" => "/metrics",
+        "/audit/checkpoint" => "/audit/checkpoint",
+        _ => return observed(server, method, path, request_id),
+    };
+    if server.observed_apart {
+        return Some((elsewhere, Refusal::NotFound.answer(&server.shared.metrics, request_id)));
+    }
+    observed(server, method, path, request_id)
+}
+
+/// The answer to whoever observes the server, at whatever address.
+pub(crate) fn observed(
     server: &Server,
     method: &Method,
     path: &str,
@@ -65,7 +83,8 @@ fn health() -> String {
 /// Whether tool calls can be served now, and if not, why.
 fn ready(server: &Server) -> (StatusCode, String) {
     let mut reasons = Vec::new();
-    if !server.shared.trail.health().writable {
+    let audit = server.shared.trail.health();
+    if !audit.writable {
         reasons.push("audit_unavailable");
     }
     if server.draining() {
@@ -82,9 +101,13 @@ fn ready(server: &Server) -> (StatusCode, String) {
     if registry.is_some_and(|health| health.revocations.is_some()) {
         warnings.push("revocations_volatile");
     }
+    if audit.space_low {
+        warnings.push("audit_space_low");
+    }
     if server.shared.anchored.has_failed() {
         warnings.push("audit_anchor");
     }
+    warnings.extend(server.shared.pushed.told().into_iter().filter_map(|told| told.warning));
     warnings.extend(server.shared.look.standing.warning());
     if server.shared.gitea.gauges().left_alone {
         // Ready all the same: calls fail at once and say why, which no proxy's page does.
@@ -108,10 +131,12 @@ fn metrics(server: &Server) -> String {
         memory_bytes: server.shared.memory.used(),
         audit_writable: health.writable,
         audit_lines: health.lines,
+        audit_free: health.free,
         audit_signed: checkpoint(server)
             .and_then(|note| Note::parse(&note).ok())
             .map(|note| note.checkpoint.size),
         audit_anchored: server.shared.anchored.lines(),
+        pushed: server.shared.pushed.told(),
         gitea: server.shared.gitea.gauges(),
         streams: server.shared.mailbox.streams.open(),
         streams_ended: server.shared.mailbox.streams.ended().to_vec(),

@@ -325,7 +325,7 @@ fn a_filled_in_example_starts_the_program() {
         .replace("\nGITEA_TOKEN=\n", &format!("\nGITEA_TOKEN={TOKEN}\n"))
         .replace("\nMCP_API_KEYS=\n", &format!("\nMCP_API_KEYS={KEY}\n"));
     let alone = Fake::default().file(ENV_FILE, filled.clone()).load().unwrap();
-    assert_eq!(alone.audit_log_path(), Path::new("./data/audit.log"));
+    assert_eq!(alone.audit_log_path(), Path::new("./data/audit/audit.log"));
     // Taking every comment sign away from `#NAME=` must also leave a file that starts.
     let all = filled.lines().map(|line| match line.strip_prefix('#') {
         Some(rest) if rest.starts_with(|first: char| first.is_ascii_uppercase()) => rest,

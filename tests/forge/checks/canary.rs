@@ -1,10 +1,15 @@
 //! The canary switch: seeds in all free text, in nothing that a machine reads, and everything still works.
 
+use std::collections::BTreeSet;
+use std::io::Read as _;
+
 use aegis_tests::forge::world::ALICE_TOKEN;
 use aegis_tests::forge::{BIDI, CANARY, CANARY_TOKEN, Forge, Options};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use flate2::read::GzDecoder;
 use serde_json::{Value, json};
+use tar::Archive;
 
 use super::{get, post};
 
@@ -134,6 +139,42 @@ async fn serves_a_file_under_its_seeded_and_its_plain_name() {
     assert!(contents[0].starts_with("fn main") && contents[0].contains(CANARY) && contents[0].contains(BIDI));
     let history = get(&forge, ALICE_TOKEN, &format!("/repos/alice/demo/commits?path={encoded}")).await;
     assert_eq!(history.status, 200);
+}
+
+#[tokio::test]
+async fn packs_a_commit_as_git_does_with_seeds_in_contents_and_names() {
+    let forge = seeded().await;
+    let tree = get(&forge, ALICE_TOKEN, "/repos/alice/demo/git/trees/main?recursive=true").await.json();
+    let rows = tree["tree"].as_array().expect("a tree").iter();
+    let path = |row: &Value| row["path"].as_str().expect("a path").to_owned();
+    let mut listed: Vec<String> = rows.map(path).collect();
+    let packed = get(&forge, ALICE_TOKEN, "/repos/alice/demo/archive/main.tar.gz").await.body;
+    let unpacked = || Archive::new(GzDecoder::new(packed.as_slice()));
+    let mut kinds = BTreeSet::new();
+    for entry in unpacked().entries().expect("an archive").raw(true) {
+        kinds.insert(entry.expect("an entry").header().entry_type().as_byte());
+    }
+    assert_eq!(kinds, BTreeSet::from(*b"025gx"), "what Git writes, and no long name of another kind");
+    let (mut paths, mut seeds) = (Vec::new(), 0);
+    for entry in unpacked().entries().expect("an archive") {
+        let mut entry = entry.expect("an entry");
+        let name = String::from_utf8(entry.path_bytes().into_owned()).expect("a name");
+        if let Some(path) = name.trim_end_matches('/').strip_prefix("demo/") {
+            let is_directory = entry.header().entry_type().is_dir();
+            assert_eq!([CANARY, CANARY_TOKEN].map(|seed| path.contains(seed)), [!is_directory; 2], "{path}");
+            paths.push(path.to_owned());
+        }
+        let link = entry.link_name_bytes();
+        assert!(link.is_none_or(|link| String::from_utf8_lossy(&link).contains(CANARY)));
+        let mut content = String::new();
+        // What is no text is seeded in its name alone.
+        let seen = entry.read_to_string(&mut content).is_ok() && content.contains(CANARY);
+        seeds += usize::from(seen && content.contains(CANARY_TOKEN) && content.contains(BIDI));
+    }
+    listed.sort();
+    paths.sort();
+    assert_eq!(paths, listed, "the same names as in the tree");
+    assert!(seeds >= 8, "{seeds} files");
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ use crate::access::{self, Asked, Ground, Permit, Target};
 use crate::audit;
 use crate::client::{Client, Unasked};
 use crate::offer::Offer;
-use crate::ports::{Caller, Claims, Outcome, Ports, Status, Ticket};
+use crate::ports::{Caller, Cause, Claims, Outcome, Ports, Status, Ticket};
 use crate::reply::Screen;
 use crate::selection::{LeftOut, Selection};
 use crate::settings::Config;
@@ -92,7 +92,10 @@ fn journey(
     prepared.inquire(client).map_err(|unasked| unasked_for(session, entry, unasked, &touched))?;
 
     let event = audit::event(entry.name(), entry.class(), &touched, recorded);
-    let ticket = session.caller.intent(&event).map_err(|_| CallError::AuditUnavailable)?;
+    let ticket = session.caller.intent(&event).map_err(|unavailable| match unavailable.cause {
+        Cause::NotWritten => CallError::AuditUnavailable,
+        Cause::SpaceLow => CallError::AuditSpaceLow,
+    })?;
     *correlation_id = ticket.id();
 
     let answer = run(session, prepared, permit, &*ticket, client, show_withheld);

@@ -210,7 +210,7 @@ pub(super) fn on_mcp(error: &CallError, era: Era, correlation_id: &str) -> Wire 
         CallError::Stale => (status_of_params(era), -32602),
         CallError::InsufficientScope { .. } => (StatusCode::FORBIDDEN, -32600),
         CallError::SignedOut { .. } => (StatusCode::UNAUTHORIZED, -32600),
-        CallError::AuditUnavailable | CallError::OutcomeNotRecorded { .. } => {
+        CallError::AuditUnavailable | CallError::AuditSpaceLow | CallError::OutcomeNotRecorded { .. } => {
             (StatusCode::SERVICE_UNAVAILABLE, -32603)
         }
         CallError::InvalidArguments { .. }
@@ -296,7 +296,9 @@ pub fn status(error: &CallError) -> StatusCode {
         CallError::UpstreamTimeout { .. } | CallError::WriteOutcomeUnknown { .. } => {
             StatusCode::GATEWAY_TIMEOUT
         }
-        CallError::AuditUnavailable | CallError::OutcomeNotRecorded { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        CallError::AuditUnavailable | CallError::AuditSpaceLow | CallError::OutcomeNotRecorded { .. } => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
     }
 }
 
@@ -305,9 +307,9 @@ pub fn status(error: &CallError) -> StatusCode {
 #[must_use]
 pub fn retry_after(error: &CallError) -> Option<u32> {
     match error {
-        CallError::AuditUnavailable | CallError::OutcomeNotRecorded { class: Class::Read, .. } => {
-            Some(AUDIT_RETRY_SECONDS)
-        }
+        CallError::AuditUnavailable
+        | CallError::AuditSpaceLow
+        | CallError::OutcomeNotRecorded { class: Class::Read, .. } => Some(AUDIT_RETRY_SECONDS),
         CallError::Busy { seconds, .. } => *seconds,
         CallError::OutcomeNotRecorded { class: Class::Write, .. }
         | CallError::UnknownTool { .. }
@@ -354,6 +356,7 @@ pub fn challenge(error: &CallError) -> Option<String> {
         | CallError::Undeclared { .. }
         | CallError::Stale
         | CallError::AuditUnavailable
+        | CallError::AuditSpaceLow
         | CallError::OutcomeNotRecorded { .. } => None,
     }
 }

@@ -14,9 +14,9 @@ use serde_json::Value;
 use super::stream::{Gone, Outgoing};
 use crate::ports;
 use crate::ports::{
-    Admission, Announcement, Audit, Bucket, Cache, Caller, Claims, Clock, Event, Exchange, Failure, Identity,
-    Level, Limits, NoAutomation, NoSignIn, NotDelivered, Outcome, Pending, Ports, Refusal, Remark, Settings,
-    Slot, Telemetry, Ticket, Unavailable,
+    Admission, Announcement, Audit, Bucket, Cache, Caller, Cause, Claims, Clock, Event, Exchange, Failure,
+    Identity, Level, Limits, NoAutomation, NoSignIn, NotDelivered, Outcome, Pending, Ports, Refusal, Remark,
+    Settings, Slot, Telemetry, Ticket, Unavailable,
 };
 use office::{Office, Sealed};
 
@@ -189,7 +189,7 @@ impl Caller for Somebody {
     }
     fn intent(&self, event: &Event) -> Result<Box<dyn Ticket>, Unavailable> {
         if self.trail.refuses_intents.get() {
-            return Err(Unavailable { message: "disk full".to_owned() });
+            return Err(Unavailable { cause: Cause::NotWritten, message: "disk full".to_owned() });
         }
         self.trail.intents.borrow_mut().push(event.clone());
         Ok(Box::new(Open(Rc::clone(&self.trail))))
@@ -219,7 +219,7 @@ impl Ticket for Open {
     }
     fn close(&self, outcome: &Outcome) -> Result<(), Unavailable> {
         if self.0.refuses_outcomes.get() {
-            return Err(Unavailable { message: "disk full".to_owned() });
+            return Err(Unavailable { cause: Cause::NotWritten, message: "disk full".to_owned() });
         }
         self.0.outcomes.borrow_mut().push(outcome.clone());
         Ok(())

@@ -184,6 +184,7 @@ pub(super) fn complete(
                 CallError::SignedOut { .. }
                 | CallError::InsufficientScope { .. }
                 | CallError::AuditUnavailable
+                | CallError::AuditSpaceLow
                 | CallError::OutcomeNotRecorded { .. },
             ) => return Err(calls.failure(invalid("Nothing can be suggested."))),
             Some(_) | None => Suggested::default(),

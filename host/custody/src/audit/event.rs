@@ -23,8 +23,10 @@ pub enum Event {
     OpenTickets,
     /// The wall clock went backwards since the line before.
     ClockStep,
-    /// Writing works again after the volume was full.
+    /// The volume is full, or was until now.
     AuditDiskFull,
+    /// Too little, or enough again, is free on the volume for changes.
+    AuditSpace,
     /// Entries that nobody waited for could not be kept.
     LinesLost,
     /// A tool call whose outcome was never recorded, found when the log was opened.
@@ -35,7 +37,7 @@ pub enum Event {
 
 impl Event {
     /// Every event, in the order of the documentation.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::ToolInvocation,
         Self::AccessDenied,
         Self::SecurityEvent,
@@ -47,6 +49,7 @@ impl Event {
         Self::OpenTickets,
         Self::ClockStep,
         Self::AuditDiskFull,
+        Self::AuditSpace,
         Self::LinesLost,
         Self::OutcomeUnknown,
         Self::KeyHandover,
@@ -67,6 +70,7 @@ impl Event {
             Self::OpenTickets => "open_tickets",
             Self::ClockStep => "clock_step",
             Self::AuditDiskFull => "audit_disk_full",
+            Self::AuditSpace => "audit_space",
             Self::LinesLost => "lines_lost",
             Self::OutcomeUnknown => "outcome_unknown",
             Self::KeyHandover => "key_handover",

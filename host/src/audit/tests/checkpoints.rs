@@ -14,7 +14,8 @@ use super::{
     path, signer, verified, world,
 };
 
-const BOUNDS: Bounds = Bounds { size: 1_000_000, age: i64::MAX, note_lines: 10, note_age: 60_000 };
+const BOUNDS: Bounds =
+    Bounds { size: 1_000_000, age: i64::MAX, note_lines: 10, note_age: 60_000, min_free: 0 };
 
 fn open(sim: &Sim, clock: &Arc<Hand>) -> Result<Writer, OpenError> {
     let fs: Arc<dyn LogFs> = Arc::new(sim.clone());
@@ -249,8 +250,8 @@ fn a_checkpoint_that_nobody_synced_is_durable_before_a_line_tells_of_it() {
     sim.restart(4);
     let fs: Arc<dyn LogFs> = Arc::new(sim.clone());
     let (mut writer, entries) = start(&opening(&path()), world(&fs, &clock, BOUNDS)).unwrap();
-    // Operations of the opening lines: look, append, sync of the file and of its directory; then the power goes.
-    sim.plan(4, Fault::Power);
+    // Operations of the opening lines: reserve, look, append, sync of the file and of its directory; then the power goes.
+    sim.plan(5, Fault::Power);
     writer.commit(&entries, 0).unwrap();
     sim.restart(0);
     open(&sim, &clock).unwrap();

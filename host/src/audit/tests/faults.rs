@@ -10,7 +10,7 @@ use super::{
 };
 
 /// Small enough that the run rotates several times.
-const SMALL: Bounds = Bounds { size: 2_000, age: 1_000_000, note_lines: 5, note_age: 60_000 };
+const SMALL: Bounds = Bounds { size: 2_000, age: 1_000_000, note_lines: 5, note_age: 60_000, min_free: 0 };
 
 fn open(sim: &Sim, clock: &Arc<Hand>) -> Result<Writer, OpenError> {
     let fs: Arc<dyn LogFs> = Arc::new(sim.clone());

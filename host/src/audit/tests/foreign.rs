@@ -113,7 +113,7 @@ fn a_path_that_cannot_be_written_is_named() {
 fn a_closed_segment_in_the_way_is_not_overwritten() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("audit.log");
-    let bounds = Bounds { size: 1, age: i64::MAX, note_lines: 4096, note_age: 60_000 };
+    let bounds = Bounds { size: 1, age: i64::MAX, note_lines: 4096, note_age: 60_000, min_free: 0 };
     let world = world(&(Arc::new(RealFs) as Arc<dyn LogFs>), &clock(), bounds);
     let mut writer = super::begin(&path, world).unwrap();
     let closed = dir.path().join("audit-000000000001-000000000002.jsonl");

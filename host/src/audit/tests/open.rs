@@ -14,10 +14,11 @@ use super::{
 };
 
 /// Neither by size nor by age.
-const WIDE: Bounds = Bounds { size: u64::MAX, age: i64::MAX, note_lines: 4096, note_age: 60_000 };
+const WIDE: Bounds =
+    Bounds { size: u64::MAX, age: i64::MAX, note_lines: 4096, note_age: 60_000, min_free: 0 };
 
 /// A new segment with nearly every batch.
-const NARROW: Bounds = Bounds { size: 1_000, age: i64::MAX, note_lines: 4096, note_age: 60_000 };
+const NARROW: Bounds = Bounds { size: 1_000, age: i64::MAX, note_lines: 4096, note_age: 60_000, min_free: 0 };
 
 fn open(sim: &Sim, clock: &Arc<Hand>, bounds: Bounds) -> Result<Writer, OpenError> {
     let fs: Arc<dyn LogFs> = Arc::new(sim.clone());
@@ -86,7 +87,7 @@ fn an_intent_whose_batch_failed_is_not_carried_into_the_next_segment() {
 
 #[test]
 fn calls_stay_known_over_any_number_of_rotations_by_size_and_by_age() {
-    let aged = Bounds { size: u64::MAX, age: 1_000, note_lines: 4096, note_age: 60_000 };
+    let aged = Bounds { size: u64::MAX, age: 1_000, note_lines: 4096, note_age: 60_000, min_free: 0 };
     for bounds in [NARROW, aged] {
         let (sim, clock) = (Sim::default(), clock());
         let mut writer = open(&sim, &clock, bounds).unwrap();

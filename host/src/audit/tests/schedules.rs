@@ -51,7 +51,7 @@ impl Life {
             seed,
             sim: Sim::default(),
             clock: clock(),
-            bounds: Bounds { size, age: 1_000_000, note_lines, note_age: 60_000 },
+            bounds: Bounds { size, age: 1_000_000, note_lines, note_age: 60_000, min_free: 0 },
             luck,
             key: 1,
             entries: 0,

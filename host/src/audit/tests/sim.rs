@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use crate::audit::fs::{LockError, LogFile, LogFs, Stat};
+use crate::audit::fs::{LockError, LogFile, LogFs, Space, Stat};
 
 mod power;
 
@@ -43,6 +43,7 @@ struct State {
     plan: Option<(u64, Fault)>,
     down: Option<io::ErrorKind>,
     second_syncs: u64,
+    space: Option<Space>,
 }
 
 #[derive(Clone, Default)]
@@ -91,6 +92,11 @@ impl Sim {
         }
         state.plan = None;
         state.down = None;
+    }
+
+    /// What is free of 100 MB; without this the volume does not say.
+    pub(super) fn free(&self, free: u64) {
+        self.state().space = Some(Space { free, total: 100_000_000 });
     }
 
     /// Syncs of a file whose sync had failed.
@@ -218,6 +224,17 @@ impl LogFs for Sim {
     fn list(&self, _: &Path) -> io::Result<Vec<String>> {
         self.state().step()?;
         Ok(self.names())
+    }
+
+    fn reserve(&self, path: &Path, len: u64) -> io::Result<()> {
+        self.state().step()?;
+        // A little stands for it: what lies in it is never read.
+        self.write(path, &vec![0; usize::try_from(len.min(64)).unwrap()]);
+        Ok(())
+    }
+
+    fn space(&self, _: &Path) -> io::Result<Space> {
+        self.state().space.ok_or_else(|| io::ErrorKind::Other.into())
     }
 
     fn sync_dir(&self, _: &Path) -> io::Result<()> {

@@ -7,14 +7,14 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Waker};
 
-use super::super::fs::{LockError, LogFile, LogFs, Stat};
+use super::super::fs::{LockError, LogFile, LogFs, Space, Stat};
 use super::super::{Appended, QUEUE, Trail, Unavailable};
 use super::sim::{Fault, Sim};
 use super::{Bounds, Entry, call, clock, entry, events, opening, path, verified, world};
 
 fn open(fs: impl LogFs + 'static) -> Trail {
     let world = world(&(Arc::new(fs) as Arc<dyn LogFs>), &clock(), Bounds::default());
-    Trail::open_in(opening(&path()), world).unwrap()
+    Trail::open_in(opening(&path()), world, Vec::new()).unwrap()
 }
 
 /// A simulated disk whose file operations wait at a gate once it is shut.
@@ -81,6 +81,12 @@ impl LogFs for Gated {
     }
     fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
         self.sim.list(dir)
+    }
+    fn reserve(&self, path: &Path, len: u64) -> io::Result<()> {
+        self.sim.reserve(path, len)
+    }
+    fn space(&self, dir: &Path) -> io::Result<Space> {
+        self.sim.space(dir)
     }
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
         self.sim.sync_dir(dir)

@@ -12,10 +12,13 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::serve::{NoStart, Ready, log_to_stderr, make_ready, trail_at};
+use super::serve::{NoStart, Ready, log_to_stderr, make_ready};
 use super::signing_key::KeyFile;
+use super::trail::trail_at;
 use super::{EXIT_LOCKED, EXIT_SETTINGS, complain};
+use crate::anchor::Anchor;
 use crate::audit::{OpenError, Trail};
+use crate::push::Receivers;
 use crate::serve::{Server, local, stop_signal};
 use crate::settings::{Process, Settings};
 
@@ -50,6 +53,8 @@ fn serve(settings: &Settings) -> Result<ExitCode, NoStart> {
     let origin = || Ok("http://127.0.0.1".to_owned());
     let Ready { front, guests, linked, shared, capacity, pending } =
         make_ready(settings, origin, &open_trail, Some(user.clone()))?;
+    let anchor = Anchor::of(settings).map_err(NoStart::settings)?;
+    let receivers = Receivers::of(settings).map_err(NoStart::settings)?;
     let code = front.block_on(async {
         let stop = stop_signal().map_err(|e| NoStart::failed(format!("no signal handlers: {e}")))?;
         tracing::info!(
@@ -60,8 +65,10 @@ fn serve(settings: &Settings) -> Result<ExitCode, NoStart> {
             policy = %shared.policy.now().digest,
             writes = settings.write_mode(),
         );
+        crate::anchor::attend(&shared, anchor);
+        let pushing = receivers.attend(&shared);
         let server = Server::new(shared, linked, settings, capacity);
-        Ok(local::run(server, pending, |server| talk::talk(server, stop)).await)
+        Ok(local::run(server, (pending, pushing), |server| talk::talk(server, stop)).await)
     });
     guests.shutdown_timeout(std::time::Duration::from_secs(1));
     code
@@ -77,7 +84,7 @@ fn open_trail(settings: &Settings, policy: &str, component: &str) -> Result<Trai
     let _ = std::fs::DirBuilder::new().mode(0o700).create(directory);
     for number in 1..=MOST {
         let own = directory.join(format!("stdio-{number}")).join(name);
-        match trail_at(&own, policy, component, signer.clone()) {
+        match trail_at(settings, &own, (policy, component), signer.clone()) {
             Ok(trail) => {
                 tracing::info!(event = "audit_log", path = %own.display());
                 return Ok(trail);

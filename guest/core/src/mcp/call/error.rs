@@ -110,6 +110,8 @@ pub enum CallError {
     Stale,
     /// The intent could not be recorded, so nothing was done.
     AuditUnavailable,
+    /// The volume of the audit trail is nearly full, so nothing was changed.
+    AuditSpaceLow,
     /// The outcome could not be recorded, so the result is withheld.
     OutcomeNotRecorded {
         /// A write may have happened.
@@ -142,6 +144,7 @@ impl CallError {
             Self::Undeclared { .. } => "client_capability_missing",
             Self::Stale => "request_state_invalid",
             Self::AuditUnavailable => "audit_unavailable",
+            Self::AuditSpaceLow => "audit_space_low",
             Self::OutcomeNotRecorded { .. } => "outcome_not_recorded",
         }
     }
@@ -183,6 +186,9 @@ impl CallError {
                  look at the audit volume."
                     .to_owned()
             }
+            Self::AuditSpaceLow => "The volume of the audit trail is nearly full, so nothing was changed. Reads go on. \
+                                    Try again later; the operator has to make room on the audit volume."
+                .to_owned(),
             Self::OutcomeNotRecorded { class: Class::Read, correlation_id } => format!(
                 "The audit trail could not be completed, so the result is withheld. Nothing was changed. \
                  Correlation id {correlation_id}."
@@ -217,6 +223,7 @@ impl CallError {
             | Self::UpstreamTimeout { .. }
             | Self::WriteOutcomeUnknown { .. }
             | Self::AuditUnavailable
+            | Self::AuditSpaceLow
             | Self::OutcomeNotRecorded { .. } => Status::Error,
         }
     }

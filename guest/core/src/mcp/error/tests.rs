@@ -30,6 +30,7 @@ fn table() -> Vec<(CallError, u16, u16, u16, i64)> {
         (CallError::UpstreamTimeout { message: message() }, 504, 200, 200, 0),
         (CallError::WriteOutcomeUnknown { message: message() }, 504, 200, 200, 0),
         (CallError::AuditUnavailable, 503, 503, 503, -32603),
+        (CallError::AuditSpaceLow, 503, 503, 503, -32603),
         (CallError::OutcomeNotRecorded { class: Class::Read, correlation_id: id() }, 503, 503, 503, -32603),
         (CallError::OutcomeNotRecorded { class: Class::Write, correlation_id: id() }, 503, 503, 503, -32603),
     ]
@@ -70,6 +71,8 @@ fn invites_to_try_again_only_where_that_cannot_write_twice() {
         let safe = matches!(
             error,
             CallError::AuditUnavailable
+                // Nothing was changed.
+                | CallError::AuditSpaceLow
                 | CallError::OutcomeNotRecorded { class: Class::Read, .. }
                 // A write that Gitea had no room for did not happen.
                 | CallError::Busy { .. }

@@ -2,9 +2,9 @@
 
 use super::{World, forge};
 use crate::ports::{
-    Admission, Audit, Automation, Bucket, Cache, Caller, Claims, Clock, Event, Exchange, Failure, Identity,
-    Level, Limits, NoMailbox, NoSignIn, NotStarted, NotVerified, Outcome, Ports, Refusal, Remark, Request,
-    Settings, Slot, Telemetry, Ticket, Unavailable,
+    Admission, Audit, Automation, Bucket, Cache, Caller, Cause, Claims, Clock, Event, Exchange, Failure,
+    Identity, Level, Limits, NoMailbox, NoSignIn, NotStarted, NotVerified, Outcome, Ports, Refusal, Remark,
+    Request, Settings, Slot, Telemetry, Ticket, Unavailable,
 };
 
 /// The host keeps no larger value.
@@ -83,7 +83,7 @@ impl Caller for World {
     fn intent(&self, event: &Event) -> Result<Box<dyn Ticket>, Unavailable> {
         let mut state = self.state.borrow_mut();
         if state.no_intents {
-            return Err(Unavailable { message: "disk full".to_owned() });
+            return Err(Unavailable { cause: Cause::NotWritten, message: "disk full".to_owned() });
         }
         state.order.push("intent");
         state.events.push(event.clone());
@@ -106,7 +106,7 @@ impl Ticket for World {
     fn close(&self, outcome: &Outcome) -> Result<(), Unavailable> {
         let mut state = self.state.borrow_mut();
         if state.no_outcomes {
-            return Err(Unavailable { message: "disk full".to_owned() });
+            return Err(Unavailable { cause: Cause::NotWritten, message: "disk full".to_owned() });
         }
         state.order.push("close");
         state.outcomes.push(outcome.clone());
