@@ -81,6 +81,23 @@ fuzz: ## Malformed inputs for every parser: FUZZ_SECONDS (600) for each; finds a
 fuzz-short: ## The same, 20 seconds for each
 	@$(MAKE) --no-print-directory fuzz FUZZ_SECONDS=20
 
+# Campaigns against the audit trail, one after the other: they share the machine's disk. What needs neither strace, Python
+# nor a mount is part of `make test` already.
+TRAIL := $(CARGO) test --locked --workspace $(addprefix --exclude ,$(GUESTS))
+.PHONY: faults faults-short
+faults: build ## Break the audit trail: 100,000 schedules, 1,000 kills, every system call, every byte; prints figures (hours)
+	@scripts/setup-faults
+	AEGIS_TEST_SCHEDULES=100000 AEGIS_TEST_HONEST=10000 \
+	    $(TRAIL) --bin aegis-mcp -- --include-ignored --nocapture --test-threads 1 audit::tests::schedules
+	AEGIS_TEST_FLIP_STEP=1 AEGIS_TEST_LINE_STEP=1 AEGIS_TEST_BY_PROGRAM=1000 \
+	    $(TRAIL) --test faults -- --include-ignored --nocapture --test-threads 1 tamper
+	AEGIS_TEST_CRASHES=1000 AEGIS_TEST_SEGMENT_MIB=63 AEGIS_TEST_READY_MS=2000 AEGIS_TEST_POINTS=100000 AEGIS_TEST_FILLS=50 \
+	    AEGIS_TEST_BACK_MS=1000 $(TRAIL) --test faults -- --include-ignored --nocapture --test-threads 1 --skip tamper
+faults-short: build ## The same in two minutes, without what `make test` has run
+	@scripts/setup-faults
+	$(TRAIL) --bin aegis-mcp -- --ignored --nocapture --test-threads 1 audit::tests::schedules
+	$(TRAIL) --test faults -- --ignored --nocapture --test-threads 1
+
 .PHONY: tool
 tool: ## Begin a read tool: NAME=list_wiki_pages DOMAIN=wiki, and ROUTE=/wiki/pages where the name does not say it
 	@NAME='$(NAME)' DOMAIN='$(DOMAIN)' ROUTE='$(ROUTE)' scripts/new-tool

@@ -259,6 +259,15 @@ impl Server {
         assert!(sent.success(), "kill -s {name} {pid}");
     }
 
+    /// The same to a server that may be gone; whether it was there.
+    ///
+    /// # Panics
+    /// `kill` cannot be run.
+    pub async fn try_signal(&self, name: &str) -> bool {
+        let pid = self.pid().to_string();
+        Command::new("kill").args(["-s", name, &pid]).output().await.expect("kill runs").status.success()
+    }
+
     /// Wait for the end without asking for it.
     ///
     /// # Panics

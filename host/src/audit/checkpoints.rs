@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use aegis_custody::Timestamp;
-use aegis_custody::audit::{Checkpoint, Note, Tree};
+use aegis_custody::audit::{Checkpoint, Note, PublicKey, Tree};
 use tokio::sync::watch;
 
 use super::fs::{LogFile, LogFs, Tail};
@@ -43,6 +43,13 @@ pub(super) struct Found {
     kept: Option<Kept>,
     /// The last checkpoint.
     pub(super) last: Option<Checkpoint>,
+}
+
+impl Found {
+    /// Make the notes durable that were found: the process that wrote them may have ended before it could.
+    pub(super) fn settle(&mut self) -> io::Result<()> {
+        self.kept.as_mut().map_or(Ok(()), |kept| kept.file.sync())
+    }
 }
 
 /// The checkpoints of a log.
@@ -93,15 +100,16 @@ impl Checkpoints {
         now.unix_millis().abs_diff(self.since.unix_millis())
     }
 
-    /// Sign one for these lines, which are durable, and make it durable.
+    /// Sign one for these lines, which are durable, with the key that they name last, and make it durable.
     pub(super) fn sign(
         &mut self,
         fs: &dyn LogFs,
         place: &Place,
         tree: &Tree,
+        key: Option<&PublicKey>,
         now: Timestamp,
     ) -> Result<(), Failure> {
-        let done = self.try_sign(fs, place, tree, now);
+        let done = self.try_sign(fs, place, tree, key, now);
         if let Err(failure) = &done
             && !self.failed
         {
@@ -116,6 +124,7 @@ impl Checkpoints {
         fs: &dyn LogFs,
         place: &Place,
         tree: &Tree,
+        key: Option<&PublicKey>,
         now: Timestamp,
     ) -> Result<(), Failure> {
         let number = self.last.as_ref().map_or(0, |last| last.number).saturating_add(1);
@@ -126,9 +135,11 @@ impl Checkpoints {
             number,
             time: now,
         };
-        let signature = self.signer.sign(&checkpoint.text());
-        let text =
-            Note::signed(checkpoint.clone(), &self.signer.public(&self.log_id), &signature).to_string();
+        let Some(signature) = self.signer.sign_as(key, &checkpoint.text()) else {
+            return Err(Failure::Foreign("the key that signs these lines is not at hand".to_owned()));
+        };
+        let key = key.cloned().unwrap_or_else(|| self.signer.public(&self.log_id));
+        let text = Note::signed(checkpoint.clone(), &key, &signature).to_string();
         self.append(fs, place, number, &text)?;
         self.since = now;
         self.last = Some(checkpoint);
@@ -175,6 +186,11 @@ impl Checkpoints {
             Need::Nothing => Ok(()),
             Need::Cut => {
                 kept.file.cut(kept.len).map_err(doing("cut off an unfinished checkpoint"))?;
+                // As with lines: see `Writer::cut`.
+                if let Err(source) = kept.file.sync() {
+                    kept.need = Need::Retire;
+                    return Err(Failure::Io { doing: "sync the checkpoints after a cut", source });
+                }
                 kept.need = Need::Nothing;
                 Ok(())
             }
@@ -256,7 +272,10 @@ pub(super) fn find(fs: &dyn LogFs, place: &Place) -> Result<Found, OpenError> {
     if let Some(path) = place.checkpoints_among(names).pop()
         && let Some(file) = fs.open(&path).map_err(unwritable(&path))?
     {
-        last = read(file.as_ref(), &path)?.0.pop().map(|note| note.checkpoint);
+        // What stands behind the last one that the name states was never synced.
+        let stated = place.last_checkpoint(&path);
+        let mut notes = read(file.as_ref(), &path)?.0.into_iter().map(|note| note.checkpoint).rev();
+        last = notes.find(|checkpoint| Some(checkpoint.number) <= stated);
     }
     Ok(Found { kept, last })
 }

@@ -157,7 +157,8 @@ impl Trail {
         let bounds = writer::Bounds { min_free: opening.min_free, ..writer::Bounds::default() };
         let (latest, _) = watch::channel(None);
         let (live, listeners) = live::Live::new();
-        let world = start::World { fs: Arc::new(fs::RealFs), clock, random, bounds, latest, live };
+        let (fs, unsynced) = (Arc::new(fs::RealFs), Arc::default());
+        let world = start::World { fs, clock, random, bounds, latest, unsynced, live };
         Self::open_in(opening, world, listeners)
     }
 

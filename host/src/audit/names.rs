@@ -70,6 +70,11 @@ impl Place {
         closed.into_iter().map(|(_, path)| path).collect()
     }
 
+    /// Number of the last checkpoint in a closed file of them, as its name states it.
+    pub(crate) fn last_checkpoint(&self, path: &Path) -> Option<u64> {
+        numbers(&self.stem, path.file_name()?.to_str()?, ".checkpoints").map(|(_, last)| last)
+    }
+
     /// Numbers are padded, so that a shell lists segments in their order.
     pub(crate) fn closed_name(&self, first: u64, last: u64) -> String {
         format!("{}-{first:012}-{last:012}.jsonl", self.stem)

@@ -79,9 +79,12 @@ impl Signer {
         public(&self.current, log_id)
     }
 
-    /// Sign a text with the key in force.
-    pub(crate) fn sign(&self, text: &str) -> [u8; 64] {
-        sign(&self.current, text)
+    /// Sign a text with the key that a log names, or with the first one where it names none. None where that key is not
+    /// among those given.
+    pub(crate) fn sign_as(&self, named: Option<&PublicKey>, text: &str) -> Option<[u8; 64]> {
+        let Some(named) = named else { return Some(sign(&self.current, text)) };
+        let mut pairs = std::iter::once(&self.current).chain(&self.older);
+        pairs.find(|pair| public(pair, named.log_id()) == *named).map(|pair| sign(pair, text))
     }
 
     /// The signature of the key `from` over the word that this one follows it, in base64. None where `from` is not among
@@ -136,7 +139,7 @@ mod tests {
     #[test]
     fn a_fresh_key_signs_and_its_public_half_checks() {
         let signer = Signer::from_pem(fresh_pem(&Dice(7)).as_bytes()).unwrap();
-        let signature = signer.sign("text");
+        let signature = signer.sign_as(None, "text").unwrap();
         let key = *signer.public(LOG_ID).as_bytes();
         assert!(checked(&key, b"text", &signature));
         assert!(!checked(&key, b"texT", &signature));
@@ -150,7 +153,7 @@ mod tests {
         let signer = Signer::from_pem(pem).unwrap();
         let public = *signer.public(LOG_ID).as_bytes();
         assert_eq!((public[0], public[31]), (0xd7, 0x1a));
-        assert_eq!(signer.sign("")[..4], [0xe5, 0x56, 0x43, 0x00]);
+        assert_eq!(signer.sign_as(None, "").unwrap()[..4], [0xe5, 0x56, 0x43, 0x00]);
     }
 
     #[test]

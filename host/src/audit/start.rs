@@ -4,6 +4,7 @@
 use std::io::{self, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use aegis_custody::audit::{
     Chain, Claims, End, Event, Fault, Mark, PublicKey, Segment, Tickets, TreeHash, Verifier,
@@ -54,6 +55,14 @@ pub(crate) enum OpenError {
         /// What is wrong with it.
         fault: Fault,
     },
+    /// What the last process wrote cannot be made durable. The next try would be told that all is well.
+    #[error("{} holds lines that could not be made durable: {source}. Check the disk, then start again", path.display())]
+    Unsynced {
+        /// The file concerned.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// The last closed segment is not what its name says.
     #[error("{} does not end with the line that its name states", .0.display())]
     Segment(PathBuf),
@@ -85,6 +94,7 @@ impl OpenError {
             Self::Locked(_)
             | Self::Path(_)
             | Self::Damaged { .. }
+            | Self::Unsynced { .. }
             | Self::Segment(_)
             | Self::Checkpoints(_)
             | Self::Signed { .. } => false,
@@ -100,6 +110,8 @@ pub(super) struct World {
     pub(super) random: Arc<dyn Random>,
     pub(super) bounds: Bounds,
     pub(super) latest: watch::Sender<Option<Arc<str>>>,
+    /// A sync of what was found failed in this process, and is not tried again.
+    pub(super) unsynced: Arc<AtomicBool>,
     pub(super) live: Live,
 }
 
@@ -137,7 +149,7 @@ impl Learnt {
 
 /// Open the log; the lines about the opening are still to be written, before any other.
 pub(super) fn start(opening: &Opening, world: World) -> Result<(Writer, Vec<Entry>), OpenError> {
-    let World { fs, clock, random, bounds, latest, live } = world;
+    let World { fs, clock, random, bounds, latest, unsynced, live } = world;
     let place = Place::new(&opening.path).ok_or_else(|| OpenError::Path(opening.path.clone()))?;
     fs.create_dir(&place.dir).map_err(unwritable(&place.dir))?;
     let lock = fs.lock(&place.lock()).map_err(|error| match error {
@@ -145,7 +157,7 @@ pub(super) fn start(opening: &Opening, world: World) -> Result<(Writer, Vec<Entr
         LockError::Io(source) => OpenError::Unwritable { path: place.lock(), source },
     })?;
 
-    let notes = checkpoints::find(fs.as_ref(), &place)?;
+    let mut notes = checkpoints::find(fs.as_ref(), &place)?;
     let sizes = notes.last.as_ref().map(|last| last.size);
     let mut learnt = Learnt { verifier: Verifier::with_roots_at(sizes), ..Learnt::default() };
     let mut file = fs.open(&place.active).map_err(unwritable(&place.active))?;
@@ -164,6 +176,13 @@ pub(super) fn start(opening: &Opening, world: World) -> Result<(Writer, Vec<Entr
         (Some(file), Some(segment)) => recover(fs.as_ref(), &place, file.as_mut(), segment, log.chain())?,
         _ => None,
     };
+    if let Some(file) = &mut file {
+        settle(&unsynced, &place.active, || file.sync())?;
+    }
+    settle(&unsynced, &place.checkpoints(), || notes.settle())?;
+    if file.is_some() || notes.last.is_some() {
+        settle(&unsynced, &place.dir, || fs.sync_dir(&place.dir))?;
+    }
 
     let last = segment.as_ref().and_then(|segment| segment.last).or(before.as_ref().map(|(_, mark)| *mark));
     let log_id = verifier.log_id().map_or_else(|| new_log_id(random.as_ref()), str::to_owned);
@@ -238,6 +257,24 @@ fn root_at(fs: &dyn LogFs, place: &Place, size: u64) -> Result<Option<TreeHash>,
         }
     }
     Ok(None)
+}
+
+/// Make durable what the last process wrote and may not have lived to sync: the log goes on from there, and closed segments
+/// are never synced again. It is tried once in the life of a process, see [`LogFile::sync`].
+fn settle(
+    unsynced: &AtomicBool,
+    path: &Path,
+    sync: impl FnOnce() -> io::Result<()>,
+) -> Result<(), OpenError> {
+    let done = if unsynced.load(Ordering::Acquire) {
+        Err(io::Error::other("its sync failed before"))
+    } else {
+        sync()
+    };
+    done.map_err(|source| {
+        unsynced.store(true, Ordering::Release);
+        OpenError::Unsynced { path: path.to_path_buf(), source }
+    })
 }
 
 pub(super) fn unwritable(path: &Path) -> impl Fn(io::Error) -> OpenError {

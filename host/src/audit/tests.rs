@@ -20,6 +20,7 @@ mod checkpoints;
 mod faults;
 mod foreign;
 mod open;
+mod schedules;
 mod sim;
 mod space;
 mod trail;
@@ -91,6 +92,7 @@ fn world(fs: &Arc<dyn LogFs>, clock: &Arc<Hand>, bounds: Bounds) -> World {
         random: dice(),
         bounds,
         latest: watch::channel(None).0,
+        unsynced: Arc::default(),
         live: Live::new().0,
     }
 }

@@ -208,10 +208,11 @@ impl Writer {
         done
     }
 
-    /// Sign a checkpoint for the lines that are durable.
+    /// Sign a checkpoint for the lines that are durable, with the key that they name last: where another is to follow it,
+    /// the line about that may not be there yet.
     pub(super) fn sign(&mut self) -> Result<(), Failure> {
         let now = self.clock.now();
-        self.checkpoints.sign(self.fs.as_ref(), &self.place, self.log.tree(), now)
+        self.checkpoints.sign(self.fs.as_ref(), &self.place, self.log.tree(), self.key.as_ref(), now)
     }
 
     /// Have another key sign from here on, and say so in the log.
@@ -314,9 +315,16 @@ impl Writer {
         Ok(())
     }
 
+    /// Cut off what is not acknowledged, and make that durable: of two writes to one place a disk may keep a part of each,
+    /// and nobody could tell that from a change.
     fn cut(&mut self) -> Result<(), Failure> {
         if let Some(active) = &mut self.active {
             active.file.cut(active.len).map_err(doing("cut off an unfinished write"))?;
+            self.syncs += 1;
+            if let Err(source) = active.file.sync() {
+                active.need = Need::Retire;
+                return Err(Failure::Io { doing: "sync the audit log after a cut", source });
+            }
             active.need = Need::Nothing;
         }
         Ok(())

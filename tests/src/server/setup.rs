@@ -149,13 +149,24 @@ impl Setup {
     /// # Panics
     /// It ends instead; its output is in the message.
     pub async fn start(self) -> Server {
+        self.try_start().await.unwrap_or_else(|said| panic!("the server ended:\n{said}"))
+    }
+
+    /// Start, and wait until it listens or ends.
+    ///
+    /// # Errors
+    /// It ends instead: what it said.
+    ///
+    /// # Panics
+    /// It does neither.
+    pub async fn try_start(self) -> Result<Server, String> {
         let mut child = self.command().spawn().expect("`make build` has built aegis-mcp");
         let mut lines = BufReader::new(child.stderr.take().expect("stderr is piped")).lines();
         let log = Arc::new(Mutex::new(Vec::new()));
         let mut early = Vec::new();
         let address = loop {
             let line = tokio::time::timeout(PATIENCE, lines.next_line()).await.expect("it starts in time");
-            let Ok(Some(line)) = line else { panic!("the server ended:\n{}", early.join("\n")) };
+            let Ok(Some(line)) = line else { return Err(early.join("\n")) };
             let parsed: Value = serde_json::from_str(&line).unwrap_or_default();
             early.push(line);
             if parsed["event"] == "listening" {
@@ -170,7 +181,7 @@ impl Setup {
             }
         });
         let outputs = Outputs { audit: self.audit_path(), log };
-        Server { url: format!("http://{address}"), outputs, folder: self.folder, child }
+        Ok(Server { url: format!("http://{address}"), outputs, folder: self.folder, child })
     }
 
     /// Start a server that must not: its exit code and what it said.

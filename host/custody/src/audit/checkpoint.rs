@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::TreeHash;
 use super::hash::hex;
+use super::hole;
 use crate::Timestamp;
 
 /// What the origin of every log begins with; the log's id follows.
@@ -202,7 +203,7 @@ impl Note {
     }
 
     /// Read notes that stand one behind the other, and how many bytes they have. What follows the last one is the
-    /// beginning of one that was never finished.
+    /// beginning of one that was never finished, or one whose first sectors a disk did not write before its last.
     ///
     /// # Errors
     /// Where a note follows something that is none.
@@ -211,7 +212,11 @@ impl Note {
         let mut rest = bytes;
         while let Some(end) = end_of_note(rest) {
             let (note, after) = rest.split_at_checked(end).ok_or(NoteError)?;
-            notes.push(Self::parse(str::from_utf8(note).or(Err(NoteError))?)?);
+            match str::from_utf8(note).or(Err(NoteError)).and_then(Self::parse) {
+                Ok(note) => notes.push(note),
+                Err(_) if hole::behind(bytes, read) => break,
+                Err(error) => return Err(error),
+            }
             read += end;
             rest = after;
         }
@@ -350,6 +355,26 @@ mod tests {
             assert_eq!((notes.len(), read), (whole.len(), whole.last().copied().unwrap_or(0)), "{cut}");
         }
         assert_eq!(Note::parse_all(all.replacen("number", "nr", 1).as_bytes()), Err(NoteError));
+    }
+
+    #[test]
+    fn a_note_whose_first_sectors_were_not_written_was_not_finished() {
+        let mut torn = Vec::new();
+        let (mut notes, mut end, mut sector) = (0, 0, 0);
+        // The first one that is in two sectors, with its signature in the second.
+        for size in 1.. {
+            let text = note(size).to_string();
+            (end, sector) = (torn.len(), torn.len().next_multiple_of(512));
+            torn.extend(text.as_bytes());
+            if sector > end + 40 && sector + 40 < torn.len() {
+                break;
+            }
+            notes += 1;
+        }
+        torn[end..sector].fill(0);
+        assert_eq!(Note::parse_all(&torn).map(|(notes, read)| (notes.len(), read)), Ok((notes, end)));
+        torn[end] = b'a';
+        assert_eq!(Note::parse_all(&torn), Err(NoteError));
     }
 
     #[test]

@@ -33,6 +33,8 @@ struct Named {
 #[derive(Clone, Debug, Default)]
 pub struct Claims {
     keys: Vec<Named>,
+    /// The first line that was seen.
+    first: Option<u64>,
     /// The last checkpoint that a line tells of: the line, number and size.
     signed: Option<(u64, u64, u64)>,
 }
@@ -40,6 +42,7 @@ pub struct Claims {
 impl Claims {
     /// Take notice of the next line of a log.
     pub fn observe(&mut self, line: &Line<'_>) {
+        self.first.get_or_insert(line.seq());
         match line.event() {
             Some(Event::LogOpen | Event::SegmentOpen) => {
                 let proof = if self.keys.is_empty() { Proof::First } else { Proof::None };
@@ -50,7 +53,9 @@ impl Claims {
                 }
             }
             Some(Event::KeyHandover) => {
-                let signature = line.text("signature").and_then(|text| STANDARD.decode(&*text).ok());
+                // Text that is no signature is a wrong one, not a missing one.
+                let signature =
+                    line.text("signature").map(|text| STANDARD.decode(&*text).unwrap_or_default());
                 let proof = match signature {
                     Some(signature) if !self.keys.is_empty() => Proof::Signed(signature),
                     Some(_) | None => Proof::None,
@@ -68,6 +73,11 @@ impl Claims {
         {
             self.keys.push(Named { seq: line.seq(), key, proof });
         }
+    }
+
+    /// Whether so many lines end before the first that was given, where a key may have signed that no line here names.
+    fn ends_before(&self, size: u64) -> bool {
+        self.first.is_some_and(|first| size.saturating_add(1) < first)
     }
 
     /// Number and size of the last checkpoint that the lines tell of.
@@ -139,7 +149,7 @@ impl Evidence {
         for note in anchors {
             evidence.note(lines, claims, note, checked, "anchor");
         }
-        evidence.sequence(own);
+        evidence.sequence(own, claims.first == Some(1));
         let kept = own.last().map(|note| note.checkpoint.number);
         if let (Some(kept), Some(anchor)) = (kept, anchors.iter().map(|note| note.checkpoint.number).max())
             && anchor > kept
@@ -193,6 +203,8 @@ impl Evidence {
         let (size, number) = (checkpoint.size, checkpoint.number);
         let problem = if checkpoint.log_id != lines.log_id {
             format!("is one of another log, {}", checkpoint.log_id)
+        } else if claims.ends_before(size) {
+            return;
         } else if !claims.key_at(size).is_some_and(|key| note.is_signed_by(key, checked)) {
             "is not signed by the key of the log".to_owned()
         } else if size > lines.last {
@@ -213,7 +225,13 @@ impl Evidence {
     }
 
     /// Numbers go up by one; the same number twice is an attempt whose end nobody knew.
-    fn sequence(&mut self, own: &[Note]) {
+    /// Where the lines are given from the first on, so are the checkpoints.
+    fn sequence(&mut self, own: &[Note], from_the_first: bool) {
+        if let Some(first) = own.first().map(|note| note.checkpoint.number).filter(|number| *number > 1)
+            && from_the_first
+        {
+            self.problems.push(format!("the first checkpoint is number {first}: checkpoints were removed"));
+        }
         for (before, after) in own.iter().zip(own.iter().skip(1)) {
             let (before, after) = (&before.checkpoint, &after.checkpoint);
             let next = after.number == before.number || Some(after.number) == before.number.checked_add(1);

@@ -11,6 +11,7 @@ mod checkpoint;
 mod event;
 mod evidence;
 mod hash;
+mod hole;
 mod line;
 mod piece;
 mod rest;

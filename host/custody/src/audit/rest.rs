@@ -6,6 +6,7 @@ use std::io::{self, BufRead, Read};
 use sha2::{Digest, Sha256};
 
 use super::hash::hex;
+use super::hole::Hole;
 use super::{End, Fault, Line, MAX_LINE, Piece};
 
 /// Read up to and including the next line feed, at most as many bytes as a line may have.
@@ -20,15 +21,17 @@ pub(super) struct Rest {
     bytes: u64,
     digest: Sha256,
     line_feed: bool,
-    /// A zero byte, which no line holds: space that a file system reserved and never filled.
-    hole: bool,
+    /// A zero byte, which no line holds.
+    zero: bool,
+    hole: Hole,
     /// A line with a valid form and hash of its own.
     valid_line: bool,
 }
 
 impl Rest {
-    /// What there is from `begin` on in these bytes and in all pieces that come.
+    /// What there is from `begin` on in these bytes and in all pieces that come; `offset` is where that is in the file.
     pub(super) fn of(
+        offset: u64,
         bytes: Vec<u8>,
         begin: usize,
         next: &mut dyn FnMut() -> io::Result<Option<Piece>>,
@@ -36,18 +39,26 @@ impl Rest {
         let mut raw = Raw { bytes, at: begin, next };
         let mut first = Vec::new();
         next_piece(&mut raw, &mut first)?;
-        Self::read(&first, &mut raw)
+        Self::read(offset, &first, &mut raw)
     }
 
-    /// From this line on, of which at most as many bytes as a line may have were read.
-    pub(super) fn read(first: &[u8], reader: &mut dyn BufRead) -> io::Result<Self> {
-        let mut rest =
-            Self { bytes: 0, digest: Sha256::new(), line_feed: false, hole: false, valid_line: false };
+    /// From this line on, which begins at `offset` in the file and of which at most as many bytes as a line may have were
+    /// read.
+    pub(super) fn read(offset: u64, first: &[u8], reader: &mut dyn BufRead) -> io::Result<Self> {
+        let mut rest = Self {
+            bytes: 0,
+            digest: Sha256::new(),
+            line_feed: false,
+            zero: false,
+            hole: Hole::from(offset),
+            valid_line: false,
+        };
         let mut piece = first.to_vec();
         while !piece.is_empty() {
             rest.bytes += u64::try_from(piece.len()).unwrap_or(u64::MAX);
             rest.digest.update(&piece);
-            rest.hole |= piece.contains(&0);
+            rest.zero |= piece.contains(&0);
+            rest.hole.read(&piece);
             if let Some(line) = piece.strip_suffix(b"\n") {
                 rest.line_feed = true;
                 rest.valid_line |= Line::parse(line).is_ok();
@@ -57,10 +68,11 @@ impl Rest {
         Ok(rest)
     }
 
-    /// Whether an interrupted write explains these bytes: the beginning of a line, or a hole with no valid
-    /// line anywhere. A changed line followed by others, or one that ends as a line does, is not explained.
+    /// Whether an interrupted write explains these bytes: the beginning of a line, zero bytes with no valid line
+    /// anywhere, or sectors that a disk did not write before later ones. Otherwise a changed line followed by others, or
+    /// one that ends as a line does, is not explained. Who makes a hole on purpose has cut the log, and no more.
     fn unfinished(&self) -> bool {
-        !self.valid_line && (!self.line_feed || self.hole)
+        self.hole.found() || (!self.valid_line && (!self.line_feed || self.zero))
     }
 
     /// How the bytes of a segment end where these begin, behind so many lines, with one that is not valid.

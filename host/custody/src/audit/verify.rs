@@ -143,7 +143,7 @@ impl Verifier {
                 return Ok(seen);
             }
             if seen.is_surplus(last_seq) {
-                seen.end = Rest::read(&piece, reader)?.torn();
+                seen.end = Rest::read(seen.bytes, &piece, reader)?.torn();
                 return Ok(seen);
             }
             let checked = match piece.strip_suffix(b"\n") {
@@ -160,7 +160,7 @@ impl Verifier {
                     self.take(&mut seen, &link, Some(&line), piece.len());
                 }
                 Err(fault) => {
-                    seen.end = Rest::read(&piece, reader)?.end(seen.lines, fault);
+                    seen.end = Rest::read(seen.bytes, &piece, reader)?.end(seen.lines, fault);
                     return Ok(seen);
                 }
             }
@@ -182,7 +182,7 @@ impl Verifier {
             let mut begin = 0;
             for link in lines {
                 if seen.is_surplus(last_seq) {
-                    seen.end = Rest::of(bytes, begin, next)?.torn();
+                    seen.end = Rest::of(seen.bytes, bytes, begin, next)?.torn();
                     return Ok(seen);
                 }
                 let raw = bytes.get(begin..link.end.saturating_sub(1)).filter(|_| link.to_be_read());
@@ -197,14 +197,14 @@ impl Verifier {
                         observe(line.as_ref().map_or(Seen::Part(link.told), Seen::Whole));
                     }
                     Err(fault) => {
-                        seen.end = Rest::of(bytes, begin, next)?.end(seen.lines, fault);
+                        seen.end = Rest::of(seen.bytes, bytes, begin, next)?.end(seen.lines, fault);
                         return Ok(seen);
                     }
                 }
             }
             if let Some(fault) = fault {
                 let surplus = seen.is_surplus(last_seq);
-                let rest = Rest::of(bytes, begin, next)?;
+                let rest = Rest::of(seen.bytes, bytes, begin, next)?;
                 seen.end = if surplus { rest.torn() } else { rest.end(seen.lines, fault) };
                 return Ok(seen);
             }

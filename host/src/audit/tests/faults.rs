@@ -148,6 +148,41 @@ fn a_file_whose_sync_failed_is_put_aside_and_the_chain_goes_on() {
 }
 
 #[test]
+fn lines_that_nobody_synced_are_durable_before_the_log_goes_on_from_them() {
+    let (sim, clock) = (Sim::default(), clock());
+    let mut writer = open(&sim, &clock).unwrap();
+    writer.commit(&[entry("kept")], 0).unwrap();
+    // Operations of closing a segment: look, append, sync.
+    sim.plan(2, Fault::Power);
+    writer.rotate().unwrap_err();
+    sim.restart(4);
+    drop(open(&sim, &clock).unwrap());
+    sim.restart(0);
+    drop(open(&sim, &clock).unwrap());
+    assert_eq!(events(&verified(&sim.log(&path())))[..3], ["log_open", "security_event", "segment_close"]);
+}
+
+#[test]
+fn what_cannot_be_made_durable_at_the_start_is_not_tried_again() {
+    let (sim, clock) = (Sim::default(), clock());
+    drop(open(&sim, &clock).unwrap());
+    let fs: Arc<dyn LogFs> = Arc::new(sim.clone());
+    let world = super::world(&fs, &clock, SMALL);
+    let before = sim.operations();
+    drop(super::start(&super::opening(&path()), world.clone()).unwrap());
+    // The last operations are the syncs of lines, checkpoints and names, and a look at the file.
+    let syncs = sim.operations() - before - 4;
+    sim.plan(syncs, Fault::Once(ErrorKind::Other));
+    for _ in 0..3 {
+        let refused = super::start(&super::opening(&path()), world.clone());
+        assert!(matches!(refused, Err(OpenError::Unsynced { .. })));
+    }
+    assert_eq!(sim.second_syncs(), 0);
+    // Another process has nothing to go by but the disk.
+    drop(open(&sim, &clock).unwrap());
+}
+
+#[test]
 fn a_disk_that_never_syncs_again_is_never_synced_twice_on_one_file() {
     let (sim, clock) = (Sim::default(), clock());
     let mut writer = open(&sim, &clock).unwrap();

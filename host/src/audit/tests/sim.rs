@@ -7,6 +7,10 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::audit::fs::{LockError, LogFile, LogFs, Space, Stat};
 
+mod power;
+
+pub(super) use power::Luck;
+
 /// What happens at the chosen operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fault {
@@ -31,6 +35,10 @@ struct State {
     inodes: Vec<Inode>,
     names: BTreeMap<PathBuf, usize>,
     durable_names: BTreeMap<PathBuf, usize>,
+    /// The names after each change since they were last made durable.
+    later_names: Vec<BTreeMap<PathBuf, usize>>,
+    /// What the disk does by itself.
+    weather: Option<power::Weather>,
     operations: u64,
     plan: Option<(u64, Fault)>,
     down: Option<io::ErrorKind>,
@@ -46,6 +54,11 @@ impl Sim {
         self.0.lock().unwrap()
     }
 
+    /// Another process knows of no sync that failed.
+    pub(super) fn fresh_process(&self) {
+        self.state().inodes.iter_mut().for_each(|inode| inode.spoiled = false);
+    }
+
     /// Let the operation with that index, counted from now, go wrong.
     pub(super) fn plan(&self, index: u64, fault: Fault) {
         let mut state = self.state();
@@ -58,8 +71,7 @@ impl Sim {
 
     pub(super) fn heal(&self) {
         let mut state = self.state();
-        state.plan = None;
-        state.down = None;
+        (state.plan, state.down, state.weather) = (None, None, None);
     }
 
     /// The machine comes back. Of the bytes that were not synced, `kept` of 4 quarters made it to the disk.
@@ -137,6 +149,7 @@ impl State {
     fn step(&mut self) -> io::Result<()> {
         let index = self.operations;
         self.operations += 1;
+        self.weather()?;
         if let Some((at, fault)) = self.plan
             && at == index
         {
@@ -181,6 +194,7 @@ impl LogFs for Sim {
         state.inodes.push(Inode::default());
         let inode = state.inodes.len() - 1;
         state.names.insert(path.to_path_buf(), inode);
+        state.renamed();
         Ok(Box::new(SimFile { sim: self.clone(), inode }))
     }
 
@@ -195,13 +209,16 @@ impl LogFs for Sim {
         state.step()?;
         let inode = state.names.remove(from).ok_or(io::ErrorKind::NotFound)?;
         state.names.insert(to.to_path_buf(), inode);
+        state.renamed();
         Ok(())
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
         let mut state = self.state();
         state.step()?;
-        state.names.remove(path).map(drop).ok_or_else(|| io::ErrorKind::NotFound.into())
+        state.names.remove(path).ok_or(io::ErrorKind::NotFound)?;
+        state.renamed();
+        Ok(())
     }
 
     fn list(&self, _: &Path) -> io::Result<Vec<String>> {
@@ -211,7 +228,8 @@ impl LogFs for Sim {
 
     fn reserve(&self, path: &Path, len: u64) -> io::Result<()> {
         self.state().step()?;
-        self.write(path, &vec![0; usize::try_from(len).unwrap()]);
+        // A little stands for it: what lies in it is never read.
+        self.write(path, &vec![0; usize::try_from(len.min(64)).unwrap()]);
         Ok(())
     }
 
@@ -223,6 +241,7 @@ impl LogFs for Sim {
         let mut state = self.state();
         state.step()?;
         state.durable_names = state.names.clone();
+        state.later_names.clear();
         Ok(())
     }
 }

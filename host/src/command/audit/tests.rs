@@ -61,7 +61,7 @@ fn note(log: &LogState, number: u64) -> String {
     let tree = log.tree();
     let checkpoint =
         Checkpoint { log_id: LOG_ID.to_owned(), size: tree.size(), root: tree.root(), number, time: at() };
-    let signature = key().sign(&checkpoint.text());
+    let signature = key().sign_as(None, &checkpoint.text()).unwrap();
     Note::signed(checkpoint, &key().public(LOG_ID), &signature).to_string()
 }
 

@@ -90,6 +90,22 @@ fn a_hole_that_a_crash_left_is_a_torn_tail_unless_a_line_follows_it() {
 }
 
 #[test]
+fn sectors_that_a_disk_did_not_write_before_later_ones_are_a_torn_tail_whatever_follows() {
+    let (_, bytes) = log(20);
+    let end = lines(&bytes)[..6].concat().len();
+    let sector = end.next_multiple_of(512);
+    for (from, to) in [(end, sector), (sector, sector + 512), (sector, bytes.len())] {
+        let mut hole = bytes.clone();
+        hole[from..to].fill(0);
+        assert!(matches!(verify(&hole).end, End::Torn { .. }), "{from} to {to}");
+    }
+    // One line made of zeros is no hole: a disk does not write lines.
+    let mut blank = bytes;
+    blank[end..end + lines(&log(20).1)[6].len()].fill(0);
+    assert!(matches!(verify(&blank).end, End::Bad { line: 7, .. }));
+}
+
+#[test]
 fn a_foreign_line_at_the_end_is_damage() {
     let (_, mut bytes) = log(2);
     bytes.extend(b"{\"v\":1}\n");
