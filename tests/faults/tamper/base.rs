@@ -61,11 +61,13 @@ async fn rotate(stand: &Stand) {
 
 fn files(stand: &Stand) -> BTreeMap<String, Vec<u8>> {
     let named = std::fs::read_dir(stand.trail()).expect("a log").map(|entry| entry.expect("a name").path());
-    let ours = named.filter(|path| path.is_file() && path.extension().is_some_and(|ending| ending != "lock"));
+    let endings = ["log", "jsonl", "checkpoints"];
+    let ending = |path: &std::path::Path| {
+        path.extension().is_some_and(|ending| endings.iter().any(|one| ending == *one))
+    };
+    let ours = named.filter(|path| ending(path));
     let name = |path: &std::path::Path| path.file_name().expect("a name").to_string_lossy().into_owned();
-    ours.map(|path| (name(&path), std::fs::read(&path).expect("read")))
-        .filter(|(name, _)| !name.contains("torn"))
-        .collect()
+    ours.map(|path| (name(&path), std::fs::read(&path).expect("read"))).collect()
 }
 
 impl Base {
