@@ -19,6 +19,7 @@ import sys
 from datetime import datetime
 
 HONEST, TAMPERED, UNREADABLE, TORN = 0, 1, 2, 3
+SECTOR = 512
 MAX_LINE = 8192
 MAX_DEPTH = 8
 ZERO = "0" * 64
@@ -207,29 +208,57 @@ def pieces(file):
         yield piece
 
 
-def unfinished(first: bytes, rest) -> bool:
-    """Whether an interrupted write explains the bytes from the first bad line to the end."""
-    line_feed = hole = False
-    piece = first
+class Hole:
+    """Looks for sectors that a disk never wrote: zeros from the beginning of the look or from a sector on, to a sector
+    or to the end of the file."""
+
+    def __init__(self, begin: int):
+        self.begin = self.at = begin
+        self.run, self.found = None, False
+
+    def read(self, piece: bytes):
+        if b"\0" not in piece and self.run is None:
+            self.at += len(piece)
+            return
+        for byte in piece:
+            edge = self.at % SECTOR == 0
+            if byte == 0:
+                self.run = edge or self.at == self.begin if self.run is None else self.run
+            elif self.run is not None:
+                self.found |= self.run and edge
+                self.run = None
+            self.at += 1
+
+    def is_there(self) -> bool:
+        return self.found or self.run is True
+
+
+def unfinished(offset: int, first: bytes, rest) -> bool:
+    """Whether an interrupted write explains the bytes from the first bad line, at this offset, to the end."""
+    line_feed = zero = valid = False
+    hole, piece = Hole(offset), first
     while piece:
         line_feed |= piece.endswith(b"\n")
-        hole |= b"\0" in piece
+        zero |= b"\0" in piece
+        hole.read(piece)
         try:
             Line(piece)
-            return False
+            valid = True
         except Broken:
-            piece = next(rest, b"")
-    return not line_feed or hole
+            pass
+        piece = next(rest, b"")
+    return hole.is_there() or (not valid and (not line_feed or zero))
 
 
 def check(file) -> int:
-    segment, rest = Segment(), pieces(file)
+    segment, rest, offset = Segment(), pieces(file), 0
     for piece in rest:
         try:
             segment.take(Line(piece))
+            offset += len(piece)
         except Broken as fault:
             number = segment.lines + 1
-            if not unfinished(piece, rest):
+            if not unfinished(offset, piece, rest):
                 print(f"DAMAGED: line {number}: {fault}")
                 return TAMPERED
             print(f"valid, {segment.lines} lines, with a torn tail that was never acknowledged")

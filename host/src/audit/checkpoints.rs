@@ -9,11 +9,12 @@ use aegis_custody::Timestamp;
 use aegis_custody::audit::{Checkpoint, Note, PublicKey, Tree};
 use tokio::sync::watch;
 
+use super::failure::{Failure, doing};
 use super::fs::{LogFile, LogFs, Tail};
 use super::names::Place;
 use super::signer::Signer;
 use super::start::{OpenError, unwritable};
-use super::writer::{Bounds, Failure, Need, doing};
+use super::writer::{Bounds, Need};
 
 /// Longest file of checkpoints that is read at the start, in bytes: 24 hours at one a minute have half a megabyte.
 const MOST: u64 = 16 * 1024 * 1024;

@@ -17,10 +17,12 @@ use serde_json::{Map, Value};
 use tokio::sync::{oneshot, watch};
 
 mod checkpoints;
+mod failure;
 mod fs;
 mod live;
 pub(crate) mod names;
 mod own;
+mod recover;
 mod segments;
 pub(crate) mod signer;
 mod space;

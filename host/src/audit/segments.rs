@@ -6,9 +6,10 @@ use std::io;
 use aegis_custody::audit::Event;
 use serde_json::json;
 
+use super::failure::{Failure, doing};
 use super::fs::LogFile;
 use super::own::Previous;
-use super::writer::{Active, Failure, Need, Writer, doing, object};
+use super::writer::{Active, Need, Writer, object};
 
 impl Writer {
     /// Close the active segment now.

@@ -6,9 +6,10 @@ use std::io;
 use aegis_custody::Timestamp;
 use rustix::io::Errno;
 
+use super::failure::{Failure, doing, is_full};
 use super::fs::{LogFs, Space};
 use super::names::Place;
-use super::writer::{Failure, Writer, doing, is_full};
+use super::writer::Writer;
 
 /// Length of the file that is given up when the volume is full, in bytes.
 const RESERVE: u64 = 1024 * 1024;

@@ -10,9 +10,10 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+use super::failure::Failure;
 use super::signer::Signer;
 use super::start::{OpenError, World, start};
-use super::writer::{Failure, Writer};
+use super::writer::Writer;
 use super::{Appended, Entry, Event, Opening, QUEUE, Shared, Unavailable};
 
 /// Most entries in one batch.

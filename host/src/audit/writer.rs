@@ -1,8 +1,6 @@
 //! Writing lines so that they are there: one write and one sync for a batch, and what to do when either
 //! fails. It runs on one thread, knows no queue and no waiter, and never changes a byte it acknowledged.
 
-use std::io;
-use std::path::Path;
 use std::sync::Arc;
 
 use aegis_custody::audit::{Event, LogState, PublicKey, Tickets};
@@ -11,6 +9,7 @@ use serde_json::{Map, Value};
 
 use super::Entry;
 use super::checkpoints::Checkpoints;
+use super::failure::{Failure, doing};
 use super::fs::{LogFile, LogFs};
 use super::live::Live;
 use super::names::Place;
@@ -44,43 +43,6 @@ impl Default for Bounds {
             min_free: 0,
         }
     }
-}
-
-/// Why a batch could not be made durable.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Failure {
-    #[error("{doing}: {source}")]
-    Io { doing: &'static str, source: io::Error },
-    #[error("{0}")]
-    Foreign(String),
-    #[error("{0}")]
-    Shut(super::OpenError),
-}
-
-impl Failure {
-    /// What a person has to do, where that is not part of the message: somebody else's hand on the log says so itself.
-    pub(super) fn mend(&self, log: &Path) -> String {
-        match self {
-            Self::Foreign(_) => String::new(),
-            Self::Io { .. } | Self::Shut(_) => crate::mend::writable(log),
-        }
-    }
-
-    fn disk_full(&self) -> bool {
-        match self {
-            Self::Io { source, .. } => is_full(source),
-            Self::Foreign(_) | Self::Shut(_) => false,
-        }
-    }
-}
-
-/// Whether there was no room, or none that this process may use.
-pub(super) fn is_full(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
-}
-
-pub(super) fn doing(doing: &'static str) -> impl Fn(io::Error) -> Failure {
-    move |source| Failure::Io { doing, source }
 }
 
 /// What must happen to the active file before anything is written to it again.

@@ -11,6 +11,7 @@ mod health;
 mod in_force;
 mod jobs;
 mod keys;
+mod log;
 mod named_keys;
 mod policy;
 mod private_file;

@@ -12,6 +12,7 @@ use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 
 use super::in_force::{guest_values, policy};
+use super::log::log_to_stderr;
 use super::signing_key::KeyFile;
 use super::trail::open_trail;
 use super::{EXIT_LOCKED, EXIT_SETTINGS, complain};
@@ -36,7 +37,7 @@ use crate::push::{Pushed, Receivers};
 use crate::reload::Read;
 use crate::seals::Seals;
 use crate::serve::{Server, Until, capacity, run, stop_signal};
-use crate::settings::{LogLevel, Settings};
+use crate::settings::Settings;
 use crate::shared::{Pending, Shared, SystemClock};
 use crate::sign_in::SignIn;
 use crate::standing::Standing;
@@ -389,19 +390,4 @@ fn announce(
         sign_in = settings.oauth_mode(),
         capacity,
     );
-}
-
-pub(super) fn log_to_stderr(level: LogLevel) {
-    let level = match level {
-        LogLevel::Debug => tracing::Level::DEBUG,
-        LogLevel::Info => tracing::Level::INFO,
-        LogLevel::Warning => tracing::Level::WARN,
-        LogLevel::Error | LogLevel::Critical => tracing::Level::ERROR,
-    };
-    tracing_subscriber::fmt()
-        .json()
-        .flatten_event(true)
-        .with_max_level(level)
-        .with_writer(std::io::stderr)
-        .init();
 }

@@ -2,25 +2,16 @@
 //! (`tlog-checkpoint`, `signed-note`). It holds no key and does not sign; it says what is signed and reads what was.
 
 use std::fmt;
-use std::str::FromStr;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use sha2::{Digest, Sha256};
 
-use super::TreeHash;
-use super::hash::hex;
-use super::hole;
+use super::key::{ORIGIN, PublicKey, is_log_id};
+use super::{TreeHash, hole};
 use crate::Timestamp;
-
-/// What the origin of every log begins with; the log's id follows.
-const ORIGIN: &str = "aegis-audit/";
 
 /// Longest text that is read as a note, in bytes. Ours have about 350; others may have added their signatures.
 pub const MAX_NOTE: usize = 8 * 1024;
-
-/// The signature type of Ed25519 over the text of a note.
-const ED25519: u8 = 1;
 
 /// The state of a log at some moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,100 +50,10 @@ impl Checkpoint {
     }
 }
 
-fn is_log_id(text: &str) -> bool {
-    text.len() == 32 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-}
-
 /// A number as it is written: no sign, no zero in front.
 fn decimal(text: &str) -> Option<u64> {
     let number: u64 = text.parse().ok()?;
     (number.to_string() == text).then_some(number)
-}
-
-/// The public half of the key that signs a log's checkpoints, as a `vkey`: name, key id and key, joined by `+`.
-#[derive(Clone, PartialEq, Eq)]
-pub struct PublicKey {
-    log_id: String,
-    key: [u8; 32],
-}
-
-/// A text that is no public key of an audit log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a key of the form aegis-audit/<log id>+<key id>+<base64>")]
-pub struct InvalidKey;
-
-impl PublicKey {
-    /// The name under which an Ed25519 key signs for a log.
-    #[must_use]
-    pub fn new(log_id: &str, key: [u8; 32]) -> Self {
-        Self { log_id: log_id.to_owned(), key }
-    }
-
-    /// The Ed25519 public key (RFC 8032).
-    #[must_use]
-    pub fn as_bytes(&self) -> &[u8; 32] {
-        &self.key
-    }
-
-    /// The log that it signs for.
-    #[must_use]
-    pub fn log_id(&self) -> &str {
-        &self.log_id
-    }
-
-    fn name(&self) -> String {
-        format!("{ORIGIN}{}", self.log_id)
-    }
-
-    /// The first four bytes of SHA-256 over name, line feed, type and key.
-    fn id(&self) -> [u8; 4] {
-        let hash = Sha256::new()
-            .chain_update(self.name())
-            .chain_update([b'\n', ED25519])
-            .chain_update(self.key)
-            .finalize();
-        let mut id = [0; 4];
-        id.iter_mut().zip(hash).for_each(|(to, from)| *to = from);
-        id
-    }
-
-    /// What an outgoing key signs to make this its successor.
-    #[must_use]
-    pub fn handover_text(&self) -> String {
-        format!("aegis-audit handover v1\n{self}\n")
-    }
-}
-
-impl fmt::Display for PublicKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}+", self.name())?;
-        hex(f, &self.id())?;
-        let typed: Vec<u8> = std::iter::once(ED25519).chain(self.key).collect();
-        write!(f, "+{}", STANDARD.encode(typed))
-    }
-}
-
-impl fmt::Debug for PublicKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl FromStr for PublicKey {
-    type Err = InvalidKey;
-
-    fn from_str(text: &str) -> Result<Self, InvalidKey> {
-        // Base64 has a `+` of its own, so only the first two are looked for.
-        let mut parts = text.splitn(3, '+');
-        let (name, id, key) = (parts.next(), parts.next(), parts.next());
-        let log_id = name.and_then(|name| name.strip_prefix(ORIGIN)).filter(|id| is_log_id(id));
-        let typed = key.and_then(|key| STANDARD.decode(key).ok()).ok_or(InvalidKey)?;
-        let key = typed.strip_prefix(&[ED25519]).and_then(|key| key.try_into().ok()).ok_or(InvalidKey)?;
-        let read = Self::new(log_id.ok_or(InvalidKey)?, key);
-        let mut stated = String::new();
-        let _ = hex(&mut stated, &read.id());
-        if id == Some(&stated) { Ok(read) } else { Err(InvalidKey) }
-    }
 }
 
 /// A signature under a note, by whoever made it.
@@ -273,6 +174,9 @@ impl SignedBy {
 
 #[cfg(test)]
 mod tests {
+    use sha2::{Digest, Sha256};
+
+    use super::super::InvalidKey;
     use super::*;
     use crate::audit::{EntryHash, Tree};
 
@@ -366,7 +270,8 @@ mod tests {
             let text = note(size).to_string();
             (end, sector) = (torn.len(), torn.len().next_multiple_of(512));
             torn.extend(text.as_bytes());
-            if sector > end + 40 && sector + 40 < torn.len() {
+            let signature = text.find("\n\u{2014} ").map(|at| end + at);
+            if sector > end + 40 && signature.is_some_and(|at| at >= sector) {
                 break;
             }
             notes += 1;

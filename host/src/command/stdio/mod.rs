@@ -12,7 +12,8 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::serve::{NoStart, Ready, log_to_stderr, make_ready};
+use super::log::log_to_stderr;
+use super::serve::{NoStart, Ready, make_ready};
 use super::signing_key::KeyFile;
 use super::trail::trail_at;
 use super::{EXIT_LOCKED, EXIT_SETTINGS, complain};
