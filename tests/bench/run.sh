@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Build the bench as the program itself was built, and measure what is in target/dist: everything, or the part that is
-# named (`times`, `dear`, `secrets`). See README.md beside this.
+# named (`times`, `dear`, `secrets`, `audit`). See README.md beside this.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 dist=${AEGIS_DIST:-target/dist}
@@ -10,7 +10,18 @@ cargo build --locked --quiet -p aegis-twin
 mkdir -p target
 bench=${CARGO_TARGET_DIR:-target}/${CARGO_BUILD_TARGET:-x86_64-unknown-linux-musl}/debug/aegis-bench
 part=${1:-run}
-if [ "$part" != secrets ]; then "$bench" "$part" "$dist" target/bench.json; fi
+if [ "$part" = run ] || [ "$part" = audit ]; then
+  # Compared with what two programs make of the same machine in the same run.
+  if ! command -v fio > /dev/null; then
+    if [ "$(id -u)" = 0 ]; then apt-get install --yes --quiet fio > /dev/null; else sudo -n apt-get install --yes --quiet fio > /dev/null; fi || true
+  fi
+  if command -v fio > /dev/null && command -v openssl > /dev/null; then
+    tests/bench/audit.py "$dist/aegis-mcp" target target/bench-audit.json
+  else
+    echo "The audit log is not measured: that needs fio and openssl." >&2
+  fi
+fi
+if [ "$part" = run ] || [ "$part" = times ] || [ "$part" = dear ]; then "$bench" "$part" "$dist" target/bench.json; fi
 if [ "$part" = run ] || [ "$part" = secrets ]; then
   # A scanner to compare with, at one version; without it redaction is measured and not compared.
   tools=target/tools/kingfisher

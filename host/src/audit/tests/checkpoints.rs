@@ -250,8 +250,9 @@ fn a_checkpoint_that_nobody_synced_is_durable_before_a_line_tells_of_it() {
     sim.restart(4);
     let fs: Arc<dyn LogFs> = Arc::new(sim.clone());
     let (mut writer, entries) = start(&opening(&path()), world(&fs, &clock, BOUNDS)).unwrap();
-    // Operations of the opening lines: reserve, look, append, sync of the file and of its directory; then the power goes.
-    sim.plan(5, Fault::Power);
+    // Operations of the opening lines: look for the reserve and make it, look, append, sync of the file and of its
+    // directory; then the power goes.
+    sim.plan(6, Fault::Power);
     writer.commit(&entries, 0).unwrap();
     sim.restart(0);
     open(&sim, &clock).unwrap();
