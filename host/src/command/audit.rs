@@ -134,6 +134,8 @@ impl Heard {
 
 #[derive(Default)]
 struct Report {
+    /// Checkpoints that were kept elsewhere were given.
+    anchored: bool,
     parts: Vec<Part>,
     log_id: Option<String>,
     problem: Option<Problem>,
@@ -145,7 +147,7 @@ struct Report {
 
 impl Report {
     fn of(asked: &Verify) -> Self {
-        let mut report = Self::default();
+        let mut report = Self { anchored: !asked.anchor.is_empty(), ..Self::default() };
         let listed = files(&asked.path).and_then(|files| Ok((files, Given::read(asked)?)));
         match listed {
             Ok((files, given)) => report.judge(asked, files, &given),

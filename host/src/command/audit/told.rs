@@ -63,14 +63,23 @@ impl Report {
         if let Some(open) = self.open.as_ref().filter(|open| open.count() > 0) {
             let _ = writeln!(out, "note       {}", self.left_open(open));
         }
+        if self.problem.as_ref().is_some_and(|problem| problem.line.is_some()) {
+            let _ = writeln!(
+                out,
+                "note       only the lines before it were looked at; checkpoints and anchors were not compared"
+            );
+            return out;
+        }
         if let Some(last) = self.last().filter(|last| last.seq > self.evidence.covered) {
             let unsigned = last.seq.saturating_sub(self.evidence.covered);
             let _ = writeln!(out, "note       {unsigned} lines at the end are not signed yet");
         }
-        let _ = writeln!(
-            out,
-            "note       whether lines were cut off at the end is told by a checkpoint that somebody else keeps: --anchor FILE"
-        );
+        if !self.anchored {
+            let _ = writeln!(
+                out,
+                "note       whether lines were cut off at the end is told by a checkpoint that somebody else keeps: --anchor FILE"
+            );
+        }
         out
     }
 
