@@ -29,6 +29,7 @@ mod own;
 mod policy;
 mod ports;
 mod push;
+mod regular;
 mod reload;
 mod seals;
 mod serve;

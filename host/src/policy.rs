@@ -5,7 +5,6 @@ use std::io;
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use rustix::fs::{Mode, OFlags};
 use sha2::{Digest as _, Sha256};
 
 use crate::component::hex;
@@ -45,29 +44,19 @@ pub(crate) fn digest(document: &[u8]) -> String {
     hex(&Sha256::digest(document))
 }
 
-/// The document at a path, or the built-in one. Only a regular file is read: a pipe or a device may have no end, or none
-/// that comes.
+/// The document at a path, or the built-in one.
 ///
 /// # Errors
 /// It cannot be read, is no regular file, or is larger than a policy may be (`FileTooLarge`).
 pub(crate) fn read(path: Option<&Path>) -> io::Result<Vec<u8>> {
     let Some(path) = path else { return Ok(BUILT_IN.to_vec()) };
-    let mut bytes = Vec::new();
-    // Opening a pipe would wait for somebody who writes to it.
-    let opened = rustix::fs::open(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty())?;
-    let file = std::fs::File::from(opened);
-    if !file.metadata()?.is_file() {
-        return Err(io::Error::other("it is no regular file"));
-    }
-    io::Read::read_to_end(&mut io::Read::take(file, MAX_BYTES + 1), &mut bytes)?;
-    if bytes.len() as u64 > MAX_BYTES {
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is larger than 1 MiB"));
-    }
-    Ok(bytes)
+    crate::regular::read(path, MAX_BYTES)
 }
 
 #[cfg(test)]
 mod tests {
+    use rustix::fs::Mode;
+
     use super::*;
 
     #[test]

@@ -190,3 +190,51 @@ async fn a_key_beside_the_log_or_one_that_is_none_stops_the_start() {
         assert!(code == 64 && said.contains(why) && !said.contains("secret words"), "{code} {said}");
     }
 }
+
+#[tokio::test]
+async fn the_key_that_is_printed_is_the_one_that_the_settings_name() {
+    let (other, scene) = (Scene::new().await, Scene::new().await);
+    assert_eq!(other.setup().start().await.stop().await.code, 0);
+    let named = scene.folder.0.join("named.pem");
+    std::fs::copy(other.folder.0.join("registry").join("audit-signing.key"), &named).expect("copied");
+    let named = named.display().to_string();
+    let server = scene.setup().set("AUDIT_SIGNING_KEY_FILE", &named).start().await;
+    assert_eq!(server.stop().await.code, 0);
+    let (audit, registry) =
+        (scene.audit.display().to_string(), scene.folder.0.join("registry").join("dcr.json"));
+    let variables = [
+        ("AUDIT_LOG_PATH", audit.as_str()),
+        ("DCR_STORAGE_PATH", &registry.display().to_string()),
+        ("AUDIT_SIGNING_KEY_FILE", &named),
+    ];
+    let (code, key, err) = program(&["audit", "key"], &variables).await;
+    assert_eq!(code, 0, "{err}");
+    assert_eq!(verify(&scene, &["--key", key.trim()]).await.0, 0);
+}
+
+#[tokio::test]
+async fn pipes_in_the_place_of_files_hold_up_nobody() {
+    let scene = Scene::new().await;
+    assert_eq!(scene.setup().start().await.stop().await.code, 0);
+    let pipe = scene.folder.0.join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo").success());
+    let pipe = pipe.display().to_string();
+    for arguments in [&["--anchor", pipe.as_str()], &["--key", pipe.as_str()]] {
+        let (code, said) = verify(&scene, arguments).await;
+        assert!(code == 2 && said.contains("no regular file"), "{code} {said}");
+    }
+    let (code, said) = scene.setup().set("AUDIT_SIGNING_KEY_FILE", &pipe).refused().await;
+    assert!(code == 64 && said.contains("no regular file"), "{code} {said}");
+
+    // The reserve of a log is no way to another file.
+    let precious = scene.folder.0.join("precious");
+    std::fs::write(&precious, "six by").expect("written");
+    let reserve = scene.audit.with_file_name("audit.reserve");
+    std::fs::remove_file(&reserve).expect("removed");
+    std::os::unix::fs::symlink(&precious, &reserve).expect("linked");
+    let server = scene.setup().start().await;
+    assert_eq!(read(&server).await.status, 200);
+    assert!(server.log().contains("audit_without_reserve"));
+    assert_eq!(server.stop().await.code, 0);
+    assert_eq!(std::fs::read_to_string(&precious).expect("there"), "six by");
+}

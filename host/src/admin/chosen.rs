@@ -10,8 +10,9 @@ use zeroize::Zeroizing;
 use crate::settings::{Environment, Problem, Process, Settings};
 
 /// What commands read that look after the registry and the running server. A secret counts with its `_FILE`.
-const USED: [&str; 10] = [
+const USED: [&str; 11] = [
     "AUDIT_LOG_PATH",
+    "AUDIT_SIGNING_KEY_FILE",
     "DCR_STORAGE_PATH",
     "DCR_MAX_CLIENTS",
     "DCR_IDLE_TTL",

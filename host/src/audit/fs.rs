@@ -132,7 +132,7 @@ impl LogFs for RealFs {
     }
 
     fn reserve(&self, path: &Path, len: u64) -> io::Result<()> {
-        let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)?;
+        let file = crate::regular::own(path)?;
         match rustix::fs::fallocate(&file, FallocateFlags::empty(), 0, len) {
             // Not every file system can: bytes that were written have their room too.
             Err(Errno::OPNOTSUPP | Errno::NOSYS) => {

@@ -7,10 +7,16 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rustix::fs::{CWD, RenameFlags};
+use rustix::io::Errno;
+
 use super::private_file::directory;
 use crate::audit::signer::{Signer, fresh_pem};
 use crate::settings::Settings;
 use crate::shared::{SystemRandom, random_name};
+
+/// Longest file of keys, in bytes: each has about 120.
+const MOST: u64 = 64 * 1024;
 
 /// Name of the file beside the registry.
 const NAME: &str = "audit-signing.key";
@@ -51,7 +57,7 @@ impl KeyFile {
                 path.display()
             ));
         }
-        let text = match std::fs::read(path) {
+        let text = match crate::regular::read(path, MOST) {
             Ok(text) => text,
             Err(error) if *named => {
                 return Err(format!("AUDIT_SIGNING_KEY_FILE={} cannot be read: {error}", path.display()));
@@ -73,7 +79,7 @@ impl KeyFile {
     /// # Errors
     /// It cannot be read or holds something else.
     pub(super) fn again(&self) -> Result<Option<Arc<Signer>>, String> {
-        match std::fs::read(&self.path) {
+        match crate::regular::read(&self.path, MOST) {
             Ok(text) => self.parsed(text).map(Some),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(format!("{} cannot be read: {error}", self.path.display())),
@@ -104,17 +110,26 @@ fn made(path: &Path) -> io::Result<Vec<u8>> {
     DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     let fresh = folder.join(format!("{NAME}.{}", random_name()));
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&fresh)?;
-    let done =
-        file.write_all(fresh_pem(&SystemRandom).as_bytes()).and_then(|()| file.sync_all()).and_then(|()| {
-            match std::fs::hard_link(&fresh, path) {
-                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
-                Ok(()) | Err(_) => Ok(()),
-            }
-        });
-    let removed = std::fs::remove_file(&fresh);
-    done.and(removed)?;
+    let done = file.write_all(fresh_pem(&SystemRandom).as_bytes()).and_then(|()| file.sync_all());
+    let done = done.and_then(|()| match put(&fresh, path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    });
+    match std::fs::remove_file(&fresh) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return done.and(Err(error)),
+        Ok(()) | Err(_) => done?,
+    }
     File::open(folder)?.sync_all()?;
     std::fs::read(path)
+}
+
+/// Give a file its name, where nothing has it yet: by renaming, which the container's filter of system calls lets pass, and
+/// by a link where the file system cannot rename so.
+fn put(fresh: &Path, path: &Path) -> io::Result<()> {
+    match rustix::fs::renameat_with(CWD, fresh, CWD, path, RenameFlags::NOREPLACE) {
+        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => std::fs::hard_link(fresh, path),
+        done => Ok(done?),
+    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
 //! The files of a log as they lie in a directory or are named one by one, compressed or not. It reads nothing of what they
 //! mean.
 
-use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
@@ -28,7 +27,7 @@ pub(super) fn open_counted<'a>(
     path: &Path,
     progress: Option<&'a Progress>,
 ) -> io::Result<Box<dyn BufRead + 'a>> {
-    let file = Counted::new(File::open(path)?, progress);
+    let file = Counted::new(crate::regular::open(path)?, progress);
     let plain = BufReader::with_capacity(BUFFER, file);
     match path.extension().and_then(|extension| extension.to_str()) {
         Some("gz") => {

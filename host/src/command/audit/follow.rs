@@ -36,7 +36,7 @@ struct Active {
 
 impl Active {
     fn open(path: &Path) -> io::Result<Self> {
-        let file = File::open(path)?;
+        let file = crate::regular::open(path)?;
         let id = identity(&file.metadata()?);
         Ok(Self { reader: BufReader::new(file), id, at: 0 })
     }

@@ -3,12 +3,17 @@
 
 use std::path::Path;
 
+use serde_json::Value;
+
 use aegis_custody::audit::{Claims, Evidence, Lines, MAX_NOTE, Note, PublicKey, Verifier};
 
 use super::files::{ACTIVE, names};
 use super::{Problem, TAMPERED, UNREADABLE, Verify, unreadable};
 use crate::audit::names::Place;
 use crate::audit::signer::checked;
+
+/// Longest file of checkpoints, or of log lines with some, that is read, in bytes.
+const MOST: u64 = 256 * 1024 * 1024;
 
 /// Everything that was given.
 pub(super) struct Given {
@@ -56,7 +61,7 @@ fn own(path: &Path) -> Result<Vec<Note>, Problem> {
     files.extend(Some(place.checkpoints()).filter(|path| path.exists()));
     let mut notes = Vec::new();
     for path in files {
-        let bytes = std::fs::read(&path).map_err(|error| unreadable(&path, &error))?;
+        let bytes = crate::regular::read(&path, MOST).map_err(|error| unreadable(&path, &error))?;
         let (read, _) = Note::parse_all(&bytes).map_err(|error| Problem {
             path: path.clone(),
             line: None,
@@ -70,18 +75,14 @@ fn own(path: &Path) -> Result<Vec<Note>, Problem> {
 
 /// Checkpoints in a file of notes, or in lines of the server's own log, which hold one each in `checkpoint`.
 fn kept_elsewhere(path: &Path) -> Result<Vec<Note>, Problem> {
-    let bytes = std::fs::read(path).map_err(|error| unreadable(path, &error))?;
+    let bytes = crate::regular::read(path, MOST).map_err(|error| unreadable(path, &error))?;
     let mut notes = match Note::parse_all(&bytes) {
         Ok((notes, read)) if read == bytes.len() => notes,
         Ok(_) | Err(_) => Vec::new(),
     };
     if notes.is_empty() {
         let lines = bytes.split(|byte| *byte == b'\n').filter(|line| line.len() <= 2 * MAX_NOTE);
-        let logged = lines.filter_map(|line| {
-            let line: serde_json::Value = serde_json::from_slice(line).ok()?;
-            Note::parse(line.get("checkpoint")?.as_str()?).ok()
-        });
-        notes = logged.collect();
+        notes = lines.filter_map(logged).collect();
     }
     if notes.is_empty() {
         let what = "holds no checkpoint: neither a signed note nor a log line with one".to_owned();
@@ -90,13 +91,24 @@ fn kept_elsewhere(path: &Path) -> Result<Vec<Note>, Problem> {
     Ok(notes)
 }
 
+/// The checkpoint of a line of the server's log, also behind what a container's or the system's log puts in front of it
+/// (`aegis-mcp-1  | {...}`), and within what Docker's own files put around it (`{"log":"{...}"}`).
+fn logged(line: &[u8]) -> Option<Note> {
+    let begin = line.iter().position(|byte| *byte == b'{')?;
+    let line: Value = serde_json::from_slice(line.get(begin..)?).ok()?;
+    let within = |text: &str| serde_json::from_str::<Value>(text).ok();
+    let line = line.get("log").and_then(Value::as_str).and_then(within).unwrap_or(line);
+    Note::parse(line.get("checkpoint")?.as_str()?).ok()
+}
+
 fn key(given: &str) -> Result<PublicKey, Problem> {
     let text = match given.parse::<PublicKey>() {
         Ok(key) => return Ok(key),
-        Err(_) => std::fs::read_to_string(given),
+        Err(_) => crate::regular::read(Path::new(given), 4096),
     };
     let wrong = |what: String| Problem { path: given.into(), line: None, what, code: UNREADABLE };
     let text =
         text.map_err(|error| wrong(format!("is neither a key nor a file that can be read: {error}")))?;
+    let text = String::from_utf8_lossy(&text);
     text.trim().parse().map_err(|error| wrong(format!("is {error}")))
 }

@@ -41,6 +41,14 @@ pub(crate) struct Report {
 
 /// Verify, write the page, and return the exit code of `audit verify`; 2 also where the page cannot be written.
 pub(crate) fn report(asked: &Report) -> u8 {
+    if let Some(path) = asked.paths.iter().find(|path| is_part_of(&asked.output, path)) {
+        complain(&format!(
+            "{} is {} or lies in it: name another place for the page",
+            asked.output.display(),
+            path.display()
+        ));
+        return UNREADABLE;
+    }
     let verified: Vec<Verified> = asked.paths.iter().map(|path| Verified::of(&verify(asked, path))).collect();
     let now = super::now();
     let within = asked.span.at(now);
@@ -105,6 +113,18 @@ fn counted(asked: &Report, within: Within, upto: u64) -> Result<(Figures, Read),
         ControlFlow::Continue(())
     });
     Ok((figures, read))
+}
+
+/// Whether a file is an input, or lies in the directory of one: a page must never take the place of the log.
+fn is_part_of(output: &Path, input: &Path) -> bool {
+    let real = |path: &Path| std::fs::canonicalize(path).ok();
+    let folder = |path: &Path| match path.parent() {
+        Some(folder) if folder.as_os_str().is_empty() => real(Path::new(".")),
+        Some(folder) => real(folder),
+        None => None,
+    };
+    let input = if input.is_dir() { real(input) } else { folder(input) };
+    output != Path::new("-") && input.is_some() && folder(output) == input
 }
 
 /// Write the page beside its place and put it there when it is whole.
