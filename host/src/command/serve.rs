@@ -167,11 +167,7 @@ pub(super) fn make_ready(
 /// The socket, before anything depends on which port it got. Nobody is accepted yet.
 fn bind(settings: &Settings) -> Result<std::net::TcpListener, NoStart> {
     let address = SocketAddr::new(settings.mcp_host(), settings.mcp_port());
-    let listener = std::net::TcpListener::bind(address).and_then(|listener| {
-        listener.set_nonblocking(true)?;
-        Ok(listener)
-    });
-    listener.map_err(|e| {
+    listen(address).map_err(|e| {
         NoStart::failed(format!(
             "cannot listen on {address}: {e}; set MCP_HOST and MCP_PORT to a free address, or run \
              `aegis-mcp setup {} --port PORT` with a free one",
@@ -183,13 +179,15 @@ fn bind(settings: &Settings) -> Result<std::net::TcpListener, NoStart> {
 /// The socket of those who observe, where ADMIN_BIND names one.
 fn bind_observers(settings: &Settings) -> Result<Option<std::net::TcpListener>, NoStart> {
     let Some(address) = settings.admin_bind() else { return Ok(None) };
-    let listener = std::net::TcpListener::bind(address).and_then(|listener| {
-        listener.set_nonblocking(true)?;
-        Ok(listener)
-    });
-    listener.map(Some).map_err(|e| {
+    listen(address).map(Some).map_err(|e| {
         NoStart::failed(format!("cannot listen on ADMIN_BIND={address}: {e}; name a free address and port"))
     })
+}
+
+fn listen(address: SocketAddr) -> std::io::Result<std::net::TcpListener> {
+    let listener = std::net::TcpListener::bind(address)?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
 }
 
 /// What clients call this server: `PUBLIC_BASE_URL`, or on loopback the address itself.
