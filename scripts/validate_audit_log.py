@@ -14,7 +14,9 @@ import base64
 import gzip
 import hashlib
 import json
+import os
 import re
+import stat
 import sys
 from datetime import datetime
 
@@ -272,6 +274,15 @@ def check(file) -> int:
     return HONEST
 
 
+def regular(path: str):
+    """A file to read. A pipe or a device may have no end, and opening a pipe waits for somebody who writes to it."""
+    file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb")
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError("it is no regular file")
+    return file
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__,
@@ -281,7 +292,7 @@ def main() -> int:
     parser.add_argument("--path", required=True, metavar="FILE", help="a segment or the active file; .gz is read too")
     path = parser.parse_args().path
     try:
-        with gzip.open(path, "rb") if path.endswith(".gz") else open(path, "rb") as file:
+        with regular(path) as plain, gzip.open(plain) if path.endswith(".gz") else plain as file:
             return check(file)
     except (OSError, EOFError) as error:
         print(f"{path} cannot be read: {error}", file=sys.stderr)
