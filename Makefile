@@ -52,6 +52,7 @@ run: build ## Serve with the settings in .env
 .PHONY: test
 test: build ## Formatting, lints, generated files, and all hermetic tests
 	@scripts/setup-python
+	@scripts/setup-signing
 	$(MAKE) --no-print-directory lint
 	$(CARGO) test --locked --workspace $(addprefix --exclude ,$(GUESTS)) --no-fail-fast
 
@@ -60,6 +61,13 @@ long-tests: build ## The long forms of tests that run short in `make test`, with
 	$(CARGO) test --locked --workspace $(addprefix --exclude ,$(GUESTS)) --lib a_million -- --ignored --nocapture
 	AEGIS_TEST_KILLS=100 $(CARGO) test --locked --workspace $(addprefix --exclude ,$(GUESTS)) --bin aegis-mcp -- --nocapture a_killed_process
 	AEGIS_TEST_REGISTRATIONS=20000 AEGIS_TEST_SAVES=1000 $(CARGO) test --locked --workspace $(addprefix --exclude ,$(GUESTS)) --test login -- --nocapture million:: kills::
+
+# How often: guests that are compiled already, and guests that are not.
+SWAPS ?= 1000
+FULL_SWAPS ?= 20
+.PHONY: swap-test
+swap-test: build ## 1,000 swaps of the guest under load and 20 with compiling: no request fails
+	AEGIS_TEST_SWAPS=$(SWAPS) AEGIS_TEST_FULL_SWAPS=$(FULL_SWAPS) $(CARGO) test --locked --workspace $(addprefix --exclude ,$(GUESTS)) --test host -- --nocapture no_request_fails_while_guests_are_swapped
 
 .PHONY: quick
 quick: ## The tests of the pure crates alone
@@ -72,7 +80,7 @@ mutants: ## Changes of policy and redaction that no test notices (cargo-mutants 
 	test -x target/tools/bin/cargo-mutants || $(CARGO) install cargo-mutants --version 25.3.1 --locked --root target/tools
 	target/tools/bin/cargo-mutants mutants $(addprefix --package ,$(MUTANTS)) --output target --timeout 120 --no-shuffle
 
-# Seconds of each of the six campaigns.
+# Seconds of each campaign; those of one file run side by side.
 FUZZ_SECONDS ?= 600
 .PHONY: fuzz fuzz-short
 fuzz: ## Malformed inputs for every parser: FUZZ_SECONDS (600) for each; finds are kept in target/fuzz
@@ -171,23 +179,39 @@ docker-up: ## Start that image with the settings in .env (PROFILE=dev: with the 
 	$(or $(ENGINE),docker) compose --profile $(or $(PROFILE),prod) up -d
 
 # What a stage of docker/Dockerfile calls: the shipped program with its guest, or the sample Gitea, laid out in OUT.
-SHIP := $(CARGO) build --locked --profile dist --target-dir target/shipped
+SHIPPED := target/shipped
 .PHONY: image-parts sample-parts
 image-parts: setup
-	$(CARGO) build --locked --profile guest --target $(WASM) -p aegis-gateway
-	$(SHIP) --target $(NATIVE) -p aegis-mcp
-	scripts/image-parts target/shipped/$(NATIVE)/dist/aegis-mcp target/$(WASM)/guest/gateway.wasm $(OUT)
+	scripts/ship guests
+	scripts/ship program $(NATIVE)
+	scripts/image-parts $(SHIPPED)/$(NATIVE)/dist/aegis-mcp $(SHIPPED)/$(WASM)/guest/gateway.wasm $(OUT)
 sample-parts: setup
 	$(CARGO) build --locked -p aegis-tests --bin forge
 	install -D -m 755 target/$(NATIVE)/debug/forge $(OUT)/forge
 
+# The same image of what is shipped, to be published.
+.PHONY: image-shipped image-publish
+image-shipped: setup
+	@scripts/setup-containers
+	scripts/ship guests
+	scripts/ship program $(NATIVE)
+	$(CARGO) build --locked -p aegis-tests --bin forge
+	install -D -m 755 -t $(SHIPPED)/dist $(SHIPPED)/$(NATIVE)/dist/aegis-mcp target/$(NATIVE)/debug/forge
+	install -m 644 $(SHIPPED)/$(WASM)/guest/gateway.wasm $(SHIPPED)/dist/
+	AEGIS_DIST=$(SHIPPED)/dist scripts/image
+image-publish: ## In a pipeline: make, try and push the image, as branch, tag or review say (docs/releasing.md); else say why not
+	@scripts/publish-image
+
 # One architecture, ARCHES=amd64, or both. On arm64 there is that one alone.
 ARCHES ?= $(if $(filter aarch64,$(MACHINE)),arm64,amd64 arm64)
-.PHONY: dist dist-test
-dist: setup ## Archives to install from, one for each architecture, and their SHA256SUMS, in target/archives
-	$(CARGO) build --locked --profile guest --target $(WASM) -p aegis-gateway -p aegis-edge
+.PHONY: dist dist-test reproducible
+dist: setup ## A release in target/archives: an archive for each architecture, bill of materials, sums (signed: RELEASE_SIGNING_KEY)
+	@scripts/setup-python
+	@scripts/setup-signing
 	$(CARGO) build --locked -p aegis-compose
 	@scripts/dist $(ARCHES)
+reproducible: setup ## Make the release twice, in different folders, and compare (PARTS=guests: the guests alone)
+	@ARCHES='$(ARCHES)' PARTS='$(PARTS)' scripts/reproducible
 dist-test: build ## Install in a bare Debian from an archive of what was built (or ARCHIVE=FILE); try an arm64 archive of `make dist`
 	@scripts/setup-containers
 	@tests/image/install.sh $(ARCHIVE)
@@ -197,8 +221,19 @@ bench-times: build ## The timed clauses of the attacks alone; writes target/benc
 	@tests/bench/run.sh times
 
 .PHONY: audit-dependencies
-audit-dependencies: ## Licences, bans and sources of all dependencies
+audit-dependencies: setup ## Licences, bans and sources of all dependencies, and known holes (packaging/advisories.toml)
 	@scripts/cargo-deny
+	$(CARGO) test --locked --workspace $(addprefix --exclude ,$(GUESTS)) --test release -- --nocapture advisories::
+
+.PHONY: bless-third-party
+bless-third-party: ## Rewrite THIRD_PARTY.md from the crates that are shipped
+	@scripts/third-party write
+
+.PHONY: coverage
+coverage: build ## Lines that the tests run of the native crates; fails below 80 of 100 (a build of its own in target/coverage)
+	@scripts/setup-python
+	@scripts/setup-signing
+	@scripts/coverage
 
 .PHONY: generate-key
 generate-key: build ## Build, then print a new API key

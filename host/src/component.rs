@@ -241,17 +241,22 @@ impl Guest {
     /// See [`LoadError`].
     pub(crate) fn load(engine: &Engine, path: &Path, cache: Option<&Path>) -> Result<Self, LoadError> {
         let bytes = std::fs::read(path).map_err(|source| LoadError::Read { path: path.into(), source })?;
-        let digest = hex(&Sha256::digest(&bytes));
+        let digest = digest(&bytes);
         let invalid =
             |e: wasmtime::Error| LoadError::Invalid { path: path.into(), message: format!("{e:#}") };
         let component = match cache {
             Some(folder) => crate::compiled::load(engine, &bytes, &digest, folder).map_err(invalid)?,
             None => crate::compiled::compile(engine, &bytes).map_err(invalid)?.0,
         };
+        Ok(Self::of(engine, component, digest, bytes.len() as u64))
+    }
+
+    /// What is known of a component that was compiled by this engine.
+    pub(crate) fn of(engine: &Engine, component: Component, digest: String, size: u64) -> Self {
         let kind = component.component_type();
         let imports: Vec<String> = kind.imports(engine).map(|(name, _)| name.to_owned()).collect();
         let exports: Vec<String> = kind.exports(engine).map(|(name, _)| name.to_owned()).collect();
-        Ok(Self { digest, size: bytes.len() as u64, imports, exports, component })
+        Self { digest, size, imports, exports, component }
     }
 
     /// Imports outside the list, in the order of the component.
@@ -263,6 +268,21 @@ impl Guest {
             .collect()
     }
 
+    /// The first import of a port that this host has in another version.
+    pub(crate) fn of_another_version(&self) -> Option<&str> {
+        let port = |name: &str| name.split_once('@').map(|(port, _)| port.to_owned());
+        let is_ours = |name: &&String| {
+            let asked = port(name);
+            asked.is_some() && ALLOWED.iter().any(|allowed| port(allowed) == asked && !same(name, allowed))
+        };
+        self.imports.iter().find(is_ours).map(String::as_str)
+    }
+
+    /// Whether it answers HTTP requests.
+    pub(crate) fn answers(&self) -> bool {
+        self.exports.iter().any(|name| same(name, HANDLER))
+    }
+
     /// Link it, or refuse it.
     ///
     /// # Errors
@@ -272,7 +292,7 @@ impl Guest {
         if !imports.is_empty() {
             return Err(LoadError::Forbidden { path: path.into(), imports });
         }
-        if !self.exports.iter().any(|name| same(name, HANDLER)) {
+        if !self.answers() {
             return Err(LoadError::NoHandler { path: path.into() });
         }
         linker
@@ -284,6 +304,11 @@ impl Guest {
 /// Whether `name` is `allowed` up to the patch version.
 fn same(name: &str, allowed: &str) -> bool {
     name.strip_prefix(allowed).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
+/// SHA-256 of a component file, in hex.
+pub(crate) fn digest(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
 }
 
 /// Lower-case hex.

@@ -47,9 +47,17 @@ impl Linked {
     /// # Errors
     /// See [`NotReady`].
     pub(crate) fn load(path: &Path, cache: Option<&Path>, slots: u32) -> Result<Self, NotReady> {
-        let trouble = |e: wasmtime::Error| NotReady::Engine(format!("{e:#}"));
-        let engine = engine(slots).map_err(trouble)?;
+        let engine = engine(slots).map_err(|e| NotReady::Engine(format!("{e:#}")))?;
         let guest = Guest::load(&engine, path, cache)?;
+        Self::of(engine, guest, path)
+    }
+
+    /// Link a component that this engine has compiled; `path` names it in what is refused.
+    ///
+    /// # Errors
+    /// See [`NotReady`].
+    pub(crate) fn of(engine: Engine, guest: Guest, path: &Path) -> Result<Self, NotReady> {
+        let trouble = |e: wasmtime::Error| NotReady::Engine(format!("{e:#}"));
         let pre = guest.link(path, &linker(&engine).map_err(trouble)?)?;
         let handler = ProxyPre::new(pre.clone()).map_err(trouble)?;
         let operations = OperationsPre::new(pre).map_err(trouble)?;
@@ -89,7 +97,8 @@ impl Linked {
 }
 
 /// Bound to no request: what preflight and the command line run as. No credential, so no caller, so no ticket.
-fn nobody(shared: &Shared) -> Bound {
+pub(crate) fn nobody(shared: &Shared) -> Bound {
+    let force = shared.in_force.now();
     Bound {
         request_id: "preflight".to_owned(),
         address: std::net::Ipv4Addr::LOCALHOST.into(),
@@ -98,11 +107,12 @@ fn nobody(shared: &Shared) -> Bound {
         presented: None,
         remembered: None,
         answered: None,
-        outlet: Outlet::new("preflight", std::net::Ipv4Addr::LOCALHOST.into()),
+        outlet: Outlet::new("preflight", std::net::Ipv4Addr::LOCALHOST.into(), force.guest.clone()),
         tickets: Arc::default(),
         remarks: 0,
         route: Arc::default(),
-        policy: shared.policy.now(),
+        policy: force.policy,
+        guest: force.guest,
         writes: shared.writes.are_on(),
         keep: Arc::default(),
         delivers: Arc::default(),

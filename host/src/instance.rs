@@ -23,6 +23,7 @@ use wasmtime_wasi_http::{
 };
 
 use crate::budget::{BudgetExhausted, Limiter, OverLimit};
+use crate::generation::Generation;
 use crate::mailbox::{Delivers, KeepSlot};
 use crate::own::outlet::Outlet;
 use crate::policy::Policy;
@@ -70,6 +71,8 @@ pub(crate) struct Bound {
     pub(crate) route: Arc<std::sync::OnceLock<String>>,
     /// The policy in force when the request began.
     pub(crate) policy: Arc<Policy>,
+    /// The guest that answers it, which was in force when it began.
+    pub(crate) guest: Arc<Generation>,
     /// Whether writes were on when the request began. Where they are turned off meanwhile nothing is sent all the same.
     pub(crate) writes: bool,
     /// The stream that this request keeps, for its answer to go on with.

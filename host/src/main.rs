@@ -5,6 +5,7 @@
 
 mod admin;
 mod anchor;
+mod aside;
 mod audit;
 mod automation;
 mod budget;
@@ -16,6 +17,7 @@ mod documents;
 mod early;
 mod egress;
 mod floods;
+mod generation;
 mod guest;
 mod https;
 mod instance;
@@ -38,6 +40,7 @@ mod shared;
 mod sign_in;
 mod standing;
 mod store;
+mod swap;
 mod ticket;
 mod upstream;
 mod watch;

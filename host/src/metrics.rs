@@ -25,6 +25,7 @@ struct Series {
     reloads: BTreeMap<[String; 1], u64>,
     jobs: BTreeMap<[String; 2], u64>,
     own_secrets: BTreeMap<[String; 1], u64>,
+    swaps: BTreeMap<[String; 1], u64>,
 }
 
 /// What is read at the moment of asking.
@@ -48,6 +49,8 @@ pub(crate) struct Gauges {
     pub(crate) streams_ended: Vec<(&'static str, u64)>,
     /// Digest of the policy in force.
     pub(crate) policy: String,
+    /// Digest of the guest in force, and the number of its generation.
+    pub(crate) guest: (String, u64),
     /// Whether changes may be sent to Gitea.
     pub(crate) writes: bool,
 }
@@ -99,6 +102,11 @@ impl Metrics {
     /// Runs of a job that came to this end.
     pub(crate) fn job_run(&self, job: &str, outcome: &'static str, by: u64) {
         count(&mut self.lock().jobs, [job.to_owned(), outcome.to_owned()], by);
+    }
+
+    /// A guest was put in force (`done`), was not (`refused`), or was given up for failing (`failed`).
+    pub(crate) fn guest_swap(&self, outcome: &'static str) {
+        count(&mut self.lock().swaps, [outcome.to_owned()], 1);
     }
 
     /// Secrets of this server that were starred out (`masked`), or kept a request from Gitea (`refused`).
@@ -212,6 +220,7 @@ impl Metrics {
         own_secrets(t, &series);
         gitea(t, gauges.gitea);
         streams(t, gauges);
+        guest(t, &series, gauges);
         text
     }
 }
@@ -250,6 +259,24 @@ fn streams(t: &mut String, gauges: &Gauges) {
     }
     head(t, "aegis_policy_info", "gauge", "1, labelled with the SHA-256 of the policy in force.");
     let _ = writeln!(t, "aegis_policy_info{{digest=\"{}\"}} 1", gauges.policy);
+}
+
+fn guest(t: &mut String, series: &Series, gauges: &Gauges) {
+    let (digest, generation) = &gauges.guest;
+    head(t, "aegis_guest_info", "gauge", "1, labelled with the SHA-256 of the guest in force.");
+    let _ = writeln!(t, "aegis_guest_info{{digest=\"{digest}\"}} 1");
+    head(
+        t,
+        "aegis_guest_generation",
+        "gauge",
+        "How often a guest was put in force since the start, the first included.",
+    );
+    let _ = writeln!(t, "aegis_guest_generation {generation}");
+    let help =
+        "Guests that were put in force while serving (done), refused, or given up for failing (failed).";
+    head(t, "aegis_guest_swaps_total", "counter", help);
+    let swaps = series.swaps.iter().map(|(k, v)| (k, v.to_string()));
+    lines(t, "aegis_guest_swaps_total", ["outcome"], swaps);
 }
 
 fn bounded<const N: usize, V>(map: &BTreeMap<[String; N], V>, key: [String; N]) -> Option<[String; N]> {
@@ -313,6 +340,7 @@ mod tests {
             streams_ended: vec![("stopping", 4)],
             writes: true,
             policy: "0a1b".to_owned(),
+            guest: ("2c3d".to_owned(), 4),
         }
     }
 
@@ -324,6 +352,7 @@ mod tests {
         metrics.policy_reload("done");
         metrics.job_run("stale_issue_detection", "missed", 3);
         metrics.own_secrets("masked", 2);
+        metrics.guest_swap("done");
         let text = metrics.render(&gauges());
         for line in [
             "aegis_http_requests_total{method=\"POST\",path=\"/mcp\",status=\"200\"} 1",
@@ -344,6 +373,9 @@ mod tests {
             "aegis_audit_push_lost_lines_total{receiver=\"syslog\"} 1",
             "aegis_writes_on 1",
             "aegis_policy_info{digest=\"0a1b\"} 1",
+            "aegis_guest_info{digest=\"2c3d\"} 1",
+            "aegis_guest_generation 4",
+            "aegis_guest_swaps_total{outcome=\"done\"} 1",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} not in\n{text}");
         }

@@ -1,13 +1,13 @@
-//! The policy in force, and reading its document. What a document means is the guest's to say (`preflight`).
+//! A policy, and reading its document. What a document means is the guest's to say (`preflight`).
 
 use std::collections::HashMap;
 use std::io;
 use std::path::Path;
-use std::sync::{Arc, PoisonError, RwLock};
 
 use sha2::{Digest as _, Sha256};
 
 use crate::component::hex;
+use crate::guest::Prepared;
 
 /// The policy in force where none is named. The same file is built into the guest.
 const BUILT_IN: &[u8] = include_bytes!("../../policy/default.yaml");
@@ -21,21 +21,18 @@ pub(crate) struct Policy {
     pub(crate) prepared: HashMap<String, Vec<u8>>,
     /// SHA-256 of the document, in hex.
     pub(crate) digest: String,
+    /// The document itself: another guest prepares it anew.
+    pub(crate) document: Vec<u8>,
 }
 
-/// The policy in force. A request takes it once, when it begins, and sees no other.
-#[derive(Default)]
-pub(crate) struct InForce(RwLock<Arc<Policy>>);
-
-impl InForce {
-    /// The policy of whatever begins now.
-    pub(crate) fn now(&self) -> Arc<Policy> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// This one from now on.
-    pub(crate) fn set(&self, policy: Policy) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(policy);
+impl Policy {
+    /// What a guest has made of a document.
+    pub(crate) fn of(document: &[u8], prepared: Prepared) -> Self {
+        Self {
+            prepared: prepared.into_iter().collect(),
+            digest: digest(document),
+            document: document.to_vec(),
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use std::io::{self, Read as _};
 use std::path::Path;
 
 use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 
 /// A regular file to read.
 ///
@@ -39,8 +40,24 @@ pub(crate) fn own(path: &Path) -> io::Result<File> {
     checked(File::from(rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR)?))
 }
 
+/// A regular file that is there, to read and to append to. A link is not followed.
+///
+/// # Errors
+/// It cannot be opened, is a link, or is no regular file.
+pub(crate) fn append(path: &Path) -> io::Result<File> {
+    let flags = OFlags::RDWR | OFlags::APPEND | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    match rustix::fs::open(path, flags, Mode::empty()) {
+        Err(Errno::LOOP) => Err(unusable("it is a link: name the file itself")),
+        opened => checked(File::from(opened?)),
+    }
+}
+
 fn checked(file: File) -> io::Result<File> {
-    if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("it is no regular file")) }
+    if file.metadata()?.is_file() { Ok(file) } else { Err(unusable("it is no regular file")) }
+}
+
+fn unusable(why: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, why)
 }
 
 #[cfg(test)]
@@ -60,6 +77,9 @@ mod tests {
             assert_eq!(open(&path).unwrap_err().to_string(), "it is no regular file", "{}", path.display());
         }
         assert!(own(&at("pipe")).is_err() && own(&at("link")).is_err() && own(folder.path()).is_err());
+        assert!(append(&at("pipe")).is_err() && append(folder.path()).is_err());
+        assert!(append(&at("link")).unwrap_err().to_string().contains("a link"));
+        assert!(append(&at("file")).is_ok());
         assert!(own(&at("file")).is_ok() && own(&at("fresh")).is_ok());
         assert_eq!(read(&at("link"), 5).unwrap(), b"12345");
         assert_eq!(read(&at("file"), 4).unwrap_err().kind(), io::ErrorKind::FileTooLarge);

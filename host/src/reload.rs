@@ -191,7 +191,9 @@ async fn reload(server: &Server, path: Option<&Path>, by: By) {
         );
         return;
     };
-    let before = server.shared.policy.now();
+    // Whoever swaps the guest meanwhile comes before or after.
+    let change = server.shared.in_force.change().await;
+    let before = server.shared.in_force.policy();
     match in_time(PATIENCE, checked(server, path, &before)).await {
         Ok(None) if by == By::Signal => {
             tracing::info!(event = "policy_unchanged", policy = %before.digest, path = %path.display());
@@ -203,7 +205,7 @@ async fn reload(server: &Server, path: Option<&Path>, by: By) {
             tell(server, "policy_reloaded", &policy.digest, told);
             tracing::info!(event = "policy_reloaded", by = by.name(), before = %before.digest, policy = %policy.digest);
             // The line stands before those of the calls that it decides: the trail keeps the order.
-            server.shared.policy.set(policy);
+            change.policy(policy);
             server.shared.metrics.policy_reload("done");
             Topic::ALL.into_iter().for_each(|topic| server.shared.mailbox.announce(topic));
         }
@@ -242,9 +244,9 @@ async fn checked(server: &Server, path: &Path, before: &Policy) -> Result<Option
     let shared = &server.shared;
     let values: Vec<_> =
         shared.guest_values.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
-    let answer = server.linked.preflight(shared, &document, &values).await;
+    let answer = shared.in_force.guest().linked.preflight(shared, &document, &values).await;
     match answer.map_err(|error| vec![error.to_string()])? {
-        Ok(entries) => Ok(Some(Policy { prepared: entries.into_iter().collect(), digest })),
+        Ok(entries) => Ok(Some(Policy::of(&document, entries))),
         Err(problems) => Err(problems.iter().map(|problem| problem.told(&name)).collect()),
     }
 }
@@ -263,7 +265,7 @@ impl Problem {
 fn tell(server: &Server, reason: &str, in_force: &str, detail: serde_json::Value) {
     let mut members = Map::new();
     members.insert("reason".into(), reason.into());
-    members.insert("component".into(), cut(&server.shared.component_digest, 16).into());
+    members.insert("component".into(), cut(server.shared.in_force.guest().digest(), 16).into());
     members.insert("policy".into(), cut(in_force, 16).into());
     members.insert("detail".into(), detail);
     server.shared.trail.push(Entry { event: Event::SecurityEvent, members });

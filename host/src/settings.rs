@@ -120,6 +120,12 @@ impl Draft {
         self.proxy(problems);
         self.automation(problems);
         self.scheduler(problems);
+        if matches!((&self.guest_watch_path, &self.guest_trusted_keys), (Some(Some(_)), Some(None))) {
+            problems.push(Problem::new(
+                "GUEST_WATCH_PATH",
+                "needs GUEST_TRUSTED_KEYS: without it whoever can write that file decides what runs",
+            ));
+        }
         let nowhere = self.write_repository_whitelist.as_ref().is_some_and(Vec::is_empty);
         if self.write_mode == Some(true) && nowhere && self.write_allow_all_token_repos == Some(false) {
             problems.push(Problem::of_value(

@@ -1,6 +1,6 @@
 //! What all requests share: settings, the policy in force, the trail, keys, counters, caches and the way to
-//! Gitea. Made once by `serve`; only the policy and the switch of writes change while serving, and a request sees one
-//! policy.
+//! Gitea. Made once by `serve`; only guest, policy and the switch of writes change while serving, and a request sees one
+//! guest and one policy.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,12 +15,12 @@ use crate::budget::Budget;
 use crate::counters::Counters;
 use crate::egress::Gitea;
 use crate::floods::Floods;
+use crate::generation::InForce;
 use crate::long_work::LongWork;
 use crate::look::Look;
 use crate::mailbox::Mailbox;
 use crate::metrics::Metrics;
 use crate::own::Own;
-use crate::policy::InForce;
 use crate::ports::cache::SharedCache;
 use crate::ports::identity::{Access, Keys, Principal};
 use crate::push::Pushed;
@@ -32,12 +32,10 @@ use crate::writes::Writes;
 pub(crate) struct Shared {
     /// Settings that guests may read, by name.
     pub(crate) guest_values: HashMap<String, String>,
-    /// The policy in force: the one thing here that a reload changes.
-    pub(crate) policy: InForce,
+    /// The guest and the policy in force: what a swap and a reload change.
+    pub(crate) in_force: InForce,
     /// Whether changes may be sent.
     pub(crate) writes: Arc<Writes>,
-    /// SHA-256 of the component, in hex.
-    pub(crate) component_digest: String,
     /// The audit trail.
     pub(crate) trail: Trail,
     /// Who else keeps its checkpoints.

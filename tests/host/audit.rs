@@ -6,4 +6,5 @@ mod measure;
 mod query;
 mod report;
 mod script;
+mod second;
 mod tail;

@@ -28,6 +28,7 @@ mod rows;
 mod scene;
 mod signed;
 mod start;
+mod swap;
 mod tickets;
 mod tls;
 mod trail;

@@ -4,9 +4,10 @@ use aegis_tests::http::Answer;
 use aegis_tests::server::{KEY, Server, Stopped};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream, UdpSocket};
+use tokio::net::{TcpListener, TcpStream, UdpSocket, UnixDatagram};
 
 use crate::scene::{READ, Scene, call, until};
+use crate::tls::{Flaw, Tls};
 
 async fn read(server: &Server) -> Answer {
     call(&server.url, KEY, READ).await.expect("no panic").expect("an answer")
@@ -91,6 +92,56 @@ async fn syslog_gets_every_line_as_datagrams() {
         came.push(line(std::str::from_utf8(&room[..length]).expect("UTF-8")));
     }
     assert_eq!(came, expected);
+}
+
+#[tokio::test]
+async fn syslog_gets_every_line_over_a_socket_of_this_machine() {
+    let scene = Scene::new().await;
+    let path = scene.folder.0.join("log.sock");
+    let socket = UnixDatagram::bind(&path).expect("a socket");
+    let server = scene.setup().set("AUDIT_SYSLOG_URL", &format!("unix:{}", path.display())).start().await;
+    assert_eq!(read(&server).await.status, 200);
+    let stopped = server.stop().await;
+    let expected = lines(&stopped);
+    let (mut came, mut room) = (Vec::new(), vec![0; 65_536]);
+    while came.len() < expected.len() {
+        let length = socket.recv(&mut room).await.expect("a datagram");
+        came.push(line(std::str::from_utf8(&room[..length]).expect("UTF-8")));
+    }
+    assert_eq!(came, expected);
+}
+
+#[tokio::test]
+async fn syslog_over_tls_trusts_the_named_authority_and_no_stranger() {
+    for (flaw, comes) in [(Flaw::None, true), (Flaw::OtherName, false), (Flaw::Expired, false)] {
+        let scene = Scene::new().await;
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let place = format!("http://{}", listener.local_addr().expect("an address"));
+        let tls = Tls::before(&place, flaw).await;
+        let authority = scene.folder.0.join("ca.pem");
+        std::fs::write(&authority, &tls.pem).expect("written");
+        let setup = scene.setup().set("AUDIT_SYSLOG_URL", &format!("tls://{}", tls.authority()));
+        let server = setup.set("GITEA_CA_FILE", &authority.display().to_string()).start().await;
+        if !comes {
+            until("it is told", async || warns(&server, "audit_syslog").await).await;
+            assert_eq!(read(&server).await.status, 200);
+            assert_eq!(server.stop().await.code, 0);
+            continue;
+        }
+        let (mut peer, _) = listener.accept().await.expect("it connects");
+        let mut came = vec![line(&counted(&mut peer).await.expect("the first line"))];
+        assert_eq!(read(&server).await.status, 200);
+        let rest = tokio::spawn(async move {
+            let mut rest = Vec::new();
+            while let Some(message) = counted(&mut peer).await {
+                rest.push(line(&message));
+            }
+            rest
+        });
+        let stopped = server.stop().await;
+        came.extend(rest.await.expect("no panic"));
+        assert_eq!(came, lines(&stopped));
+    }
 }
 
 #[tokio::test]

@@ -145,6 +145,46 @@ async fn a_log_that_was_cut_below_its_last_checkpoint_is_not_continued_and_an_an
 }
 
 #[tokio::test]
+async fn a_directory_that_was_put_back_is_not_continued_and_an_emptied_one_says_what_it_follows() {
+    let scene = Scene::new().await;
+    let folder = scene.audit.parent().expect("a folder").to_owned();
+    assert_eq!(scene.setup().start().await.stop().await.code, 0);
+    let older: Vec<(String, Vec<u8>)> = names(&folder)
+        .into_iter()
+        .map(|name| (name.clone(), std::fs::read(folder.join(name)).expect("read")))
+        .collect();
+    let server = scene.setup().start().await;
+    assert_eq!(read(&server).await.status, 200);
+    let log_id = server.stop().await.audit[0]["log_id"].clone();
+    let empty =
+        || names(&folder).iter().for_each(|name| std::fs::remove_file(folder.join(name)).expect("gone"));
+
+    empty();
+    older.iter().for_each(|(name, bytes)| std::fs::write(folder.join(name), bytes).expect("written"));
+    let (code, said) = scene.setup().refused().await;
+    assert!(
+        code == 1 && said.contains("is older than checkpoint") && said.contains("evidence"),
+        "{code} {said}"
+    );
+    assert_eq!(verify(&scene, &[]).await.0, 0, "nothing beside the log tells");
+    let registry = scene.folder.0.join("registry");
+    let kept = names(&registry).into_iter().find(|name| name.starts_with("audit-last-")).expect("it is kept");
+    let last = registry.join(kept).display().to_string();
+    let (code, said) = verify(&scene, &["--anchor", &last]).await;
+    assert!(code == 1 && said.contains("lines were cut off"), "{said}");
+
+    empty();
+    let server = scene.setup().start().await;
+    assert!(server.log().contains("\"event\":\"audit_log_follows\""), "{}", server.log());
+    assert_eq!(read(&server).await.status, 200);
+    let stopped = server.stop().await;
+    assert_eq!(stopped.audit[0]["follows"]["log_id"], log_id);
+    assert_eq!(scene.setup().start().await.stop().await.code, 0);
+    let (code, said) = verify(&scene, &["--anchor", &last]).await;
+    assert_eq!(code, 0, "{said}");
+}
+
+#[tokio::test]
 async fn another_key_is_handed_over_to_and_the_public_one_can_be_kept_elsewhere() {
     let scene = Scene::new().await;
     let server = scene.setup().start().await;

@@ -260,7 +260,11 @@ async fn a_path_that_can_never_hold_a_log_is_named_with_its_setting() {
     std::fs::write(&file, b"").expect("written");
     let below = file.join("audit.log").display().to_string();
     let folder = scene.folder.0.display().to_string();
-    for path in [below.as_str(), folder.as_str()] {
+    let (pipe, link) = (scene.folder.0.join("pipe.log"), scene.folder.0.join("link.log"));
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo is there").success());
+    std::os::unix::fs::symlink(scene.folder.0.join("nowhere.log"), &link).expect("linked");
+    let (pipe, link) = (pipe.display().to_string(), link.display().to_string());
+    for path in [below.as_str(), folder.as_str(), pipe.as_str(), link.as_str()] {
         let setup = Setup::new(&scene.forge.url(), SVC_TOKEN).set("AUDIT_LOG_PATH", path);
         let (code, said) = setup.refused().await;
         assert_eq!(code, 1, "{path}: {said}");

@@ -54,6 +54,7 @@ echo "     from $(basename "$archive")"
 mkdir -p "$bare/root/aegis"
 tar -xzf "$archive" -C "$bare/root/aegis" --strip-components=1
 install="/root/aegis/install.sh"
+check "it has the licences of what it contains" test -s "$bare/root/aegis/THIRD_PARTY.md"
 
 cp "$bare/root/aegis/gateway.wasm" "$work/gateway.wasm"
 printf 'x' >>"$bare/root/aegis/gateway.wasm"

@@ -16,7 +16,7 @@ leave() {
     pod rm -f -t 1 "$net" >/dev/null 2>&1 || true
     pod rm -f -t 1 "$net-caddy" >/dev/null 2>&1 || true
     pod rm -f -t 1 "$net-sample" >/dev/null 2>&1 || true
-    pod volume rm -f "$net-logs" "$net-data" >/dev/null 2>&1 || true
+    pod volume rm -f "$net-logs" "$net-data" "$net-other" >/dev/null 2>&1 || true
     [ -z "$forge" ] || kill -INT "$forge" 2>/dev/null || true
     for name in "$net" "$net-front"; do ip netns delete "$name" 2>/dev/null || true; done
     rm -rf "$work"

@@ -85,7 +85,10 @@ fn told(lines: &[Value], name: &str) -> Vec<String> {
 async fn lives_in_memory(scene: &Scene, setup: impl Fn() -> Setup) {
     let server = setup().start().await;
     let (client, tokens) = signs_in(&server).await;
-    assert_eq!(warnings(&server).await, json!(["registry_volatile"]));
+    // What the log keeps there is small, and may find room where the registry does not.
+    let warned = warnings(&server).await;
+    let both = json!(["registry_volatile", "audit_high_water"]);
+    assert!([json!(["registry_volatile"]), both].contains(&warned), "{warned}");
     let stopped = server.stop().await;
     assert_eq!(stopped.code, 0, "{}", stopped.log);
     let texts = told(&stopped.audit, "registry_volatile");

@@ -69,6 +69,8 @@ async fn the_names_are_those_of_the_manual_and_the_documented_few_besides() {
         "aegis_gitea_kept_back_total",
         "aegis_gitea_left_alone",
         "aegis_gitea_repeated_total",
+        "aegis_guest_generation",
+        "aegis_guest_info",
         "aegis_host_refusals_total",
         "aegis_http_requests_total",
         "aegis_instance_memory_bytes",

@@ -12,6 +12,7 @@ empty file where there is none, and [name] to remove one) change a copy of it fo
 import argparse
 import base64
 import gzip
+import itertools
 import json
 import pathlib
 import re
@@ -20,16 +21,19 @@ import sys
 from chain import Chain, Problem, Segment
 from note import Key, checkpoints
 
-CLOSED = re.compile(r"(.+)-([0-9]{12,})-([0-9]{12,})\.(jsonl|checkpoints)")
+CLOSED = re.compile(r"(.+)-([0-9]{12,20})-([0-9]{12,20})\.(jsonl|checkpoints)")
+BEGINNING = re.compile("aegis-audit/[0-9a-f]{32}[ \t]*([\r\n\\\\])")
 
 
 class Unreadable(Exception):
     """Nothing can be said about this log."""
 
 
-def verify(files, anchors=(), key=None, expired=False, stem="audit"):
-    """The verdict on the log in `files` (name to contents)."""
+def verify(files, anchors=(), key=None, expired=False, stem="audit", alone=None):
+    """The verdict on the log in `files` (name to contents), or on the one segment of it that `alone` names."""
     segments, kept = _sorted(files, stem)
+    if alone is not None:
+        segments = [segment for segment in segments if segment.name == alone]
     anchors = [("anchor", note) for raw in anchors for note in _anchors(raw)]
     notes = []
     for name, raw in kept:
@@ -45,6 +49,9 @@ def verify(files, anchors=(), key=None, expired=False, stem="audit"):
         return _verdict(chain, [problem], [])
     if chain.begins is None and not chain.torn:
         raise Unreadable("it holds no line at all")
+    if alone is not None and alone != f"{stem}.log":
+        # What was signed later says nothing about a segment in the middle.
+        notes, anchors = ([one for one in many if one[1].size <= chain.sequence] for many in (notes, anchors))
     problems = [Problem(None, None, fault) for fault in _proof(chain, notes, anchors, key)]
     gaps = list(chain.gaps)
     if (chain.begins or 1) > 1 and not expired:
@@ -72,7 +79,7 @@ def _verdict(chain, problems, gaps):
 def _sorted(files, stem):
     segments, kept = [], []
     for name, raw in files.items():
-        found = CLOSED.fullmatch(name)
+        found = _closed(name)
         if found and found[1] == stem:
             numbers = int(found[2]), int(found[3])
             (segments if found[4] == "jsonl" else kept).append((numbers, name, raw))
@@ -87,18 +94,41 @@ def _sorted(files, stem):
     return segments, kept
 
 
+def _closed(name):
+    """The parts of a closed file's name, where its numbers are written as the log writes them."""
+    found = CLOSED.fullmatch(name)
+    own = found and all(f"{int(part):012d}" == part and int(part) < 2**64 for part in found.group(2, 3))
+    return found if own else None
+
+
 def _anchors(raw):
-    """The checkpoints in a file that somebody kept: notes as they are, or lines of JSON with one in `checkpoint`."""
-    found, _ = checkpoints(raw)
-    for line in [] if found else raw.split(b"\n"):
-        try:
-            note = json.loads(line)["checkpoint"]
-            found += checkpoints(note.encode())[0]
-        except (ValueError, TypeError, KeyError, AttributeError):
-            continue
+    """The checkpoints in a file that somebody kept, wherever they stand in it, as they are or within JSON."""
+    text, found = raw.decode("utf-8", "replace"), []
+    for begin in BEGINNING.finditer(text):
+        inner = text[begin.start() : begin.start() + 65536]
+        if begin[1] == "\\":
+            inner = _unescaped(inner)
+        lines = [line.rstrip() for line in inner.split("\n")]
+        blank = lines.index("") if "" in lines else len(lines)
+        signed = itertools.takewhile(lambda line: line.startswith("\u2014 "), lines[blank + 1 :])
+        note = "".join(line + "\n" for line in [*lines[:blank], "", *signed])
+        found += checkpoints(note.encode())[0]
     if not found:
         raise Unreadable("an anchor holds no checkpoint")
     return found
+
+
+def _unescaped(text):
+    """What stands in a string of JSON, perhaps within JSON, up to its end."""
+    text = text.split('"')[0].rstrip("\\")
+    for _ in range(3):
+        try:
+            text = json.loads(f'"{text}"')
+        except ValueError:
+            return ""
+        if "\\" not in text:
+            return text
+    return ""
 
 
 def _proof(chain, notes, anchors, key):
@@ -140,22 +170,32 @@ def _against_lines(chain, note):
 
 def _read(path):
     """The files of a log, and its stem."""
-    path = pathlib.Path(path)
+    path, alone, stem = pathlib.Path(path), None, "audit"
     if path.is_dir():
-        files = {one.name: one for one in path.iterdir() if one.is_file()}
-        stem = "audit"
+        files = list(path.iterdir())
     else:
-        files, stem = {path.name: path}, path.name.split(".")[0]
-        found = CLOSED.fullmatch(re.sub(r"\.gz$", "", path.name))
+        alone = re.sub(r"\.gz$", "", path.name)
+        found = _closed(alone)
         if found:
             stem = found[1]
+        else:
+            # Any other file is taken for an active one.
+            stem = alone[: -len(".log")] if alone.endswith(".log") else stem
+            alone = f"{stem}.log"
+        files = [path] + [one for one in path.parent.iterdir() if one.name.endswith(".checkpoints")]
     read = {}
-    for name, one in files.items():
+    for one in files:
+        name = re.sub(r"\.gz$", "", one.name)
+        if one != path and not _closed(re.sub(r"\.zst$", "", name)):
+            if one.name not in (f"{stem}.log", f"{stem}.checkpoints"):
+                continue
         if name.endswith(".zst"):
             raise Unreadable("zstd is not read here: unpack it")
-        raw = one.read_bytes()
-        read[re.sub(r"\.gz$", "", name)] = gzip.decompress(raw) if name.endswith(".gz") else raw
-    return read, stem
+        if not one.is_file():
+            raise Unreadable(f"{one.name} is no file")
+        raw, name = one.read_bytes(), alone if one == path else name
+        read[name] = gzip.decompress(raw) if one.name.endswith(".gz") else raw
+    return read, stem, alone
 
 
 def _cases():
@@ -197,9 +237,9 @@ def main():
         if given.key:
             file = pathlib.Path(given.key)
             key = Key(file.read_text().strip() if file.is_file() else given.key)
-        files, stem = _read(given.path)
+        files, stem, alone = _read(given.path)
         anchors = [pathlib.Path(anchor).read_bytes() for anchor in given.anchor]
-        verdict = verify(files, anchors, key, given.expired, stem)
+        verdict = verify(files, anchors, key, given.expired, stem, alone)
     except (OSError, EOFError, ValueError, TypeError, Unreadable) as fault:
         verdict = {"exit_code": 2, "problem": None, "problems": [], "what": str(fault)}
     if given.json:

@@ -93,6 +93,8 @@ pub struct Config {
     pub token_endpoint_rate_limit_per_minute: u32,
     /// `METRICS_ENABLED`.
     pub metrics_enabled: bool,
+    /// `LOG_LEVEL=DEBUG`: the shape of what comes from Gitea is told to the log.
+    pub diagnose: bool,
 }
 
 /// A setting that cannot be used as it is.
@@ -162,7 +164,7 @@ impl Config {
         let (foreign, documentation) = (accept_gitea_tokens(from), resource_documentation(from));
         let (register_rate, login_rate) =
             (register_rate_limit_per_minute(from), login_rate_limit_per_minute(from));
-        let token_rate = token_endpoint_rate_limit_per_minute(from);
+        let (token_rate, level) = (token_endpoint_rate_limit_per_minute(from), log_level(from));
         Some(Self {
             gitea_url: gitea?,
             public_base_url: public?,
@@ -202,6 +204,7 @@ impl Config {
             login_rate_limit_per_minute: login_rate?,
             token_endpoint_rate_limit_per_minute: token_rate?,
             metrics_enabled: metrics?,
+            diagnose: matches!(level?, LogLevel::Debug),
         })
     }
 

@@ -10,6 +10,7 @@ mod applied;
 mod args;
 mod branches;
 mod commits;
+mod diagnosis;
 #[cfg(test)]
 mod examples;
 #[cfg(test)]

@@ -14,6 +14,8 @@ const MAX_ANSWER: u64 = 64 << 20;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long the copy of a whole registry may take.
 const COPY_PATIENCE: Duration = Duration::from_secs(120);
+/// How long a swap may take: compiling gives way to everybody.
+const SWAP_PATIENCE: Duration = Duration::from_secs(400);
 /// How long a run may take: longer than TOTAL_TIMEOUT_SECONDS can be.
 const RUN_PATIENCE: Duration = Duration::from_secs(3_700);
 
@@ -45,9 +47,18 @@ pub(crate) enum NotAsked {
 /// # Errors
 /// See [`NotAsked`].
 pub(crate) fn ask(places: &Places, request: &Request) -> Result<Answer, NotAsked> {
+    ask_with(places, request, &[])
+}
+
+/// The same with the bytes that follow a request's line.
+///
+/// # Errors
+/// See [`NotAsked`].
+pub(crate) fn ask_with(places: &Places, request: &Request, attached: &[u8]) -> Result<Answer, NotAsked> {
     let patience = match request {
         Request::Backup { .. } | Request::Restore { .. } => COPY_PATIENCE,
         Request::JobsRun { .. } => RUN_PATIENCE,
+        Request::GuestSwap { .. } | Request::GuestRollback => SWAP_PATIENCE,
         Request::ClientsList
         | Request::ClientsRevoke { .. }
         | Request::ClientsAllow { .. }
@@ -63,13 +74,14 @@ pub(crate) fn ask(places: &Places, request: &Request) -> Result<Answer, NotAsked
         | Request::AuditRotate
         | Request::JobsList
         | Request::JobsReport { .. }
+        | Request::GuestHistory
         | Request::Status => PATIENCE,
     };
-    let first = match ask_within(&places.home, request, patience) {
+    let first = match ask_within(&places.home, request, attached, patience) {
         Err(not @ (NotAsked::NoServer(_) | NotAsked::Forbidden(_))) => not,
         asked => return asked,
     };
-    match (first, ask_within(&places.stand_in, request, patience)) {
+    match (first, ask_within(&places.stand_in, request, attached, patience)) {
         (NotAsked::NoServer(Tried(mut tried)), Err(NotAsked::NoServer(Tried(more)))) => {
             tried.extend(more);
             Err(NotAsked::NoServer(Tried(tried)))
@@ -79,7 +91,12 @@ pub(crate) fn ask(places: &Places, request: &Request) -> Result<Answer, NotAsked
     }
 }
 
-pub(super) fn ask_within(path: &Path, request: &Request, patience: Duration) -> Result<Answer, NotAsked> {
+pub(super) fn ask_within(
+    path: &Path,
+    request: &Request,
+    attached: &[u8],
+    patience: Duration,
+) -> Result<Answer, NotAsked> {
     let named = || path.to_path_buf();
     let silent = |error: std::io::Error| {
         let slow = [ErrorKind::WouldBlock, ErrorKind::TimedOut].contains(&error.kind());
@@ -107,7 +124,7 @@ pub(super) fn ask_within(path: &Path, request: &Request, patience: Duration) -> 
     let mut line = serde_json::to_vec(request).map_err(|_| NotAsked::Unreadable(named()))?;
     line.push(b'\n');
     // Whoever is turned away is told so at once: what was not sent any more does not matter then.
-    let sent = stream.write_all(&line);
+    let sent = stream.write_all(&line).and_then(|()| stream.write_all(attached));
     let mut answer = Vec::new();
     let read = BufReader::new(stream).take(MAX_ANSWER).read_until(b'\n', &mut answer);
     if answer.last() != Some(&b'\n') {

@@ -39,7 +39,10 @@ impl Desk<'_> {
             | Request::AuditRotate
             | Request::JobsList
             | Request::JobsReport { .. }
-            | Request::JobsRun { .. } => no_server(),
+            | Request::JobsRun { .. }
+            | Request::GuestSwap { .. }
+            | Request::GuestRollback
+            | Request::GuestHistory => no_server(),
             Request::KeysReload => self.reload_keys(),
             Request::Timeline => match self.sign_in {
                 Some(sign_in) => Answer::Timeline { logins: sign_in.timeline.all() },

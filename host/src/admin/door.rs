@@ -19,8 +19,9 @@ use tokio::time::timeout;
 
 use super::desk::Desk;
 use super::record::{self, Stage};
-use super::{Answer, MAX_REQUEST, Request, jobs, writes};
+use super::{Answer, MAX_REQUEST, Request, guest, jobs, writes};
 use crate::serve::Server;
+use crate::swap::{Cause, MAX_COMPONENT};
 
 /// Connections at once.
 const PLACES: usize = 4;
@@ -60,8 +61,13 @@ pub(super) fn is_let_in(own: u32) -> impl Fn(u32) -> bool + Send + 'static {
 
 /// Who does what is asked.
 pub(super) trait Clerk: Send + Sync + 'static {
-    /// Do it and have it recorded; none where the server is about to end.
-    fn answer(&self, request: Request, uid: u32) -> impl Future<Output = Option<Answer>> + Send;
+    /// Do it and have it recorded; none where the server is about to end. `attached` is what followed its line.
+    fn answer(
+        &self,
+        request: Request,
+        attached: Vec<u8>,
+        uid: u32,
+    ) -> impl Future<Output = Option<Answer>> + Send;
     /// Somebody was not let in.
     fn stranger(&self, uid: u32);
 }
@@ -179,7 +185,15 @@ async fn converse(stream: UnixStream, uid: u32, clerk: &impl Clerk) {
             Ok(Line::Over) | Err(_) => return,
         };
         let answer = match serde_json::from_slice::<Request>(&line) {
-            Ok(request) => clerk.answer(request, uid).await,
+            Ok(request) => match attached(&mut read, request.attached()).await {
+                Attached::Whole(bytes) => clerk.answer(request, bytes, uid).await,
+                Attached::TooLong => {
+                    let text = format!("it is larger than {} MiB", MAX_COMPONENT >> 20);
+                    let _ = say(&mut write, &Answer::refused(Cause::TooLarge.name(), text)).await;
+                    return;
+                }
+                Attached::Broken => return,
+            },
             Err(error) => {
                 Some(Answer::refused("malformed", format!("this is no request of this version: {error}")))
             }
@@ -202,6 +216,29 @@ async fn line(read: &mut BufReader<OwnedReadHalf>) -> Line {
     }
 }
 
+/// What follows a line.
+enum Attached {
+    Whole(Vec<u8>),
+    TooLong,
+    Broken,
+}
+
+/// So many bytes, for which room is made as they come.
+async fn attached(read: &mut BufReader<OwnedReadHalf>, bytes: u64) -> Attached {
+    if bytes > MAX_COMPONENT {
+        return Attached::TooLong;
+    }
+    let mut all = Vec::new();
+    while let Some(left) = bytes.checked_sub(all.len() as u64).filter(|left| *left > 0) {
+        let mut next = (&mut *read).take(left.min(1 << 20));
+        match timeout(PATIENCE, next.read_buf(&mut all)).await {
+            Ok(Ok(1..)) => {}
+            Ok(Ok(0) | Err(_)) | Err(_) => return Attached::Broken,
+        }
+    }
+    Attached::Whole(all)
+}
+
 async fn say(write: &mut OwnedWriteHalf, answer: &Answer) -> io::Result<()> {
     let mut line = serde_json::to_vec(answer)?;
     line.push(b'\n');
@@ -219,7 +256,10 @@ pub(super) struct OfServer {
 }
 
 impl Clerk for OfServer {
-    async fn answer(&self, request: Request, uid: u32) -> Option<Answer> {
+    async fn answer(&self, request: Request, attached: Vec<u8>, uid: u32) -> Option<Answer> {
+        if let Some(answer) = guest::answer(&self.server, &request, attached, uid).await {
+            return Some(answer);
+        }
         let server = self.server.upgrade()?;
         if let Some(answer) = jobs::answer(&server, &request, uid).await {
             return Some(answer);

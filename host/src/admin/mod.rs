@@ -10,6 +10,7 @@ mod attend;
 mod chosen;
 mod desk;
 mod door;
+mod guest;
 mod jobs;
 mod offline;
 mod places;
@@ -23,7 +24,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use ask::{NotAsked, ask};
+pub(crate) use ask::{NotAsked, ask, ask_with};
 pub(crate) use attend::{Attending, attend};
 pub(crate) use chosen::{load_here, load_only};
 pub(crate) use offline::carry_out;
@@ -120,8 +121,26 @@ pub(crate) enum Request {
         /// The repository's name.
         repo: String,
     },
+    /// Put the component in force whose bytes follow the line.
+    GuestSwap {
+        /// How many there are.
+        bytes: u64,
+        /// Its signature file.
+        signature: Option<String>,
+    },
+    /// Put the guest in force again that was before.
+    GuestRollback,
+    /// Which guests were put in force.
+    GuestHistory,
     /// How the server and its registry are.
     Status,
+}
+
+impl Request {
+    /// How many bytes follow its line.
+    fn attached(&self) -> u64 {
+        if let Self::GuestSwap { bytes, .. } = self { *bytes } else { 0 }
+    }
 }
 
 /// What is answered, in the order of [`Request`].
@@ -247,6 +266,25 @@ pub(crate) enum Answer {
     JobReport {
         /// As it is kept.
         report: crate::jobs::Report,
+    },
+    /// To [`Request::GuestSwap`] and [`Request::GuestRollback`].
+    GuestInForce {
+        /// SHA-256 of the guest that was in force.
+        before: String,
+        /// Of the one that is.
+        after: String,
+        /// The number of its generation.
+        generation: u64,
+        /// Who signed it, where signatures are asked for.
+        signer: Option<String>,
+        /// Why a restart serves another one; none where it does not.
+        volatile: Option<String>,
+    },
+    /// To [`Request::GuestHistory`].
+    GuestHistory {
+        /// All of it.
+        #[serde(flatten)]
+        history: crate::swap::History,
     },
     /// To [`Request::Status`].
     Status {

@@ -28,6 +28,10 @@ impl Request {
             | Self::WritesStatus
             | Self::JobsList
             | Self::JobsReport { .. }
+            // What became of a guest has lines of its own.
+            | Self::GuestSwap { .. }
+            | Self::GuestRollback
+            | Self::GuestHistory
             | Self::Status => None,
             Self::ClientsRevoke { .. } => Some("operator_revoked_client"),
             Self::ClientsAllow { .. } => Some("operator_allowed_client"),
@@ -66,6 +70,9 @@ impl Request {
             | Self::WritesStatus
             | Self::JobsList
             | Self::JobsReport { .. }
+            | Self::GuestSwap { .. }
+            | Self::GuestRollback
+            | Self::GuestHistory
             | Self::Status => false,
         }
     }
@@ -97,6 +104,9 @@ impl Request {
             | Self::AuditRotate
             | Self::WritesTurn { .. }
             | Self::WritesStatus
+            | Self::GuestSwap { .. }
+            | Self::GuestRollback
+            | Self::GuestHistory
             | Self::Status => return Map::new(),
         };
         Map::from_iter([(name.to_owned(), value)])
@@ -153,6 +163,8 @@ fn facts(answer: &Answer) -> Value {
         | Answer::User { .. }
         | Answer::BackedUp { .. }
         | Answer::Timeline { .. }
+        | Answer::GuestInForce { .. }
+        | Answer::GuestHistory { .. }
         | Answer::Status { .. }
         | Answer::Refused { .. } => Value::Null,
     }

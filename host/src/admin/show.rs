@@ -116,6 +116,10 @@ pub(crate) fn answer(answer: &Answer, json: bool, out: &mut dyn Write) -> io::Re
         Answer::JobRan { report, correlation_id } => super::jobs::show_run(report, correlation_id, out),
         Answer::Writes { changed, status } => writes::show(*changed, status, out),
         Answer::Timeline { logins } => writeln!(out, "{} sign-ins are remembered.", logins.len()),
+        Answer::GuestInForce { before, after, signer, volatile, .. } => {
+            super::guest::show(before, after, signer.as_deref(), volatile.as_deref(), out)
+        }
+        Answer::GuestHistory { history } => super::guest::show_history(history, out),
         Answer::Status { status } => self::status(status, out),
         Answer::Refused { text, .. } => writeln!(out, "{text}"),
     }

@@ -66,6 +66,9 @@ pub(super) async fn answer(shared: &Shared, request: &Request, uid: u32) -> Opti
         | Request::JobsList
         | Request::JobsRun { .. }
         | Request::JobsReport { .. }
+        | Request::GuestSwap { .. }
+        | Request::GuestRollback
+        | Request::GuestHistory
         | Request::Status => return None,
     };
     if on && shared.writes.are_configured() {

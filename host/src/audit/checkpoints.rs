@@ -11,6 +11,7 @@ use tokio::sync::watch;
 
 use super::failure::{Failure, doing};
 use super::fs::{LogFile, LogFs, Tail};
+use super::high_water::HighWater;
 use super::names::Place;
 use super::signer::Signer;
 use super::start::{OpenError, unwritable};
@@ -42,8 +43,10 @@ struct Kept {
 /// What is on disk at the start.
 pub(super) struct Found {
     kept: Option<Kept>,
-    /// The last checkpoint.
-    pub(super) last: Option<Checkpoint>,
+    /// The last checkpoint with its signature.
+    pub(super) last: Option<Note>,
+    /// The last checkpoint, as another volume has it.
+    pub(super) high_water: HighWater,
 }
 
 impl Found {
@@ -59,6 +62,7 @@ pub(super) struct Checkpoints {
     log_id: String,
     kept: Option<Kept>,
     last: Option<Checkpoint>,
+    pub(super) high_water: HighWater,
     /// When a checkpoint was last signed.
     since: Timestamp,
     latest: watch::Sender<Option<Arc<str>>>,
@@ -74,7 +78,9 @@ impl Checkpoints {
         since: Timestamp,
         latest: watch::Sender<Option<Arc<str>>>,
     ) -> Self {
-        Self { signer, log_id, kept: found.kept, last: found.last, since, latest, failed: false }
+        let Found { kept, last, high_water } = found;
+        let last = last.map(|note| note.checkpoint);
+        Self { signer, log_id, kept, last, high_water, since, latest, failed: false }
     }
 
     /// The last one that is durable.
@@ -142,6 +148,7 @@ impl Checkpoints {
         let key = key.cloned().unwrap_or_else(|| self.signer.public(&self.log_id));
         let text = Note::signed(checkpoint.clone(), &key, &signature).to_string();
         self.append(fs, place, number, &text)?;
+        self.high_water.keep(fs, &text);
         self.since = now;
         self.last = Some(checkpoint);
         self.latest.send_replace(Some(text.into()));
@@ -248,7 +255,7 @@ fn create(fs: &dyn LogFs, path: &Path, first: u64) -> Result<Kept, Failure> {
 ///
 /// # Errors
 /// A file cannot be read, or holds something else than checkpoints.
-pub(super) fn find(fs: &dyn LogFs, place: &Place) -> Result<Found, OpenError> {
+pub(super) fn find(fs: &dyn LogFs, place: &Place, high_water: HighWater) -> Result<Found, OpenError> {
     let path = place.checkpoints();
     let mut kept = None;
     if let Some(mut file) = fs.open(&path).map_err(unwritable(&path))? {
@@ -259,10 +266,10 @@ pub(super) fn find(fs: &dyn LogFs, place: &Place) -> Result<Found, OpenError> {
         let stat = file.stat().map_err(unwritable(&path))?;
         match (notes.first(), notes.last()) {
             (Some(first), Some(last)) => {
-                let last = Some(last.checkpoint.clone());
+                let last = Some(last.clone());
                 let first = first.checkpoint.number;
                 kept = Some(Kept { file, id: stat.id, len, first, need: Need::Nothing });
-                return Ok(Found { kept, last });
+                return Ok(Found { kept, last, high_water });
             }
             // Made anew with the first note, so that its name is durable before anybody is told of one.
             _ => fs.remove(&path).map_err(unwritable(&path))?,
@@ -275,10 +282,10 @@ pub(super) fn find(fs: &dyn LogFs, place: &Place) -> Result<Found, OpenError> {
     {
         // What stands behind the last one that the name states was never synced.
         let stated = place.last_checkpoint(&path);
-        let mut notes = read(file.as_ref(), &path)?.0.into_iter().map(|note| note.checkpoint).rev();
-        last = notes.find(|checkpoint| Some(checkpoint.number) <= stated);
+        let mut notes = read(file.as_ref(), &path)?.0.into_iter().rev();
+        last = notes.find(|note| Some(note.checkpoint.number) <= stated);
     }
-    Ok(Found { kept, last })
+    Ok(Found { kept, last, high_water })
 }
 
 /// The notes of a file, their length, and whether nothing follows them.

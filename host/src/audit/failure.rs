@@ -21,6 +21,7 @@ impl Failure {
     pub(super) fn mend(&self, log: &Path) -> String {
         match self {
             Self::Foreign(_) => String::new(),
+            Self::Shut(OpenError::Unwritable { path, .. }) => crate::mend::writable(path),
             Self::Io { .. } | Self::Shut(_) => crate::mend::writable(log),
         }
     }

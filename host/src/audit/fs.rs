@@ -39,8 +39,10 @@ pub(super) trait LogFs: Send + Sync {
     fn create_dir(&self, dir: &Path) -> io::Result<()>;
     /// Take the lock; dropping what is returned releases it.
     fn lock(&self, path: &Path) -> Result<Box<dyn Send>, LockError>;
-    /// Open an existing file for reading and appending; none where there is no such file.
+    /// Open an existing regular file for reading and appending; none where there is no such file. No link is followed.
     fn open(&self, path: &Path) -> io::Result<Option<Box<dyn LogFile>>>;
+    /// The content of a regular file of at most so many bytes; none where there is no such file.
+    fn content(&self, path: &Path, most: u64) -> io::Result<Option<Vec<u8>>>;
     /// Create a file, readable by the owner alone, that must not exist yet.
     fn create(&self, path: &Path) -> io::Result<Box<dyn LogFile>>;
     /// What the path names now, without following a link.
@@ -86,9 +88,7 @@ impl LogFs for RealFs {
     }
 
     fn lock(&self, path: &Path) -> Result<Box<dyn Send>, LockError> {
-        let mut options = OpenOptions::new();
-        options.read(true).append(true).create(true).mode(0o600);
-        let file = options.open(path).map_err(LockError::Io)?;
+        let file = crate::regular::own(path).map_err(LockError::Io)?;
         match file.try_lock() {
             Ok(()) => Ok(Box::new(file)),
             Err(TryLockError::WouldBlock) => Err(LockError::Held),
@@ -97,10 +97,17 @@ impl LogFs for RealFs {
     }
 
     fn open(&self, path: &Path) -> io::Result<Option<Box<dyn LogFile>>> {
-        match OpenOptions::new().read(true).append(true).open(path) {
+        match crate::regular::append(path) {
             Ok(file) => Ok(Some(Box::new(RealFile(file)))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
+        }
+    }
+
+    fn content(&self, path: &Path, most: u64) -> io::Result<Option<Vec<u8>>> {
+        match crate::regular::read(path, most) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            done => done.map(Some),
         }
     }
 

@@ -19,6 +19,7 @@ use tokio::sync::{oneshot, watch};
 mod checkpoints;
 mod failure;
 mod fs;
+mod high_water;
 mod live;
 pub(crate) mod names;
 mod own;
@@ -60,6 +61,8 @@ pub(crate) struct Opening {
     pub(crate) component_digest: String,
     /// The key that signs its checkpoints.
     pub(crate) signer: Arc<Signer>,
+    /// Where the last checkpoint is kept once more, on another volume than the log; none where there is no such place.
+    pub(crate) high_water: Option<PathBuf>,
     /// Bytes that are to be free on its volume before changes are made; 0 where that does not matter.
     pub(crate) min_free: u64,
 }
@@ -115,6 +118,8 @@ pub(crate) struct Health {
     pub(crate) space_low: bool,
     /// Bytes that were free on its volume a moment ago; none where that is not known.
     pub(crate) free: Option<u64>,
+    /// The last checkpoint could not be kept once more.
+    pub(crate) high_water_failed: bool,
 }
 
 /// What the thread and the handles share.
@@ -130,6 +135,7 @@ struct Shared {
     /// How many of the lost a line has told of.
     reported: AtomicU64,
     space_low: AtomicBool,
+    high_water_failed: AtomicBool,
     free: Mutex<Option<u64>>,
 }
 
@@ -178,6 +184,7 @@ impl Trail {
             lost: AtomicU64::new(0),
             reported: AtomicU64::new(0),
             space_low: AtomicBool::new(false),
+            high_water_failed: AtomicBool::new(false),
             free: Mutex::new(None),
         });
         let (queue, receiver) = sync_channel(QUEUE);
@@ -284,6 +291,7 @@ impl Trail {
             syncs: shared.syncs.load(Ordering::Acquire),
             lost: shared.lost.load(Ordering::Acquire),
             space_low: self.space_is_low(),
+            high_water_failed: shared.high_water_failed.load(Ordering::Acquire),
             free: *shared.free.lock().unwrap_or_else(PoisonError::into_inner),
         }
     }

@@ -114,9 +114,10 @@ impl Place {
     }
 }
 
-/// The two numbers in `<stem>-<first>-<last><suffix>`.
+/// The two numbers in `<stem>-<first>-<last><suffix>`, each written as the log writes it: with at least 12 digits, and no more
+/// zeros in front than that takes.
 fn numbers(stem: &str, name: &str, suffix: &str) -> Option<(u64, u64)> {
     let (first, last) = name.strip_prefix(stem)?.strip_prefix('-')?.strip_suffix(suffix)?.split_once('-')?;
-    let number = |text: &str| text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse::<u64>().ok())?;
+    let number = |text: &str| text.parse().ok().filter(|number: &u64| format!("{number:012}") == text);
     Some((number(first)?, number(last)?))
 }

@@ -4,7 +4,7 @@
 use std::fmt;
 
 use aegis_custody::Random;
-use aegis_custody::audit::PublicKey;
+use aegis_custody::audit::{Note, PublicKey};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ring::signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey};
@@ -85,6 +85,12 @@ impl Signer {
         let Some(named) = named else { return Some(sign(&self.current, text)) };
         let mut pairs = std::iter::once(&self.current).chain(&self.older);
         pairs.find(|pair| public(pair, named.log_id()) == *named).map(|pair| sign(pair, text))
+    }
+
+    /// Whether one of these keys signed a note.
+    pub(crate) fn has_signed(&self, note: &Note) -> bool {
+        let mut pairs = std::iter::once(&self.current).chain(&self.older);
+        pairs.any(|pair| note.is_signed_by(&public(pair, &note.checkpoint.log_id), &checked))
     }
 
     /// The signature of the key `from` over the word that this one follows it, in base64. None where `from` is not among

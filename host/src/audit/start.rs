@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use aegis_custody::audit::{
-    Chain, Claims, End, Event, Fault, Mark, PublicKey, Segment, Tickets, TreeHash, Verifier,
+    Chain, Checkpoint, Claims, End, Event, Fault, Mark, PublicKey, Segment, Tickets, TreeHash, Verifier,
 };
 use aegis_custody::{Clock, Random, Timestamp};
 use serde_json::json;
@@ -15,6 +15,7 @@ use tokio::sync::watch;
 
 use super::checkpoints::{self, Checkpoints};
 use super::fs::{LockError, LogFile, LogFs, Tail};
+use super::high_water::HighWater;
 use super::live::Live;
 use super::names::{ClosedName, Place};
 use super::own::{Previous, signed};
@@ -87,7 +88,10 @@ impl OpenError {
         match self {
             Self::Unwritable { source, .. } => !matches!(
                 source.kind(),
-                io::ErrorKind::NotADirectory | io::ErrorKind::IsADirectory | io::ErrorKind::InvalidFilename
+                io::ErrorKind::NotADirectory
+                    | io::ErrorKind::IsADirectory
+                    | io::ErrorKind::InvalidFilename
+                    | io::ErrorKind::InvalidInput
             ),
             Self::Locked(_)
             | Self::Path(_)
@@ -147,8 +151,10 @@ pub(super) fn start(opening: &Opening, world: World) -> Result<(Writer, Vec<Entr
         LockError::Io(source) => OpenError::Unwritable { path: place.lock(), source },
     })?;
 
-    let mut notes = checkpoints::find(fs.as_ref(), &place)?;
-    let sizes = notes.last.as_ref().map(|last| last.size);
+    let high_water = HighWater::read(fs.as_ref(), opening.high_water.as_deref())?;
+    let mut notes = checkpoints::find(fs.as_ref(), &place, high_water)?;
+    let last = notes.last.as_ref().map(|last| &last.checkpoint);
+    let sizes = last.into_iter().chain(&notes.high_water.found).map(|signed| signed.size);
     let mut learnt = Learnt { verifier: Verifier::with_roots_at(sizes), ..Learnt::default() };
     let mut file = fs.open(&place.active).map_err(unwritable(&place.active))?;
     let mut segment = None;
@@ -159,7 +165,7 @@ pub(super) fn start(opening: &Opening, world: World) -> Result<(Writer, Vec<Entr
         Some(segment) if segment.lines > 0 => None,
         _ => scan_last_closed(fs.as_ref(), &place, &mut learnt)?,
     };
-    fits(fs.as_ref(), &place, &learnt, &notes)?;
+    fits(fs.as_ref(), &place, &learnt, &notes, &opening.signer)?;
     let Learnt { verifier, tickets, claims } = learnt;
     let log = verifier.log();
     let torn = match (&mut file, &segment) {
@@ -175,8 +181,15 @@ pub(super) fn start(opening: &Opening, world: World) -> Result<(Writer, Vec<Entr
     }
 
     let last = segment.as_ref().and_then(|segment| segment.last).or(before.as_ref().map(|(_, mark)| *mark));
-    let log_id = verifier.log_id().map_or_else(|| new_log_id(random.as_ref()), str::to_owned);
     let signer = Arc::clone(&opening.signer);
+    let (log_id, follows) = match verifier.log_id() {
+        Some(log_id) => (log_id.to_owned(), None),
+        None => {
+            let log_id = new_log_id(random.as_ref());
+            let follows = notes.high_water.begin(fs.as_ref(), &signer, &log_id, clock.now())?;
+            (log_id, follows)
+        }
+    };
     // One is due at once, whenever the last one was signed.
     let since = clock.now().unix_millis().saturating_sub_unsigned(bounds.note_age);
     let since = Timestamp::from_unix_millis(since);
@@ -194,40 +207,57 @@ pub(super) fn start(opening: &Opening, world: World) -> Result<(Writer, Vec<Entr
         previous: before.map(|(closed, _)| Previous { name: closed.name, reason: "recovery" }),
         tickets,
     };
-    let entries = opening_lines(opening, &found, torn);
+    let entries = opening_lines(opening, &found, torn, follows.as_ref());
     Ok((Writer::new(fs, clock, place, (bounds, live), found, lock), entries))
 }
 
-/// Whether the last checkpoint was signed for these lines: no two that contradict each other may ever be signed.
-fn fits(fs: &dyn LogFs, place: &Place, learnt: &Learnt, notes: &checkpoints::Found) -> Result<(), OpenError> {
-    let wrong = |what: String| OpenError::Signed { path: place.active.clone(), what };
+/// Whether the last checkpoint was signed for these lines, and the one that another volume keeps: no two that contradict each
+/// other may ever be signed.
+fn fits(
+    fs: &dyn LogFs,
+    place: &Place,
+    learnt: &Learnt,
+    notes: &checkpoints::Found,
+    signer: &Signer,
+) -> Result<(), OpenError> {
+    let root_at = |size| match learnt.verifier.roots().get(&size) {
+        Some(root) => Ok(Some(*root)),
+        None => root_at(fs, place, size),
+    };
+    let wrong = match fits_notes(learnt, notes, root_at)? {
+        None => {
+            let signed = notes.last.as_ref().map(|last| last.checkpoint.number);
+            let is_ours = || notes.last.as_ref().is_some_and(|last| signer.has_signed(last));
+            notes.high_water.refuses(learnt.verifier.log_id(), signed, root_at, is_ours)?
+        }
+        wrong => wrong,
+    };
+    wrong.map_or(Ok(()), |what| Err(OpenError::Signed { path: place.active.clone(), what }))
+}
+
+/// What does not fit between the lines and the checkpoints beside them.
+fn fits_notes(
+    learnt: &Learnt,
+    notes: &checkpoints::Found,
+    root_at: impl FnOnce(u64) -> Result<Option<TreeHash>, OpenError>,
+) -> Result<Option<String>, OpenError> {
     let lines = learnt.verifier.log().tree().size();
-    let Some(last) = &notes.last else {
-        return match learnt.claims.signed() {
-            Some((number, _)) => Err(wrong(format!("tells of checkpoint {number}, and there is none"))),
-            None => Ok(()),
-        };
+    let told = learnt.claims.signed().map(|(number, _)| number);
+    let Some(last) = notes.last.as_ref().map(|last| &last.checkpoint) else {
+        return Ok(told.map(|number| format!("tells of checkpoint {number}, and there is none")));
     };
-    if let Some((number, _)) = learnt.claims.signed().filter(|(number, _)| *number > last.number) {
-        return Err(wrong(format!("tells of checkpoint {number}, and the last one kept is {}", last.number)));
-    }
-    if last.size > lines {
-        return Err(wrong(format!("has {lines} lines, and {} were signed", last.size)));
-    }
-    if learnt.verifier.log_id() != Some(last.log_id.as_str()) {
-        return Err(wrong(format!("is not the log {} that its checkpoints were signed for", last.log_id)));
-    }
-    let root = match learnt.verifier.roots().get(&last.size) {
-        Some(root) => Some(*root),
-        None => root_at(fs, place, last.size)?,
-    };
-    if root == Some(last.root) {
-        return Ok(());
-    }
-    Err(wrong(format!(
-        "is not the log that checkpoint {} for {} lines was signed for",
-        last.number, last.size
-    )))
+    Ok(if let Some(number) = told.filter(|number| *number > last.number) {
+        Some(format!("tells of checkpoint {number}, and the last one kept is {}", last.number))
+    } else if last.size > lines {
+        Some(format!("has {lines} lines, and {} were signed", last.size))
+    } else if learnt.verifier.log_id() != Some(last.log_id.as_str()) {
+        Some(format!("is not the log {} that its checkpoints were signed for", last.log_id))
+    } else if root_at(last.size)? != Some(last.root) {
+        let (number, size) = (last.number, last.size);
+        Some(format!("is not the log that checkpoint {number} for {size} lines was signed for"))
+    } else {
+        None
+    })
 }
 
 /// The root at a size that lies before the segment that was read.
@@ -319,23 +349,30 @@ fn active(
     })
 }
 
-fn opening_lines(opening: &Opening, found: &Found, torn: Option<Torn>) -> Vec<Entry> {
+fn opening_lines(
+    opening: &Opening,
+    found: &Found,
+    torn: Option<Torn>,
+    follows: Option<&Checkpoint>,
+) -> Vec<Entry> {
     let key = opening.signer.public(&found.log_id);
     let mut entries = Vec::new();
     if let Some(before) = found.key.as_ref().filter(|before| **before != key) {
         entries.push(handover(&opening.signer, before));
     }
-    entries.push(Entry {
-        event: Event::LogOpen,
-        members: object(json!({
-            "log_id": found.log_id,
-            "version": opening.version,
-            "policy_digest": opening.policy_digest,
-            "component_digest": opening.component_digest,
-            "key": key.to_string(),
-            "signed": signed(found.checkpoints.last()),
-        })),
-    });
+    let mut members = object(json!({
+        "log_id": found.log_id,
+        "version": opening.version,
+        "policy_digest": opening.policy_digest,
+        "component_digest": opening.component_digest,
+        "key": key.to_string(),
+        "signed": signed(found.checkpoints.last()),
+    }));
+    if let Some(last) = follows {
+        let of = json!({"log_id": last.log_id, "number": last.number, "size": last.size});
+        members.insert("follows".to_owned(), of);
+    }
+    entries.push(Entry { event: Event::LogOpen, members });
     if let Some(torn) = torn {
         let copy = torn.copy.file_name().map(|name| name.to_string_lossy());
         entries.push(Entry {

@@ -19,6 +19,7 @@ use super::{Entry, Event, OpenError, Opening};
 mod checkpoints;
 mod faults;
 mod foreign;
+mod high_water;
 mod open;
 mod schedules;
 mod sim;
@@ -58,6 +59,7 @@ fn opening(path: &Path) -> Opening {
         policy_digest: "p".repeat(64),
         component_digest: "c".repeat(64),
         signer: signer(1),
+        high_water: None,
         min_free: 0,
     }
 }
@@ -78,6 +80,11 @@ fn call(ticket: &str, status: &str) -> Entry {
 
 fn path() -> PathBuf {
     PathBuf::from("/log/audit.log")
+}
+
+/// Where the last checkpoint is kept once more: on another volume, as far as names tell.
+fn high_water() -> PathBuf {
+    PathBuf::from("/keys/audit-last.checkpoint")
 }
 
 fn open_writer(fs: &Arc<dyn LogFs>, clock: &Arc<Hand>, bounds: Bounds) -> Result<Writer, OpenError> {

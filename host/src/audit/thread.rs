@@ -230,6 +230,7 @@ impl Worker {
             shared.lines.store(writer.lines, Ordering::Release);
             shared.syncs.store(writer.syncs, Ordering::Release);
             shared.space_low.store(writer.room.low, Ordering::Release);
+            shared.high_water_failed.store(writer.checkpoints.high_water.failed, Ordering::Release);
             *shared.free.lock().unwrap_or_else(PoisonError::into_inner) = writer.room.free;
         }
         shared.batches.fetch_add(1, Ordering::AcqRel);

@@ -270,7 +270,7 @@ impl Writer {
         let own = matches!(active.need, Need::Cut | Need::Retire) && found.len > active.len;
         if found.len != active.len && !own {
             return Err(Failure::Foreign(format!(
-                "{path} was changed by somebody else: it holds {} bytes in place of {}; save a copy, then restore its length or restart",
+                "{path} was changed by somebody else: it holds {} bytes in place of {}; keep a copy as evidence, and see docs/runbooks/audit-tampering.md for what to do",
                 found.len, active.len
             )));
         }

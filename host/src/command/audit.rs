@@ -2,6 +2,7 @@
 //! It only reads, and streams, by several threads, so that a log of any size can be checked, also while a server writes it.
 //! What only shows what a log says (`tail`, `query`, `report`) lies below.
 
+mod anchors;
 mod figures;
 mod files;
 mod filter;
@@ -136,6 +137,8 @@ impl Heard {
 struct Report {
     /// Checkpoints that were kept elsewhere were given.
     anchored: bool,
+    /// Beginnings of such that could not be read.
+    broken_anchors: usize,
     parts: Vec<Part>,
     log_id: Option<String>,
     problem: Option<Problem>,
@@ -158,6 +161,7 @@ impl Report {
 
     fn judge(&mut self, asked: &Verify, files: Vec<Listed>, given: &Given) {
         let path = &asked.path;
+        self.broken_anchors = given.broken;
         // A closed segment by itself does not tell: outcomes may stand in the next one.
         let to_the_end = path.is_dir() || files.iter().any(|(_, named)| named.is_none());
         let mut verifier = Verifier::with_roots_at(given.sizes());
@@ -175,7 +179,7 @@ impl Report {
         }
         self.evidence = given.judge(&verifier, &claims, to_the_end);
         let first = self.first().map_or(1, |mark| mark.seq);
-        if path.is_dir() && first > 1 && !asked.expired {
+        if first > 1 && !asked.expired {
             self.evidence.gaps.push(format!(
                 "the log begins at seq {first}: earlier segments are missing (--expired says that this is as it should be)"
             ));

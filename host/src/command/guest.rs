@@ -72,8 +72,11 @@ pub(crate) fn keep(file: &Path, folder: &Path) -> ExitCode {
     }
 }
 
-/// Compile what is on standard input for the server that started this process.
-pub(crate) fn compile() -> ExitCode {
+/// Compile what is on standard input for the server that started this process; `apart` while that server serves.
+pub(crate) fn compile(apart: bool) -> ExitCode {
+    if apart {
+        crate::compiled::give_way();
+    }
     match engine(1).and_then(|engine| crate::compiled::compile_for_parent(&engine)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -1,6 +1,5 @@
 //! The command line. Each command has a file of its own; this one only names them.
 
-mod aside;
 mod audit;
 mod clients;
 mod connect;
@@ -21,6 +20,7 @@ pub(crate) mod settings;
 mod setup;
 mod signing_key;
 mod stdio;
+mod swap;
 mod trail;
 mod users;
 mod write;
@@ -28,6 +28,7 @@ mod write;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use crate::settings::{Process, Settings};
 
@@ -83,7 +84,7 @@ enum Command {
         #[arg(long, value_name = "FILE", requires = "name")]
         env_file: Option<PathBuf>,
     },
-    /// Look at guest components.
+    /// Look at guest components, and replace the one of the running server.
     #[command(subcommand)]
     Guest(Guest),
     /// Look at the audit log.
@@ -112,7 +113,11 @@ enum Command {
     Keys(keys::Keys),
     /// Compile the component on standard input for this program; what `serve` calls.
     #[command(hide = true)]
-    CompileGuest,
+    CompileGuest {
+        /// Give way to everybody, and be bounded.
+        #[arg(long)]
+        apart: bool,
+    },
 }
 
 #[derive(Debug, clap::Args)]
@@ -137,6 +142,36 @@ enum Guest {
         /// The directory, made if need be: this user's own, closed to the writing of others.
         #[arg(long)]
         into: PathBuf,
+    },
+    /// Put this component in force in the running server, without a restart and without a request that fails.
+    ///
+    /// It is compiled aside, checked, has to take the policy in force and to answer test requests; only then it gets traffic,
+    /// and it is taken down again where its requests fail in the first minute. FILE.sig beside it goes along. Exits 0 when it is
+    /// in force, 1 with the reason when it is not, 75 while another one is being tried.
+    Swap {
+        /// The component file.
+        file: PathBuf,
+        #[command(flatten)]
+        env: EnvFile,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Put the guest in force again that was before the present one.
+    Rollback {
+        #[command(flatten)]
+        env: EnvFile,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show which guests were put in force, when and by whom, and what a rollback comes to.
+    History {
+        #[command(flatten)]
+        env: EnvFile,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
     },
 }
 
@@ -209,7 +244,7 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
     let (mut out, mut err) = (std::io::stdout(), std::io::stderr());
     match cli.command {
         Command::Serve(env) => match load(&env) {
-            Ok(settings) => serve::serve(&settings),
+            Ok(settings) => serve::serve(&Arc::new(settings)),
             Err(code) => code,
         },
         Command::Health(env) => match load(&env) {
@@ -230,6 +265,9 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         }
         Command::Guest(Guest::Inspect { file }) => guest::inspect(&file),
         Command::Guest(Guest::Compile { file, into }) => guest::keep(&file, &into),
+        Command::Guest(Guest::Swap { file, env, json }) => swap::swap(&env, &file, json),
+        Command::Guest(Guest::Rollback { env, json }) => swap::rollback(&env, json),
+        Command::Guest(Guest::History { env, json }) => swap::history(&env, json),
         Command::Policy(command) => policy::run(command),
         Command::Write(command) => write::run(command),
         Command::Jobs(command) => jobs::run(command),
@@ -237,7 +275,7 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         Command::Users(command) => users::run(command),
         Command::Registry(command) => registry::run(command),
         Command::Keys(command) => keys::run(command),
-        Command::CompileGuest => guest::compile(),
+        Command::CompileGuest { apart } => guest::compile(apart),
         Command::Audit(Audit::Rotate { env, json }) => audit::rotate(&env, json),
         Command::Audit(Audit::Key { env }) => audit::key(&env),
         Command::Audit(Audit::Measure(asked)) => audit::measure(&asked),

@@ -23,6 +23,7 @@ use crate::budget::Budget;
 use crate::counters::Counters;
 use crate::egress::Gitea;
 use crate::floods::Floods;
+use crate::generation::{Generation, InForce};
 use crate::guest::{Linked, default_path};
 use crate::jobs::Jobs;
 use crate::long_work::LongWork;
@@ -30,7 +31,7 @@ use crate::look::Look;
 use crate::mailbox::{Mailbox, Recheck};
 use crate::metrics::Metrics;
 use crate::own::Own;
-use crate::policy::{InForce, Policy, digest};
+use crate::policy::{Policy, digest};
 use crate::ports::cache::SharedCache;
 use crate::ports::identity::Keys;
 use crate::push::{Pushed, Receivers};
@@ -41,6 +42,7 @@ use crate::settings::Settings;
 use crate::shared::{Pending, Shared, SystemClock};
 use crate::sign_in::SignIn;
 use crate::standing::Standing;
+use crate::swap::Trusted;
 use crate::upstream::{Oldest, Upstream, UpstreamSettings};
 use crate::watch::Watch;
 use crate::way::Way;
@@ -60,7 +62,7 @@ impl NoStart {
 }
 
 /// Serve until told to stop.
-pub(crate) fn serve(settings: &Settings) -> ExitCode {
+pub(crate) fn serve(settings: &Arc<Settings>) -> ExitCode {
     log_to_stderr(settings.log_level());
     match start(settings) {
         Ok(code) => code,
@@ -71,7 +73,7 @@ pub(crate) fn serve(settings: &Settings) -> ExitCode {
     }
 }
 
-fn start(settings: &Settings) -> Result<ExitCode, NoStart> {
+fn start(settings: &Arc<Settings>) -> Result<ExitCode, NoStart> {
     let mut bound = None;
     let origin = || {
         let listener = bind(settings)?;
@@ -80,10 +82,10 @@ fn start(settings: &Settings) -> Result<ExitCode, NoStart> {
         Ok(origin)
     };
     let open = (!settings.auth_enabled() && !settings.oauth_mode()).then(|| "anonymous".to_owned());
+    check_signers(settings)?;
     let anchor = Anchor::of(settings).map_err(NoStart::settings)?;
     let receivers = Receivers::of(settings).map_err(NoStart::settings)?;
-    let Ready { front, guests, linked, shared, capacity, pending } =
-        make_ready(settings, origin, &open_trail, open)?;
+    let Ready { front, guests, shared, capacity, pending } = make_ready(settings, origin, &open_trail, open)?;
     let Some(listener) = bound else { return Err(NoStart::failed("there is no listening socket")) };
     let observers = bind_observers(settings)?;
     let code = front.block_on(async {
@@ -93,7 +95,13 @@ fn start(settings: &Settings) -> Result<ExitCode, NoStart> {
         let no_handler = |e| NoStart::failed(format!("no signal handlers: {e}"));
         let stop = stop_signal().map_err(no_handler)?;
         let hang_ups = crate::reload::hang_ups().map_err(no_handler)?;
-        let server = Arc::new(Server::new(shared, linked, settings, capacity));
+        let server = Arc::new(Server::new(shared, settings, capacity));
+        server
+            .shared
+            .runtime
+            .spawn(crate::swap::begin(server.clone(), settings.clone()))
+            .await
+            .map_err(|e| NoStart::failed(e.to_string()))?;
         let admin = crate::admin::attend(settings.dcr_storage_path(), settings.audit_log_path(), &server);
         let observers = observers.map(TcpListener::from_std).transpose();
         let observers =
@@ -110,6 +118,9 @@ fn start(settings: &Settings) -> Result<ExitCode, NoStart> {
                 signing_key: Arc::new(move || key.again()),
             },
         );
+        if let Some(path) = settings.guest_watch_path() {
+            crate::swap::attend(&server, path);
+        }
         crate::anchor::attend(&server.shared, anchor);
         let pushing = receivers.attend(&server.shared);
         Ok(run(server, (listener, observers), Until { pending, admin, pushing }, stop).await)
@@ -120,11 +131,18 @@ fn start(settings: &Settings) -> Result<ExitCode, NoStart> {
     code
 }
 
+/// GUEST_TRUSTED_KEYS, before anything rests on it.
+fn check_signers(settings: &Settings) -> Result<(), NoStart> {
+    match settings.guest_trusted_keys() {
+        Some(path) => Trusted::read(path).map(drop).map_err(NoStart::settings),
+        None => Ok(()),
+    }
+}
+
 /// Everything that answers requests, wherever they come from.
 pub(super) struct Ready {
     pub(super) front: Runtime,
     pub(super) guests: Runtime,
-    pub(super) linked: Linked,
     pub(super) shared: Arc<Shared>,
     pub(super) capacity: usize,
     pub(super) pending: Pending,
@@ -150,6 +168,7 @@ pub(super) fn make_ready(
     // A few slots more than permits: an instance that is being torn down still holds its slot.
     let slots = u32::try_from(capacity).unwrap_or(u32::MAX).saturating_add(8);
     let linked = Linked::load(&default_path(settings.guest_path()), settings.guest_cache_dir(), slots)
+        .map(Arc::new)
         .map_err(|e| NoStart::failed(e.to_string()))?;
     let policy = policy(settings).map_err(|error| NoStart::settings(error.to_string()))?;
     let pending = Pending::new();
@@ -160,8 +179,8 @@ pub(super) fn make_ready(
     let shared = share(settings, &linked, &policy, base)?;
     guests.block_on(validate(&shared))?;
     let prepared = guests.block_on(prepare(&linked, &shared, &policy))?;
-    shared.policy.set(prepared);
-    Ok(Ready { front, guests, linked, shared, capacity, pending })
+    guests.block_on(shared.in_force.change()).policy(prepared);
+    Ok(Ready { front, guests, shared, capacity, pending })
 }
 
 /// The socket, before anything depends on which port it got. Nobody is accepted yet.
@@ -285,7 +304,7 @@ struct Base {
 
 fn share(
     settings: &Settings,
-    linked: &Linked,
+    linked: &Arc<Linked>,
     policy: &(String, Vec<u8>),
     base: Base,
 ) -> Result<Arc<Shared>, NoStart> {
@@ -305,14 +324,12 @@ fn share(
     let standing = Arc::new(Standing::new(settings.startup_validate_gitea(), settings.oauth_mode()));
     let sign_in = sign_in(settings, &origin, &trail, (&way, &standing))?;
     let recheck = sign_in.as_ref().map_or_else(Recheck::default, |sign_in| sign_in.recheck.clone());
-    let in_force = InForce::default();
     // What preflight has to say is said of this one.
-    in_force.set(Policy { digest: digest(&policy.1), ..Policy::default() });
+    let unprepared = Policy::of(&policy.1, Vec::new());
     Ok(Arc::new(Shared {
         guest_values: guest_values(settings, &origin).into_iter().collect(),
-        policy: in_force,
+        in_force: InForce::new(Generation::first(linked.clone()), unprepared),
         writes,
-        component_digest: linked.guest.digest.clone(),
         trail,
         anchored: Arc::default(),
         pushed: Pushed::default(),
@@ -359,7 +376,7 @@ async fn prepare(
     let answer =
         linked.preflight(shared, &policy.1, &values).await.map_err(|e| NoStart::failed(e.to_string()))?;
     match answer {
-        Ok(entries) => Ok(Policy { prepared: entries.into_iter().collect(), digest: digest(&policy.1) }),
+        Ok(entries) => Ok(Policy::of(&policy.1, entries)),
         Err(problems) => {
             Err(NoStart(EXIT_SETTINGS, problems.iter().map(|problem| problem.told(&policy.0)).collect()))
         }
@@ -381,8 +398,8 @@ fn announce(
         address,
         observers = observers.map(named),
         version = env!("CARGO_PKG_VERSION"),
-        component = %shared.component_digest,
-        policy = %shared.policy.now().digest,
+        component = %shared.in_force.guest().digest(),
+        policy = %shared.in_force.policy().digest,
         writes = settings.write_mode(),
         keys = settings.mcp_api_keys().len(),
         sign_in = settings.oauth_mode(),

@@ -3,7 +3,7 @@
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -27,7 +27,7 @@ pub(super) struct KeyFile {
     path: PathBuf,
     /// The operator named it.
     named: bool,
-    /// It lies in the directory of the log.
+    /// It lies in the directory of the log, or below it.
     beside: bool,
 }
 
@@ -36,7 +36,7 @@ impl KeyFile {
     pub(super) fn of(settings: &Settings) -> Self {
         let named = settings.audit_signing_key_file();
         let path = named.map_or_else(|| directory(settings.dcr_storage_path()).join(NAME), Path::to_owned);
-        let beside = same(directory(&path), directory(settings.audit_log_path()));
+        let beside = within(&path, directory(settings.audit_log_path()));
         Self { named: named.is_some(), path, beside }
     }
 
@@ -53,7 +53,7 @@ impl KeyFile {
         let Self { path, named, beside } = self;
         if *named && *beside {
             return Err(format!(
-                "AUDIT_SIGNING_KEY_FILE={} lies in the directory of the audit log: whoever can change the log could sign it anew; keep the key elsewhere",
+                "AUDIT_SIGNING_KEY_FILE={} lies in the directory of the audit log or below it: whoever can change the log could sign it anew; keep the key elsewhere",
                 path.display()
             ));
         }
@@ -70,6 +70,9 @@ impl KeyFile {
         };
         if *beside {
             tracing::warn!(event = "audit_key_beside_log", path = %path.display(), "the key that signs the audit log lies beside it: name another place by AUDIT_SIGNING_KEY_FILE");
+        }
+        if std::fs::metadata(path).is_ok_and(|found| found.mode() & 0o022 != 0) {
+            tracing::warn!(event = "audit_key_open", path = %path.display(), "others than its owner may change the file of the key that signs the audit log: chmod go-w");
         }
         self.parsed(text)
     }
@@ -98,10 +101,37 @@ fn volatile(path: &Path, error: &io::Error) -> Arc<Signer> {
     Arc::new(Signer::fresh(&SystemRandom))
 }
 
-/// Whether two directories are one, also by another name.
-fn same(one: &Path, other: &Path) -> bool {
-    let real = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    real(one) == real(other)
+/// Most links on the way to a key.
+const LINKS: usize = 40;
+
+/// Whether the way to a file leads through a directory or anything below it, by its name or by a link: whoever may write there
+/// can put another file in its place.
+fn within(file: &Path, other: &Path) -> bool {
+    let (other, mut here, mut links) =
+        (std::fs::canonicalize(other).unwrap_or_else(|_| other.to_owned()), PathBuf::new(), 0);
+    let parts =
+        |path: &Path| path.components().rev().map(|part| part.as_os_str().to_owned()).collect::<Vec<_>>();
+    let mut left = parts(&std::path::absolute(file).unwrap_or_else(|_| file.to_owned()));
+    while let Some(part) = left.pop() {
+        if part == ".." {
+            here.pop();
+            continue;
+        }
+        let next = here.join(part);
+        if next.starts_with(&other) {
+            return true;
+        }
+        match std::fs::read_link(&next) {
+            Ok(target) if links < LINKS => {
+                links += 1;
+                left.extend(parts(&target));
+            }
+            // It cannot be followed to its end.
+            Ok(_) => return true,
+            Err(_) => here = next,
+        }
+    }
+    false
 }
 
 /// Make the key. Of two processes that do so at once, both get the one that came to be there.
@@ -137,6 +167,26 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
+
+    #[test]
+    fn a_key_below_the_log_or_behind_a_link_into_it_lies_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        for name in ["log/keys", "elsewhere"] {
+            std::fs::create_dir_all(at(name)).unwrap();
+        }
+        std::fs::write(at("log/keys/key.pem"), "").unwrap();
+        std::os::unix::fs::symlink(at("log/keys/key.pem"), at("elsewhere/link.pem")).unwrap();
+        std::os::unix::fs::symlink(at("log/keys"), at("keys")).unwrap();
+        std::os::unix::fs::symlink(at("elsewhere/key.pem"), at("log/link.pem")).unwrap();
+        std::os::unix::fs::symlink(at("elsewhere"), at("log/there")).unwrap();
+        std::os::unix::fs::symlink("log/there", at("hop")).unwrap();
+        for name in ["log/key.pem", "log/keys/key.pem", "elsewhere/link.pem", "keys/key.pem", "log/link.pem"]
+        {
+            assert!(within(&at(name), &at("log")), "{name}");
+        }
+        assert!(!within(&at("elsewhere/key.pem"), &at("log")) && !within(&at("logs/key.pem"), &at("log")));
+    }
 
     #[test]
     fn a_key_is_made_once_for_the_owner_alone() {

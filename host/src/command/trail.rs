@@ -1,9 +1,12 @@
 //! The audit trail of a server, opened at the path that the settings name.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use sha2::{Digest as _, Sha256};
+
 use super::EXIT_LOCKED;
+use super::private_file::directory;
 use super::serve::NoStart;
 use super::signing_key::KeyFile;
 use crate::audit::signer::Signer;
@@ -39,7 +42,17 @@ pub(super) fn trail_at(
         policy_digest: policy.to_owned(),
         component_digest: component.to_owned(),
         signer,
+        high_water: Some(last_checkpoint(settings, path)),
         min_free: settings.audit_min_free_bytes(),
     };
     Trail::open(opening, Arc::new(SystemClock), Arc::new(SystemRandom))
+}
+
+/// Where the last checkpoint of a log is kept once more: beside the registry, under a name that follows from the log's path,
+/// since several servers may have one directory for their registries.
+fn last_checkpoint(settings: &Settings, log: &Path) -> PathBuf {
+    let log = std::path::absolute(log).unwrap_or_else(|_| log.to_owned());
+    let digest = Sha256::digest(log.as_os_str().as_encoded_bytes());
+    let name: String = digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+    directory(settings.dcr_storage_path()).join(format!("audit-last-{name}.checkpoint"))
 }

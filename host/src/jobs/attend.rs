@@ -212,7 +212,7 @@ pub(super) async fn patient(
 fn tell(server: &Server, reason: &str, detail: Value) {
     let mut members = Map::new();
     members.insert("reason".into(), reason.into());
-    members.insert("component".into(), cut(&server.shared.component_digest, 16).into());
+    members.insert("component".into(), cut(server.shared.in_force.guest().digest(), 16).into());
     members.insert("detail".into(), detail);
     server.shared.trail.push(Entry { event: Event::SecurityEvent, members });
 }

@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 
 use super::{Own, Places};
 use crate::audit::{Entry, Event};
+use crate::generation::Generation;
 use crate::ports::telemetry::cut;
 use crate::shared::Shared;
 
@@ -22,6 +23,7 @@ const MASKED: &str = "own_secret_masked";
 pub(crate) struct Outlet {
     request_id: String,
     address: IpAddr,
+    guest: Arc<Generation>,
     caller: OnceLock<String>,
     /// The tokens of people that this request went to Gitea with.
     used: Mutex<Vec<Arc<Own>>>,
@@ -30,10 +32,11 @@ pub(crate) struct Outlet {
 
 impl Outlet {
     /// For a request that nobody is known to have made.
-    pub(crate) fn new(request_id: &str, address: IpAddr) -> Arc<Self> {
+    pub(crate) fn new(request_id: &str, address: IpAddr, guest: Arc<Generation>) -> Arc<Self> {
         Arc::new(Self {
             request_id: request_id.to_owned(),
             address,
+            guest,
             caller: OnceLock::new(),
             used: Mutex::default(),
             told: AtomicBool::new(false),
@@ -135,8 +138,8 @@ impl Outlet {
         if let Some(caller) = self.caller.get() {
             members.insert("principal".into(), caller.clone().into());
         }
-        members.insert("component".into(), cut(&shared.component_digest, 16).into());
-        members.insert("policy".into(), cut(&shared.policy.now().digest, 16).into());
+        members.insert("component".into(), cut(self.guest.digest(), 16).into());
+        members.insert("policy".into(), cut(&shared.in_force.policy().digest, 16).into());
         members.insert("reason".into(), MASKED.into());
         shared.trail.push(Entry { event: Event::SecurityEvent, members });
     }

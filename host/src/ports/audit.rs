@@ -44,7 +44,7 @@ impl State {
             put(&mut members, "started_by", principal.started_by.as_deref());
             members.insert("scopes".into(), principal.scopes.clone().into());
         }
-        members.insert("component".into(), cut(&self.shared.component_digest, 16).into());
+        members.insert("component".into(), cut(self.bound.guest.digest(), 16).into());
         members.insert("policy".into(), cut(&self.bound.policy.digest, 16).into());
         members
     }

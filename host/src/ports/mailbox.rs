@@ -1,7 +1,7 @@
 //! `aegis:gateway/mailbox`: streams that outlive their instance, and replies that other requests bring. Whose a stream
 //! or a question is follows from the caller, who was proved; how much of it there is, from [`crate::mailbox`].
 
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 
 use bytes::Bytes;
 use tokio::time::Instant;
@@ -136,7 +136,16 @@ impl HostQuestion for State {
     async fn reply(&mut self, question: Resource<Question>) -> wasmtime::Result<Option<Vec<u8>>> {
         let reply = self.table.get_mut(&question)?.reply().await;
         // Somebody took their time: what the request does now, the policy of now decides.
-        self.bound.policy = self.shared.policy.now();
+        let now = self.shared.in_force.now();
+        if now.policy.digest != self.bound.policy.digest {
+            // Another guest has prepared that policy, and this one cannot read it: nothing is decided by the old one.
+            if !Arc::ptr_eq(&now.guest.linked, &self.bound.guest.linked) {
+                return Err(wasmtime::Error::msg(
+                    "guest and policy were both replaced while somebody was asked",
+                ));
+            }
+            self.bound.policy = now.policy;
+        }
         Ok(reply)
     }
 

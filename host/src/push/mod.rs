@@ -43,6 +43,9 @@ trait Receiver: Send + 'static {
 
     /// Hand lines on, all of them or none; within [`PATIENCE`].
     fn take(&mut self, lines: &[LiveLine]) -> impl Future<Output = Result<(), Refused>> + Send;
+
+    /// There will be no more: end the connection so that what is on its way arrives.
+    fn end(self) -> impl Future<Output = ()> + Send;
 }
 
 /// How one receiver is doing.
@@ -166,6 +169,7 @@ async fn push<R: Receiver>(mut lines: LiveLines, mut receiver: R, standing: Arc<
             tracing::info!(event = "audit_push_available", receiver = R::NAME);
         }
     }
+    receiver.end().await;
 }
 
 /// An error where the same lines are to be tried again.

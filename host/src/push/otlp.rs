@@ -66,6 +66,8 @@ impl Receiver for Otlp {
             Err(passing) => Err(passing),
         }
     }
+
+    async fn end(self) {}
 }
 
 /// The answers after which a client tries again (OTLP, Retryable Response Codes).

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::pki_types::ServerName;
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UdpSocket, UnixDatagram};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -22,6 +22,9 @@ const FACILITY: u8 = 13;
 
 /// Longest message that fits into a datagram over IPv4, in bytes.
 const DATAGRAM: usize = 65_507;
+
+/// Longest that a receiver may take to end a connection.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// AUDIT_SYSLOG_URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -137,8 +140,14 @@ impl Syslog {
 
     async fn send(&mut self, lines: &[LiveLine]) -> std::io::Result<()> {
         let mut open = match self.open.take() {
-            Some(open) if !open.is_gone().await => open,
-            Some(_) | None => self.connect().await?,
+            Some(mut open) => {
+                if open.is_gone().await {
+                    self.connect().await?
+                } else {
+                    open
+                }
+            }
+            None => self.connect().await?,
         };
         let messages = lines.iter().map(|line| message(line, &self.host));
         match &mut open {
@@ -169,20 +178,40 @@ impl Receiver for Syslog {
     async fn take(&mut self, lines: &[LiveLine]) -> Result<(), Refused> {
         self.send(lines).await.map_err(|error| Refused::ForNow(error.to_string()))
     }
+
+    async fn end(self) {
+        let done = async {
+            match self.open {
+                Some(Open::Tcp(stream)) => ended(stream).await,
+                Some(Open::Tls(stream)) => ended(*stream).await,
+                Some(Open::Udp(_) | Open::Unix(_)) | None => Ok(()),
+            }
+        };
+        // The receiver may be gone, or hold the connection for as long as it likes.
+        let _: Result<std::io::Result<()>, _> = tokio::time::timeout(FAREWELL, done).await;
+    }
+}
+
+/// Say that nothing follows, and read until the receiver has seen it: a connection that is closed with bytes unread, a ticket
+/// of TLS among them, is reset, and what the receiver has not read yet is lost.
+async fn ended(mut stream: impl AsyncRead + AsyncWrite + Unpin) -> std::io::Result<()> {
+    stream.shutdown().await?;
+    tokio::io::copy(&mut stream, &mut tokio::io::sink()).await.map(drop)
 }
 
 impl Open {
-    /// Whether the other side has closed: what is written then is lost without an error. A receiver sends nothing, so
-    /// that whatever can be read is the end.
-    async fn is_gone(&self) -> bool {
-        let stream = match self {
-            Self::Udp(_) | Self::Unix(_) => return false,
-            Self::Tcp(stream) => stream,
-            Self::Tls(stream) => stream.get_ref().0,
-        };
+    /// Whether the other side has closed: what is written then is lost without an error. A receiver sends nothing but what
+    /// TLS has to say of itself, which reading takes in.
+    async fn is_gone(&mut self) -> bool {
         let mut byte = [0];
-        let peeked = tokio::time::timeout(Duration::ZERO, stream.peek(&mut byte)).await;
-        matches!(peeked, Ok(Ok(0) | Err(_)))
+        let read = async {
+            match self {
+                Self::Udp(_) | Self::Unix(_) => std::future::pending().await,
+                Self::Tcp(stream) => stream.read(&mut byte).await,
+                Self::Tls(stream) => stream.read(&mut byte).await,
+            }
+        };
+        matches!(tokio::time::timeout(Duration::ZERO, read).await, Ok(Ok(0) | Err(_)))
     }
 }
 

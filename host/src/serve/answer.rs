@@ -5,6 +5,7 @@
 //! more than "accepted" and delivers to a kept stream goes with that stream.
 
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, ready};
 
@@ -21,6 +22,7 @@ use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 use super::Server;
 use super::refusal::Refusal;
 use super::stream::{Source, Stream};
+use crate::generation::Generation;
 use crate::instance::{Bound, Failed, handle, store};
 use crate::mailbox::Open;
 use crate::own::outlet::Flow;
@@ -39,7 +41,11 @@ pub(crate) async fn from_guest(
     permit: OwnedSemaphorePermit,
 ) -> Result<Response<Body>, Refusal> {
     let tickets = bound.tickets.clone();
-    let answered = run(server, request, bound, permit).await;
+    let fault = Arc::new(Fault::new(server, &bound.guest));
+    let answered = run(server, request, bound, permit, &fault).await;
+    if let Err(refusal) = &answered {
+        fault.of(*refusal);
+    }
     answered.map_err(|refusal| if tickets.wrote() { refusal.after_a_write() } else { refusal })
 }
 
@@ -48,6 +54,7 @@ async fn run(
     request: Request<Full<Bytes>>,
     bound: Bound,
     permit: OwnedSemaphorePermit,
+    fault: &Arc<Fault>,
 ) -> Result<Response<Body>, Refusal> {
     let started = Instant::now();
     let limits = server.limits;
@@ -55,11 +62,13 @@ async fn run(
     let outlet = bound.outlet.clone();
     let (sender, receiver) = oneshot::channel();
     let mut instance = Instance(server.shared.runtime.spawn({
-        let server = server.clone();
+        let (server, guest) = (server.clone(), bound.guest.clone());
+        let fault = fault.clone();
         async move {
             let _permit = permit;
-            let store = store(&server.linked.engine, &server.shared, bound);
-            handle(&server.linked.handler, store, request, sender).await
+            let store = store(&guest.linked.engine, &server.shared, bound);
+            let ended = handle(&guest.linked.handler, store, request, sender).await;
+            ended.inspect_err(|failed| fault.of(Refusal::Instance(*failed)))
         }
     }));
     let head = match tokio::time::timeout_at(started + limits.head, receiver).await {
@@ -73,6 +82,9 @@ async fn run(
         Ok(Err(_)) => return Err(instance.failure().await),
     };
     let (mut parts, body) = head.into_parts();
+    if parts.status == StatusCode::INTERNAL_SERVER_ERROR {
+        fault.is_the_guests();
+    }
     for hop in [CONNECTION, TRANSFER_ENCODING, HeaderName::from_static("keep-alive")] {
         parts.headers.remove(hop);
     }
@@ -104,6 +116,34 @@ async fn run(
         return Err(Refusal::TicketLeftOpen);
     }
     Ok(Response::from_parts(parts, Body::whole(held)))
+}
+
+/// Counts a request that fails for the guest's own fault, once.
+struct Fault {
+    server: Arc<Server>,
+    guest: Arc<Generation>,
+    is_told: AtomicBool,
+}
+
+impl Fault {
+    /// A request begins.
+    fn new(server: &Arc<Server>, guest: &Arc<Generation>) -> Self {
+        guest.tally.begin();
+        Self { server: server.clone(), guest: guest.clone(), is_told: AtomicBool::new(false) }
+    }
+
+    fn of(&self, refusal: Refusal) {
+        if refusal.is_the_guests_fault() {
+            self.is_the_guests();
+        }
+    }
+
+    fn is_the_guests(&self) {
+        if !self.is_told.swap(true, Ordering::AcqRel) {
+            self.guest.tally.fail();
+            crate::swap::look(&self.server, &self.guest);
+        }
+    }
 }
 
 /// The whole body.

@@ -6,7 +6,8 @@
 //! after those to earlier requests. The bytes of a chunked body pass unread: hyper reads chunks strictly, and
 //! [`super::intake`] lets such a request be the last of its connection, so that nothing behind it is ever a request.
 //!
-//! It must not change what it lets through, and waits for nothing by itself: deadlines are hyper's.
+//! It must not change what it lets through, and waits for nothing by itself but for the end of what a client still sends when it
+//! has been answered ([`super::linger`]): deadlines are hyper's.
 
 use std::io;
 use std::pin::Pin;
@@ -16,6 +17,7 @@ use bytes::{Buf as _, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::framing::{Framing, Judged, MAX_HEAD_BYTES, judge};
+use super::linger::Linger;
 
 /// What no reader takes for a request.
 const NO_HEAD: &[u8] = b"\0\r\n\r\n";
@@ -26,6 +28,8 @@ pub(super) struct Heads<S> {
     /// Read from the stream and not handed on.
     held: BytesMut,
     next: Next,
+    /// It has been answered for the last time, and still sends.
+    linger: Option<Linger>,
 }
 
 /// What the next byte belongs to.
@@ -47,7 +51,16 @@ enum Next {
 
 impl<S> Heads<S> {
     pub(super) fn new(stream: S) -> Self {
-        Self { stream, held: BytesMut::new(), next: Next::Head { seen: 0 } }
+        Self { stream, held: BytesMut::new(), next: Next::Head { seen: 0 }, linger: None }
+    }
+
+    /// Whether bytes of a request may still be on their way.
+    fn is_sending(&self) -> bool {
+        match self.next {
+            Next::Head { .. } | Next::Ended => false,
+            Next::Body(length) => length > 0,
+            Next::Judged { .. } | Next::Chunks | Next::Last(_) => true,
+        }
     }
 
     /// Hand on what is held, up to `most` bytes; how many went.
@@ -148,7 +161,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Heads<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Heads<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Heads<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -162,7 +175,14 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Heads<S> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
+        let this = &mut *self;
+        if this.linger.is_none() {
+            ready!(Pin::new(&mut this.stream).poll_shutdown(context))?;
+            if !this.is_sending() {
+                return Poll::Ready(Ok(()));
+            }
+        }
+        this.linger.get_or_insert_with(Linger::new).poll(&mut this.stream, context).map(Ok)
     }
 
     fn poll_write_vectored(

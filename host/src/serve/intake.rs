@@ -106,8 +106,9 @@ async fn through_guest(
 
 /// What is bound to a request that nobody has presented anything with.
 pub(crate) fn own_request(server: &Server, request_id: String, address: IpAddr) -> Bound {
+    let force = server.shared.in_force.now();
     Bound {
-        outlet: Outlet::new(&request_id, address),
+        outlet: Outlet::new(&request_id, address, force.guest.clone()),
         request_id,
         address,
         credentials: Vec::new(),
@@ -118,7 +119,8 @@ pub(crate) fn own_request(server: &Server, request_id: String, address: IpAddr) 
         tickets: Arc::default(),
         remarks: 0,
         route: Arc::default(),
-        policy: server.shared.policy.now(),
+        policy: force.policy,
+        guest: force.guest,
         writes: server.shared.writes.are_on(),
         keep: Arc::default(),
         delivers: Arc::default(),

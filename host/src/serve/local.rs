@@ -16,7 +16,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::task::JoinHandle;
 
-use super::{DRAIN_ALL, Server, intake, last_words, tell_floods_now_and_then, tick};
+use super::{DRAIN_ALL, Server, intake, last_words, tell_floods_now_and_then};
 use crate::ports::audit::tell_floods;
 use crate::push::Pushing;
 use crate::shared::Pending;
@@ -68,7 +68,6 @@ pub(crate) async fn run<T: Future<Output = ()>>(
     talk: impl FnOnce(Arc<Server>) -> T,
 ) -> ExitCode {
     let server = Arc::new(server);
-    tick(&server.linked.engine);
     tell_floods_now_and_then(&server.shared);
     talk(server.clone()).await;
     let since = Instant::now();

@@ -9,6 +9,7 @@ mod framing;
 mod front;
 mod heads;
 mod intake;
+mod linger;
 pub(crate) mod local;
 mod places;
 mod probes;
@@ -17,7 +18,7 @@ mod source;
 mod stream;
 
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::net::TcpListener;
@@ -26,12 +27,12 @@ use tokio::sync::{Semaphore, watch};
 use crate::admin::Attending;
 use crate::audit::Trail;
 use crate::budget::Budget;
-use crate::guest::Linked;
 use crate::ports::audit::tell_floods;
 use crate::push::Pushing;
 use crate::settings::Settings;
 use crate::shared::{Pending, Shared};
 use crate::sign_in::SignIn;
+use crate::swap::Swaps;
 
 pub(crate) use answer::from_guest;
 pub(crate) use front::stop_signal;
@@ -46,7 +47,8 @@ const DRAIN_ALL: Duration = Duration::from_secs(9);
 /// Everything that answering one request needs.
 pub(crate) struct Server {
     pub(crate) shared: Arc<Shared>,
-    pub(crate) linked: Linked,
+    /// What swaps rest on; empty where the guest is never replaced.
+    pub(crate) swaps: OnceLock<Arc<Swaps>>,
     pub(crate) permits: Arc<Semaphore>,
     /// Places for requests of sign-in.
     places: places::Places,
@@ -74,11 +76,12 @@ pub(crate) struct Limits {
 }
 
 impl Server {
-    pub(crate) fn new(shared: Arc<Shared>, linked: Linked, settings: &Settings, capacity: usize) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, settings: &Settings, capacity: usize) -> Self {
         let seconds = Duration::from_secs;
+        tick(&shared.in_force.guest().linked.engine);
         Self {
             shared,
-            linked,
+            swaps: OnceLock::new(),
             permits: Arc::new(Semaphore::new(capacity)),
             places: places::Places::new(capacity),
             bodies: Arc::new(Semaphore::new(room_for_bodies(settings))),
@@ -142,7 +145,6 @@ pub(crate) async fn run(
     Until { pending, admin, pushing }: Until,
     stop: impl Future<Output = ()>,
 ) -> ExitCode {
-    tick(&server.linked.engine);
     tell_floods_now_and_then(&server.shared);
     keep_the_registry(&server.shared);
     crate::look::look_until_it_is_good(&server.shared);
@@ -215,7 +217,7 @@ fn keep_the_registry(shared: &Arc<Shared>) {
     });
 }
 
-/// Advance the epoch once a millisecond, for as long as the engine lives.
+/// Advance the epoch once a millisecond, for as long as the engine lives. All guests of a process have one engine.
 fn tick(engine: &wasmtime::Engine) {
     let weak = engine.weak();
     std::thread::spawn(move || {

@@ -104,6 +104,9 @@ fn ready(server: &Server) -> (StatusCode, String) {
     if audit.space_low {
         warnings.push("audit_space_low");
     }
+    if audit.high_water_failed {
+        warnings.push("audit_high_water");
+    }
     if server.shared.anchored.has_failed() {
         warnings.push("audit_anchor");
     }
@@ -113,19 +116,21 @@ fn ready(server: &Server) -> (StatusCode, String) {
         // Ready all the same: calls fail at once and say why, which no proxy's page does.
         warnings.push("gitea_left_alone");
     }
+    let force = server.shared.in_force.now();
     let text = json!({
         "status": if reasons.is_empty() { "ready" } else { "not_ready" },
         "reasons": reasons,
         "warnings": warnings,
         "version": env!("CARGO_PKG_VERSION"),
-        "component": server.shared.component_digest,
-        "policy": server.shared.policy.now().digest,
+        "component": force.guest.digest(),
+        "policy": force.policy.digest,
     });
     (status, text.to_string())
 }
 
 fn metrics(server: &Server) -> String {
     let health = server.shared.trail.health();
+    let force = server.shared.in_force.now();
     server.shared.metrics.render(&Gauges {
         instances: server.capacity.saturating_sub(server.permits.available_permits()),
         memory_bytes: server.shared.memory.used(),
@@ -140,7 +145,8 @@ fn metrics(server: &Server) -> String {
         gitea: server.shared.gitea.gauges(),
         streams: server.shared.mailbox.streams.open(),
         streams_ended: server.shared.mailbox.streams.ended().to_vec(),
-        policy: server.shared.policy.now().digest.clone(),
+        policy: force.policy.digest.clone(),
+        guest: (force.guest.digest().to_owned(), force.guest.number),
         writes: server.shared.writes.are_on(),
     })
 }

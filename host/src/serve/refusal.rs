@@ -140,6 +140,24 @@ impl Refusal {
         }
     }
 
+    /// Whether the guest itself has failed, as far as can be told: not what it could not have, nor what a client did.
+    pub(crate) fn is_the_guests_fault(self) -> bool {
+        match self {
+            Self::Instance(failed) => failed != Failed::NoMemory,
+            Self::TimedOut | Self::AnswerTooLarge | Self::TicketLeftOpen => true,
+            Self::BadHost
+            | Self::BadFraming
+            | Self::BodyTooLarge
+            | Self::BodyTooSlow
+            | Self::BodyBroken
+            | Self::Busy
+            | Self::OutcomeLost
+            | Self::WriteOutcomeUnknown
+            | Self::MethodNotAllowed
+            | Self::NotFound => false,
+        }
+    }
+
     /// The named reason.
     pub(crate) fn reason(self) -> &'static str {
         self.parts().1

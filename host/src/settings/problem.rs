@@ -19,9 +19,10 @@ impl Problem {
         Self { setting: setting.into(), value: None, message: message.into() }
     }
 
-    /// A problem with a value. What holds `@` is kept back: it may be a password inside an address.
+    /// A problem with a value. What holds `@`, and an address with a query, is kept back: a password or a token may be inside.
     pub(super) fn of_value(setting: &str, value: &str, message: impl Into<String>) -> Self {
-        let value = if value.contains('@') { None } else { Some(value.chars().take(120).collect()) };
+        let telling = value.contains('@') || (value.contains("://") && value.contains(['?', '#']));
+        let value = (!telling).then(|| value.chars().take(120).collect());
         Self { setting: setting.to_owned(), value, message: message.into() }
     }
 }

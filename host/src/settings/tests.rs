@@ -250,6 +250,8 @@ fn proxies_are_addresses_or_exact_networks() {
 fn a_password_inside_an_address_is_refused_and_not_shown() {
     let told = problem(&[("GITEA_URL", "https://me:hunter2@git.example.com")]);
     assert_eq!(told, "GITEA_URL must not hold a user name or password");
+    let told = problem(&[("AUDIT_ANCHOR_URL", "https://log.example.com/in?token=hunter2")]);
+    assert_eq!(told, "AUDIT_ANCHOR_URL must not hold a query (`?`) or a fragment (`#`)");
 }
 
 #[test]

@@ -141,3 +141,12 @@ async fn forms_that_the_document_refuses_are_refused_under_a_hash_that_fits() {
     let (code, said) = script(&path).await;
     assert_eq!((code, verdict(&path).await), (0, 0), "{said}");
 }
+
+#[tokio::test]
+async fn a_pipe_in_place_of_a_file_is_refused_at_once() {
+    let folder = Folder::new();
+    let pipe = folder.0.join("audit.log");
+    assert!(Command::new("mkfifo").arg(&pipe).status().await.expect("mkfifo is there").success());
+    let (code, said) = script(&pipe).await;
+    assert!(code == 2 && said.contains("no regular file"), "{said}");
+}

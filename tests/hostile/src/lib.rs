@@ -2,6 +2,7 @@
 //! somewhere it should not says so in its answer, so that a test can see it.
 
 mod automation;
+mod candidate;
 mod login;
 mod mailbox;
 mod memory;
@@ -42,8 +43,8 @@ mod exported {
 }
 
 impl bindings::Guest for Hostile {
-    fn preflight(_: Vec<u8>, _: Vec<(String, String)>) -> Result<Vec<(String, Vec<u8>)>, Vec<Problem>> {
-        Ok(Vec::new())
+    fn preflight(policy: Vec<u8>, _: Vec<(String, String)>) -> Result<Vec<(String, Vec<u8>)>, Vec<Problem>> {
+        candidate::preflight(&String::from_utf8_lossy(&policy))
     }
 
     fn operator(_: String) -> String {
@@ -55,6 +56,9 @@ impl bindings::exports::wasi::http::incoming_handler::Guest for Hostile {
     fn handle(request: IncomingRequest, out: ResponseOutparam) {
         let path = request.path_with_query().unwrap_or_default();
         let presented = header(&request, "authorization");
+        if let Some((status, text)) = candidate::polite(&path, &presented) {
+            return say_with(out, status, text);
+        }
         match path.as_str() {
             "/fine" => say(out, "fine"),
             "/loop" => spin(),
@@ -406,8 +410,24 @@ fn say(out: ResponseOutparam, text: &str) {
     });
 }
 
+fn say_with(out: ResponseOutparam, status: u16, text: &str) {
+    respond_with(out, status, Fields::new(), |stream| {
+        let _ = stream.blocking_write_and_flush(text.as_bytes());
+    });
+}
+
 fn respond(out: ResponseOutparam, fields: Fields, write: impl FnOnce(&wasip2::io::streams::OutputStream)) {
+    respond_with(out, 200, fields, write);
+}
+
+fn respond_with(
+    out: ResponseOutparam,
+    status: u16,
+    fields: Fields,
+    write: impl FnOnce(&wasip2::io::streams::OutputStream),
+) {
     let response = OutgoingResponse::new(fields);
+    response.set_status_code(status).expect("a status");
     let body = response.body().expect("a body");
     ResponseOutparam::set(out, Ok(response));
     let stream = body.write().expect("a stream");

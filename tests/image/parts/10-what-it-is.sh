@@ -12,7 +12,7 @@ has_line 'ENVIRONMENT=production'
 has_line '"8080/tcp"'
 mounted=$(pod image mount "$image")
 check "it holds these files and no others" is "$(cd "$mounted" && find . -type f ! -name '*.cwasm' | sort | tr '\n' ' ')" \
-    "./etc/ssl/certs/ca-certificates.crt ./usr/local/bin/aegis-mcp ./usr/local/bin/gateway.wasm "
+    "./etc/ssl/certs/ca-certificates.crt ./usr/local/bin/aegis-mcp ./usr/local/bin/gateway.wasm ./usr/local/share/doc/aegis-mcp/LICENSE ./usr/local/share/doc/aegis-mcp/THIRD_PARTY.md "
 check "the directories of both volumes belong to 65532" is \
     "$(stat -c %u:%g "$mounted/var/log/aegis-mcp" "$mounted/var/lib/aegis-mcp" | tr '\n' ' ')" "65532:65532 65532:65532 "
 pod image unmount "$image" >/dev/null

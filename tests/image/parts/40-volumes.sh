@@ -21,7 +21,7 @@ check "no volumes: the approval page is shown" is "$(status -G "$url/authorize" 
 check "no volumes: a call without a token is sent to the sign-in" is "$(status -X POST "$url/mcp")" 401
 
 install -d -o root -g root -m 755 "$work/logs"
-run -v "$work/logs:/var/log/aegis-mcp" -v "$net-data:/var/lib/aegis-mcp" "${by_key[@]}" "$image"
+run -v "$work/logs:/var/log/aegis-mcp" -v "$net-other:/var/lib/aegis-mcp" "${by_key[@]}" "$image"
 up
 refuses_calls "a directory of root's"
 lines=$(said | grep -c 'chown' || true)

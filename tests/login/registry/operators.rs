@@ -34,7 +34,7 @@ async fn somebody_is_revoked_while_the_registry_cannot_be_written() {
     std::fs::create_dir(&directory).unwrap();
     set_mode(&directory, 0o555);
     let server = unprivileged(scene.setup()).start().await;
-    assert_eq!(warnings(&server).await, serde_json::json!(["registry_volatile"]));
+    assert_eq!(warnings(&server).await, serde_json::json!(["registry_volatile", "audit_high_water"]));
     let client = Client::register(&server.url).await;
     let alice = client.tokens("alice", &password("alice"), false).await;
     let bob = client.tokens("bob", &password("bob"), false).await;
@@ -209,7 +209,9 @@ async fn a_revocation_that_is_kept_once_is_said_so_and_is_kept_twice_as_soon_as_
     assert_eq!(works(&server, &alice.access).await, 401);
     let answer = answered(&scene, &["clients", "revoke", &client.id]).await;
     assert_eq!((&answer["durable"], &answer["kept_once"]), (&true.into(), &false.into()), "{answer}");
-    assert_eq!(warnings(&server).await, serde_json::json!([]));
+    // The last checkpoint of the log is kept there again with the next one.
+    let left = warnings(&server).await;
+    assert!([serde_json::json!([]), serde_json::json!(["audit_high_water"])].contains(&left), "{left}");
     let stopped = server.stop().await;
     assert_eq!(told(&stopped.audit, "revocations_durable").len(), 1);
     let text = std::fs::read_to_string(&beside).unwrap();

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{Permit, has_path_rules, lists, names_owner, seen_as};
 use crate::client::Client;
 use crate::gitea::{self, Answer, Call, Error, Started, Write};
-use crate::ports::{Cache, Class, Clock, Level, Limits, Settings, Slot, Ticket};
+use crate::ports::{Cache, Class, Clock, Level, Limits, Settings, Slot, Telemetry, Ticket};
 use crate::settings::Config;
 
 /// What a door needs besides the ticket.
@@ -24,6 +24,8 @@ pub struct Ground<'a> {
     pub clock: &'a dyn Clock,
     /// Who waits for the answer.
     pub client: &'a dyn Client,
+    /// The log.
+    pub telemetry: &'a dyn Telemetry,
     /// The settings in force.
     pub config: &'a Config,
     /// The Gitea login of the caller, where it is known.
@@ -95,6 +97,13 @@ impl Reader<'_> {
         self.step("asking Gitea");
         self.ground.client.log(Level::Debug, &format!("GET {}", call.template()));
         gitea::get(self.ticket, call)
+    }
+
+    /// Tell the log, where somebody looks for a fault; never what came from Gitea itself.
+    pub fn debug(&self, event: &str, context: &[(&str, &str)]) {
+        if self.ground.config.diagnose {
+            self.ground.telemetry.log(Level::Debug, event, context);
+        }
     }
 
     /// Tell the client what happens next, as one more step of how many nobody knows.

@@ -171,6 +171,7 @@ fn run(
         limits: session.ports.limits,
         clock: session.ports.clock,
         client,
+        telemetry: session.ports.telemetry,
         config: session.config,
         login: session.claims.login.as_deref(),
         show_withheld,

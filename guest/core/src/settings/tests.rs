@@ -82,9 +82,10 @@ fn check_finds_every_problem_and_ignores_names_that_no_guest_reads() {
         ("AUTH_ENABLED", "maybe"),
         ("WRITE_REPOSITORY_WHITELIST", "acme/app, acme"),
         ("LOG_LEVEL", "loud"),
+        ("GITEA_TOKEN", "loud"),
     ]));
     let names: Vec<&str> = problems.iter().map(|(name, _)| name.as_str()).collect();
-    assert_eq!(names, ["MCP_PORT", "WRITE_REPOSITORY_WHITELIST", "AUTH_ENABLED"]);
+    assert_eq!(names, ["MCP_PORT", "WRITE_REPOSITORY_WHITELIST", "AUTH_ENABLED", "LOG_LEVEL"]);
     assert_eq!(problems[0].1, "must be a whole number from 0 to 65535");
     assert_eq!(problems[1].1, "has an entry 2 that must be owner/repo or owner/*");
     assert_eq!(Config::check(&values(&[])), []);

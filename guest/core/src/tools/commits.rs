@@ -12,7 +12,8 @@ mod tests;
 use serde_json::{Map, Value};
 
 use super::args::{Page, Ref, Repo, Revision};
-use super::kit::{Entry, Error, Key, Kind, ReadTool, Shape, read, tool};
+use super::diagnosis::Diagnosis;
+use super::kit::{Entry, Error, Key, Kind, ReadTool, Shape, Tool as _, read, tool};
 use super::lookup;
 use super::outsiders::{self, Cover};
 use super::paging::{self, HAS_NEXT, PAGE, TOTAL};
@@ -108,6 +109,7 @@ impl ReadTool for GetCommitDiff {
     const ONE_ITEM: bool = true;
 
     fn call(self, gitea: &Reader<'_>) -> Result<Reply, Error> {
+        let diagnosis = Diagnosis::start(gitea, Self::NAME);
         let sha = lookup::commit(gitea, &self.repo, Some(&self.sha.0))?;
         // Gitea's numbers and names of files are not asked for: they would count what the policy hides.
         let commit =
@@ -115,6 +117,7 @@ impl ReadTool for GetCommitDiff {
         let commit = gitea.start(commit)?;
         let diff = gitea.start(diff(&self.repo, &sha))?;
         let commit = commit.finish()?.body;
+        diagnosis.of(&commit, &["commit", "author", "committer", "parents"]);
         let mut patches = Patches::new(gitea, self.page);
         patches.read(diff.body()?, None)?;
         let cover = Cover::of(gitea, &self.repo, Some(&self.sha.0), &sha);

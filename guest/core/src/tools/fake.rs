@@ -40,6 +40,8 @@ pub(crate) struct State {
     pub(crate) outcomes: Vec<Outcome>,
     pub(crate) remarks: Vec<Remark>,
     pub(crate) metrics: Vec<(String, String)>,
+    /// Lines of the log: level, event and context.
+    pub(crate) logged: Vec<String>,
     pub(crate) cached: BTreeMap<(String, String), (Vec<u8>, u32)>,
     /// Everything that must come in an order, in that order.
     pub(crate) order: Vec<&'static str>,
@@ -153,6 +155,7 @@ impl World {
             limits: self,
             clock: self,
             client: &Silent,
+            telemetry: self,
             config: &config,
             login,
             show_withheld,

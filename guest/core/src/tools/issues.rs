@@ -15,7 +15,8 @@ use super::applied::{self, NOT_APPLIED};
 use super::args::{
     Character, Comment, FreeText, IssueNumber, IssueState, Labels, Logins, MilestoneChoice, Page, Repo, Title,
 };
-use super::kit::{Entry, Error, Hints, Key, Kind, ReadTool, Shape, WriteTool, read, tool, write};
+use super::diagnosis::Diagnosis;
+use super::kit::{Entry, Error, Hints, Key, Kind, ReadTool, Shape, Tool as _, WriteTool, read, tool, write};
 use super::lookup::{self, Label, LabelSearch};
 use super::outsiders::{self, Outsiders};
 use super::paging::{self, HAS_NEXT, PAGE, TOTAL};
@@ -40,6 +41,8 @@ pub(super) const TOOLS: &[&dyn Entry] = &[
 const NOT_BACK: &str = "update_issue replaces the whole text: do not send a part of it back";
 /// How to see what LOCKDOWN withholds.
 const SHOW_ISSUE: &str = "get_issue with show_withheld=true.";
+/// Members that Gitea may leave empty or say otherwise.
+const CHECKED: [&str; 6] = ["user", "body", "assignees", "labels", "milestone", "pull_request"];
 /// So much of a body stands in a list.
 const PREVIEW_CHARACTERS: usize = 200;
 
@@ -76,6 +79,7 @@ impl ReadTool for ListIssues {
     ];
 
     fn call(self, gitea: &Reader<'_>) -> Result<Reply, Error> {
+        let diagnosis = Diagnosis::start(gitea, Self::NAME);
         let labels = match LabelSearch::start(gitea, &self.repo, self.labels.as_ref())? {
             Some(search) => search.finish(gitea)?.all(&self.repo)?,
             None => Vec::new(),
@@ -100,6 +104,7 @@ impl ReadTool for ListIssues {
             paging::sifted(gitea, self.page, || request.clone(), wanted)
         };
         let found = found.map_err(|error| Error::or_not_found(error, || no_issues(&self.repo)))?;
+        diagnosis.rows(&found.rows, &CHECKED);
         let outsiders = Outsiders::of(gitea, &self.repo);
         let line = |row: &Value| {
             let mut line = ISSUE_LINE.of(row);
@@ -127,8 +132,10 @@ impl ReadTool for GetIssue {
     const ONE_ITEM: bool = true;
 
     fn call(self, gitea: &Reader<'_>) -> Result<Reply, Error> {
+        let diagnosis = Diagnosis::start(gitea, Self::NAME);
         let issue = issue(gitea, &self.repo, self.issue_number)?;
         let issue = found(issue, &self.repo, self.issue_number)?;
+        diagnosis.of(&issue, &CHECKED);
         let (outsiders, mut shown) = (Outsiders::of(gitea, &self.repo), ISSUE.of(&issue));
         let withheld = outsiders.cover(&issue, &mut shown, SHOW_ISSUE);
         let first = if withheld { 1 } else { self.start_character.map_or(1, |first| first.0) };

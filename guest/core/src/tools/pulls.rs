@@ -13,7 +13,8 @@ mod tests;
 use serde_json::{Map, Value};
 
 use super::args::{Character, IssueNumber, IssueState, Page, Repo};
-use super::kit::{Entry, Error, Key, Kind, ReadTool, Shape, read, tool};
+use super::diagnosis::Diagnosis;
+use super::kit::{Entry, Error, Key, Kind, ReadTool, Shape, Tool as _, read, tool};
 use super::lookup;
 use super::outsiders::{self, Outsiders};
 use super::paging::{self, HAS_NEXT, PAGE, TOTAL};
@@ -96,10 +97,12 @@ impl ReadTool for GetPullRequest {
     const ONE_ITEM: bool = true;
 
     fn call(self, gitea: &Reader<'_>) -> Result<Reply, Error> {
+        let diagnosis = Diagnosis::start(gitea, Self::NAME);
         let files = parts::counted(gitea, &self.repo, self.pull_number);
         let answer = gitea
             .get(lookup::call(&self.repo, ONE_PULL).segment(self.pull_number.0))
             .map_err(|error| Error::or_not_found(error, || no_pull(&self.repo, self.pull_number)))?;
+        diagnosis.of(&answer.body, &["user", "body", "head", "base", "milestone", "merged_by"]);
         let mut pull = PULL.of(&answer.body);
         if let Some(head) = pull.get_mut("head").and_then(Value::as_object_mut) {
             hide_fork(gitea, &answer.body, head, &["repository", "label"]);

@@ -234,6 +234,7 @@ fn leaves_urls_without_passwords() {
         "ssh://git@git.example:22/a/b.git",
         "https://user:${PASSWORD}@git.example/",
         "https://user:$PASSWORD@git.example/",
+        "https://user:{PASSWORD}@git.example/",
         "https://user:***@git.example/",
         "http://localhost:8080 and mail me@git.example",
     ] {
@@ -300,6 +301,17 @@ fn a_bare_value_is_a_constant_only_in_capitals_with_an_underscore() {
 }
 
 #[test]
+fn only_a_whole_uuid_is_one() {
+    for value in ["3f25a4e0-4f89-1ad3", "3f25a4e0c4f8-91ad3b2c7d9e1f"] {
+        assert_eq!(
+            mask(&format!("secret: \"{value}\"")),
+            "secret: \"[redacted:assigned-secret]\"",
+            "{value}"
+        );
+    }
+}
+
+#[test]
 fn leaves_assigned_values_that_a_person_wrote() {
     for text in [
         "password = \"correct-horse-battery-staple\"",
@@ -313,6 +325,8 @@ fn leaves_assigned_values_that_a_person_wrote() {
         "token = \"pkcs-9-at-pkcs15Token\"",
         "ReturnTypeToken: D3D10_SB_RESOURCERETURN4TYPE,",
         "PASSWORD=aaaaaaaaaaaaaaaaaaaaaaaa1",
+        "PASSWORD=abcdefghijklmnop1234",
+        "token = \"srv1a2b3c4d5e/e6f7g8h9x/i0j1k2l3m\"",
     ] {
         untouched(text);
     }

@@ -2,6 +2,8 @@
 //! hashes and their leaves of the tree are settled here. How lines fit behind one another is judged where the pieces come
 //! together again, in their order; see [`super::Verifier::pieces`].
 
+use std::io::BufRead as _;
+
 use super::tickets::Told;
 use super::{EntryHash, Event, Fault, Line, MAX_LINE, Mark, TreeHash};
 
@@ -40,6 +42,13 @@ impl Link {
     }
 }
 
+/// Where the first line feed is; many bytes at a time, which `position` does not look at.
+fn line_feed(bytes: &[u8]) -> Option<usize> {
+    let passed = (&mut &*bytes).skip_until(b'\n').ok()?;
+    let at = passed.checked_sub(1)?;
+    (bytes.get(at) == Some(&b'\n')).then_some(at)
+}
+
 impl Piece {
     /// Read lines up to the first that is not valid by itself. `hash` is an implementation of [`EntryHash::of`].
     #[must_use]
@@ -47,7 +56,7 @@ impl Piece {
         let (mut lines, mut fault, mut end) = (Vec::new(), None, 0_usize);
         while let Some(rest) = bytes.get(end..).filter(|rest| !rest.is_empty()) {
             let most = rest.get(..MAX_LINE.min(rest.len())).unwrap_or_default();
-            let read = match most.iter().position(|byte| *byte == b'\n') {
+            let read = match line_feed(most) {
                 Some(length) => {
                     let line = most.get(..length).unwrap_or_default();
                     Line::parse_by(line, &hash).map(|line| {

@@ -154,7 +154,7 @@ async fn without_a_server_that_is_said_and_one_that_hangs_is_not_taken_for_none(
     let hanging = UnixListener::bind(room.socket()).unwrap();
     let short = Duration::from_millis(20);
     let path = room.socket();
-    let asked_it = tokio::task::spawn_blocking(move || ask_within(&path, &Request::Status, short));
+    let asked_it = tokio::task::spawn_blocking(move || ask_within(&path, &Request::Status, &[], short));
     assert!(matches!(asked_it.await.unwrap(), Err(NotAsked::Silent(..))));
     drop(hanging);
     assert!(matches!(asked(room.socket(), Request::Status).await, Err(NotAsked::NoServer(_))));

@@ -116,7 +116,7 @@ struct Plain {
 }
 
 impl Clerk for Plain {
-    async fn answer(&self, request: Request, _: u32) -> Option<Answer> {
+    async fn answer(&self, request: Request, _: Vec<u8>, _: u32) -> Option<Answer> {
         let desk = Desk { records: &self.records, sign_in: None, file: PathBuf::from("/registry.redb") };
         Some(desk.answer(request).await)
     }
@@ -129,7 +129,7 @@ impl Clerk for Plain {
 /// Ask as a command does.
 async fn asked(path: PathBuf, request: Request) -> Result<Answer, NotAsked> {
     let patience = std::time::Duration::from_secs(20);
-    tokio::task::spawn_blocking(move || ask_within(&path, &request, patience)).await.unwrap()
+    tokio::task::spawn_blocking(move || ask_within(&path, &request, &[], patience)).await.unwrap()
 }
 
 fn reason(answer: &Answer) -> &str {

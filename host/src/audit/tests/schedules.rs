@@ -11,8 +11,8 @@ use aegis_custody::audit::{Checkpoint, End, Note, Verifier};
 use super::super::start::start;
 use super::sim::{Fault, Luck, Sim};
 use super::{
-    Bounds, Dice, Entry, Hand, LogFs, OpenError, Opening, Signer, Writer, clock, entry, evidence, opening,
-    path, signer, world,
+    Bounds, Dice, Entry, Hand, LogFs, OpenError, Opening, Signer, Writer, clock, entry, evidence, high_water,
+    opening, path, signer, world,
 };
 
 mod second;
@@ -69,7 +69,8 @@ impl Life {
     }
 
     fn opening(&self) -> Opening {
-        Opening { signer: Arc::new(self.signer()), ..opening(&path()) }
+        let high_water = Some(high_water());
+        Opening { signer: Arc::new(self.signer()), high_water, ..opening(&path()) }
     }
 
     fn open_on(&self, sim: &Sim) -> Result<(Writer, Vec<Entry>), OpenError> {
@@ -205,6 +206,13 @@ impl Life {
                 "{case}: checkpoint {} for {} lines",
                 signed.number,
                 signed.size
+            );
+        }
+        if let Some(kept) = self.sim.read(&high_water()) {
+            let kept = Note::parse(std::str::from_utf8(&kept).unwrap()).unwrap();
+            assert!(
+                self.signed.contains(&kept.checkpoint),
+                "{case}: {kept:?} was kept and stands nowhere else"
             );
         }
         let found = evidence(&self.sim, &[]);

@@ -117,8 +117,11 @@ impl Sim {
         state.durable_names.insert(path.to_path_buf(), inode);
     }
 
+    /// Names in the directory of the log.
     pub(super) fn names(&self) -> Vec<String> {
-        self.state().names.keys().map(|path| path.file_name().unwrap().to_str().unwrap().to_owned()).collect()
+        let state = self.state();
+        let in_log = state.names.keys().filter(|path| path.parent() == super::path().parent());
+        in_log.map(|path| path.file_name().unwrap().to_str().unwrap().to_owned()).collect()
     }
 
     /// All files of the log in order, with the last line that a closed name states.
@@ -185,6 +188,15 @@ impl LogFs for Sim {
         Ok(state.named(path).map(|inode| Box::new(SimFile { sim, inode }) as Box<dyn LogFile>))
     }
 
+    fn content(&self, path: &Path, most: u64) -> io::Result<Option<Vec<u8>>> {
+        self.state().step()?;
+        let found = self.read(path);
+        if found.as_ref().is_some_and(|bytes| bytes.len() as u64 > most) {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        Ok(found)
+    }
+
     fn create(&self, path: &Path) -> io::Result<Box<dyn LogFile>> {
         let mut state = self.state();
         state.step()?;
@@ -240,6 +252,7 @@ impl LogFs for Sim {
     fn sync_dir(&self, _: &Path) -> io::Result<()> {
         let mut state = self.state();
         state.step()?;
+        // A journal keeps the changes of all directories in one order.
         state.durable_names = state.names.clone();
         state.later_names.clear();
         Ok(())

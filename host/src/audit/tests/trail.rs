@@ -66,6 +66,9 @@ impl LogFs for Gated {
     fn open(&self, path: &Path) -> io::Result<Option<Box<dyn LogFile>>> {
         self.sim.open(path)
     }
+    fn content(&self, path: &Path, most: u64) -> io::Result<Option<Vec<u8>>> {
+        self.sim.content(path, most)
+    }
     fn create(&self, path: &Path) -> io::Result<Box<dyn LogFile>> {
         self.sim.create(path)
     }

@@ -127,6 +127,7 @@ fn open(folder: &Path) -> Result<Trail, crate::audit::OpenError> {
         policy_digest: String::new(),
         component_digest: String::new(),
         signer: Arc::new(Signer::fresh(&SystemRandom)),
+        high_water: None,
         min_free: 0,
     };
     Trail::open(opening, Arc::new(SystemClock), Arc::new(SystemRandom))

@@ -3,12 +3,10 @@
 
 use std::path::Path;
 
-use serde_json::Value;
-
-use aegis_custody::audit::{Claims, Evidence, Lines, MAX_NOTE, Note, PublicKey, Verifier};
+use aegis_custody::audit::{Claims, Evidence, Lines, Note, PublicKey, Verifier};
 
 use super::files::{ACTIVE, names};
-use super::{Problem, TAMPERED, UNREADABLE, Verify, unreadable};
+use super::{Problem, TAMPERED, UNREADABLE, Verify, anchors, unreadable};
 use crate::audit::names::Place;
 use crate::audit::signer::checked;
 
@@ -19,18 +17,22 @@ const MOST: u64 = 256 * 1024 * 1024;
 pub(super) struct Given {
     own: Vec<Note>,
     anchors: Vec<Note>,
+    /// Beginnings of anchors that could not be read.
+    pub(super) broken: usize,
     key: Option<PublicKey>,
 }
 
 impl Given {
     /// Read what lies beside the log and what the command names.
     pub(super) fn read(asked: &Verify) -> Result<Self, Problem> {
-        let mut anchors = Vec::new();
+        let (mut anchors, mut broken) = (Vec::new(), 0_usize);
         for path in &asked.anchor {
-            anchors.extend(kept_elsewhere(path)?);
+            let (notes, beginnings) = kept_elsewhere(path)?;
+            anchors.extend(notes);
+            broken = broken.saturating_add(beginnings);
         }
         let key = asked.key.as_deref().map(key).transpose()?;
-        Ok(Self { own: own(&asked.path)?, anchors, key })
+        Ok(Self { own: own(&asked.path)?, anchors, broken, key })
     }
 
     /// The sizes at which roots are needed.
@@ -52,9 +54,20 @@ impl Given {
     }
 }
 
+/// Name of the active file of the log that a file is of: by the stem of a closed segment or of another active file.
+fn active_beside(path: &Path) -> String {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let plain = name.strip_suffix(".gz").or(name.strip_suffix(".zst")).unwrap_or(name);
+    match Place::of_segment(path) {
+        Some(closed) => format!("{}.log", closed.stem),
+        None if plain.ends_with(".log") => plain.to_owned(),
+        None => ACTIVE.to_owned(),
+    }
+}
+
 /// The checkpoints beside the log. What follows the last whole one in a file is one that was not finished.
 fn own(path: &Path) -> Result<Vec<Note>, Problem> {
-    let active = if path.is_dir() { path.join(ACTIVE) } else { path.with_file_name(ACTIVE) };
+    let active = if path.is_dir() { path.join(ACTIVE) } else { path.with_file_name(active_beside(path)) };
     let Some(place) = Place::new(&active) else { return Ok(Vec::new()) };
     let found = names(&place.dir).map_err(|error| unreadable(&place.dir, &error))?;
     let mut files = place.checkpoints_among(found);
@@ -73,32 +86,15 @@ fn own(path: &Path) -> Result<Vec<Note>, Problem> {
     Ok(notes)
 }
 
-/// Checkpoints in a file of notes, or in lines of the server's own log, which hold one each in `checkpoint`.
-fn kept_elsewhere(path: &Path) -> Result<Vec<Note>, Problem> {
+/// Checkpoints wherever they stand in a file, see [`super::anchors`], and how many have only a beginning.
+fn kept_elsewhere(path: &Path) -> Result<(Vec<Note>, usize), Problem> {
     let bytes = crate::regular::read(path, MOST).map_err(|error| unreadable(path, &error))?;
-    let mut notes = match Note::parse_all(&bytes) {
-        Ok((notes, read)) if read == bytes.len() => notes,
-        Ok(_) | Err(_) => Vec::new(),
-    };
-    if notes.is_empty() {
-        let lines = bytes.split(|byte| *byte == b'\n').filter(|line| line.len() <= 2 * MAX_NOTE);
-        notes = lines.filter_map(logged).collect();
-    }
+    let (notes, broken) = anchors::found(&bytes);
     if notes.is_empty() {
         let what = "holds no checkpoint: neither a signed note nor a log line with one".to_owned();
         return Err(Problem { path: path.to_owned(), line: None, what, code: UNREADABLE });
     }
-    Ok(notes)
-}
-
-/// The checkpoint of a line of the server's log, also behind what a container's or the system's log puts in front of it
-/// (`aegis-mcp-1  | {...}`), and within what Docker's own files put around it (`{"log":"{...}"}`).
-fn logged(line: &[u8]) -> Option<Note> {
-    let begin = line.iter().position(|byte| *byte == b'{')?;
-    let line: Value = serde_json::from_slice(line.get(begin..)?).ok()?;
-    let within = |text: &str| serde_json::from_str::<Value>(text).ok();
-    let line = line.get("log").and_then(Value::as_str).and_then(within).unwrap_or(line);
-    Note::parse(line.get("checkpoint")?.as_str()?).ok()
+    Ok((notes, broken))
 }
 
 fn key(given: &str) -> Result<PublicKey, Problem> {

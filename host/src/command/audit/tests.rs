@@ -103,7 +103,8 @@ fn a_whole_log_is_valid_as_a_directory_and_file_by_file() {
         (&json!("valid"), &json!(1), &json!(9))
     );
     for part in &report.parts {
-        assert_eq!(verify(&part.path, true), 0, "{}", part.path.display());
+        let begins = part.segment.first.is_some_and(|first| first.seq == 1);
+        assert_eq!(verify(&part.path, true), if begins { 0 } else { 4 }, "{}", part.path.display());
     }
 }
 
@@ -282,6 +283,58 @@ fn a_log_cut_at_a_segment_is_found_by_its_checkpoints_and_by_an_anchor() {
     fs::write(&anchor, format!("{{\"event\":\"listening\"}}\n{text}\nnot json\n")).unwrap();
     let with = Report::of(&Verify { anchor: vec![anchor], ..asked(dir.path()) });
     assert_eq!(with.code(), 1);
+}
+
+#[test]
+fn a_checkpoint_is_found_wherever_it_stands_in_a_file_of_anchors() {
+    let dir = log();
+    let notes = fs::read_to_string(dir.path().join("audit.checkpoints")).unwrap();
+    let notes: Vec<String> =
+        Note::parse_all(notes.as_bytes()).unwrap().0.iter().map(ToString::to_string).collect();
+    let (first, last) = (&notes[0], &notes[2]);
+    let (cut, _) = last.split_at(last.len() / 2);
+    let logged = json!({"event": "audit_checkpoint", "checkpoint": last}).to_string();
+    let pretty = format!("{:#}", json!({"checkpoint": last}));
+    let docker = json!({"log": format!("{logged}\n"), "stream": "stderr"}).to_string();
+    for (text, whole, broken) in [
+        (format!("{first}{last}"), 2, 0),
+        (format!("{first}{last}").replace('\n', "\r\n"), 2, 0),
+        (format!("{first}{last}").replace('\n', " \t\n"), 2, 0),
+        (format!("\u{feff}\n{first}\n\n{last}\n"), 2, 0),
+        (format!("\u{feff}{first}"), 1, 0),
+        (format!("<html>502 Bad Gateway</html>\n{first}no answer\n{last}"), 2, 0),
+        (format!("{first}{cut}"), 1, 1),
+        (format!("{cut}\n{first}"), 1, 1),
+        (format!("{cut}{first}"), 1, 1),
+        (format!("{first}{}", last.trim_end()), 2, 0),
+        (format!("{first}{logged}\n{last}"), 3, 0),
+        (format!("aegis-mcp-1  | {logged}\n{first}"), 2, 0),
+        (format!("{docker}\n{pretty}\n"), 2, 0),
+        (cut.to_owned(), 0, 1),
+        ("aegis-audit/\u{e4}".repeat(40), 0, 0),
+    ] {
+        let (found, missed) = super::anchors::found(text.as_bytes());
+        assert_eq!((found.len(), missed), (whole, broken), "{text}");
+    }
+    let anchor = dir.path().join("kept-elsewhere");
+    fs::write(&anchor, format!("{first}{cut}")).unwrap();
+    let report = Report::of(&Verify { anchor: vec![anchor], ..asked(dir.path()) });
+    assert!(report.code() == 0 && report.text().contains("1 checkpoints in the anchors are not whole"));
+}
+
+#[test]
+fn a_closed_segment_by_itself_says_that_earlier_ones_are_missing() {
+    let dir = log();
+    let second = dir.path().join("audit-000000000004-000000000006.jsonl");
+    let report = judged(&second);
+    assert!(report.code() == 4 && report.text().contains("the log begins at seq 4"), "{}", report.text());
+    assert_eq!(Report::of(&Verify { expired: true, ..asked(&second) }).code(), 0);
+    // A name that the log would not write is none of its segments.
+    for name in ["audit-4-6.jsonl", "audit-00000000000000000000004-000000000006.jsonl"] {
+        fs::rename(&second, dir.path().join(name)).unwrap();
+        assert_eq!(judged(dir.path()).code(), 1, "{name}");
+        fs::rename(dir.path().join(name), &second).unwrap();
+    }
 }
 
 #[test]

@@ -74,6 +74,13 @@ impl Report {
             let unsigned = last.seq.saturating_sub(self.evidence.covered);
             let _ = writeln!(out, "note       {unsigned} lines at the end are not signed yet");
         }
+        if self.broken_anchors > 0 {
+            let _ = writeln!(
+                out,
+                "note       {} checkpoints in the anchors are not whole and were not compared: look whether newer ones are among them",
+                self.broken_anchors
+            );
+        }
         if !self.anchored {
             let _ = writeln!(
                 out,
@@ -124,6 +131,7 @@ impl Report {
             "signed": {"checkpoints": self.evidence.held, "lines": self.evidence.covered},
             "problems": self.evidence.problems,
             "gaps": self.evidence.gaps,
+            "broken_anchors": self.broken_anchors,
             "clock_steps_back": self.steps_back(),
             "without_outcome": self.open.as_ref().map(|open| json!({
                 "count": open.count(),

@@ -1,9 +1,11 @@
 //! The guest and the policy as `serve` would take them: the component is compiled and linked, and its preflight run
 //! on the document and the settings. Nobody is served.
 
-use super::super::aside::{self, Aside, NotAside};
+use std::sync::Arc;
+
 use super::super::in_force;
 use super::report::{Finding, fail, pass, warn};
+use crate::aside::{self, Aside, NotAside};
 use crate::guest::{Linked, default_path};
 use crate::settings::Settings;
 
@@ -11,7 +13,7 @@ use crate::settings::Settings;
 pub(super) async fn look(settings: &Settings, whole: bool) -> Vec<Finding> {
     let path = default_path(settings.guest_path());
     let linked = match aside::load(settings) {
-        Ok(linked) => linked,
+        Ok(linked) => Arc::new(linked),
         Err(error) => {
             let says = format!("{error}; GUEST_PATH names the component, which comes with the program");
             return vec![fail("guest", says)];
@@ -32,7 +34,7 @@ pub(super) async fn look(settings: &Settings, whole: bool) -> Vec<Finding> {
 
 async fn preflight(
     settings: &Settings,
-    linked: Linked,
+    linked: Arc<Linked>,
     name: &str,
     policy: &[u8],
     whole: bool,

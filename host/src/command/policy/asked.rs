@@ -2,13 +2,14 @@
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde_json::Value;
 use tokio::runtime::{Builder, Runtime};
 
-use super::super::aside::{self, Aside};
 use super::super::{EnvFile, in_force};
 use crate::admin::load_only;
+use crate::aside::{self, Aside};
 use crate::component::bindings::aegis::gateway::types::Problem;
 use crate::settings::Settings;
 
@@ -106,7 +107,8 @@ impl Guest {
         let runtime =
             Builder::new_current_thread().enable_all().build().map_err(|error| failed(error.to_string()))?;
         let within = runtime.enter();
-        let aside = Aside::new(linked, &settings, &values).map_err(|error| failed(error.to_string()))?;
+        let aside =
+            Aside::new(Arc::new(linked), &settings, &values).map_err(|error| failed(error.to_string()))?;
         drop(within);
         Ok(Self { runtime, aside, settings, values })
     }

@@ -52,7 +52,7 @@ pub(super) fn run(env_file: Option<&PathBuf>) -> ExitCode {
 fn serve(settings: &Settings) -> Result<ExitCode, NoStart> {
     let user = format!("stdio-uid-{}", rustix::process::geteuid().as_raw());
     let origin = || Ok("http://127.0.0.1".to_owned());
-    let Ready { front, guests, linked, shared, capacity, pending } =
+    let Ready { front, guests, shared, capacity, pending } =
         make_ready(settings, origin, &open_trail, Some(user.clone()))?;
     let anchor = Anchor::of(settings).map_err(NoStart::settings)?;
     let receivers = Receivers::of(settings).map_err(NoStart::settings)?;
@@ -62,13 +62,13 @@ fn serve(settings: &Settings) -> Result<ExitCode, NoStart> {
             event = "stdio",
             version = env!("CARGO_PKG_VERSION"),
             caller = user,
-            component = %shared.component_digest,
-            policy = %shared.policy.now().digest,
+            component = %shared.in_force.guest().digest(),
+            policy = %shared.in_force.policy().digest,
             writes = settings.write_mode(),
         );
         crate::anchor::attend(&shared, anchor);
         let pushing = receivers.attend(&shared);
-        let server = Server::new(shared, linked, settings, capacity);
+        let server = Server::new(shared, settings, capacity);
         Ok(local::run(server, (pending, pushing), |server| talk::talk(server, stop)).await)
     });
     guests.shutdown_timeout(std::time::Duration::from_secs(1));

@@ -5,10 +5,14 @@ use super::*;
 
 const COMMITS: usize = 4;
 
-/// Open, commit rows `0` to `3`, close. What was told about each.
-async fn life(volume: Arc<dyn Volume>, storage: &Path) -> Vec<Committed> {
+/// Open, commit rows `0` to `3`, close. What was told about each; none where the life before holds the file still.
+async fn life(volume: Arc<dyn Volume>, storage: &Path) -> Option<Vec<Committed>> {
     let hand = clock();
-    let Opened { store, rows, .. } = Store::open_on(volume, storage, hand.clone());
+    let opened = Store::open_on(volume, storage, hand.clone());
+    if opened.is_locked() {
+        return None;
+    }
+    let Opened { store, rows, .. } = opened;
     let state: Arc<Mutex<Vec<Row>>> = Arc::new(Mutex::new(rows));
     let told = Arc::clone(&state);
     store.tell_whole(move || told.lock().unwrap().clone());
@@ -19,7 +23,7 @@ async fn life(volume: Arc<dyn Volume>, storage: &Path) -> Vec<Committed> {
         hand.forward(100_000);
     }
     store.close().await;
-    answers
+    Some(answers)
 }
 
 async fn survives(errno: i32, lasting: i64, reads_work: bool) {
@@ -28,7 +32,7 @@ async fn survives(errno: i32, lasting: i64, reads_work: bool) {
         let (_directory, storage) = place();
         let faults = Faults::none(reads_work);
         faults.fail(errno, at, lasting);
-        let answers = life(Arc::new(Faulty(Arc::clone(&faults))), &storage).await;
+        let answers = life(Arc::new(Faulty(Arc::clone(&faults))), &storage).await.expect("nobody was before");
         faults.heal();
         let opened = Store::open(&storage, clock());
         let failed = faults.log.lock().unwrap().clone();
@@ -72,12 +76,13 @@ async fn what_was_saved_before_is_in_the_registry_or_kept_beside_it_whatever_fai
     for (errno, lasting, reads_work) in
         [(EIO, 1, false), (EIO, 12, false), (ENOSPC, 12, true), (EROFS, i64::MAX, true)]
     {
-        for at in 0.. {
+        let mut at = 0;
+        loop {
             let (directory, storage) = place();
             save(&storage, "before").await;
             let faults = Faults::none(reads_work);
             faults.fail(errno, at, lasting);
-            let answers = life(Arc::new(Faulty(Arc::clone(&faults))), &storage).await;
+            let Some(answers) = life(Arc::new(Faulty(Arc::clone(&faults))), &storage).await else { continue };
             faults.heal();
             let seen = format!("errno {errno}, {lasting} from operation {at}, answers {answers:?}");
             // The thread of the life before lets the file go when it has heard that nobody holds it any more.
@@ -96,6 +101,7 @@ async fn what_was_saved_before_is_in_the_registry_or_kept_beside_it_whatever_fai
                 assert!(at > 20, "only {at} operations");
                 break;
             }
+            at += 1;
         }
     }
 }

@@ -156,7 +156,10 @@ impl Telemetry for World {
 
     fn route(&self, _template: &str) {}
 
-    fn log(&self, _level: Level, _event: &str, _fields: &[(&str, &str)]) {}
+    fn log(&self, level: Level, event: &str, fields: &[(&str, &str)]) {
+        let fields = fields.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>();
+        self.state.borrow_mut().logged.push(format!("{level:?} {event} {}", fields.join(" ")));
+    }
 }
 
 impl Clock for World {

@@ -4,6 +4,7 @@
 
 mod assign;
 mod comments;
+mod diagnosis;
 mod labels;
 mod lists;
 mod update;

@@ -6,6 +6,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::{BodyExt as _, Full, Limited};
+use tokio::sync::oneshot;
+
 use crate::audit::signer::Signer;
 use crate::audit::{Opening, Trail};
 use crate::budget::Budget;
@@ -13,12 +18,14 @@ use crate::component::bindings::aegis::gateway::types::Problem;
 use crate::counters::Counters;
 use crate::egress::Gitea;
 use crate::floods::Floods;
-use crate::guest::{Linked, NotReady, Prepared, default_path};
+use crate::generation::{Generation, InForce};
+use crate::guest::{Linked, NotReady, Prepared, default_path, nobody};
+use crate::instance::{FromGuest, handle, store};
 use crate::long_work::LongWork;
 use crate::look::Look;
 use crate::mailbox::{Mailbox, Recheck};
 use crate::metrics::Metrics;
-use crate::policy::InForce;
+use crate::policy::Policy;
 use crate::ports::cache::SharedCache;
 use crate::ports::identity::Keys;
 use crate::push::Pushed;
@@ -30,6 +37,8 @@ use crate::writes::Writes;
 
 /// One instance runs at a time, and slots are cheap.
 const SLOTS: u32 = 8;
+/// Longest answer to a request that is read, in bytes.
+const MAX_ANSWER: usize = 4 << 20;
 /// What one instance may use, in bytes.
 const MEMORY: usize = 256 << 20;
 /// For a Gitea that is never asked.
@@ -65,7 +74,7 @@ impl Drop for Scratch {
 
 /// Why nothing can be asked.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum NotAside {
+pub(crate) enum NotAside {
     /// The guest needs a directory to stand in for a volume.
     #[error("no directory can be made here ({0}); give it a /tmp")]
     NoPlace(std::io::Error),
@@ -75,8 +84,8 @@ pub(super) enum NotAside {
 }
 
 /// A guest that can be asked.
-pub(super) struct Aside {
-    linked: Linked,
+pub(crate) struct Aside {
+    linked: Arc<Linked>,
     shared: Arc<Shared>,
     _scratch: Scratch,
 }
@@ -85,7 +94,7 @@ pub(super) struct Aside {
 ///
 /// # Errors
 /// See [`NotReady`].
-pub(super) fn load(settings: &Settings) -> Result<Linked, NotReady> {
+pub(crate) fn load(settings: &Settings) -> Result<Linked, NotReady> {
     Linked::load(&default_path(settings.guest_path()), settings.guest_cache_dir(), SLOTS)
 }
 
@@ -94,13 +103,13 @@ impl Aside {
     ///
     /// # Errors
     /// See [`NotAside`].
-    pub(super) fn new(
-        linked: Linked,
+    pub(crate) fn new(
+        linked: Arc<Linked>,
         settings: &Settings,
         values: &[(String, String)],
     ) -> Result<Self, NotAside> {
         let scratch = Scratch::new(settings.audit_log_path()).map_err(NotAside::NoPlace)?;
-        let shared = shared(settings, &scratch, &linked.guest.digest, values).map_err(NotAside::Unfit)?;
+        let shared = shared(settings, &scratch, &linked, values).map_err(NotAside::Unfit)?;
         Ok(Self { linked, shared, _scratch: scratch })
     }
 
@@ -108,7 +117,7 @@ impl Aside {
     ///
     /// # Errors
     /// The guest could not run. Problems in the documents are the inner error.
-    pub(super) async fn preflight(
+    pub(crate) async fn preflight(
         &self,
         policy: &[u8],
         settings: &[(String, String)],
@@ -116,11 +125,35 @@ impl Aside {
         self.linked.preflight(&self.shared, policy, settings).await
     }
 
+    /// Use this policy from now on, as the guest has prepared it.
+    pub(crate) async fn use_policy(&self, policy: Policy) {
+        self.shared.in_force.change().await.policy(policy);
+    }
+
+    /// Have one request answered that nobody has presented anything with.
+    ///
+    /// # Errors
+    /// There is no answer, for a person.
+    pub(crate) async fn answer(&self, request: Request<Full<Bytes>>) -> Result<Response<Bytes>, String> {
+        let (sender, receiver) = oneshot::channel::<FromGuest>();
+        let store = store(&self.linked.engine, &self.shared, nobody(&self.shared));
+        let reading = async {
+            let head = receiver.await.map_err(|_| "it gave no answer".to_owned())?;
+            let (parts, body) = head.map_err(|error| format!("it answered {error:?}"))?.into_parts();
+            let body = Limited::new(body, MAX_ANSWER).collect().await;
+            let body = body.map_err(|error| format!("its answer broke off: {error}"))?;
+            Ok(Response::from_parts(parts, body.to_bytes()))
+        };
+        let (ended, read) = tokio::join!(handle(&self.linked.handler, store, request, sender), reading);
+        ended.map_err(|failed| format!("it failed ({failed:?})"))?;
+        read
+    }
+
     /// Have one question answered; see `operator` in `wit/world.wit`.
     ///
     /// # Errors
     /// The guest could not run.
-    pub(super) async fn operator(&self, command: &str) -> Result<String, NotReady> {
+    pub(crate) async fn operator(&self, command: &str) -> Result<String, NotReady> {
         self.linked.operator(&self.shared, command).await
     }
 }
@@ -134,15 +167,16 @@ impl Drop for Aside {
 fn shared(
     settings: &Settings,
     scratch: &Scratch,
-    component: &str,
+    linked: &Arc<Linked>,
     values: &[(String, String)],
 ) -> Result<Arc<Shared>, String> {
     let opening = Opening {
         path: scratch.0.join("audit.log"),
         version: env!("CARGO_PKG_VERSION"),
         policy_digest: String::new(),
-        component_digest: component.to_owned(),
+        component_digest: linked.guest.digest.clone(),
         signer: Arc::new(Signer::fresh(&SystemRandom)),
+        high_water: None,
         min_free: 0,
     };
     let trail = Trail::open(opening, Arc::new(SystemClock), Arc::new(SystemRandom));
@@ -151,8 +185,7 @@ fn shared(
     let writes = Writes::new(false);
     Ok(Arc::new(Shared {
         guest_values: values.iter().cloned().collect(),
-        policy: InForce::default(),
-        component_digest: component.to_owned(),
+        in_force: InForce::new(Generation::first(linked.clone()), Policy::default()),
         trail: trail.map_err(|error| error.to_string())?,
         anchored: Arc::default(),
         pushed: Pushed::default(),
