@@ -69,6 +69,12 @@ FULL_SWAPS ?= 20
 swap-test: build ## 1,000 swaps of the guest under load and 20 with compiling: no request fails
 	AEGIS_TEST_SWAPS=$(SWAPS) AEGIS_TEST_FULL_SWAPS=$(FULL_SWAPS) $(CARGO) test --locked --workspace $(addprefix --exclude ,$(GUESTS)) --test host -- --nocapture no_request_fails_while_guests_are_swapped
 
+# Seconds of the even load; what comes after it takes three minutes more.
+SOAK_SECONDS ?= 1800
+.PHONY: soak
+soak: build ## Half an hour of load, too much of it, rude clients, SIGTERM: p99, memory, files; writes target/soak.json
+	AEGIS_SOAK_SECONDS=$(SOAK_SECONDS) $(CARGO) test --locked --workspace $(addprefix --exclude ,$(GUESTS)) --test soak -- --ignored --nocapture
+
 .PHONY: quick
 quick: ## The tests of the pure crates alone
 	$(CARGO) test --locked -p aegis-policy -p aegis-redaction -p aegis-core -p aegis-custody

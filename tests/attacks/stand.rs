@@ -9,7 +9,7 @@ use aegis_tests::forge::world::{
 };
 use aegis_tests::forge::{BIDI, CANARY, CANARY_TOKEN, Forge, Options};
 use aegis_tests::http::{Answer, send};
-use aegis_tests::server::{KEY, OTHER_KEY, Server, Setup};
+use aegis_tests::server::{KEY, OTHER_KEY, Server, Setup, free_port};
 use serde_json::{Value, json};
 
 use crate::canned::Playback;
@@ -313,8 +313,7 @@ fn agree(expected: &Value, found: &[&Value]) -> Result<(), String> {
 
 /// Register this product's application at the sample Gitea, for a server on a port that is free now.
 async fn application(gitea: &str, names: &mut Names) -> Result<(), String> {
-    let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|bound| bound.local_addr());
-    let port = free.map_err(|error| error.to_string())?.port();
+    let port = free_port();
     let callback = format!("http://127.0.0.1:{port}/oauth/callback");
     names.set("port", port.to_string());
     let body = json!({"name": "aegis", "redirect_uris": [callback], "confidential_client": true}).to_string();

@@ -64,12 +64,23 @@ impl Drop for Folder {
 
 /// A port that was free a moment ago, for settings that must name it before the server starts.
 ///
+/// It is below those that Linux gives to whoever asks for any: one of those may become a connection of a test
+/// beside this one before the server has it. No port is given twice by one process.
+///
 /// # Panics
 /// The machine has none.
 #[must_use]
 pub fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("its address").port()
+    const FIRST: u32 = 12_000;
+    const PORTS: u32 = 20_000;
+    static GIVEN: AtomicU32 = AtomicU32::new(0);
+    // Processes that run side by side begin far from each other.
+    let begun = std::process::id().wrapping_mul(977);
+    let next = || begun.wrapping_add(GIVEN.fetch_add(1, Ordering::Relaxed)) % PORTS + FIRST;
+    (0..PORTS)
+        .filter_map(|_| u16::try_from(next()).ok())
+        .find(|port| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok())
+        .expect("a free port")
 }
 
 /// A server that listens.
@@ -280,6 +291,18 @@ impl Server {
         let log = self.log();
         let (audit, audit_path) = (read_lines(&self.outputs.audit), self.outputs.audit.clone());
         Stopped { code, audit, log, audit_path, _folder: self.folder }
+    }
+
+    /// SIGTERM, and wait for the end: its exit code, and the folder, for a log that is too long to be read whole.
+    ///
+    /// # Panics
+    /// It does not end.
+    pub async fn end(mut self) -> (i32, Folder) {
+        use std::os::unix::process::ExitStatusExt as _;
+        self.signal("TERM").await;
+        let status =
+            tokio::time::timeout(PATIENCE, self.child.wait()).await.expect("it ends").expect("it ran");
+        (status.code().or(status.signal().map(|signal| signal + 128)).unwrap_or(-1), self.folder)
     }
 
     /// SIGTERM, and wait for the end.

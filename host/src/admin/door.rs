@@ -21,7 +21,7 @@ use super::desk::Desk;
 use super::record::{self, Stage};
 use super::{Answer, MAX_REQUEST, Request, guest, jobs, writes};
 use crate::serve::Server;
-use crate::swap::{Cause, MAX_COMPONENT};
+use crate::swap::MAX_COMPONENT;
 
 /// Connections at once.
 const PLACES: usize = 4;
@@ -68,6 +68,8 @@ pub(super) trait Clerk: Send + Sync + 'static {
         attached: Vec<u8>,
         uid: u32,
     ) -> impl Future<Output = Option<Answer>> + Send;
+    /// A component was to follow that is larger than any that is taken: none of it was read.
+    fn too_large(&self, uid: u32) -> Answer;
     /// Somebody was not let in.
     fn stranger(&self, uid: u32);
 }
@@ -188,8 +190,7 @@ async fn converse(stream: UnixStream, uid: u32, clerk: &impl Clerk) {
             Ok(request) => match attached(&mut read, request.attached()).await {
                 Attached::Whole(bytes) => clerk.answer(request, bytes, uid).await,
                 Attached::TooLong => {
-                    let text = format!("it is larger than {} MiB", MAX_COMPONENT >> 20);
-                    let _ = say(&mut write, &Answer::refused(Cause::TooLarge.name(), text)).await;
+                    let _ = say(&mut write, &clerk.too_large(uid)).await;
                     return;
                 }
                 Attached::Broken => return,
@@ -313,6 +314,10 @@ impl Clerk for OfServer {
             shared.trail.push(entry);
         }
         Some(answer)
+    }
+
+    fn too_large(&self, uid: u32) -> Answer {
+        guest::too_large(&self.server, uid)
     }
 
     fn stranger(&self, uid: u32) {

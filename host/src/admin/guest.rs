@@ -7,7 +7,7 @@ use std::sync::Weak;
 use super::show::{clean, table};
 use super::{Answer, Request};
 use crate::serve::Server;
-use crate::swap::{By, Done, History, Offered, Past, Refused, What, roll_back, swap};
+use crate::swap::{By, Done, History, Offered, Past, Refused, What, refuse_too_large, roll_back, swap};
 
 /// Do what is asked about guests; none where something else is asked, or the server ends.
 pub(super) async fn answer(
@@ -34,6 +34,12 @@ pub(super) async fn answer(
         }
         Err(Refused { cause, text }) => Answer::refused(cause.name(), text),
     })
+}
+
+/// A component that was not even read is refused as any other.
+pub(super) fn too_large(server: &Weak<Server>, uid: u32) -> Answer {
+    let Refused { cause, text } = refuse_too_large(server, By::Operator(uid));
+    Answer::refused(cause.name(), text)
 }
 
 /// For a person.

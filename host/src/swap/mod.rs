@@ -151,6 +151,15 @@ pub(crate) async fn swap(server: &Weak<Server>, offered: Offered, by: By) -> Res
     done
 }
 
+/// Refuse what is too large to be read; it is on record without a digest.
+pub(crate) fn refuse_too_large(server: &Weak<Server>, by: By) -> Refused {
+    let refused = Cause::TooLarge.because(format!("it is larger than {} MiB", MAX_COMPONENT >> 20));
+    if let Some(server) = server.upgrade() {
+        tell_refused(&server, &refused, "", by);
+    }
+    refused
+}
+
 async fn try_to_swap(server: &Weak<Server>, offered: Offered, digest: &str, by: By) -> Result<Done, Refused> {
     let (swaps, before, runtime) = {
         let server = server.upgrade().ok_or_else(Refused::stopping)?;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 
 use super::record::Left;
-use super::{By, Cause, MAX_COMPONENT, MAX_SIGNATURE, Offered, swap, tell_refused};
+use super::{By, Cause, MAX_COMPONENT, MAX_SIGNATURE, Offered, refuse_too_large, swap};
 use crate::component::digest;
 use crate::regular;
 use crate::serve::Server;
@@ -70,10 +70,7 @@ impl Looks {
         let offered = match offered {
             Ok(offered) => offered,
             Err(why) if why.kind() == io::ErrorKind::FileTooLarge => {
-                let refused = Cause::TooLarge.because(format!("{}: {why}", self.path.display()));
-                if let Some(server) = server.upgrade() {
-                    tell_refused(&server, &refused, "", By::File);
-                }
+                refuse_too_large(server, By::File);
                 return;
             }
             // It may come yet, and nobody has asked for anything else meanwhile.

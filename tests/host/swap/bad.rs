@@ -71,6 +71,7 @@ async fn a_candidate_that_fails_on_the_policy_in_force_is_refused() {
         ("trap", "preflight_failed", "Trapped"),
         ("loop", "preflight_failed", "CpuLimit"),
         ("problem", "policy_rejected", "is not to its liking"),
+        ("wait", "self_test_failed", "in 10 seconds"),
     ] {
         let scene = Scene::new().await;
         let server = scene.setup().policy(&policy(behaviour)).start().await;
@@ -98,7 +99,15 @@ async fn what_is_too_large_or_broken_off_or_not_there_is_refused_before_anything
     }
     assert_eq!(in_force(&server).await, own);
     let audit = server.audit_path().display().to_string();
-    assert_eq!(server.stop().await.code, 0);
+    let stopped = server.stop().await;
+    let refused = lines(&stopped.audit, "guest_swap_refused");
+    assert_eq!(refused.len(), 1, "what the command did not send was not refused: {refused:?}");
+    let detail = &refused[0]["detail"];
+    assert_eq!(
+        (&detail["cause"], &detail["by"], &detail["offered"]),
+        (&json!("too_large"), &json!("operator"), &json!(""))
+    );
+    assert_eq!(stopped.code, 0);
     for command in [&["swap", "/dev/null"][..], &["rollback"], &["history"]] {
         let arguments = [&["guest"], command].concat();
         let (code, _, _) = aegis_tests::server::program(&arguments, &[("AUDIT_LOG_PATH", &audit)]).await;
@@ -120,7 +129,7 @@ async fn while_one_is_tried_another_is_told_to_wait() {
     let length = first.len();
     let trying = handed(&server, length, first);
     let second = async {
-        crate::scene::until("the first is compiled", async || compiling(server.pid())).await;
+        crate::scene::until("the first is compiled", async || compiling(server.pid()).is_some()).await;
         let hostile = component("hostile.wasm").display().to_string();
         guest(&server, &["swap", &hostile]).await
     };
@@ -132,19 +141,83 @@ async fn while_one_is_tried_another_is_told_to_wait() {
     assert_eq!(lines(&stopped.audit, "guest_swapped").len(), 1);
 }
 
-/// Whether a process has a child that gives way to everybody: the one that compiles.
-fn compiling(server: u32) -> bool {
+#[tokio::test]
+async fn a_component_that_takes_more_to_compile_than_it_may_is_refused() {
+    let scene = Scene::new().await;
+    let cache = scene.folder.0.join("cache").display().to_string();
+    let server = scene.setup().set("GUEST_CACHE_DIR", &cache).start().await;
+    let own = in_force(&server).await;
+    let candidate = super::components::variant("heavy");
+    let trying = handed(&server, candidate.len(), candidate);
+    let pid = server.pid();
+    let bounds = async {
+        crate::scene::until("it is compiled", async || compiling(pid).is_some()).await;
+        let child = compiling(pid).expect("it is at it still");
+        let of = |file: &str| std::fs::read_to_string(format!("/proc/{child}/{file}")).unwrap_or_default();
+        crate::scene::until("it is bounded", async || of("limits").contains("8589934592")).await;
+        let limits = of("limits");
+        let cpu = limits.lines().find(|line| line.starts_with("Max cpu time")).unwrap_or_default();
+        assert_eq!(cpu.split_ascii_whitespace().nth(3), Some("120"), "{limits}");
+        assert_eq!(of("oom_score_adj").trim(), "1000");
+        // What the kernel sends at the bound.
+        let kill = std::process::Command::new("kill").args(["-XCPU", &child]).status().expect("kill runs");
+        assert!(kill.success());
+    };
+    let (answer, ()) = tokio::join!(trying, bounds);
+    assert_eq!((&answer["answer"], &answer["reason"]), (&json!("refused"), &json!("not_a_component")));
+    assert!(
+        answer["text"].as_str().is_some_and(|text| text.contains("more than 120 seconds or 8 GiB")),
+        "{answer}"
+    );
+    assert_eq!((in_force(&server).await, status(&server).await), (own, 200));
+    let stopped = server.stop().await;
+    assert_eq!(lines(&stopped.audit, "guest_swap_refused").len(), 1);
+    assert_eq!(scene.verify().await.0, 0);
+}
+
+#[tokio::test]
+async fn a_rollback_of_what_was_replaced_meanwhile_leaves_the_newer_one() {
+    let scene = Scene::new().await;
+    let cache = scene.folder.0.join("cache").display().to_string();
+    let server = scene.setup().policy(&policy("slow")).set("GUEST_CACHE_DIR", &cache).start().await;
+    let components = Components::new();
+    let (path, first) = components.variant("a").await;
+    assert_eq!(guest(&server, &["swap", &path]).await.0, 0);
+    // It is compiled first, and then tries itself for six seconds: in these the rollback comes.
+    let hostile = component("hostile.wasm").display().to_string();
+    let arguments = ["swap", hostile.as_str()];
+    let swap = guest(&server, &arguments);
+    let rollback = async {
+        crate::scene::until("it is compiled", async || compiling(server.pid()).is_some()).await;
+        crate::scene::until("it tries itself", async || compiling(server.pid()).is_none()).await;
+        guest(&server, &["rollback"]).await
+    };
+    let (swapped, (code, _, err)) = tokio::join!(swap, rollback);
+    assert_eq!(swapped.0, 0, "{swapped:?}");
+    assert!(code == 75 && err.starts_with("swap_under_way: ") && err.contains("stays"), "{code} {err}");
+    let history = told(&server).await;
+    assert_eq!(history["rollback_to"], json!(first));
+    assert_eq!(history["past"].as_array().map(Vec::len), Some(2), "{history}");
+    let stopped = server.stop().await;
+    assert_eq!(lines(&stopped.audit, "guest_rolled_back").len(), 0);
+    assert_eq!(lines(&stopped.audit, "guest_swap_refused").len(), 1);
+    assert_eq!(scene.verify().await.0, 0);
+}
+
+/// The child of a process that gives way to everybody: the one that compiles.
+fn compiling(server: u32) -> Option<String> {
     let children =
         std::fs::read_to_string(format!("/proc/{server}/task/{server}/children")).unwrap_or_default();
     let tasks = std::fs::read_dir(format!("/proc/{server}/task")).into_iter().flatten().flatten();
     let of_task =
         |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("children")).unwrap_or_default();
     let all: String = tasks.map(of_task).chain([children]).collect();
-    all.split_ascii_whitespace().any(|child| {
+    let gives_way = |child: &&str| {
         let stat = std::fs::read_to_string(format!("/proc/{child}/stat")).unwrap_or_default();
         // Behind the name, which may hold anything: state is the third field, nice the nineteenth (proc(5)).
         stat.rsplit_once(')').and_then(|(_, rest)| rest.split_ascii_whitespace().nth(16)) == Some("19")
-    })
+    };
+    all.split_ascii_whitespace().find(gives_way).map(str::to_owned)
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! How this guest behaves when it is to replace another: a comment in the policy says so, which any guest reads past.
 
+use std::time::Duration;
+
 use crate::bindings::aegis::gateway::settings;
 use crate::bindings::aegis::gateway::types::Problem;
 use crate::spin;
@@ -13,6 +15,11 @@ pub fn preflight(policy: &str) -> Result<Vec<(String, Vec<u8>)>, Vec<Problem>> {
     match asked {
         Some("trap") => panic!("on purpose, in preflight"),
         Some("loop") => spin(),
+        Some("wait") => std::thread::sleep(Duration::from_secs(3600)),
+        Some("slow") => {
+            std::thread::sleep(Duration::from_secs(6));
+            return Ok(vec![(POLITE.to_owned(), Vec::new())]);
+        }
         Some("problem") => {
             let message = "is not to its liking".to_owned();
             return Err(vec![Problem { source: "policy".to_owned(), line: 1, column: 1, message }]);

@@ -121,6 +121,10 @@ impl Clerk for Plain {
         Some(desk.answer(request).await)
     }
 
+    fn too_large(&self, _: u32) -> Answer {
+        Answer::refused("too_large", "it is larger than what is taken")
+    }
+
     fn stranger(&self, uid: u32) {
         self.strangers.lock().unwrap().push(uid);
     }
