@@ -26,6 +26,11 @@ async fn connect(authority: &str) -> std::io::Result<TcpStream> {
     socket.connect(authority.parse().map_err(std::io::Error::other)?).await
 }
 
+/// They come one after the other, within ten seconds.
+async fn in_turn(number: usize) {
+    tokio::time::sleep(Duration::from_secs(10) * u32::try_from(number).unwrap_or_default() / 1000).await;
+}
+
 /// Send one byte a second until the server has closed; how long it took to.
 async fn slow(authority: String) -> Option<Duration> {
     let mut stream = connect(&authority).await.ok()?;
@@ -112,13 +117,23 @@ pub async fn run(stand: &Stand<'_>, length: Duration, report: &mut Report) {
     let authority = stand.url.strip_prefix("http://").unwrap_or(&stand.url).to_owned();
     let (is_over, open) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
     let bad: Vec<_> = (0..SLOW)
-        .map(|_| tokio::spawn(slow(authority.clone())))
+        .map(|number| {
+            let authority = authority.clone();
+            tokio::spawn(async move {
+                in_turn(number).await;
+                slow(authority).await
+            })
+        })
         .chain((0..GARBAGE).map(|_| tokio::spawn(garbage(authority.clone()))))
         .collect();
     let streams: Vec<_> = (0..STREAMS)
         .map(|number| {
             let key = stand.keys[number % stand.keys.len()].clone();
-            tokio::spawn(stream(authority.clone(), key, is_over.clone(), open.clone()))
+            let (authority, is_over, open) = (authority.clone(), is_over.clone(), open.clone());
+            tokio::spawn(async move {
+                in_turn(2 * number).await;
+                stream(authority, key, is_over, open).await;
+            })
         })
         .collect();
     let (among, failed) = good(stand, length).await;
