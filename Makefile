@@ -75,6 +75,13 @@ SOAK_SECONDS ?= 1800
 soak: build ## Half an hour of load, too much of it, rude clients, SIGTERM: p99, memory, files; writes target/soak.json
 	AEGIS_SOAK_SECONDS=$(SOAK_SECONDS) $(CARGO) test --locked --workspace $(addprefix --exclude ,$(GUESTS)) --test soak -- --ignored --nocapture
 
+# The other version: a revision, by default the newest tag.
+FROM ?=
+.PHONY: upgrade-test
+upgrade-test: build ## Start this version on the volumes of another one and back, FROM=REVISION (the newest tag)
+	@scripts/other-version '$(FROM)'
+	AEGIS_TEST_OTHER_DIST=$(CURDIR)/target/other/tree/$(DIST) $(CARGO) test --locked --workspace $(addprefix --exclude ,$(GUESTS)) --test login -- --ignored --nocapture another_version
+
 .PHONY: quick
 quick: ## The tests of the pure crates alone
 	$(CARGO) test --locked -p aegis-policy -p aegis-redaction -p aegis-core -p aegis-custody
@@ -92,6 +99,7 @@ FUZZ_SECONDS ?= 600
 fuzz: ## Malformed inputs for every parser: FUZZ_SECONDS (600) for each; finds are kept in target/fuzz
 	AEGIS_FUZZ_SECONDS=$(FUZZ_SECONDS) $(CARGO) test --locked -p aegis-fuzz --tests -- --nocapture
 	AEGIS_FUZZ_SECONDS=$(FUZZ_SECONDS) $(CARGO) test --locked -p aegis-core --lib fuzz:: -- --nocapture
+	AEGIS_FUZZ_SECONDS=$(FUZZ_SECONDS) $(TRAIL) --bin aegis-mcp -- --nocapture ::fuzz:: client_files
 fuzz-short: ## The same, 20 seconds for each
 	@$(MAKE) --no-print-directory fuzz FUZZ_SECONDS=20
 

@@ -40,6 +40,12 @@ TEXT
     key=$(sed -n 's/^MCP_API_KEYS=[^=]*=//p' $settings)
     echo "wrote=$(curl -s -o /root/setup.txt -w '%{http_code}' http://127.0.0.1:18080/mcp/tool/call -H "Authorization: Bearer $key" \
         -H 'Content-Type: application/json' -d '{"tool":"create_issue","arguments":{"owner":"alice","repo":"demo","title":"Booted"}}')"
+    # Another guest, compiled under the unit's filter and limits: the same with a section that says nothing.
+    { cat /usr/local/bin/gateway.wasm; printf '\000\007\006booted'; } >/root/other.wasm
+    at() { env AUDIT_LOG_PATH=/var/log/aegis-mcp/audit.log DCR_STORAGE_PATH=/var/lib/aegis-mcp/dcr_clients.json "$@" >>/root/setup.txt 2>&1; echo $?; }
+    echo "swapped=$(at aegis-mcp guest swap /root/other.wasm)"
+    echo "ready_swapped=$(ready)"
+    echo "rolled_back=$(at aegis-mcp guest rollback)"
     echo "doctor=$(aegis-mcp doctor --env-file $settings >>/root/setup.txt 2>&1; echo $?)"
     token=$(curl -s -u alice:alice-has-a-password http://127.0.0.1:3000/api/v1/users/alice/tokens \
         -H 'Content-Type: application/json' -d '{"name":"one-time","scopes":["write:user"]}' | sed -n 's/.*"sha1": *"\([^"]*\)".*/\1/p')

@@ -26,3 +26,4 @@ mod scene;
 mod service;
 mod stepup;
 mod tokens;
+mod upgrade;

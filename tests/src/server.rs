@@ -351,7 +351,19 @@ pub fn of_event<'a>(lines: &'a [Value], event: &str) -> Vec<&'a Value> {
 /// # Panics
 /// It cannot be run.
 pub async fn program(arguments: &[&str], variables: &[(&str, &str)]) -> (i32, String, String) {
-    let mut command = Command::new(dist().join("aegis-mcp"));
+    program_of(&dist(), arguments, variables).await
+}
+
+/// The same with the build of another folder.
+///
+/// # Panics
+/// There is none, or it cannot be run.
+pub async fn program_of(
+    dist: &Path,
+    arguments: &[&str],
+    variables: &[(&str, &str)],
+) -> (i32, String, String) {
+    let mut command = Command::new(dist.join("aegis-mcp"));
     command.args(arguments).env_clear().envs(variables.iter().copied()).stdin(Stdio::null());
     let output = command.output().await.expect("`make build` has built aegis-mcp");
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();

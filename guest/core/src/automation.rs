@@ -10,6 +10,8 @@ pub mod run;
 pub mod webhook;
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests;
 
 use aegis_redaction::Mode;

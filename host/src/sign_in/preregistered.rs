@@ -52,8 +52,7 @@ pub(crate) fn read(path: &Path) -> Result<HashMap<String, Preregistered>, String
 /// # Errors
 /// As [`read`].
 pub(crate) fn parse(bytes: &[u8]) -> Result<HashMap<String, Preregistered>, String> {
-    let written: Vec<Written> =
-        serde_json::from_slice(bytes).map_err(|error| format!("is not a JSON array of clients: {error}"))?;
+    let written: Vec<Written> = serde_json::from_slice(bytes).map_err(|error| misread(&error))?;
     let mut clients = HashMap::new();
     for (index, written) in written.into_iter().enumerate() {
         let at = |why: String| format!("has an entry {} that {why}", index.saturating_add(1));
@@ -63,6 +62,18 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<HashMap<String, Preregistered>, Stri
         }
     }
     Ok(clients)
+}
+
+/// Where, and not the reader's own words: they repeat what stands there, which may be a hash.
+fn misread(error: &serde_json::Error) -> String {
+    let (line, column) = (error.line(), error.column());
+    let what = if error.is_data() {
+        "something else than a list of objects with client_id and redirect_uris, and perhaps client_name, client_secret_hash \
+         and token_endpoint_auth_method"
+    } else {
+        "no JSON"
+    };
+    format!("has at line {line}, column {column}: {what}")
 }
 
 fn client(written: Written) -> Result<(String, Preregistered), String> {
@@ -129,6 +140,37 @@ mod tests {
         let clients = parse(text.as_bytes()).unwrap();
         assert!(clients["editor"].secret.is_none());
         assert_eq!(clients["ci"].secret.as_ref().unwrap().1, AuthMethod::Basic);
+    }
+
+    /// Whatever the file holds: what is read keeps the rules, and no part of a hash is repeated in an error.
+    #[test]
+    fn client_files() {
+        let hash = hash();
+        let words = [
+            hash.as_str(),
+            r#""client_secret_hash":"#,
+            r#""client_id":"editor""#,
+            r#""redirect_uris":["https://a.example/cb"]"#,
+            r#""token_endpoint_auth_method":"client_secret_post""#,
+            "d1.",
+            "[]",
+            "},{",
+            "\u{0}",
+        ];
+        aegis_fuzz::campaign("client_files", &words, |input| match parse(input) {
+            Err(why) => {
+                assert!(!why.contains(&hash), "{why}");
+                why.split(':').next().unwrap_or_default().chars().filter(|c| !c.is_ascii_digit()).collect()
+            }
+            Ok(clients) => {
+                for (id, client) in &clients {
+                    assert!((1..=128).contains(&id.len()) && !id.starts_with("d1."), "{id}");
+                    assert!((1..=16).contains(&client.redirect_uris.len()), "{id}");
+                    assert!(!matches!(client.secret, Some((_, AuthMethod::None))), "{id}");
+                }
+                format!("{} clients", clients.len().min(3))
+            }
+        });
     }
 
     #[test]

@@ -21,6 +21,16 @@ check "no core is ever written" grep -qE 'Max core file size +0 +0' "/proc/$pid/
 check "podman's health check finds it healthy" pod healthcheck run "$net"
 check "there is no shell to execute" eval '! pod exec "$net" /bin/sh -c true'
 
+# Another guest, compiled by a child under the same filter and limits: the same with a section that says nothing.
+data=$(pod volume inspect -f '{{.Mountpoint}}' "$net-data")
+{ cat "$dist/gateway.wasm"; printf '\000\007\006inside'; } >"$data/other.wasm"
+check "another guest is compiled inside and put in force" pod exec "$net" /usr/local/bin/aegis-mcp guest swap /var/lib/aegis-mcp/other.wasm
+check "and answers a tool call" is "$(call)" 200
+check "history knows it" has "$(pod exec "$net" /usr/local/bin/aegis-mcp guest history)" "$(sha256sum "$data/other.wasm" | cut -c1-64)"
+check "and it is taken down again" pod exec "$net" /usr/local/bin/aegis-mcp guest rollback
+check "which answers too" is "$(call)" 200
+rm "$data/other.wasm"
+
 pod run --rm --name "$net-probe" "${hardened[@]}" "${volumes[@]}" -v "$work/probe:/probe:ro" --entrypoint /probe "$image" \
     >"$work/inside" 2>"$work/podman" || true
 cat "$work/inside"

@@ -17,6 +17,7 @@ pub struct Setup {
     variables: BTreeMap<String, String>,
     folder: Folder,
     wrapper: Vec<String>,
+    dist: PathBuf,
 }
 
 impl Setup {
@@ -45,6 +46,7 @@ impl Setup {
             variables: variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
             folder,
             wrapper: Vec::new(),
+            dist: dist(),
         }
     }
 
@@ -110,6 +112,13 @@ impl Setup {
         self.set("GUEST_PATH", &path)
     }
 
+    /// Another build of the program, with its own guest, from this folder; it compiles for itself.
+    #[must_use]
+    pub fn built_in(mut self, dist: &Path) -> Self {
+        dist.clone_into(&mut self.dist);
+        self.unset("GUEST_CACHE_DIR")
+    }
+
     /// Start the server by another program, such as `unshare --pid --fork`; signals then go to that program.
     #[must_use]
     pub fn wrapped_in(mut self, program: &[&str]) -> Self {
@@ -130,7 +139,7 @@ impl Setup {
     }
 
     fn command(&self) -> Command {
-        let server = dist().join("aegis-mcp");
+        let server = self.dist.join("aegis-mcp");
         let mut command = match self.wrapper.split_first() {
             Some((program, rest)) => {
                 let mut command = Command::new(program);

@@ -3,6 +3,7 @@
 mod bearer;
 mod caching;
 mod discovery;
+mod fuzz;
 mod id_token;
 mod login;
 mod probe;
