@@ -17,7 +17,7 @@ leave() {
     pod rm -f -t 1 "$net-caddy" >/dev/null 2>&1 || true
     pod rm -f -t 1 "$net-sample" >/dev/null 2>&1 || true
     pod volume rm -f "$net-logs" "$net-data" "$net-other" >/dev/null 2>&1 || true
-    [ -z "$forge" ] || kill -INT "$forge" 2>/dev/null || true
+    [ -z "$forge" ] || kill "$forge" 2>/dev/null || true
     for name in "$net" "$net-front"; do ip netns delete "$name" 2>/dev/null || true; done
     rm -rf "$work"
 }
@@ -84,7 +84,8 @@ refuses_calls() {
 ip netns add "$net"
 inside ip link set lo up
 # One application for sign-in at the server itself, one for sign-in through Caddy.
-inside "$dist/forge" --port 3000 --app http://127.0.0.1:8080/oauth/callback \
+# Not by `inside`: its shell would stand between us and the forge, and stay.
+ip netns exec "$net" "$dist/forge" --port 3000 --app http://127.0.0.1:8080/oauth/callback \
     --write-app https://mcp.localhost/oauth/callback >"$work/gitea" 2>&1 &
 forge=$!
 for _ in $(seq 200); do grep -q ' alice/demo' "$work/gitea" && break; sleep 0.05; done

@@ -87,6 +87,10 @@ async fn it_serves_evenly_bears_too_much_and_is_not_held_up_by_the_rude() {
 
     let server = setup(&forge, &keys, &trail("many")).start().await;
     even::run(&stand(&server), length, &mut report).await;
+    // Why a call has failed stands in the server's log.
+    let errors: Vec<String> =
+        server.log().lines().filter(|line| line.contains("\"ERROR\"")).map(str::to_owned).collect();
+    errors.iter().take(10).for_each(|line| println!("{line}"));
     rude::run(&stand(&server), length.min(Duration::from_secs(60)), &mut report).await;
     overload::stopped_under_load(&stand(&server), server, &mut report).await;
 
