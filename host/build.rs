@@ -1,4 +1,8 @@
-//! Makes the typed settings of the host from `settings.toml`: a row for each setting, a reader, an accessor.
+//! Makes the typed settings of the host from `settings.toml`: a row for each setting, a reader, an accessor. And packs the
+//! manual that `aegis-mcp docs` prints.
+
+#[path = "build/manual.rs"]
+mod manual;
 
 use std::{env, error::Error, fmt::Write as _, fs, path::Path};
 
@@ -56,14 +60,17 @@ struct Shape {
 }
 
 fn main() -> Outcome<()> {
-    let table = Path::new(&env::var("CARGO_MANIFEST_DIR")?).join("../settings.toml");
+    let root = Path::new(&env::var("CARGO_MANIFEST_DIR")?).join("..");
+    let out = env::var("OUT_DIR")?;
+    manual::pack(&root.join("docs"), &Path::new(&out).join("manual.gz"))?;
+    let table = root.join("settings.toml");
     println!("cargo::rerun-if-changed={}", table.display());
     let table: Table = toml::from_str(&fs::read_to_string(table)?)?;
     let mut code = Code::default();
     for setting in &table.setting {
         code.add(setting)?;
     }
-    fs::write(Path::new(&env::var("OUT_DIR")?).join("settings.rs"), code.whole(&table)?)?;
+    fs::write(Path::new(&out).join("settings.rs"), code.whole(&table)?)?;
     Ok(())
 }
 

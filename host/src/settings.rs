@@ -24,7 +24,7 @@ mod values;
 use crate::jobs::Schedule;
 use crate::push::SyslogAddress;
 use crate::upstream::Number;
-pub(crate) use problem::Problem;
+pub(crate) use problem::{Problem, nearest};
 pub(crate) use secret::{ApiKey, Secret, bare_key_name, principal_name};
 use source::Reading;
 pub(crate) use source::{Environment, Process, Row};

@@ -3,6 +3,7 @@
 mod audit;
 mod clients;
 mod connect;
+mod docs;
 mod doctor;
 mod generate_key;
 mod guest;
@@ -32,6 +33,8 @@ use std::sync::Arc;
 
 use crate::settings::{Process, Settings};
 
+/// Wrong usage, as the parser of arguments ends with.
+const EXIT_USAGE: u8 = 2;
 /// Wrong settings or policy (EX_USAGE of sysexits.h).
 pub(crate) const EXIT_SETTINGS: u8 = 64;
 /// The audit log is held by another process (EX_TEMPFAIL).
@@ -42,7 +45,7 @@ pub(crate) const EXIT_UNAVAILABLE: u8 = 69;
 /// AegisGitea-MCP: lets AI assistants work on a self-hosted Gitea, within a policy and with a record.
 ///
 /// Settings come from environment variables; `aegis-mcp settings` shows them all. Start with four lines in a
-/// file named .env (see .env.example) and `aegis-mcp serve --env-file .env`.
+/// file named .env (see .env.example) and `aegis-mcp serve --env-file .env`. `aegis-mcp docs` has the manual.
 #[derive(Debug, clap::Parser)]
 #[command(name = "aegis-mcp", version)]
 pub(crate) struct Cli {
@@ -75,6 +78,16 @@ enum Command {
     /// Look at everything that a sign-in needs (settings, keys, volumes, policy, Gitea, the public address) and say of
     /// each whether it passes and what to do. Exits 0 when nothing fails, 1 on a failure, 64 on wrong settings.
     Doctor(doctor::Options),
+    /// Print a page of the manual of this version; without a name, list the pages.
+    ///
+    /// The pages are in the program: no network, no browser, no settings. They are Markdown, printed as it is written. A name may
+    /// leave out the folder, and where none fits, the nearest are told.
+    ///
+    /// What to do about a leaked token, and everything that can be set:
+    ///   aegis-mcp docs leaked-token
+    ///   aegis-mcp docs configuration | less
+    #[command(verbatim_doc_comment)]
+    Docs(docs::Options),
     /// Make an API key for one client and print it once.
     GenerateKey {
         /// Name that the audit log shows for this client, such as `laptop`.
@@ -259,6 +272,7 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         Command::Connect(options) => connect::run(&options),
         Command::Stdio(env) => stdio::run(env.env_file.as_ref()),
         Command::Doctor(options) => doctor::run(&options),
+        Command::Docs(options) => docs::run(&options),
         Command::GenerateKey { name: Some(name), env_file: Some(file) } => named_keys::add(&name, &file),
         Command::GenerateKey { name, env_file: _ } => {
             exit(generate_key::print(name.as_deref(), getrandom::fill, &mut out, &mut err))
@@ -291,7 +305,7 @@ fn load(env: &EnvFile) -> Result<Settings, ExitCode> {
         for problem in &problems {
             complain(&problem.to_string());
         }
-        complain("Nothing was started. `docs/configuration.md` explains every setting.");
+        complain("Nothing was started. `aegis-mcp docs configuration` explains every setting.");
         ExitCode::from(EXIT_SETTINGS)
     })
 }

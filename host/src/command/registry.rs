@@ -86,7 +86,7 @@ fn with_path(file: &Path, go_on: impl FnOnce(PathBuf) -> ExitCode) -> ExitCode {
 pub(super) fn chosen(env: &EnvFile) -> Result<Settings, ExitCode> {
     load_here(env.env_file.as_deref()).map_err(|problems| {
         problems.iter().for_each(|problem| complain(&problem.to_string()));
-        complain("Nothing was done. `docs/configuration.md` explains every setting.");
+        complain("Nothing was done. `aegis-mcp docs configuration` explains every setting.");
         ExitCode::from(EXIT_SETTINGS)
     })
 }

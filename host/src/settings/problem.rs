@@ -37,7 +37,7 @@ impl fmt::Display for Problem {
 }
 
 /// The name that `unknown` was probably meant to be.
-pub(super) fn nearest<'a>(unknown: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(unknown: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let limit = unknown.len().div_euclid(3).max(1);
     names
         .map(|name| (distance(unknown, name), name))

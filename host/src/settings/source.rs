@@ -107,7 +107,7 @@ impl<'a> Reading<'a> {
             let hint = if let Some(near) = nearest(&entry.name, names.iter().map(String::as_str)) {
                 format!("is not a setting; did you mean {near}?")
             } else {
-                "is not a setting; docs/configuration.md lists them all".to_owned()
+                "is not a setting; `aegis-mcp docs configuration` lists them all".to_owned()
             };
             self.problems.push(Problem::new(&entry.name, format!("({shown} line {}) {hint}", entry.line)));
         }

@@ -49,7 +49,7 @@ fn a_name_in_the_env_file_that_is_no_setting_is_refused_with_the_nearest_one() {
         "MCP_PROT (some/.env line 1) is not a setting; did you mean MCP_PORT?",
         "GITEA_TOKEN_FLE (some/.env line 2) is not a setting; did you mean GITEA_TOKEN_FILE?",
         "AUTOMATION_SCHEDULER_ENABLE (some/.env line 3) is not a setting; did you mean AUTOMATION_SCHEDULER_ENABLED?",
-        "QQQ (some/.env line 4) is not a setting; docs/configuration.md lists them all",
+        "QQQ (some/.env line 4) is not a setting; `aegis-mcp docs configuration` lists them all",
     ];
     assert_eq!(in_file(text).unwrap_err(), expected);
     assert!(in_file("MCP_PORT_FILE=x").is_err(), "only secrets come from files");
