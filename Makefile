@@ -120,6 +120,10 @@ faults-short: build ## The same in two minutes, without what `make test` has run
 	$(TRAIL) --bin aegis-mcp -- --ignored --nocapture --test-threads 1 audit::tests::schedules
 	$(TRAIL) --test faults -- --ignored --nocapture --test-threads 1
 
+.PHONY: wiki
+wiki: setup ## The manual as a wiki for Gitea, in target/wiki (REPOSITORY_URL: where links to files of the tree lead)
+	@$(CARGO) run --locked --quiet -p aegis-tests --bin wiki -- target/wiki
+
 .PHONY: tool
 tool: ## Begin a read tool: NAME=list_wiki_pages DOMAIN=wiki, and ROUTE=/wiki/pages where the name does not say it
 	@NAME='$(NAME)' DOMAIN='$(DOMAIN)' ROUTE='$(ROUTE)' scripts/new-tool

@@ -6,6 +6,7 @@ pub mod events;
 #[path = "../forge/mod.rs"]
 pub mod forge;
 pub mod http;
+pub mod manual;
 pub mod outputs;
 pub mod proxy;
 pub mod server;

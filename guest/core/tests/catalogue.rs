@@ -273,6 +273,20 @@ fn the_page_about_tools_is_up_to_date() {
     golden(&root().join("../../docs/tools.md"), &catalogue::page::page(&tools, &sizes, example));
 }
 
+/// Stands above what is made, and below it.
+const MADE: [&str; 2] = ["<!-- Made from the tools by `make bless`. -->\n", "<!-- end -->\n"];
+
+#[test]
+fn the_table_for_reviewers_is_up_to_date() {
+    let path = root().join("../../docs/review.md");
+    let page = fs::read_to_string(&path).expect("the page");
+    let (before, rest) = page.split_once(MADE[0]).expect("where the table begins");
+    let (_, after) = rest.split_once(MADE[1]).expect("where it ends");
+    let tools: Vec<&dyn Entry> = CATALOGUE.tools().collect();
+    let table = catalogue::page::review(&tools);
+    golden(&path, &format!("{before}{}\n{table}\n{}{after}", MADE[0], MADE[1]));
+}
+
 /// What the unit tests made of a call of this tool.
 fn example(tool: &str) -> Value {
     let file = root().join("tests/examples").join(format!("{tool}.json"));

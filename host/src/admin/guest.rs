@@ -60,7 +60,7 @@ pub(super) fn show(
     }
     writeln!(
         out,
-        "What had begun is finished by the one before. `aegis-mcp guest rollback` puts that in force again."
+        "What had begun is finished by the one before. `aegis-mcp guest history` says what a rollback comes to now."
     )?;
     if let Some(why) = volatile {
         writeln!(out, "It is forgotten when the server stops: {}", clean(why))?;

@@ -31,7 +31,7 @@ use aegis_custody::audit::{Claims, End, Event, Evidence, Line, Mark, Seen, Segme
 use aegis_custody::{Clock as _, Timestamp};
 
 use crate::shared::SystemClock;
-use files::{Listed, files, open, open_counted};
+use files::{Listed, files};
 pub(super) use measure::{Measure, measure};
 use progress::Progress;
 use proof::Given;
@@ -112,6 +112,7 @@ struct Part {
 }
 
 /// What stopped the verification.
+#[derive(Debug)]
 struct Problem {
     path: PathBuf,
     line: Option<u64>,
@@ -163,7 +164,7 @@ impl Report {
         let path = &asked.path;
         self.broken_anchors = given.broken;
         // A closed segment by itself does not tell: outcomes may stand in the next one.
-        let to_the_end = path.is_dir() || files.iter().any(|(_, named)| named.is_none());
+        let to_the_end = path.is_dir() || files.iter().any(|file| file.named.is_none());
         let mut verifier = Verifier::with_roots_at(given.sizes());
         let Heard { tickets, claims } = self.check(asked, &mut verifier, files);
         let told = self.problem.is_none() && (to_the_end || self.stopped());
@@ -194,9 +195,9 @@ impl Report {
     fn check(&mut self, asked: &Verify, verifier: &mut Verifier, files: Vec<Listed>) -> Heard {
         let mut heard = Heard::default();
         let progress = Progress::of(&files, asked.progress);
-        for (path, named) in files {
-            let last_seq = named.map(|(_, last)| last);
-            let done = open_counted(&path, progress.as_ref()).and_then(|mut reader| {
+        for file in files {
+            let last_seq = file.named.map(|(_, last)| last);
+            let done = file.open_counted(progress.as_ref()).and_then(|mut reader| {
                 pieces::with(reader.as_mut(), asked.threads(), asked.piece, |next| {
                     verifier.pieces(next, last_seq, &mut |seen| match seen {
                         Seen::Whole(line) => heard.whole(line),
@@ -204,6 +205,7 @@ impl Report {
                     })
                 })
             });
+            let Listed { path, named, .. } = file;
             self.problem = match &done {
                 Err(error) => Some(unreadable(&path, error)),
                 Ok(segment) => fault(&path, segment, named),
@@ -292,12 +294,13 @@ fn fault(path: &Path, segment: &Segment, named: Option<(u64, u64)>) -> Option<Pr
 /// For a person: the log cannot be read, or was tampered with.
 pub(super) fn each_line(path: &Path, observe: &mut dyn FnMut(&Line<'_>)) -> Result<(), String> {
     let mut verifier = Verifier::default();
-    for (path, named) in files(path).map_err(|problem| problem.told())? {
-        let mut reader = open(&path).map_err(|error| unreadable(&path, &error).told())?;
+    for file in files(path).map_err(|problem| problem.told())? {
+        let Listed { path, named, .. } = &file;
+        let mut reader = file.open().map_err(|error| unreadable(path, &error).told())?;
         let last_seq = named.map(|(_, last)| last);
         let segment = verifier.segment(reader.as_mut(), last_seq, observe);
-        let segment = segment.map_err(|error| unreadable(&path, &error).told())?;
-        if let Some(problem) = fault(&path, &segment, named) {
+        let segment = segment.map_err(|error| unreadable(path, &error).told())?;
+        if let Some(problem) = fault(path, &segment, *named) {
             return Err(format!("{}; `aegis-mcp audit verify` says more", problem.told()));
         }
     }

@@ -18,6 +18,7 @@ pub struct Setup {
     folder: Folder,
     wrapper: Vec<String>,
     dist: PathBuf,
+    env_file: Option<String>,
 }
 
 impl Setup {
@@ -47,6 +48,7 @@ impl Setup {
             folder,
             wrapper: Vec::new(),
             dist: dist(),
+            env_file: None,
         }
     }
 
@@ -126,6 +128,18 @@ impl Setup {
         self
     }
 
+    /// Hand the settings over in a file of this name in its folder, and none in the environment.
+    ///
+    /// # Panics
+    /// The file cannot be written.
+    #[must_use]
+    pub fn from_env_file(mut self, name: &str) -> Self {
+        let lines = self.variables.iter().map(|(name, value)| format!("{name}={value}\n"));
+        std::fs::write(self.folder.0.join(name), lines.collect::<String>()).expect("the file is written");
+        self.env_file = Some(name.to_owned());
+        self
+    }
+
     /// Where the audit log will be.
     #[must_use]
     pub fn audit_path(&self) -> PathBuf {
@@ -148,7 +162,11 @@ impl Setup {
             }
             None => Command::new(server),
         };
-        command.arg("serve").env_clear().envs(&self.variables).current_dir(&self.folder.0);
+        command.arg("serve").env_clear().current_dir(&self.folder.0);
+        match &self.env_file {
+            Some(file) => command.args(["--env-file", file]),
+            None => command.envs(&self.variables),
+        };
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
         command
     }

@@ -130,6 +130,16 @@ fn shown(out: &mut String, example: &Value) {
 
 /// The endpoints below `/api/v1`, and the scopes that a token of Gitea needs for them.
 fn endpoints(out: &mut String, tool: &dyn Entry) {
+    let (all, scopes) = asked(tool);
+    out.push_str(&format!("In Gitea: {scopes}.\n\n"));
+    for (verb, template) in all {
+        out.push_str(&format!("- `{verb} {template}`\n"));
+    }
+    out.push('\n');
+}
+
+/// What a tool sends to Gitea, and the scopes for all of it in words.
+fn asked(tool: &dyn Entry) -> (Vec<(&'static str, &'static str)>, String) {
     let reads = tool.reads().iter().map(|template| ("GET", *template));
     let writes = tool.writes().iter().map(|row| (verb(row.method()), row.template()));
     let all: Vec<(&str, &str)> = reads.chain(writes).collect();
@@ -138,11 +148,24 @@ fn endpoints(out: &mut String, tool: &dyn Entry) {
     scopes.sort();
     scopes.dedup();
     let scopes: Vec<String> = scopes.iter().map(|scope| format!("`{scope}`")).collect();
-    out.push_str(&format!("In Gitea: {}.\n\n", scopes.join(", ")));
-    for (verb, template) in all {
-        out.push_str(&format!("- `{verb} {template}`\n"));
+    (all, scopes.join(", "))
+}
+
+/// The table for reviewers: each tool with its class, the scopes in Gitea, and every request.
+pub(crate) fn review(tools: &[&dyn Entry]) -> String {
+    let mut out = "| Tool | Class | Scopes in Gitea | Requests |\n|---|---|---|---|\n".to_owned();
+    for tool in tools {
+        let (class, _) = words(tool.class());
+        let (all, scopes) = asked(*tool);
+        let requests: Vec<String> =
+            all.iter().map(|(verb, template)| format!("`{verb} {template}`")).collect();
+        let name = tool.name();
+        out.push_str(&format!(
+            "| [`{name}`](tools.md#{name}) | {class} | {scopes} | {} |\n",
+            requests.join("<br>")
+        ));
     }
-    out.push('\n');
+    out
 }
 
 /// Which scopes of Gitea an endpoint needs; none for what everybody may read.

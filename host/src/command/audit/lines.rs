@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use aegis_custody::audit::{Fault, Line, MAX_LINE};
 
 use super::Problem;
-use super::files::{Listed, files, open};
+use super::files::{Listed, files};
 
 /// How many notes about lines that are missing or cannot be read are kept.
 const NOTES: usize = 5;
@@ -44,9 +44,10 @@ pub(super) fn listed(paths: &[PathBuf]) -> Result<Vec<Listed>, Problem> {
         all.extend(files(path)?);
     }
     let place = |path: &Path| path.parent().map(Path::to_path_buf);
-    all.sort_by_cached_key(|(path, named)| (place(path), named.is_none(), *named, path.clone()));
-    all.dedup_by(|(later, a), (earlier, b)| {
-        (a.is_some() && a == b && place(later) == place(earlier)) || later == earlier
+    all.sort_by_cached_key(|file| (place(&file.path), file.named.is_none(), file.named, file.path.clone()));
+    all.dedup_by(|later, earlier| {
+        let one_segment = later.named.is_some() && later.named == earlier.named;
+        (one_segment && place(&later.path) == place(&earlier.path)) || later.path == earlier.path
     });
     Ok(all)
 }
@@ -61,10 +62,11 @@ pub(super) fn each(
 ) -> Result<Read, Problem> {
     let mut read = Read::default();
     let mut before: Option<(PathBuf, u64)> = None;
-    for (path, _) in files {
+    for file in files {
+        let path = &file.path;
         let place = path.parent().unwrap_or(path).to_path_buf();
         let mut next = before.take().filter(|(dir, _)| *dir == place).map(|(_, next)| next);
-        let mut reader = open(path).map_err(|error| super::unreadable(path, &error))?;
+        let mut reader = file.open().map_err(|error| super::unreadable(path, &error))?;
         let done = each_of(path, reader.as_mut(), &mut next, &mut read, observe);
         if done.map_err(|error| super::unreadable(path, &error))?.is_break() {
             break;

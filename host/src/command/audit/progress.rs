@@ -1,7 +1,6 @@
 //! How far a long verification is, on standard error: how many bytes of the files were read. It holds nobody up and decides
 //! nothing.
 
-use std::fs::File;
 use std::io::{self, IsTerminal as _, Read, Write as _};
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -32,7 +31,7 @@ impl Progress {
     pub(super) fn of(files: &[Listed], asked: bool) -> Option<Self> {
         let terminal = io::stderr().is_terminal();
         (asked || terminal).then(|| Self {
-            all: files.iter().filter_map(|(path, _)| Some(std::fs::metadata(path).ok()?.len())).sum(),
+            all: files.iter().filter_map(|listed| Some(std::fs::metadata(&listed.path).ok()?.len())).sum(),
             terminal,
             state: Mutex::new(State { read: 0, told: Instant::now(), shown: false }),
         })
@@ -74,12 +73,12 @@ impl Progress {
 
 /// A file whose bytes are counted as they are read.
 pub(super) struct Counted<'a> {
-    file: File,
+    file: Box<dyn Read>,
     progress: Option<&'a Progress>,
 }
 
 impl<'a> Counted<'a> {
-    pub(super) fn new(file: File, progress: Option<&'a Progress>) -> Self {
+    pub(super) fn new(file: Box<dyn Read>, progress: Option<&'a Progress>) -> Self {
         Self { file, progress }
     }
 }

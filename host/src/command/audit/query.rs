@@ -40,6 +40,7 @@ pub(crate) struct Query {
     /// At most so many rows, the first that are found.
     #[arg(long, value_name = "N")]
     limit: Option<u64>,
+    /// How rows are written: a table for people, one JSON object a line, or CSV for spreadsheets.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }

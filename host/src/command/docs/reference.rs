@@ -48,6 +48,8 @@ fn one(text: &mut String, command: &clap::Command, before: &str) {
     let usage = usage.render_usage().to_string();
     let about = command.get_long_about().or(command.get_about()).map(ToString::to_string).unwrap_or_default();
     let usage = usage.trim_start_matches("Usage: ").trim();
+    // The parser takes the stop away from a single sentence.
+    let about = if about.contains('\n') { about } else { cell(&about) };
     let _ = write!(text, "\n## {name}\n\n{}\n\n```text\n{usage}\n```\n", prose(&about));
     let shown: Vec<&clap::Arg> = command
         .get_arguments()

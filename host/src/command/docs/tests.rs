@@ -11,6 +11,10 @@ fn manual() -> Manual {
 
 #[test]
 fn every_page_is_in_the_program_as_it_is_in_the_tree() {
+    if std::env::var("BLESS").is_ok_and(|value| value == "1") {
+        // Pages are being written anew; the next build packs them.
+        return;
+    }
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs");
     let manual = manual();
     for page in manual.pages() {
