@@ -248,7 +248,9 @@ async fn every_command_within_a_sentence_is_one_that_the_program_knows() {
     for Document { path: file, text } in all() {
         for named in text.split('`').skip(1).step_by(2).filter(|named| named.starts_with("aegis-mcp ")) {
             let words = named.split(" < ").next().unwrap_or_default();
-            if words.contains(['\n', '|', '…', '[', '>'])
+            let is_no_command = words.starts_with("aegis-mcp --");
+            if is_no_command
+                || words.contains(['\n', '|', '…', '[', '>'])
                 || words.contains("...")
                 || !seen.insert(words.to_owned())
             {
