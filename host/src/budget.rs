@@ -49,6 +49,11 @@ impl Budget {
         self.used.load(Ordering::Relaxed)
     }
 
+    /// Bytes that may be drawn in all.
+    pub(crate) fn limit(&self) -> usize {
+        self.limit
+    }
+
     fn draw(&self, bytes: usize) -> bool {
         self.used
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| {

@@ -6,6 +6,8 @@ use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::metrics::Used;
+
 /// Most windows kept.
 const MAX_WINDOWS: usize = 65_536;
 
@@ -77,6 +79,12 @@ impl Counters {
         }
         window.count = window.count.saturating_add(1);
         Ok(limit.saturating_sub(window.count))
+    }
+
+    /// For `/metrics`: windows that are kept.
+    pub(crate) fn used(&self) -> Used {
+        let now = self.windows.lock().unwrap_or_else(PoisonError::into_inner).len();
+        Used { now, limit: MAX_WINDOWS }
     }
 
     /// Seconds to wait if the window is full; counts nothing.

@@ -35,7 +35,7 @@ use kept_out::Arrived;
 use scrub::Scrub;
 
 use crate::component::bindings::aegis::gateway::gitea::Failure;
-use crate::metrics::GiteaGauges;
+use crate::metrics::{Cached, GiteaGauges};
 use crate::settings::Settings;
 use crate::shared::{Shared, SystemRandom};
 use crate::standing::Held;
@@ -173,13 +173,25 @@ impl Gitea {
         })
     }
 
+    /// Whether Gitea is left alone now.
+    pub(crate) fn is_left_alone(&self) -> bool {
+        self.way.breaker.is_open()
+    }
+
     /// For `/metrics`.
-    pub(crate) fn gauges(&self) -> GiteaGauges {
+    pub(crate) fn gauges(&self) -> GiteaGauges<'_> {
         GiteaGauges {
-            left_alone: self.way.breaker.is_open(),
+            left_alone: self.is_left_alone(),
             kept_back: self.way.breaker.kept_back(),
             repeated: self.repeated.load(Ordering::Relaxed),
+            in_flight: self.way.traffic.in_flight(),
+            took: self.way.traffic.took(),
         }
+    }
+
+    /// For `/metrics`: what people may do, as it is remembered.
+    pub(crate) fn cached(&self) -> Cached {
+        self.answers.cached()
     }
 
     fn service(&self) -> Option<HeaderValue> {

@@ -5,6 +5,8 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::metrics::Used;
+
 /// Requests that may work long at the same time.
 const ROOMS: usize = 2;
 /// Seconds after which asking again makes sense: most searches are over by then.
@@ -39,6 +41,11 @@ impl LongWork {
         self.computing
     }
 
+    /// For `/metrics`.
+    pub(crate) fn used(&self) -> Used {
+        Used { now: self.working.lock().unwrap_or_else(PoisonError::into_inner).len(), limit: ROOMS }
+    }
+
     /// A place for this principal.
     ///
     /// # Errors
@@ -71,6 +78,7 @@ mod tests {
         assert!(first.is_ok() && rooms.enter("alice").is_err());
         let second = rooms.enter("bob");
         assert!(second.is_ok() && rooms.enter("carol").is_err());
+        assert_eq!((rooms.used().now, rooms.used().limit), (2, 2));
         drop(first);
         assert!(rooms.enter("carol").is_ok());
         assert!(rooms.enter("alice").is_ok(), "carol's place was given back");

@@ -4,6 +4,7 @@
 //! It decides nothing about what is sent, nor about trying again.
 
 mod breaker;
+mod traffic;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +18,7 @@ use hyper_util::client::legacy::connect::{CaptureConnection, capture_connection}
 use aegis_custody::{Clock, Random};
 
 pub(crate) use breaker::Breaker;
+pub(crate) use traffic::Traffic;
 
 use crate::https::{self, HttpsClient, NoClient, Proxy};
 use crate::settings::Settings;
@@ -30,6 +32,8 @@ pub(crate) struct Way {
     client: HttpsClient,
     /// Whether Gitea is left alone.
     pub(crate) breaker: Breaker,
+    /// What is on it, and how long that took.
+    pub(crate) traffic: Traffic,
 }
 
 /// Why there is no answer.
@@ -54,7 +58,7 @@ impl Way {
 
     /// Over a client, by a clock that the breaker goes by.
     pub(crate) fn over(client: HttpsClient, clock: Arc<dyn Clock>) -> Arc<Self> {
-        Arc::new(Self { client, breaker: Breaker::new(clock) })
+        Arc::new(Self { client, breaker: Breaker::new(clock), traffic: Traffic::default() })
     }
 
     /// Send a request and wait for the head of its answer. That there is a connection is told to the breaker as soon as
@@ -64,6 +68,7 @@ impl Way {
     /// See [`Lost`].
     pub(crate) async fn send(&self, mut request: Request<Full<Bytes>>) -> Result<Response<Incoming>, Lost> {
         let pass = self.breaker.pass().ok_or(Lost::LeftAlone)?;
+        let mut passing = self.traffic.enter(request.method());
         let connection = capture_connection(&mut request);
         let sent = self.client.request(request);
         tokio::pin!(sent);
@@ -75,11 +80,12 @@ impl Way {
             Some(Err(error)) if error.is_connect() => pass.failed(),
             Some(_) | None => pass.reached(),
         }
-        match ended {
+        let answer = match ended {
             Some(ended) => ended,
             None => sent.await,
-        }
-        .map_err(Lost::Failed)
+        };
+        passing.answered(answer.as_ref().ok().map(Response::status));
+        answer.map_err(Lost::Failed)
     }
 }
 

@@ -4,9 +4,13 @@ use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
 
 use rustix::fs::FallocateFlags;
 use rustix::io::Errno;
+
+use crate::metrics::Timed;
 
 /// Which file it is (device and inode) and how long it is in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,8 +80,24 @@ pub(super) trait LogFile: Send {
     fn read_at(&self, offset: u64, out: &mut [u8]) -> io::Result<usize>;
 }
 
+/// How long syncs took.
+pub(super) type SyncTimes = Arc<Timed<0>>;
+
 /// The file system of the machine.
-pub(super) struct RealFs;
+pub(super) struct RealFs {
+    syncs: SyncTimes,
+}
+
+impl RealFs {
+    /// One that notes here how long the syncs of its files take.
+    pub(super) fn new(syncs: SyncTimes) -> Self {
+        Self { syncs }
+    }
+
+    fn file(&self, file: File) -> Box<dyn LogFile> {
+        Box::new(RealFile { file, syncs: self.syncs.clone() })
+    }
+}
 
 impl LogFs for RealFs {
     fn create_dir(&self, dir: &Path) -> io::Result<()> {
@@ -98,7 +118,7 @@ impl LogFs for RealFs {
 
     fn open(&self, path: &Path) -> io::Result<Option<Box<dyn LogFile>>> {
         match crate::regular::append(path) {
-            Ok(file) => Ok(Some(Box::new(RealFile(file)))),
+            Ok(file) => Ok(Some(self.file(file))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
@@ -113,7 +133,7 @@ impl LogFs for RealFs {
 
     fn create(&self, path: &Path) -> io::Result<Box<dyn LogFile>> {
         let file = OpenOptions::new().read(true).append(true).create_new(true).mode(0o600).open(path)?;
-        Ok(Box::new(RealFile(file)))
+        Ok(self.file(file))
     }
 
     fn stat(&self, path: &Path) -> io::Result<Option<Stat>> {
@@ -162,28 +182,34 @@ impl LogFs for RealFs {
     }
 }
 
-struct RealFile(File);
+struct RealFile {
+    file: File,
+    syncs: SyncTimes,
+}
 
 impl LogFile for RealFile {
     fn stat(&self) -> io::Result<Stat> {
-        let found = self.0.metadata()?;
+        let found = self.file.metadata()?;
         Ok(Stat { id: (found.dev(), found.ino()), len: found.len() })
     }
 
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.0.write_all(bytes)
+        self.file.write_all(bytes)
     }
 
     fn sync(&mut self) -> io::Result<()> {
-        self.0.sync_data()
+        let began = Instant::now();
+        let done = self.file.sync_data();
+        self.syncs.observe([], began.elapsed());
+        done
     }
 
     fn cut(&mut self, len: u64) -> io::Result<()> {
-        self.0.set_len(len)
+        self.file.set_len(len)
     }
 
     fn read_at(&self, offset: u64, out: &mut [u8]) -> io::Result<usize> {
-        self.0.read_at(out, offset)
+        self.file.read_at(out, offset)
     }
 }
 

@@ -42,8 +42,10 @@ pub(crate) use start::OpenError;
 use signer::Signer;
 use thread::{Log, Message, Order, Worker};
 
+use crate::metrics::{SYNCS, Timed};
+
 /// Entries that may wait for the thread, and pushed entries that are kept while the log cannot be written.
-const QUEUE: usize = 4096;
+pub(crate) const QUEUE: usize = 4096;
 
 /// Longest that anybody waits for a durable line.
 const DEADLINE: Duration = Duration::from_secs(2);
@@ -148,6 +150,8 @@ pub(crate) struct Trail {
     latest: Latest,
     /// Until somebody asks for them.
     live: Arc<Mutex<Vec<LiveLines>>>,
+    /// How long the disk took.
+    syncs: fs::SyncTimes,
 }
 
 impl Trail {
@@ -165,9 +169,10 @@ impl Trail {
         let bounds = writer::Bounds { min_free: opening.min_free, ..writer::Bounds::default() };
         let (latest, _) = watch::channel(None);
         let (live, listeners) = live::Live::new();
-        let (fs, unsynced) = (Arc::new(fs::RealFs), Arc::default());
+        let syncs = Arc::new(Timed::new(SYNCS));
+        let (fs, unsynced) = (Arc::new(fs::RealFs::new(syncs.clone())), Arc::default());
         let world = start::World { fs, clock, random, bounds, latest, unsynced, live };
-        Self::open_in(opening, world, listeners)
+        Ok(Self { syncs, ..Self::open_in(opening, world, listeners)? })
     }
 
     fn open_in(opening: Opening, world: start::World, listeners: Vec<LiveLines>) -> Result<Self, OpenError> {
@@ -199,7 +204,8 @@ impl Trail {
         let thread = std::thread::Builder::new().name("audit".to_owned()).spawn(move || worker.run());
         let thread = thread.map_err(|source| OpenError::Unwritable { path, source })?;
         let thread = Arc::new(Mutex::new(Some(thread)));
-        Ok(Self { queue, shared, thread, latest, live: Arc::new(Mutex::new(listeners)) })
+        let live = Arc::new(Mutex::new(listeners));
+        Ok(Self { queue, shared, thread, latest, live, syncs: Arc::new(Timed::new(SYNCS)) })
     }
 
     /// Make an entry durable. It is on disk when this returns its number; that takes at most 2 seconds.
@@ -294,6 +300,11 @@ impl Trail {
             high_water_failed: shared.high_water_failed.load(Ordering::Acquire),
             free: *shared.free.lock().unwrap_or_else(PoisonError::into_inner),
         }
+    }
+
+    /// How long syncs of its files took.
+    pub(crate) fn sync_times(&self) -> Arc<Timed<0>> {
+        self.syncs.clone()
     }
 
     /// Whether too little is free on its volume for changes.

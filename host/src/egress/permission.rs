@@ -6,6 +6,7 @@
 //! `REPO_AUTHZ_CACHE_TTL_SECONDS`, here and nowhere else, each for the credential that got it alone.
 
 use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -20,6 +21,7 @@ use super::authority::{Authority, Whose, sudo};
 use super::kept_out;
 use super::{Gitea, Wire};
 use crate::component::bindings::aegis::gateway::gitea::Failure;
+use crate::metrics::{Cached, Used};
 use crate::ports::identity::{Access, Principal};
 use crate::shared::Shared;
 use crate::ticket::Record;
@@ -93,14 +95,36 @@ struct Key {
 pub(super) struct Answers {
     life: Duration,
     entries: Mutex<LruCache<Key, (Instant, Told)>>,
+    hits: AtomicU64,
+    misses: AtomicU64,
 }
 
 impl Answers {
     pub(super) fn new(life: Duration) -> Self {
-        Self { life, entries: Mutex::new(LruCache::new(KEPT)) }
+        let entries = Mutex::new(LruCache::new(KEPT));
+        Self { life, entries, hits: AtomicU64::new(0), misses: AtomicU64::new(0) }
+    }
+
+    /// For `/metrics`.
+    pub(super) fn cached(&self) -> Cached {
+        let now = self.entries.lock().unwrap_or_else(PoisonError::into_inner).len();
+        Cached {
+            name: "permission",
+            entries: Used { now, limit: KEPT.get() },
+            bytes: None,
+            hits: self.hits.load(Ordering::Relaxed),
+            misses: self.misses.load(Ordering::Relaxed),
+        }
     }
 
     fn find(&self, key: &Key) -> Option<Told> {
+        let found = self.fresh(key);
+        let count = if found.is_some() { &self.hits } else { &self.misses };
+        count.fetch_add(1, Ordering::Relaxed);
+        found
+    }
+
+    fn fresh(&self, key: &Key) -> Option<Told> {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         let (at, told) = *entries.get(key)?;
         (Instant::now().saturating_duration_since(at) < self.life).then_some(told)

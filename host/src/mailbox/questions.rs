@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::Owner;
+use crate::metrics::Used;
 
 /// Most questions of one caller at a time, whatever the number of their clients.
 const MOST_OF_ONE: usize = 4;
@@ -44,6 +45,11 @@ impl Questions {
     /// Who waits holds an instance, so that of `capacity` instances at most half may wait: the others bring the replies.
     pub(crate) fn beside(capacity: usize) -> Self {
         Self { waiting: Arc::default(), most: (capacity / 2).clamp(1, MOST) }
+    }
+
+    /// For `/metrics`.
+    pub(crate) fn used(&self) -> Used {
+        Used { now: lock(&self.waiting).len(), limit: self.most }
     }
 
     /// Make room for one reply.

@@ -8,6 +8,7 @@ use lru::LruCache;
 
 use crate::component::bindings::aegis::gateway::cache::Host;
 use crate::instance::State;
+use crate::metrics::{Cached, Used};
 
 /// Most entries of all callers together.
 const MAX_ENTRIES: usize = 4_096;
@@ -29,24 +30,41 @@ pub(crate) struct SharedCache {
 struct Inner {
     entries: LruCache<Key, (Instant, Vec<u8>)>,
     bytes: usize,
+    hits: u64,
+    misses: u64,
 }
 
 impl SharedCache {
     /// An empty cache.
     pub(crate) fn new() -> Self {
         let entries = LruCache::new(NonZeroUsize::new(MAX_ENTRIES).unwrap_or(NonZeroUsize::MIN));
-        Self { inner: Mutex::new(Inner { entries, bytes: 0 }) }
+        Self { inner: Mutex::new(Inner { entries, bytes: 0, hits: 0, misses: 0 }) }
     }
 
     fn get(&self, key: &Key, now: Instant) -> Option<Vec<u8>> {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        match inner.entries.get(key) {
+        let found = match inner.entries.get(key) {
             Some((until, value)) if *until > now => Some(value.clone()),
             Some(_) => {
                 inner.remove(key);
                 None
             }
             None => None,
+        };
+        let count = if found.is_some() { &mut inner.hits } else { &mut inner.misses };
+        *count = count.saturating_add(1);
+        found
+    }
+
+    /// For `/metrics`.
+    pub(crate) fn cached(&self) -> Cached {
+        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        Cached {
+            name: "guest",
+            entries: Used { now: inner.entries.len(), limit: MAX_ENTRIES },
+            bytes: Some(Used { now: inner.bytes, limit: MAX_BYTES }),
+            hits: inner.hits,
+            misses: inner.misses,
         }
     }
 
@@ -106,6 +124,8 @@ mod tests {
         assert_eq!(cache.get(&key("alice", "main"), now), Some(b"sha".to_vec()));
         assert_eq!(cache.get(&key("bob", "main"), now), None);
         assert_eq!(cache.get(&key("alice", "main"), now + Duration::from_secs(5)), None);
+        let told = cache.cached();
+        assert_eq!((told.hits, told.misses, told.entries.now), (1, 2, 0));
     }
 
     #[test]

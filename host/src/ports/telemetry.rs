@@ -1,6 +1,8 @@
 //! `aegis:gateway/telemetry`: metrics and logs of a guest, bounded, with sensitive names masked and without the server's
 //! own secrets.
 
+use std::time::Duration;
+
 use crate::component::bindings::aegis::gateway::telemetry::{Host, Level};
 use crate::instance::State;
 
@@ -66,7 +68,8 @@ impl Host for State {
             _ => "error",
         };
         let tool = if is_name(&tool) { tool.as_str() } else { "other" };
-        self.shared.metrics.tool_call(tool, status, duration_microseconds);
+        let took = Duration::from_micros(duration_microseconds);
+        self.shared.metrics.tool_call(tool, status, took);
         Ok(())
     }
 

@@ -73,23 +73,30 @@ pub(crate) struct Told {
     pub(crate) taken: u64,
     /// Lines that it will never get from here.
     pub(crate) lost: u64,
+    /// Lines that it has yet to take.
+    pub(crate) waiting: u64,
     /// The warning of `/ready`, while it takes none.
     pub(crate) warning: Option<&'static str>,
 }
 
 impl Pushed {
-    /// Those that the settings name.
-    pub(crate) fn told(&self) -> Vec<Told> {
+    /// Those that the settings name, where so many `lines` are on disk since the start.
+    pub(crate) fn told(&self, lines: u64) -> Vec<Told> {
         let both = [
             (&self.syslog, syslog::Syslog::NAME, "audit_syslog"),
             (&self.otlp, otlp::Otlp::NAME, "audit_otlp"),
         ];
         let asked = both.into_iter().filter(|(standing, ..)| standing.asked.load(Ordering::Acquire));
-        let told = asked.map(|(standing, name, warning)| Told {
-            name,
-            taken: standing.taken.load(Ordering::Acquire),
-            lost: standing.lost.load(Ordering::Acquire),
-            warning: standing.failed.load(Ordering::Acquire).then_some(warning),
+        let told = asked.map(|(standing, name, warning)| {
+            let (taken, lost) =
+                (standing.taken.load(Ordering::Acquire), standing.lost.load(Ordering::Acquire));
+            Told {
+                name,
+                taken,
+                lost,
+                waiting: lines.saturating_sub(taken).saturating_sub(lost),
+                warning: standing.failed.load(Ordering::Acquire).then_some(warning),
+            }
         });
         told.collect()
     }

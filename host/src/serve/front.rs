@@ -44,13 +44,12 @@ pub(crate) async fn accept(
 ) -> Instant {
     let cut = watch::Sender::new(());
     let graceful = GracefulShutdown::new();
-    let places = Arc::new(Semaphore::new(server.limits.connections));
     tokio::pin!(stop);
     loop {
         tokio::select! {
             () = &mut stop => break,
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => match places.clone().try_acquire_owned() {
+                Ok((stream, _)) => match server.connections.clone().try_acquire_owned() {
                     Ok(place) => connection(&server, &graceful, &cut, stream, place),
                     Err(_) => server.shared.metrics.refused("too_many_connections"),
                 },

@@ -3,6 +3,7 @@
 
 use std::net::IpAddr;
 use std::sync::{Arc, Weak};
+use std::time::Instant;
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING, UPGRADE};
@@ -32,6 +33,7 @@ pub(crate) struct From {
 
 /// Answer one request.
 pub(crate) async fn answer(server: &Arc<Server>, request: Request<Incoming>, from: &From) -> Response<Body> {
+    let began = Instant::now();
     let method = request.method().clone();
     let request_id = request_id(request.headers());
     let ends = is_the_last(request.headers());
@@ -47,7 +49,7 @@ pub(crate) async fn answer(server: &Arc<Server>, request: Request<Incoming>, fro
             (route.get().map_or("none", String::as_str), response)
         }
     };
-    server.shared.metrics.http_request(&method, path, response.status().as_u16());
+    server.shared.metrics.http_request(&method, path, response.status().as_u16(), began.elapsed());
     let id = HeaderValue::from_str(&request_id).unwrap_or(HeaderValue::from_static("unknown"));
     response.headers_mut().insert(REQUEST_ID, id);
     if ends {
@@ -64,12 +66,14 @@ fn is_the_last(headers: &HeaderMap) -> bool {
 
 /// Answer one request of those who observe: nothing here reaches a guest. None where the server has ended.
 pub(crate) fn observe(server: &Weak<Server>, request: &Request<Incoming>) -> Option<Response<Body>> {
+    let began = Instant::now();
     let server = server.upgrade()?;
     let request_id = request_id(request.headers());
     let found = probes::observed(&server, request.method(), request.uri().path(), &request_id);
     let (path, mut response) =
         found.unwrap_or_else(|| ("none", Refusal::NotFound.answer(&server.shared.metrics, &request_id)));
-    server.shared.metrics.http_request(request.method(), path, response.status().as_u16());
+    let (method, status) = (request.method(), response.status().as_u16());
+    server.shared.metrics.http_request(method, path, status, began.elapsed());
     let id = HeaderValue::from_str(&request_id).unwrap_or(HeaderValue::from_static("unknown"));
     response.headers_mut().insert(REQUEST_ID, id);
     Some(response)

@@ -7,6 +7,7 @@
 mod answer;
 mod framing;
 mod front;
+mod gauges;
 mod heads;
 mod intake;
 mod linger;
@@ -54,6 +55,8 @@ pub(crate) struct Server {
     places: places::Places,
     /// Room for the bodies of requests under way, in KiB.
     pub(crate) bodies: Arc<Semaphore>,
+    /// Room for connections of clients.
+    connections: Arc<Semaphore>,
     pub(crate) capacity: usize,
     pub(crate) limits: Limits,
     pub(crate) trusted: source::Trusted,
@@ -72,29 +75,40 @@ pub(crate) struct Limits {
     pub(crate) total: Duration,
     pub(crate) stream: Duration,
     pub(crate) body_bytes: usize,
+    /// Room for all bodies together, in KiB.
+    pub(crate) body_room: usize,
     pub(crate) connections: usize,
+}
+
+impl Limits {
+    fn of(settings: &Settings) -> Self {
+        let seconds = Duration::from_secs;
+        Self {
+            header: seconds(settings.header_timeout_seconds()),
+            body: seconds(settings.body_timeout_seconds()),
+            head: seconds(settings.answer_timeout_seconds()),
+            total: seconds(settings.total_timeout_seconds()),
+            stream: seconds(settings.stream_timeout_seconds()),
+            body_bytes: usize::try_from(settings.max_request_bytes()).unwrap_or(usize::MAX),
+            body_room: room_for_bodies(settings),
+            connections: usize::try_from(settings.max_connections()).unwrap_or(1_024),
+        }
+    }
 }
 
 impl Server {
     pub(crate) fn new(shared: Arc<Shared>, settings: &Settings, capacity: usize) -> Self {
-        let seconds = Duration::from_secs;
+        let limits = Limits::of(settings);
         tick(&shared.in_force.guest().linked.engine);
         Self {
             shared,
             swaps: OnceLock::new(),
             permits: Arc::new(Semaphore::new(capacity)),
             places: places::Places::new(capacity),
-            bodies: Arc::new(Semaphore::new(room_for_bodies(settings))),
+            bodies: Arc::new(Semaphore::new(limits.body_room)),
+            connections: Arc::new(Semaphore::new(limits.connections)),
             capacity,
-            limits: Limits {
-                header: seconds(settings.header_timeout_seconds()),
-                body: seconds(settings.body_timeout_seconds()),
-                head: seconds(settings.answer_timeout_seconds()),
-                total: seconds(settings.total_timeout_seconds()),
-                stream: seconds(settings.stream_timeout_seconds()),
-                body_bytes: usize::try_from(settings.max_request_bytes()).unwrap_or(usize::MAX),
-                connections: usize::try_from(settings.max_connections()).unwrap_or(1_024),
-            },
+            limits,
             trusted: source::Trusted::new(settings.trusted_proxies()),
             metrics_enabled: settings.metrics_enabled(),
             observed_apart: settings.admin_bind().is_some(),

@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::counters::network_of;
+use crate::metrics::Used;
 
 /// Requests of sign-in that one network may always have in flight, where there are so many places: an office at nine
 /// in the morning, or all users of a hosted client.
@@ -42,6 +43,12 @@ impl Places {
     pub(super) fn new(capacity: usize) -> Self {
         let all = (capacity / 2).max(1);
         Self { all, each: EACH.max(capacity / 4).min(all), taken: Arc::default() }
+    }
+
+    /// For `/metrics`.
+    pub(super) fn used(&self) -> Used {
+        let taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        Used { now: taken.values().sum(), limit: self.all }
     }
 
     /// A place for a request; none where it needs none.

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use aegis_custody::audit::Note;
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderValue, Method, Response, StatusCode};
@@ -11,7 +10,6 @@ use serde_json::json;
 use super::Server;
 use super::answer::Body;
 use super::refusal::Refusal;
-use crate::metrics::Gauges;
 
 /// The answer to a client, where the path is one of the four; with the route's name for metrics.
 pub(crate) fn answer(
@@ -47,9 +45,12 @@ pub(crate) fn observed(
         "/metrics" if !server.metrics_enabled => {
             return Some(("/metrics", Refusal::NotFound.answer(&server.shared.metrics, request_id)));
         }
-        "/metrics" => {
-            ("/metrics", "text/plain; version=0.0.4; charset=utf-8", StatusCode::OK, metrics(server))
-        }
+        "/metrics" => (
+            "/metrics",
+            "text/plain; version=0.0.4; charset=utf-8",
+            StatusCode::OK,
+            super::gauges::text(server),
+        ),
         "/audit/checkpoint" => {
             let (status, text) = match checkpoint(server) {
                 Some(note) => (StatusCode::OK, note.as_ref().to_owned()),
@@ -71,7 +72,7 @@ pub(crate) fn observed(
 }
 
 /// The last signed checkpoint, for whoever keeps it elsewhere.
-fn checkpoint(server: &Server) -> Option<Arc<str>> {
+pub(super) fn checkpoint(server: &Server) -> Option<Arc<str>> {
     server.shared.trail.checkpoints().borrow().clone()
 }
 
@@ -110,9 +111,9 @@ fn ready(server: &Server) -> (StatusCode, String) {
     if server.shared.anchored.has_failed() {
         warnings.push("audit_anchor");
     }
-    warnings.extend(server.shared.pushed.told().into_iter().filter_map(|told| told.warning));
+    warnings.extend(server.shared.pushed.told(audit.lines).into_iter().filter_map(|told| told.warning));
     warnings.extend(server.shared.look.standing.warning());
-    if server.shared.gitea.gauges().left_alone {
+    if server.shared.gitea.is_left_alone() {
         // Ready all the same: calls fail at once and say why, which no proxy's page does.
         warnings.push("gitea_left_alone");
     }
@@ -126,27 +127,4 @@ fn ready(server: &Server) -> (StatusCode, String) {
         "policy": force.policy.digest,
     });
     (status, text.to_string())
-}
-
-fn metrics(server: &Server) -> String {
-    let health = server.shared.trail.health();
-    let force = server.shared.in_force.now();
-    server.shared.metrics.render(&Gauges {
-        instances: server.capacity.saturating_sub(server.permits.available_permits()),
-        memory_bytes: server.shared.memory.used(),
-        audit_writable: health.writable,
-        audit_lines: health.lines,
-        audit_free: health.free,
-        audit_signed: checkpoint(server)
-            .and_then(|note| Note::parse(&note).ok())
-            .map(|note| note.checkpoint.size),
-        audit_anchored: server.shared.anchored.lines(),
-        pushed: server.shared.pushed.told(),
-        gitea: server.shared.gitea.gauges(),
-        streams: server.shared.mailbox.streams.open(),
-        streams_ended: server.shared.mailbox.streams.ended().to_vec(),
-        policy: force.policy.digest.clone(),
-        guest: (force.guest.digest().to_owned(), force.guest.number),
-        writes: server.shared.writes.are_on(),
-    })
 }

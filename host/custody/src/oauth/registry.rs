@@ -39,7 +39,7 @@ pub use revocations::is_revocation;
 pub use rows::{Change, Row, Table, Unreadable};
 pub use sessions::{FamilyView, GRACE, NewFamily, PresentedRefresh, Rotation};
 pub use terms::{Application, End, FamilyId, KeyId, Refused, Scopes, UserId};
-pub use upkeep::Stats;
+pub use upkeep::{Live, Stats};
 pub use users::{UserRevoked, UserView, Who};
 
 use claims::Claims;

@@ -8,9 +8,14 @@ use std::sync::Arc;
 
 use super::super::fs::RealFs;
 use super::{Bounds, LogFs, OpenError, Writer, clock, entry, events, verified, world};
+use crate::metrics::{SYNCS, Timed};
 
 fn open(path: &Path) -> Result<Writer, OpenError> {
-    let world = world(&(Arc::new(RealFs) as Arc<dyn LogFs>), &clock(), Bounds::default());
+    let world = world(
+        &(Arc::new(RealFs::new(Arc::new(Timed::new(SYNCS)))) as Arc<dyn LogFs>),
+        &clock(),
+        Bounds::default(),
+    );
     super::begin(path, world)
 }
 
@@ -114,7 +119,8 @@ fn a_closed_segment_in_the_way_is_not_overwritten() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("audit.log");
     let bounds = Bounds { size: 1, age: i64::MAX, note_lines: 4096, note_age: 60_000, min_free: 0 };
-    let world = world(&(Arc::new(RealFs) as Arc<dyn LogFs>), &clock(), bounds);
+    let world =
+        world(&(Arc::new(RealFs::new(Arc::new(Timed::new(SYNCS)))) as Arc<dyn LogFs>), &clock(), bounds);
     let mut writer = super::begin(&path, world).unwrap();
     let closed = dir.path().join("audit-000000000001-000000000002.jsonl");
     fs::write(&closed, b"evidence").unwrap();

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::Registry;
-use super::bounds::elapsed;
+use super::bounds::{Bounds, elapsed};
 use super::families::Family;
 use super::grants::{Grant, GrantState};
 use super::rows::{Change, Record, Row, Shelf, Table, Unreadable};
@@ -39,7 +39,30 @@ pub struct Stats {
     pub claims: usize,
 }
 
+/// How much of it is good for something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Live {
+    /// Token families whose tokens are good.
+    pub families: usize,
+    /// Grants that were not given up.
+    pub grants: usize,
+}
+
 impl Registry {
+    /// What is good for something now. It looks at every family.
+    #[must_use]
+    pub fn live(&self, now: Timestamp) -> Live {
+        let families = self.families.iter().filter(|family| family.standing(&self.bounds, now).is_ok());
+        let grants = self.grants.iter().filter(|grant| grant.state == GrantState::Live);
+        Live { families: families.count(), grants: grants.count() }
+    }
+
+    /// How much it may hold, and for how long.
+    #[must_use]
+    pub fn bounds(&self) -> &Bounds {
+        &self.bounds
+    }
+
     /// How much the registry holds now.
     #[must_use]
     pub fn stats(&self) -> Stats {

@@ -170,3 +170,21 @@ fn a_family_that_ended_stays_so_through_backups_that_do_not_know_it() {
     }
     assert!(desk.alive(1, 1).is_ok());
 }
+
+#[test]
+fn what_is_over_does_not_count_as_live_though_it_is_still_held() {
+    let mut desk = full(Bounds::default());
+    assert_eq!(desk.registry.live(desk.now), Live { families: 4, grants: 4 });
+    let changes = desk.registry.end_family(&[0; 16], End::ClientAsked, desk.now);
+    desk.commit(changes);
+    let (_, changes) = desk.registry.kill_grant(1, Application::Read, None, "invalid_grant", desk.now);
+    desk.commit(changes);
+    assert_eq!(
+        desk.registry.live(desk.now),
+        Live { families: 2, grants: 3 },
+        "a grant takes its families along"
+    );
+    desk.later(days(31));
+    assert_eq!(desk.registry.live(desk.now).families, 0, "nobody has used them");
+    assert_eq!((desk.registry.stats().families, desk.registry.stats().grants), (4, 4));
+}
