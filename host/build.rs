@@ -270,6 +270,7 @@ fn shape(setting: &Setting) -> Outcome<Shape> {
         ("schedule", _) => {
             new("Schedule", "&Schedule", "&", "Schedule::parse", "five fields of cron, in UTC")
         }
+        ("ratio", _) => new("Ratio", "Ratio", "", "Ratio::parse", "0 to 1"),
         ("version", _) => new("Number", "Number", "", "version", "version such as 1.26.2"),
         ("path", _) => new("PathBuf", "&Path", ".as_path()", "path", "path"),
         ("secret", _) => new("Secret", "&Secret", "&", "secret::token", "secret"),

@@ -32,6 +32,7 @@ use crate::push::Pushed;
 use crate::seals::Seals;
 use crate::settings::Settings;
 use crate::shared::{Pending, Shared, SystemClock, SystemRandom};
+use crate::trace::Tracing;
 use crate::way::Way;
 use crate::writes::Writes;
 
@@ -203,6 +204,7 @@ fn shared(
         writes,
         look: Look::never(),
         metrics: Metrics::default(),
+        tracing: Tracing::default(),
         memory: Budget::new(MEMORY),
         pending: Pending::new(),
         runtime: tokio::runtime::Handle::current(),

@@ -12,6 +12,7 @@ mod kept_out;
 mod leaving;
 mod permission;
 mod scrub;
+mod told;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -33,13 +34,14 @@ pub use exchange::Exchange;
 use exchange::Progress;
 use kept_out::Arrived;
 use scrub::Scrub;
+use told::note;
 
 use crate::component::bindings::aegis::gateway::gitea::Failure;
-use crate::metrics::{Cached, GiteaGauges};
 use crate::settings::Settings;
 use crate::shared::{Shared, SystemRandom};
 use crate::standing::Held;
 use crate::ticket::{Record, Unfit};
+use crate::trace::Open;
 use crate::way::{LEFT_ALONE, Lost, Way};
 use crate::writes::Writes;
 
@@ -173,27 +175,6 @@ impl Gitea {
         })
     }
 
-    /// Whether Gitea is left alone now.
-    pub(crate) fn is_left_alone(&self) -> bool {
-        self.way.breaker.is_open()
-    }
-
-    /// For `/metrics`.
-    pub(crate) fn gauges(&self) -> GiteaGauges<'_> {
-        GiteaGauges {
-            left_alone: self.is_left_alone(),
-            kept_back: self.way.breaker.kept_back(),
-            repeated: self.repeated.load(Ordering::Relaxed),
-            in_flight: self.way.traffic.in_flight(),
-            took: self.way.traffic.took(),
-        }
-    }
-
-    /// For `/metrics`: what people may do, as it is remembered.
-    pub(crate) fn cached(&self) -> Cached {
-        self.answers.cached()
-    }
-
     fn service(&self) -> Option<HeaderValue> {
         self.service.clone()
     }
@@ -311,12 +292,18 @@ impl Gitea {
         let began = Instant::now();
         let mut tries = Tries::new(wire.is_write, self.timeout, &SystemRandom);
         loop {
-            let request = self.request(record, wire, &authority)?;
+            let mut traced = record.traced(wire.method.as_str(), &wire.template);
+            let request = self.request(record, wire, &authority, &traced)?;
             let sent = match self.way.send(request).await {
                 Ok(response) => Ok(response),
                 Err(Lost::Failed(error)) => Err(error),
-                Err(Lost::LeftAlone) => return Err(left_alone()),
+                Err(Lost::LeftAlone) => {
+                    traced.fail("left_alone");
+                    return Err(left_alone());
+                }
             };
+            note(&mut traced, &sent);
+            drop(traced);
             let ended = match &sent {
                 Ok(response) => Ended::Answered(response.status(), response.headers()),
                 Err(error) => unanswered(error),
@@ -344,6 +331,7 @@ impl Gitea {
         record: &Record,
         wire: &Wire,
         authority: &Authority,
+        traced: &Open,
     ) -> Result<http::Request<Full<Bytes>>, Failure> {
         let uri: Uri = format!("{}{}", self.base, wire.target)
             .parse()
@@ -357,6 +345,9 @@ impl Gitea {
             .header("x-request-id", record.id.as_str());
         if let Some(login) = &authority.sudo {
             request = request.header("sudo", login);
+        }
+        for (name, value) in traced.sent_on().into_iter().flatten() {
+            request = request.header(name, value);
         }
         if wire.body.is_some() {
             request = request.header(CONTENT_TYPE, "application/json");

@@ -12,6 +12,7 @@ use crate::component::{Guest, LoadError, engine, linker};
 use crate::instance::{Bound, State, classify, metered, store};
 use crate::own::outlet::Outlet;
 use crate::shared::Shared;
+use crate::trace::Trace;
 
 /// A linked guest and its engine.
 pub(crate) struct Linked {
@@ -108,6 +109,7 @@ pub(crate) fn nobody(shared: &Shared) -> Bound {
         remembered: None,
         answered: None,
         outlet: Outlet::new("preflight", std::net::Ipv4Addr::LOCALHOST.into(), force.guest.clone()),
+        trace: Trace::default(),
         tickets: Arc::default(),
         remarks: 0,
         route: Arc::default(),

@@ -32,6 +32,7 @@ use crate::ports::telemetry::Lines;
 use crate::settings::Secret;
 use crate::shared::Shared;
 use crate::ticket::Tickets;
+use crate::trace::Trace;
 
 /// Computing time of one instance.
 const CPU_BUDGET: Duration = Duration::from_millis(250);
@@ -63,6 +64,8 @@ pub(crate) struct Bound {
     pub(crate) answered: Option<crate::sign_in::presses::Page>,
     /// What its answer, its log lines and its requests to Gitea go through.
     pub(crate) outlet: Arc<Outlet>,
+    /// What is told of it to a collector.
+    pub(crate) trace: Trace,
     /// Tickets of this request.
     pub(crate) tickets: Arc<Tickets>,
     /// How many remarks the guest has made.

@@ -62,6 +62,9 @@ impl Own {
         let mut all: Vec<Zeroizing<Vec<u8>>> =
             single.chain(keys).map(|secret| secret.expose().as_bytes().to_vec().into()).collect();
         all.extend(settings.gitea_proxy().into_iter().flat_map(|text| passwords(text.expose())));
+        let headers = settings.otel_exporter_otlp_traces_headers();
+        let headers = headers.into_iter().flat_map(|list| crate::trace::header_values(list.expose()));
+        all.extend(headers.map(|value| value.into_bytes().into()));
         if let Some(file) = settings.oauth_keyring_file() {
             // Where it cannot be read or is none, sign-in says so and nothing starts.
             let text = Zeroizing::new(std::fs::read(file).unwrap_or_default());
@@ -72,7 +75,7 @@ impl Own {
     }
 
     /// These secrets, found in one pass.
-    fn all<'a>(secrets: impl Iterator<Item = &'a [u8]>) -> Result<Self, TooMuch> {
+    pub(crate) fn all<'a>(secrets: impl Iterator<Item = &'a [u8]>) -> Result<Self, TooMuch> {
         let mut own = Self::one_by_one(secrets);
         if !own.patterns.is_empty() {
             let bytes = own.patterns.iter().map(|pattern| pattern.as_slice());
@@ -103,6 +106,13 @@ impl Own {
     /// Whether this very text is looked for.
     fn knows(&self, text: &[u8]) -> bool {
         self.patterns.binary_search_by(|pattern| pattern.as_slice().cmp(text)).is_ok()
+    }
+
+    /// Whether one of them stands in the text.
+    pub(crate) fn stands_in(&self, text: &str) -> bool {
+        let mut places = Places::default();
+        self.add_places(text.as_bytes(), &mut places);
+        !places.0.is_empty()
     }
 
     /// Where one of them stands in the text; what overlaps is one place.

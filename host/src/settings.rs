@@ -23,6 +23,7 @@ mod values;
 
 use crate::jobs::Schedule;
 use crate::push::SyslogAddress;
+use crate::trace::Ratio;
 use crate::upstream::Number;
 pub(crate) use problem::{Problem, nearest};
 pub(crate) use secret::{ApiKey, Secret, bare_key_name, principal_name};
@@ -125,6 +126,11 @@ impl Draft {
                 "GUEST_WATCH_PATH",
                 "needs GUEST_TRUSTED_KEYS: without it whoever can write that file decides what runs",
             ));
+        }
+        if let Some(Some(headers)) = &self.otel_exporter_otlp_traces_headers
+            && let Err(error) = crate::trace::headers(headers.expose())
+        {
+            problems.push(Problem::new("OTEL_EXPORTER_OTLP_TRACES_HEADERS", error));
         }
         let nowhere = self.write_repository_whitelist.as_ref().is_some_and(Vec::is_empty);
         if self.write_mode == Some(true) && nowhere && self.write_allow_all_token_repos == Some(false) {

@@ -26,6 +26,7 @@ use crate::ports::identity::{Access, Keys, Principal};
 use crate::push::Pushed;
 use crate::seals::Seals;
 use crate::sign_in::SignIn;
+use crate::trace::Tracing;
 use crate::writes::Writes;
 
 /// The process-wide state behind the ports.
@@ -68,6 +69,8 @@ pub(crate) struct Shared {
     pub(crate) look: Look,
     /// Counters for `/metrics`.
     pub(crate) metrics: Metrics,
+    /// Traces of requests.
+    pub(crate) tracing: Tracing,
     /// Memory of all instances.
     pub(crate) memory: Arc<Budget>,
     /// Work that must end before the process does.

@@ -4,6 +4,7 @@
 //! A ticket that is dropped open is closed as `aborted` by a task of its own, which also waits for a write that is
 //! still on its way. No outcome is given up: one that cannot be written at once is left with the trail.
 
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -16,6 +17,7 @@ use crate::own::outlet::Outlet;
 use crate::ports::identity::Principal;
 use crate::ports::telemetry::cut;
 use crate::shared::Shared;
+use crate::trace::{Below, Kind, Open, Trace};
 
 /// Most requests to Gitea on one ticket: more would not fit into its outcome line.
 const MAX_CALLS: usize = 32;
@@ -90,6 +92,8 @@ pub(crate) struct Within {
     pub(crate) tickets: Arc<Tickets>,
     /// What it sends to Gitea goes through this.
     pub(crate) outlet: Arc<Outlet>,
+    /// What is told of it to a collector.
+    pub(crate) trace: Trace,
 }
 
 /// What the intent line says of a call, and so what its ticket is good for.
@@ -181,6 +185,16 @@ impl Record {
     /// What the request sends goes through this.
     pub(crate) fn outlet(&self) -> &Outlet {
         &self.within.outlet
+    }
+
+    /// A request to Gitea begins on it: a part of what is told to a collector.
+    pub(crate) fn traced(&self, method: &'static str, template: &str) -> Open {
+        let name = || Cow::Owned(format!("{method} {}", cut(template, MAX_TEMPLATE)));
+        let mut open = self.within.trace.open(Below::Guest, Kind::Client, name);
+        open.set("http.request.method", method);
+        open.set("url.template", cut(template, MAX_TEMPLATE));
+        open.set("aegis.ticket", self.id.as_str());
+        open
     }
 
     /// Whether the call is to change something.
@@ -309,7 +323,16 @@ impl Record {
             members.insert("calls".into(), self.calls_json());
             Entry { event: Event::ToolInvocation, members }
         };
-        let Err(error) = self.shared.trail.append(outcome()).await else {
+        let mut traced =
+            self.within.trace.open(Below::Guest, Kind::Internal, || Cow::Borrowed("audit outcome"));
+        traced.set("aegis.ticket", self.id.as_str());
+        traced.set("aegis.status", status);
+        let written = self.shared.trail.append(outcome()).await;
+        if written.is_err() {
+            traced.fail("audit_unavailable");
+        }
+        drop(traced);
+        let Err(error) = written else {
             self.within.tickets.closed();
             return Ok(());
         };

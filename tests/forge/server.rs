@@ -132,6 +132,7 @@ fn arrive(shared: &Shared, method: &Method, uri: &hyper::Uri, headers: &HeaderMa
         has_authorization: headers.contains_key("authorization"),
         user,
         x_request_id: text(headers, "x-request-id").map(str::to_owned),
+        trace: ["traceparent", "tracestate"].map(|name| text(headers, name).map(str::to_owned)),
         body,
     };
     let sudo = shared.sudo && admin;

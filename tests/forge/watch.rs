@@ -47,6 +47,8 @@ pub struct Seen {
     pub user: Option<String>,
     /// The request id that the client stated.
     pub x_request_id: Option<String>,
+    /// `traceparent` and `tracestate`.
+    pub trace: [Option<String>; 2],
     /// The body: as sent to the API; the fields of a form elsewhere, with every secret value replaced by `***`.
     pub body: Vec<u8>,
 }

@@ -31,5 +31,6 @@ mod start;
 mod swap;
 mod tickets;
 mod tls;
+mod traces;
 mod trail;
 mod writes;

@@ -51,9 +51,9 @@ async fn known_traffic_gives_known_counts() {
 }
 
 /// A row of a table in docs/observability.md.
-struct Row {
-    names: Vec<String>,
-    kind: String,
+pub(crate) struct Row {
+    pub(crate) names: Vec<String>,
+    pub(crate) kind: String,
     labels: BTreeSet<String>,
 }
 
@@ -62,7 +62,7 @@ fn quoted(cell: &str) -> Vec<String> {
     cell.split('`').skip(1).step_by(2).map(str::to_owned).collect()
 }
 
-fn documented() -> Vec<Row> {
+pub(crate) fn documented() -> Vec<Row> {
     let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/observability.md");
     let page = std::fs::read_to_string(page).expect("the page");
     let rows = page.lines().filter(|line| line.starts_with("| `aegis_")).map(|line| {
@@ -79,7 +79,7 @@ fn documented() -> Vec<Row> {
 }
 
 /// The family of a sample, where these are the histograms.
-fn family(sample: &str, histograms: &BTreeSet<&str>) -> String {
+pub(crate) fn family(sample: &str, histograms: &BTreeSet<&str>) -> String {
     let parts = ["_bucket", "_sum", "_count"].iter().filter_map(|end| sample.strip_suffix(end));
     let found = parts.into_iter().find(|name| histograms.contains(name));
     found.unwrap_or(sample).to_owned()

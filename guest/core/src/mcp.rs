@@ -55,6 +55,7 @@ pub struct Post<'a> {
 pub fn answer(session: &Session<'_>, post: &Post<'_>, out: &mut dyn Outgoing) -> Option<Response<Vec<u8>>> {
     match message::parse(post.body) {
         Ok(Message::Request(request)) => {
+            tell_trace(session, &request.params);
             let era = Era::of_request(post.headers, &request);
             match era.check(post.headers, &request) {
                 Ok(()) => dispatch(session, post, era, request, out),
@@ -67,6 +68,15 @@ pub fn answer(session: &Session<'_>, post: &Post<'_>, out: &mut dyn Outgoing) ->
         }),
         Ok(Message::Response(id)) => Some(reply(session, post, &id)),
         Err(Unreadable { id, fault }) => Some(refuse(session, Era::of_headers(post.headers), &id, &fault)),
+    }
+}
+
+/// `traceparent` and `tracestate` in `params._meta` (2026-07-28, from W3C Trace Context). Whoever watches may use them;
+/// nothing here depends on them.
+fn tell_trace(session: &Session<'_>, params: &Map<String, Value>) {
+    let said = |name| era::meta(params)?.get(name)?.as_str();
+    if let Some(parent) = said("traceparent") {
+        session.ports.telemetry.trace_context(parent, said("tracestate").unwrap_or_default());
     }
 }
 

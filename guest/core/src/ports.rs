@@ -184,6 +184,8 @@ pub trait Telemetry {
     fn tool_call(&self, tool: &str, status: &str, duration_microseconds: u64);
     /// Name the route of this request as a template.
     fn route(&self, template: &str);
+    /// Say where the message of this request comes from: W3C Trace Context.
+    fn trace_context(&self, parent: &str, state: &str);
     /// One structured log line.
     fn log(&self, level: Level, event: &str, fields: &[(&str, &str)]);
 }

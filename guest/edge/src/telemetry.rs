@@ -24,6 +24,10 @@ impl Guest for Adapter {
         write(Level::Debug, "route", &[("template", template.as_str())]);
     }
 
+    fn trace_context(_parent: String, _state: String) {
+        // Nothing is traced here: the runtime below has traces of its own, and the header that came to it.
+    }
+
     fn log(level: Level, event: String, fields: Vec<(String, String)>) {
         let fields: Vec<_> = fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         write(level, &event, &fields);

@@ -270,6 +270,10 @@ impl core::Telemetry for Imported {
         telemetry::route(template);
     }
 
+    fn trace_context(&self, parent: &str, state: &str) {
+        telemetry::trace_context(parent, state);
+    }
+
     fn log(&self, level: core::Level, event: &str, fields: &[(&str, &str)]) {
         let level = match level {
             core::Level::Debug => telemetry::Level::Debug,

@@ -37,12 +37,13 @@ use crate::ports::identity::Keys;
 use crate::push::{Pushed, Receivers};
 use crate::reload::Read;
 use crate::seals::Seals;
-use crate::serve::{Server, Until, capacity, run, stop_signal};
+use crate::serve::{Last, Server, Until, capacity, run, stop_signal};
 use crate::settings::Settings;
 use crate::shared::{Pending, Shared, SystemClock};
 use crate::sign_in::SignIn;
 use crate::standing::Standing;
 use crate::swap::Trusted;
+use crate::trace::{Exporter, Exporting, Tracing};
 use crate::upstream::{Oldest, Upstream, UpstreamSettings};
 use crate::watch::Watch;
 use crate::way::Way;
@@ -85,6 +86,7 @@ fn start(settings: &Arc<Settings>) -> Result<ExitCode, NoStart> {
     check_signers(settings)?;
     let anchor = Anchor::of(settings).map_err(NoStart::settings)?;
     let receivers = Receivers::of(settings).map_err(NoStart::settings)?;
+    let exporter = Exporter::of(settings).map_err(NoStart::settings)?;
     let Ready { front, guests, shared, capacity, pending } = make_ready(settings, origin, &open_trail, open)?;
     let Some(listener) = bound else { return Err(NoStart::failed("there is no listening socket")) };
     let observers = bind_observers(settings)?;
@@ -123,7 +125,9 @@ fn start(settings: &Arc<Settings>) -> Result<ExitCode, NoStart> {
         }
         crate::anchor::attend(&server.shared, anchor);
         let pushing = receivers.attend(&server.shared);
-        Ok(run(server, (listener, observers), Until { pending, admin, pushing }, stop).await)
+        let exporting = exporter.map_or_else(Exporting::default, |exporter| exporter.attend(&server.shared));
+        let until = Until { pending, admin, last: Last { pushing, exporting } };
+        Ok(run(server, (listener, observers), until, stop).await)
     });
     guests.shutdown_timeout(Duration::from_secs(1));
     // A look at a file on a volume that hangs ends nobody knows when.
@@ -346,6 +350,7 @@ fn share(
         gitea,
         look: look(settings, &way, standing),
         metrics: Metrics::default(),
+        tracing: Tracing::default(),
         memory: Budget::new(budget),
         pending,
         runtime,

@@ -33,6 +33,12 @@ pub(super) const SHUTTING_DOWN: &str = "shutting_down";
 pub(crate) fn attend(server: &Arc<Server>) {
     let Some(automation) = &server.shared.automation else { return };
     let jobs = &automation.jobs;
+    for job in jobs.all.iter().filter(|job| job.enabled) {
+        // What should never happen begins at zero: nobody sees a counter rise that was not there before.
+        for outcome in ["error", "missed", "aborted"] {
+            server.shared.metrics.job_run(job.name, outcome, 0);
+        }
+    }
     jobs.deliveries.attend(server, &jobs.line);
     let Some(scheduler) = jobs.scheduler.clone() else { return };
     let now = SystemClock.now();

@@ -133,6 +133,9 @@ pub(crate) async fn run(server: &Arc<Server>, by: By, order: Order) -> Result<Ra
     Ok(ran)
 }
 
+/// Where a caller would have posted it.
+const RUN: &str = "/automation/jobs/run";
+
 async fn asked(server: &Arc<Server>, by: By, order: &Order) -> Result<Ran, NotRun> {
     let busy = || NotRun::new("busy", "every place for requests is taken: try again in a moment");
     let waited = tokio::time::timeout(PATIENCE, server.permits.clone().acquire_owned()).await;
@@ -154,13 +157,21 @@ async fn asked(server: &Arc<Server>, by: By, order: &Order) -> Result<Ran, NotRu
     let mut bound = own_request(server, request_id, IpAddr::V4(Ipv4Addr::LOCALHOST));
     bound.outlet.called_by(&principal.subject);
     bound.principal = Some(Arc::new(principal));
+    let trace = server.shared.tracing.begin(request.headers(), &server.shared.own);
+    bound.trace = trace.clone();
     let tickets = bound.tickets.clone();
     let mut outcome = match from_guest(server, request, bound, permit).await {
-        Ok(response) => match response.into_body().collect().await {
-            Ok(body) => read(&body.to_bytes()),
-            Err(_) => Err(NotRun::new("internal_error", "the answer broke off")),
-        },
-        Err(refusal) => Err(NotRun::new(refusal.reason(), refusal.message())),
+        Ok(response) => {
+            trace.answered(&Method::POST, RUN, response.status().as_u16());
+            match response.into_body().collect().await {
+                Ok(body) => read(&body.to_bytes()),
+                Err(_) => Err(NotRun::new("internal_error", "the answer broke off")),
+            }
+        }
+        Err(refusal) => {
+            trace.refused(refusal.reason());
+            Err(NotRun::new(refusal.reason(), refusal.message()))
+        }
     };
     if let Err(not) = &mut outcome {
         not.counted = tickets.told_of_job();
@@ -187,7 +198,7 @@ fn request(server: &Server, order: &Order, id: &str) -> Option<Request<Full<Byte
     let host = public.map_or("127.0.0.1", |(_, rest)| rest.split('/').next().unwrap_or(rest));
     Request::builder()
         .method(Method::POST)
-        .uri("/automation/jobs/run")
+        .uri(RUN)
         .header(HOST, host)
         .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
         .header("x-request-id", id)

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::histogram::Timed;
 use super::page::Page;
 use crate::push::Told;
+use crate::trace::Outcome;
 
 /// How much of something is taken, and how much there is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -96,6 +97,8 @@ pub(crate) struct Gauges<'a> {
     pub(crate) caches: Vec<Cached>,
     /// None where nobody signs in.
     pub(crate) registry: Option<Registry>,
+    /// What became of the spans of traces.
+    pub(crate) traces: Outcome,
     /// Digest of the policy in force.
     pub(crate) policy: &'a str,
     /// Digest of the guest in force, and the number of its generation.
@@ -112,6 +115,7 @@ impl Gauges<'_> {
         self.gitea.write(page);
         caches(page, &self.caches);
         registry(page, self.registry.as_ref());
+        traces(page, self.traces);
         self.in_force(page);
     }
 
@@ -217,6 +221,18 @@ fn caches(page: &mut Page, caches: &[Cached]) {
     page.by(("aegis_cache_hits_total", "counter"), help, "cache", found(|it| it.hits));
     let help = "Questions that a cache had no answer to.";
     page.by(("aegis_cache_misses_total", "counter"), help, "cache", found(|it| it.misses));
+}
+
+fn traces(page: &mut Page, traces: Outcome) {
+    let outcomes = [("sent", traces.sent), ("dropped", traces.dropped), ("refused", traces.refused)];
+    let help = "Spans of traces by what became of them.";
+    page.by(("aegis_trace_spans_total", "counter"), help, "outcome", outcomes);
+    page.gauge("aegis_trace_queue_spans", "Spans of traces that wait to be sent.", traces.waiting);
+    page.gauge(
+        "aegis_trace_queue_spans_limit",
+        "The most that aegis_trace_queue_spans comes to.",
+        Outcome::LIMIT,
+    );
 }
 
 fn registry(page: &mut Page, registry: Option<&Registry>) {

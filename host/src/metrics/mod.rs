@@ -37,20 +37,44 @@ struct Counted {
     swaps: Counts<1>,
 }
 
+/// A method as a label.
+pub(crate) fn name_of(method: &http::Method) -> &'static str {
+    match method.as_str() {
+        "GET" => "GET",
+        "POST" => "POST",
+        "DELETE" => "DELETE",
+        "OPTIONS" => "OPTIONS",
+        "HEAD" => "HEAD",
+        "PUT" => "PUT",
+        "PATCH" => "PATCH",
+        _ => "other",
+    }
+}
+
 impl Default for Metrics {
     fn default() -> Self {
-        Self { counted: Mutex::default(), requests: Timed::new(REQUESTS), calls: Timed::new(REQUESTS) }
+        let mut counted = Counted::default();
+        // What should never happen begins at zero: nobody sees a counter rise that was not there before.
+        for outcome in ["masked", "refused"] {
+            counted.own_secrets.add([outcome], 0);
+        }
+        for outcome in ["done", "failed"] {
+            counted.reloads.add([outcome], 0);
+        }
+        for outcome in ["done", "refused", "failed"] {
+            counted.swaps.add([outcome], 0);
+        }
+        for reason in ["busy", "no_memory", "too_many_connections"] {
+            counted.refusals.add([reason], 0);
+        }
+        Self { counted: Mutex::new(counted), requests: Timed::new(REQUESTS), calls: Timed::new(REQUESTS) }
     }
 }
 
 impl Metrics {
     /// One answered HTTP request; `path` is the route's template, and `took` the time until its head was there.
     pub(crate) fn http_request(&self, method: &http::Method, path: &str, status: u16, took: Duration) {
-        let method = match method.as_str() {
-            known @ ("GET" | "POST" | "DELETE" | "OPTIONS" | "HEAD" | "PUT" | "PATCH") => known,
-            _ => "other",
-        };
-        self.counted().requests.add([method, path, &status.to_string()], 1);
+        self.counted().requests.add([name_of(method), path, &status.to_string()], 1);
         self.requests.observe([path], took);
     }
 

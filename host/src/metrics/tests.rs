@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::push::Told;
+use crate::trace::Outcome;
 
 fn gauges<'a>(took: &'a Timed<2>, syncs: &Arc<Timed<0>>) -> Gauges<'a> {
     let used = |now| Used { now, limit: 10 * now };
@@ -41,6 +42,7 @@ fn gauges<'a>(took: &'a Timed<2>, syncs: &Arc<Timed<0>>) -> Gauges<'a> {
             bytes: 25,
             durable: true,
         }),
+        traces: Outcome { sent: 26, dropped: 27, refused: 28, waiting: 29 },
         policy: "0a1b",
         guest: ("2c3d", 4),
         writes: true,
@@ -129,6 +131,10 @@ fn every_number_stands_under_its_name() {
         "aegis_registry_rows_limit{kind=\"users\"} 230",
         "aegis_registry_bytes 25",
         "aegis_registry_durable 1",
+        "aegis_trace_spans_total{outcome=\"sent\"} 26",
+        "aegis_trace_spans_total{outcome=\"dropped\"} 27",
+        "aegis_trace_spans_total{outcome=\"refused\"} 28",
+        "aegis_trace_queue_spans 29",
         "aegis_writes_on 1",
         "aegis_policy_info{digest=\"0a1b\"} 1",
         "aegis_guest_info{digest=\"2c3d\"} 1",

@@ -3,6 +3,7 @@
 //! The guest says what it is about to do; everything that must be true (ids, address, principal, digests) is added
 //! here, and each request sent to Gitea by [`crate::ticket`].
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -10,7 +11,7 @@ use serde_json::{Map, Value, json};
 use wasmtime::component::Resource;
 
 use super::identity::{Caller, Principal};
-use super::telemetry::cut;
+use super::telemetry::{cut, is_name};
 use crate::audit::{Entry, Event as AuditEvent};
 use crate::component::bindings::aegis::gateway::audit::{
     Argument, ArgumentValue, Cause, Event, Host, HostTicket, Kind, Outcome, Remark, Status, Unavailable,
@@ -21,6 +22,7 @@ use crate::instance::State;
 use crate::shared::Shared;
 use crate::sign_in::{READ, WRITE};
 use crate::ticket::{Purpose, Record, Ticket, Within};
+use crate::trace::{Below, Kind as TraceKind};
 
 /// Longest scalar argument kept, in bytes.
 const MAX_SCALAR: usize = 200;
@@ -111,11 +113,18 @@ impl Host for State {
         let shared = self.shared.clone();
         let tickets = self.bound.tickets.clone();
         tickets.opened();
-        let within = Within { tickets: tickets.clone(), outlet: self.bound.outlet.clone() };
+        let trace = self.bound.trace.clone();
+        let mut traced = trace.open(Below::Guest, TraceKind::Internal, || Cow::Borrowed("audit intent"));
+        traced.set("aegis.ticket", id.as_str());
+        let within = Within { tickets: tickets.clone(), outlet: self.bound.outlet.clone(), trace };
         let guard = shared.pending.guard();
         // A task of its own: a client that leaves now must not leave an intent without an outcome.
         let appended = self.shared.runtime.spawn(async move {
             let written = shared.trail.append(Entry { event: AuditEvent::ToolInvocation, members }).await;
+            if written.is_err() {
+                traced.fail("audit_unavailable");
+            }
+            drop(traced);
             let answer = match written {
                 Ok(_) => {
                     let record = Record::new(id, shared.clone(), within, common, principal, purpose);
@@ -157,6 +166,9 @@ impl Host for State {
             return Ok(());
         }
         self.note_job(&remark);
+        if is_name(&remark.reason) {
+            self.bound.trace.refused(&remark.reason);
+        }
         if !self.admitted(remark.kind == Kind::AccessDenied, cut(&remark.reason, 128)) {
             return Ok(());
         }

@@ -64,12 +64,19 @@ impl Host for State {
         duration_microseconds: u64,
     ) -> wasmtime::Result<()> {
         let status = match status.as_str() {
-            known @ ("success" | "error" | "denied") => known,
+            "success" => "success",
+            "denied" => "denied",
             _ => "error",
         };
         let tool = if is_name(&tool) { tool.as_str() } else { "other" };
         let took = Duration::from_micros(duration_microseconds);
         self.shared.metrics.tool_call(tool, status, took);
+        self.bound.trace.called(tool, status);
+        Ok(())
+    }
+
+    fn trace_context(&mut self, parent: String, state: String) -> wasmtime::Result<()> {
+        self.bound.trace.continues(&parent, &state, &self.shared.own);
         Ok(())
     }
 
@@ -115,7 +122,8 @@ fn masked(name: &str, value: &str) -> (String, serde_json::Value) {
     (cut(name, MAX_EVENT).to_owned(), serde_json::Value::String(value.to_owned()))
 }
 
-fn is_name(text: &str) -> bool {
+/// Whether it may be a label: a name as lists have them.
+pub(super) fn is_name(text: &str) -> bool {
     !text.is_empty()
         && text.len() <= 64
         && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')

@@ -1,25 +1,18 @@
-//! OpenTelemetry: log records by OTLP over HTTP, as JSON (OTLP 1.x, `/v1/logs`). The body of a record is the audit line as
+//! OpenTelemetry: log records ([`crate::otlp`], `/v1/logs`). The body of a record is the audit line as
 //! it stands in the log.
 
-use bytes::Bytes;
-use http::header::CONTENT_TYPE;
-use http::{Request, StatusCode, Uri};
-use http_body_util::{BodyExt as _, Full, Limited};
 use serde_json::{Value, json};
 
 use super::record::{Record, Severity};
-use super::{PATIENCE, Receiver, Refused};
+use super::{Receiver, Refused};
 use crate::audit::LiveLine;
-use crate::https::{HttpsClient, client, reason};
+use crate::otlp::{Collector, NotTaken, attribute, rejected, resource};
 use crate::settings::Settings;
-
-/// Most of an answer that is read, in bytes.
-const ANSWER: usize = 64 * 1024;
 
 /// The receiver.
 pub(super) struct Otlp {
-    client: HttpsClient,
-    uri: Uri,
+    collector: Collector,
+    service: String,
 }
 
 impl Otlp {
@@ -29,27 +22,9 @@ impl Otlp {
     /// It cannot be asked for: no address, or nothing to trust it by.
     pub(super) fn of(settings: &Settings) -> Result<Option<Self>, String> {
         let Some(url) = settings.audit_otlp_url() else { return Ok(None) };
-        let wrong = |why: String| format!("AUDIT_OTLP_URL cannot be used: {why}");
-        let uri = url.parse().map_err(|error: http::uri::InvalidUri| wrong(error.to_string()))?;
-        let client = client(url, PATIENCE, settings.gitea_ca_file(), None);
-        Ok(Some(Self { client: client.map_err(|error| wrong(error.to_string()))?, uri }))
-    }
-
-    async fn post(&self, body: String) -> Result<u64, Refused> {
-        let passing = |why: String| Refused::ForNow(why);
-        let request = Request::post(self.uri.clone())
-            .header(CONTENT_TYPE, "application/json")
-            .body(Full::from(Bytes::from(body)))
-            .map_err(|error| passing(error.to_string()))?;
-        let answer = self.client.request(request).await.map_err(|error| passing(reason(&error)))?;
-        let status = answer.status();
-        if !status.is_success() {
-            let why = format!("it answered {}", status.as_u16());
-            return Err(if may_pass(status) { passing(why) } else { Refused::ForGood(why, u64::MAX) });
-        }
-        let answer = Limited::new(answer.into_body(), ANSWER).collect().await;
-        // It has taken them, whatever becomes of its answer.
-        Ok(answer.map_or(0, |answer| rejected(&answer.to_bytes())))
+        let none = http::HeaderMap::new();
+        let collector = Collector::at(url, "AUDIT_OTLP_URL", none, settings.gitea_ca_file())?;
+        Ok(Some(Self { collector, service: settings.otel_service_name().to_owned() }))
     }
 }
 
@@ -58,47 +33,23 @@ impl Receiver for Otlp {
 
     async fn take(&mut self, lines: &[LiveLine]) -> Result<(), Refused> {
         let count = u64::try_from(lines.len()).unwrap_or(u64::MAX);
-        let lost = |why, lost: u64| Refused::ForGood(why, lost.min(count));
-        match self.post(request(lines).to_string()).await {
-            Ok(0) => Ok(()),
-            Ok(rejected) => Err(lost("it rejected some of them".to_owned(), rejected)),
-            Err(Refused::ForGood(why, all)) => Err(lost(why, all)),
-            Err(passing) => Err(passing),
+        match self.collector.post(&request(&self.service, lines)).await {
+            Ok(answer) => match rejected(&answer, "rejectedLogRecords") {
+                0 => Ok(()),
+                some => Err(Refused::ForGood("it rejected some of them".to_owned(), some.min(count))),
+            },
+            Err(NotTaken::ForGood(why)) => Err(Refused::ForGood(why, count)),
+            Err(NotTaken::ForNow(why)) => Err(Refused::ForNow(why)),
         }
     }
 
     async fn end(self) {}
 }
 
-/// The answers after which a client tries again (OTLP, Retryable Response Codes).
-fn may_pass(status: StatusCode) -> bool {
-    matches!(
-        status,
-        StatusCode::TOO_MANY_REQUESTS
-            | StatusCode::BAD_GATEWAY
-            | StatusCode::SERVICE_UNAVAILABLE
-            | StatusCode::GATEWAY_TIMEOUT
-    )
-}
-
-/// How many records an answer says were not taken (OTLP, Partial Success). A 64-bit number is text in its JSON.
-fn rejected(answer: &[u8]) -> u64 {
-    let answer: Value = serde_json::from_slice(answer).unwrap_or_default();
-    match answer.pointer("/partialSuccess/rejectedLogRecords") {
-        Some(Value::String(text)) => text.parse().unwrap_or(0),
-        Some(Value::Number(number)) => number.as_u64().unwrap_or(0),
-        _ => 0,
-    }
-}
-
 /// `ExportLogsServiceRequest`.
-fn request(lines: &[LiveLine]) -> Value {
-    let resource = [
-        attribute("service.name", &json!("aegis-mcp")),
-        attribute("service.version", &json!(env!("CARGO_PKG_VERSION"))),
-    ];
+fn request(service: &str, lines: &[LiveLine]) -> Value {
     json!({"resourceLogs": [{
-        "resource": {"attributes": resource.into_iter().flatten().collect::<Vec<_>>()},
+        "resource": resource(service),
         "scopeLogs": [{
             "scope": {"name": "aegis.audit"},
             "logRecords": lines.iter().map(|line| record(line)).collect::<Vec<_>>(),
@@ -126,19 +77,6 @@ fn record(line: &str) -> Value {
     })
 }
 
-/// A member as an attribute; none for lists and objects, which the body has.
-fn attribute(key: &str, value: &Value) -> Option<Value> {
-    let value = match value {
-        Value::String(text) => json!({"stringValue": text}),
-        Value::Bool(flag) => json!({"boolValue": flag}),
-        // A 64-bit number is text in OTLP's JSON.
-        Value::Number(number) if number.is_i64() => json!({"intValue": number.to_string()}),
-        Value::Number(number) => json!({"doubleValue": number}),
-        Value::Null | Value::Array(_) | Value::Object(_) => return None,
-    };
-    Some(json!({"key": key, "value": value}))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -160,17 +98,5 @@ mod tests {
         );
         assert!(attributes.contains(&json!({"key": "aegis.reason", "value": {"stringValue": "x"}})));
         assert!(attributes.iter().all(|a| a["key"] != "aegis.paths" && a["key"] != "aegis.entry_hash"));
-    }
-
-    #[test]
-    fn what_an_answer_rejects_is_read_and_only_passing_failures_are_tried_again() {
-        assert_eq!(rejected(br#"{"partialSuccess":{"rejectedLogRecords":"3"}}"#), 3);
-        assert_eq!(rejected(br#"{"partialSuccess":{"rejectedLogRecords":2}}"#), 2);
-        assert_eq!((rejected(b"{}"), rejected(b"")), (0, 0));
-        for (status, passes) in
-            [(429, true), (502, true), (503, true), (504, true), (400, false), (500, false)]
-        {
-            assert_eq!(may_pass(StatusCode::from_u16(status).unwrap()), passes, "{status}");
-        }
     }
 }

@@ -66,9 +66,15 @@ async fn run(
         let fault = fault.clone();
         async move {
             let _permit = permit;
+            let mut traced = bound.trace.open_guest();
+            traced.set("aegis.guest.generation", guest.number);
             let store = store(&guest.linked.engine, &server.shared, bound);
             let ended = handle(&guest.linked.handler, store, request, sender).await;
-            ended.inspect_err(|failed| fault.of(Refusal::Instance(*failed)))
+            ended.inspect_err(|failed| {
+                let refusal = Refusal::Instance(*failed);
+                traced.fail(refusal.reason());
+                fault.of(refusal);
+            })
         }
     }));
     let head = match tokio::time::timeout_at(started + limits.head, receiver).await {

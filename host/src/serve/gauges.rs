@@ -34,6 +34,7 @@ pub(super) fn text(server: &Server) -> String {
         gitea: shared.gitea.gauges(),
         caches: vec![shared.cache.cached(), shared.gitea.cached()],
         registry: shared.sign_in.as_deref().map(registry),
+        traces: shared.tracing.told(),
         policy: &force.policy.digest,
         guest: (force.guest.digest(), force.guest.number),
         writes: shared.writes.are_on(),

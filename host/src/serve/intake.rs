@@ -1,23 +1,27 @@
 //! A request before its guest: its id, its source, its host, its body; and after it: the id in the answer, the
 //! count in the metrics.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING, UPGRADE};
+use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::body::{Body as _, Incoming};
 use tokio::sync::{Notify, OwnedSemaphorePermit};
 
 use super::answer::Body;
+use super::places::Place;
 use super::refusal::Refusal;
 use super::{Server, answer, probes};
 use crate::instance::Bound;
 use crate::own::outlet::Outlet;
 use crate::ports::identity::Credential;
+use crate::trace::{Below, Kind, Trace};
 
 /// Where clients, and not callers, prove themselves.
 const CLIENT_ENDPOINTS: [&str; 3] = ["/oauth/token", "/token", "/oauth/revoke"];
@@ -41,12 +45,17 @@ pub(crate) async fn answer(server: &Arc<Server>, request: Request<Incoming>, fro
     let (path, mut response) = match probes::answer(server, &method, request.uri().path(), &request_id) {
         Some((path, response)) => (path, response),
         None => {
-            let outcome = through_guest(server, request, from, &request_id, route.clone()).await;
+            let trace = server.shared.tracing.begin(request.headers(), &server.shared.own);
+            let on_its_way = Way { request_id: &request_id, route: route.clone(), trace: trace.clone() };
+            let outcome = through_guest(server, request, from, on_its_way).await;
             let response = outcome.unwrap_or_else(|refusal| {
                 tracing::info!(event = "refused", reason = refusal.reason(), request_id = %request_id);
+                trace.refused(refusal.reason());
                 refusal.answer(&server.shared.metrics, &request_id)
             });
-            (route.get().map_or("none", String::as_str), response)
+            let route = route.get().map_or("none", String::as_str);
+            trace.answered(&method, route, response.status().as_u16());
+            (route, response)
         }
     };
     server.shared.metrics.http_request(&method, path, response.status().as_u16(), began.elapsed());
@@ -79,21 +88,26 @@ pub(crate) fn observe(server: &Weak<Server>, request: &Request<Incoming>) -> Opt
     Some(response)
 }
 
+/// What is known of a request before anything of it is read.
+struct Way<'a> {
+    request_id: &'a str,
+    route: Arc<std::sync::OnceLock<String>>,
+    trace: Trace,
+}
+
 async fn through_guest(
     server: &Arc<Server>,
     request: Request<Incoming>,
     from: &From,
-    request_id: &str,
-    route: Arc<std::sync::OnceLock<String>>,
+    Way { request_id, route, trace }: Way<'_>,
 ) -> Result<Response<Body>, Refusal> {
-    check_host(&request)?;
-    check_framing(request.headers())?;
-    let (mut parts, body) = request.into_parts();
-    let (body, _room) = read_body(server, &parts.headers, body).await?;
-    let address = server.trusted.source(from.peer, &parts.headers);
-    // The permit is taken only now: a slow sender holds a connection, never a place.
-    let place = server.places.enter(parts.uri.path(), address).map_err(|_| Refusal::Busy)?;
-    let permit = server.permits.clone().try_acquire_owned().map_err(|_| Refusal::Busy)?;
+    let mut admission = trace.open(Below::Request, Kind::Internal, || Cow::Borrowed("admission"));
+    let admitted = admit(server, request, from).await;
+    if let Err(refusal) = &admitted {
+        admission.fail(refusal.reason());
+    }
+    drop(admission);
+    let Admitted { mut parts, body, address, places } = admitted?;
     let credentials = take_credentials(&mut parts.headers, parts.uri.path());
     parts.headers.remove(TRANSFER_ENCODING);
     let id = HeaderValue::from_str(request_id).map_err(|_| Refusal::BodyBroken)?;
@@ -101,11 +115,30 @@ async fn through_guest(
     let mut bound = own_request(server, request_id.to_owned(), address);
     bound.credentials = credentials;
     bound.route = route;
+    bound.trace = trace;
     bound.hang_up = from.hang_up.clone();
-    let answered =
-        answer::from_guest(server, Request::from_parts(parts, Full::new(body)), bound, permit).await;
-    drop(place);
-    answered
+    let (permit, _room, _place) = places;
+    answer::from_guest(server, Request::from_parts(parts, Full::new(body)), bound, permit).await
+}
+
+/// A request that is whole and has its places: an instance, room for its body, and one of sign-in where it needs that.
+struct Admitted {
+    parts: Parts,
+    body: Bytes,
+    address: IpAddr,
+    places: (OwnedSemaphorePermit, OwnedSemaphorePermit, Option<Place>),
+}
+
+async fn admit(server: &Server, request: Request<Incoming>, from: &From) -> Result<Admitted, Refusal> {
+    check_host(&request)?;
+    check_framing(request.headers())?;
+    let (parts, body) = request.into_parts();
+    let (body, room) = read_body(server, &parts.headers, body).await?;
+    let address = server.trusted.source(from.peer, &parts.headers);
+    // The permit is taken only now: a slow sender holds a connection, never a place.
+    let place = server.places.enter(parts.uri.path(), address).map_err(|_| Refusal::Busy)?;
+    let permit = server.permits.clone().try_acquire_owned().map_err(|_| Refusal::Busy)?;
+    Ok(Admitted { parts, body, address, places: (permit, room, place) })
 }
 
 /// What is bound to a request that nobody has presented anything with.
@@ -120,6 +153,7 @@ pub(crate) fn own_request(server: &Server, request_id: String, address: IpAddr) 
         presented: None,
         remembered: None,
         answered: None,
+        trace: Trace::default(),
         tickets: Arc::default(),
         remarks: 0,
         route: Arc::default(),

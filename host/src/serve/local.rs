@@ -5,7 +5,6 @@ use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Instant;
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -15,10 +14,10 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
-use super::{DRAIN_ALL, Server, intake, last_words, tell_floods_now_and_then};
+use super::{DRAIN_ALL, Last, Server, intake, tell_floods_now_and_then};
 use crate::ports::audit::tell_floods;
-use crate::push::Pushing;
 use crate::shared::Pending;
 
 /// Bytes of an answer that wait to be read.
@@ -64,7 +63,7 @@ pub(crate) async fn answer(server: &Arc<Server>, request: Request<Full<Bytes>>) 
 /// Serve whoever `talk` hears, until it ends; then wait for what is on its way to Gitea and to the audit log.
 pub(crate) async fn run<T: Future<Output = ()>>(
     server: Server,
-    (pending, pushing): (Pending, Pushing),
+    (pending, last): (Pending, Last),
     talk: impl FnOnce(Arc<Server>) -> T,
 ) -> ExitCode {
     let server = Arc::new(server);
@@ -77,6 +76,6 @@ pub(crate) async fn run<T: Future<Output = ()>>(
     let all = pending.drained(DRAIN_ALL.saturating_sub(since.elapsed())).await;
     tracing::info!(event = "stopped", drained = all);
     trail.close();
-    pushing.end(last_words(since.elapsed())).await;
+    last.words(since).await;
     ExitCode::SUCCESS
 }

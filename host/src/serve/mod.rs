@@ -24,6 +24,7 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
+use tokio::time::Instant;
 
 use crate::admin::Attending;
 use crate::audit::Trail;
@@ -34,6 +35,7 @@ use crate::settings::Settings;
 use crate::shared::{Pending, Shared};
 use crate::sign_in::SignIn;
 use crate::swap::Swaps;
+use crate::trace::Exporting;
 
 pub(crate) use answer::from_guest;
 pub(crate) use front::stop_signal;
@@ -148,15 +150,29 @@ pub(crate) struct Until {
     pub(crate) pending: Pending,
     /// Commands of operators.
     pub(crate) admin: Option<Attending>,
-    /// The last lines, on their way to others.
+    /// What is on its way to others.
+    pub(crate) last: Last,
+}
+
+/// What goes to others after the end: audit lines and traces.
+pub(crate) struct Last {
     pub(crate) pushing: Pushing,
+    pub(crate) exporting: Exporting,
+}
+
+impl Last {
+    /// Once nothing more is added to it, wait until it has arrived, though not for long: the lines first.
+    async fn words(self, since: Instant) {
+        self.pushing.end(last_words(since.elapsed())).await;
+        self.exporting.end(last_words(since.elapsed())).await;
+    }
 }
 
 /// Serve until `stop`, then drain. Nobody else holds `server` for long.
 pub(crate) async fn run(
     server: Arc<Server>,
     (listener, observers): (TcpListener, Option<TcpListener>),
-    Until { pending, admin, pushing }: Until,
+    Until { pending, admin, last }: Until,
     stop: impl Future<Output = ()>,
 ) -> ExitCode {
     tell_floods_now_and_then(&server.shared);
@@ -182,7 +198,7 @@ pub(crate) async fn run(
     }
     tracing::info!(event = "stopped", drained = all);
     trail.close();
-    pushing.end(last_words(since.elapsed())).await;
+    last.words(since).await;
     ExitCode::SUCCESS
 }
 

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use http::{Method, StatusCode};
 
-use crate::metrics::{REQUESTS, Timed};
+use crate::metrics::{REQUESTS, Timed, name_of};
 
 /// What is on the way, and what was.
 pub(crate) struct Traffic {
@@ -24,7 +24,7 @@ impl Traffic {
     /// One more is on the way.
     pub(super) fn enter(&self, method: &Method) -> Passing<'_> {
         self.in_flight.fetch_add(1, Ordering::AcqRel);
-        Passing { of: self, method: name(method), class: "none", began: Instant::now() }
+        Passing { of: self, method: name_of(method), class: "none", began: Instant::now() }
     }
 
     /// How many are on the way now.
@@ -57,16 +57,6 @@ impl Drop for Passing<'_> {
     fn drop(&mut self) {
         self.of.in_flight.fetch_sub(1, Ordering::AcqRel);
         self.of.took.observe([self.method, self.class], self.began.elapsed());
-    }
-}
-
-fn name(method: &Method) -> &'static str {
-    match method.as_str() {
-        "GET" => "GET",
-        "POST" => "POST",
-        "PATCH" => "PATCH",
-        "DELETE" => "DELETE",
-        _ => "other",
     }
 }
 

@@ -33,6 +33,7 @@ pub(crate) struct World {
     pub(crate) notes: RefCell<Vec<Remark>>,
     pub(crate) routes: RefCell<Vec<String>>,
     pub(crate) logs: RefCell<Vec<String>>,
+    pub(crate) traces: RefCell<Vec<(String, String)>>,
     pub(crate) trail: Rc<Trail>,
     pub(crate) office: Rc<Office>,
     pub(crate) sealed: Sealed,
@@ -60,6 +61,7 @@ impl World {
             notes: RefCell::default(),
             routes: RefCell::default(),
             logs: RefCell::default(),
+            traces: RefCell::default(),
             trail: Rc::default(),
             office: Rc::default(),
             sealed: Sealed::default(),
@@ -161,6 +163,9 @@ impl Telemetry for World {
     fn tool_call(&self, _tool: &str, _status: &str, _duration_microseconds: u64) {}
     fn route(&self, template: &str) {
         self.routes.borrow_mut().push(template.to_owned());
+    }
+    fn trace_context(&self, parent: &str, state: &str) {
+        self.traces.borrow_mut().push((parent.to_owned(), state.to_owned()));
     }
     fn log(&self, _level: Level, event: &str, fields: &[(&str, &str)]) {
         self.logs.borrow_mut().push(format!("{event} {fields:?}"));

@@ -268,6 +268,25 @@ fn progress_streams_and_the_answer_comes_last() {
 }
 
 #[test]
+fn where_a_message_says_that_it_comes_from_is_told_on_and_changes_nothing() {
+    for (meta, told) in [
+        (json!({ "traceparent": "00-1-2-01", "tracestate": "a=1" }), vec![("00-1-2-01", "a=1")]),
+        (json!({ "traceparent": "whatever" }), vec![("whatever", "")]),
+        (json!({ "tracestate": "a=1" }), vec![]),
+        (json!({ "traceparent": 7 }), vec![]),
+    ] {
+        let world = World::new();
+        let params = json!({ "name": "greet", "_meta": meta });
+        let message = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params });
+        let response = post(&world, &[], &message, &mut Reader::default()).unwrap();
+        assert_eq!(body(&response)["result"]["structuredContent"]["greeting"], "hello");
+        let traces = world.traces.borrow();
+        let found: Vec<_> = traces.iter().map(|(parent, state)| (parent.as_str(), state.as_str())).collect();
+        assert_eq!(found, told);
+    }
+}
+
+#[test]
 fn a_write_answers_in_one_document_even_when_progress_was_asked_for() {
     for unrecorded in [false, true] {
         let world = World::new();

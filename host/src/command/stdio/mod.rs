@@ -20,8 +20,9 @@ use super::{EXIT_LOCKED, EXIT_SETTINGS, complain};
 use crate::anchor::Anchor;
 use crate::audit::{OpenError, Trail};
 use crate::push::Receivers;
-use crate::serve::{Server, local, stop_signal};
+use crate::serve::{Last, Server, local, stop_signal};
 use crate::settings::{Process, Settings};
+use crate::trace::{Exporter, Exporting};
 
 /// How many of these may run with one AUDIT_LOG_PATH at once: each client starts its own, and each has a log of its own.
 const MOST: u32 = 64;
@@ -56,6 +57,7 @@ fn serve(settings: &Settings) -> Result<ExitCode, NoStart> {
         make_ready(settings, origin, &open_trail, Some(user.clone()))?;
     let anchor = Anchor::of(settings).map_err(NoStart::settings)?;
     let receivers = Receivers::of(settings).map_err(NoStart::settings)?;
+    let exporter = Exporter::of(settings).map_err(NoStart::settings)?;
     let code = front.block_on(async {
         let stop = stop_signal().map_err(|e| NoStart::failed(format!("no signal handlers: {e}")))?;
         tracing::info!(
@@ -68,8 +70,10 @@ fn serve(settings: &Settings) -> Result<ExitCode, NoStart> {
         );
         crate::anchor::attend(&shared, anchor);
         let pushing = receivers.attend(&shared);
+        let exporting = exporter.map_or_else(Exporting::default, |exporter| exporter.attend(&shared));
         let server = Server::new(shared, settings, capacity);
-        Ok(local::run(server, (pending, pushing), |server| talk::talk(server, stop)).await)
+        Ok(local::run(server, (pending, Last { pushing, exporting }), |server| talk::talk(server, stop))
+            .await)
     });
     guests.shutdown_timeout(std::time::Duration::from_secs(1));
     code

@@ -156,6 +156,8 @@ impl Telemetry for World {
 
     fn route(&self, _template: &str) {}
 
+    fn trace_context(&self, _parent: &str, _state: &str) {}
+
     fn log(&self, level: Level, event: &str, fields: &[(&str, &str)]) {
         let fields = fields.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>();
         self.state.borrow_mut().logged.push(format!("{level:?} {event} {}", fields.join(" ")));

@@ -265,6 +265,8 @@ impl Telemetry for Visit {
 
     fn route(&self, _template: &str) {}
 
+    fn trace_context(&self, _parent: &str, _state: &str) {}
+
     fn log(&self, _level: Level, event: &str, fields: &[(&str, &str)]) {
         eprintln!("{event} {fields:?}");
     }
