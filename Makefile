@@ -177,6 +177,10 @@ edge-test: build ## The portable component under jco
 proxy-test: build ## What clients and attackers frame, behind a real nginx
 	@AEGIS_TEST_NGINX="$$(scripts/setup-nginx)" $(CARGO) test --locked --workspace $(addprefix --exclude ,$(GUESTS)) --test protocol -- --ignored nginx
 
+.PHONY: alerts-test
+alerts-test: build ## The alerts, their tests and the metrics of a server, by Prometheus's promtool
+	@promtool="$$(scripts/setup-promtool)" && scripts/with-sample bash -c 'tests/alerts.sh "$$0" "$$AEGIS_ORIGIN"' "$$promtool"
+
 .PHONY: bench
 bench: build ## Measure this host against its native twin; writes target/bench.json
 	@tests/bench/run.sh

@@ -32,3 +32,4 @@ mod refusals;
 mod selection;
 mod streams;
 mod views;
+mod watching;
