@@ -1,7 +1,7 @@
 //! The whole way: nothing is known, and at the end a person's assistant works as that person.
 
 use aegis_tests::browser::Browser;
-use aegis_tests::sign_in::{Client, Tokens, call, parameter};
+use aegis_tests::sign_in::{Client, Tokens, call, parameter, post_form};
 use serde_json::json;
 
 use crate::scene::{Scene, password};
@@ -46,5 +46,38 @@ async fn without_its_record_people_sign_in_and_nothing_is_done_for_them() {
             .await;
     assert_eq!((answer.status, answer.reason().as_deref()), (503, Some("audit_unavailable")));
     assert_eq!(scene.forge.requests().len(), before, "nothing is asked of Gitea without a record");
+    assert_eq!(server.stop().await.code, 0);
+}
+
+#[tokio::test]
+async fn who_has_signed_in_is_told_in_figures_without_a_name() {
+    let scene = Scene::new().await;
+    let server = scene.start().await;
+    for name in ["aegis_token_families", "aegis_grants", "aegis_registry_rows{kind=\"users\"}"] {
+        assert!(server.metric(name).await < 0.5, "{name}");
+    }
+    let client = Client::register(&server.url).await;
+    let tokens = client.tokens("alice", &password("alice"), false).await;
+    let answer = call(&server.url, &tokens.access, "list_repositories", &json!({})).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    for (name, count) in [
+        ("aegis_token_families", 1.0),
+        ("aegis_grants", 1.0),
+        ("aegis_registry_rows{kind=\"families\"}", 1.0),
+        ("aegis_registry_rows{kind=\"users\"}", 1.0),
+        ("aegis_registry_rows_limit{kind=\"users\"}", 65_536.0),
+        ("aegis_registry_durable", 1.0),
+    ] {
+        let found = server.metric(name).await;
+        assert!((found - count).abs() < 0.5, "{name} is {found}");
+    }
+    let text = server.stranger("GET", "/metrics", &[], b"").await.text();
+    assert!(!text.contains("alice"), "{text}");
+    let revoked =
+        post_form(&server.url, "/oauth/revoke", &[("token", &tokens.refresh), ("client_id", &client.id)])
+            .await;
+    assert_eq!(revoked.status, 200, "{}", revoked.text());
+    assert!(server.metric("aegis_token_families").await < 0.5, "an ended login does not count as live");
+    assert!(server.metric("aegis_registry_rows{kind=\"families\"}").await > 0.5, "it is still known");
     assert_eq!(server.stop().await.code, 0);
 }
