@@ -21,7 +21,7 @@ const SOURCES: &[(&str, Names)] = &[
     (include_str!("../../host/src/sign_in/flow.rs"), of_reason),
     (include_str!("../../host/src/sign_in/session.rs"), of_not_signed_in),
     (include_str!("../../host/src/sign_in/tokens.rs"), of_tokens),
-    (include_str!("../../host/src/upstream/error.rs"), of_name),
+    (include_str!("../../host/custody/src/provider/error.rs"), of_name),
 ];
 
 const TESTS: &[(&str, &str)] = &[

@@ -13,8 +13,8 @@ use crate::bindings::exports::aegis::gateway::audit::{
     Ticket, Unavailable,
 };
 use crate::bindings::exports::aegis::gateway::telemetry::Level;
-use crate::identity::{Proved, SCOPES};
-use crate::{Adapter, environment, settings, state, telemetry};
+use crate::identity::{Access, Proved};
+use crate::{Adapter, environment, identity, settings, telemetry, trail};
 
 /// Longest scalar argument that is recorded, in bytes.
 const MAX_SCALAR: usize = 200;
@@ -34,27 +34,29 @@ pub(crate) type Calls = Rc<RefCell<Vec<Call>>>;
 pub(crate) struct Issued {
     id: String,
     tool: String,
-    subject: String,
+    caller: Map<String, Value>,
+    access: Access,
     open: Cell<bool>,
     calls: Calls,
 }
 
 impl Issued {
-    /// Id and calls while the ticket is open; none after.
-    pub(crate) fn usable(&self) -> Option<(&str, &Calls)> {
-        self.open.get().then_some((self.id.as_str(), &self.calls))
+    /// Id, whose access it uses, and calls while the ticket is open; none after.
+    pub(crate) fn usable(&self) -> Option<(&str, Access, &Calls)> {
+        self.open.get().then_some((self.id.as_str(), self.access, &self.calls))
     }
 
     fn end(&self, status: &str, reason: Option<&str>) -> Result<(), String> {
         self.open.set(false);
         let calls = self.calls.borrow();
-        let mut members = common(&self.id, &self.subject);
+        let mut members = common(&self.id);
+        members.extend(self.caller.clone());
         members.insert("ticket".to_owned(), self.id.as_str().into());
         members.insert("tool".to_owned(), self.tool.as_str().into());
         members.insert("status".to_owned(), status.into());
         put(&mut members, "reason", reason);
         members.insert("calls".to_owned(), calls.iter().map(call).collect());
-        state::record(Entry::ToolInvocation, &members)
+        trail::record(Entry::ToolInvocation, &members)
     }
 }
 
@@ -90,9 +92,11 @@ impl Guest for Adapter {
     type Ticket = Issued;
 
     fn intent(caller: CallerBorrow<'_>, event: Event) -> Result<Ticket, Unavailable> {
-        let subject = caller.get::<Proved>().subject.clone();
+        let proved = caller.get::<Proved>();
         let id = environment::random_id();
-        let mut members = common(&id, &subject);
+        let mut members = common(&id);
+        let caller = about(proved);
+        members.extend(caller.clone());
         members.insert("ticket".to_owned(), id.as_str().into());
         members.insert("status".to_owned(), "pending".into());
         members.insert("tool".to_owned(), event.tool.as_str().into());
@@ -108,25 +112,23 @@ impl Guest for Adapter {
         let arguments: Map<String, Value> = event.arguments.into_iter().map(argument).collect();
         members.insert("arguments".to_owned(), arguments.into());
 
-        state::record(Entry::ToolInvocation, &members).map_err(unavailable)?;
+        trail::record(Entry::ToolInvocation, &members).map_err(unavailable)?;
         Ok(Ticket::new(Issued {
             id,
             tool: event.tool,
-            subject,
+            caller,
+            access: proved.access,
             open: Cell::new(true),
             calls: Calls::default(),
         }))
     }
 
     fn note(remark: Remark) {
-        let id = environment::random_id();
-        let mut members = match crate::identity::current() {
-            Some(subject) => common(&id, &subject),
-            None => Map::from_iter([
-                ("request_id".to_owned(), id.into()),
-                ("policy".to_owned(), settings::policy_digest_short().into()),
-            ]),
-        };
+        let mut members = common(&environment::random_id());
+        if let Some(who) = identity::current() {
+            members.insert("principal".to_owned(), who.subject.into());
+            put(&mut members, "client", who.client.as_deref());
+        }
         members.insert("reason".to_owned(), remark.reason.as_str().into());
         put(&mut members, "tool", remark.tool.as_deref());
         put(&mut members, "owner", remark.owner.as_deref());
@@ -139,20 +141,39 @@ impl Guest for Adapter {
             Kind::AccessDenied => Entry::AccessDenied,
             Kind::SecurityEvent => Entry::SecurityEvent,
         };
-        if let Err(message) = state::record(entry, &members) {
+        if let Err(message) = trail::record(entry, &members) {
             telemetry::write(Level::Error, "audit_remark_lost", &[("message", message.as_str())]);
         }
     }
 }
 
-/// What every line about a proved caller says. The source address and the component's digest are not known here.
-fn common(request: &str, subject: &str) -> Map<String, Value> {
+/// A line about signing in. `detail` holds names and fingerprints, never a token.
+pub(crate) fn on_record(entry: Entry, reason: &str, detail: &[(&str, String)]) {
+    let mut members = common(&environment::random_id());
+    members.insert("reason".to_owned(), reason.into());
+    let detail: Map<String, Value> =
+        detail.iter().map(|(name, value)| ((*name).to_owned(), value.as_str().into())).collect();
+    members.insert("detail".to_owned(), detail.into());
+    if let Err(message) = trail::record(entry, &members) {
+        telemetry::write(Level::Error, "audit_remark_lost", &[("message", message.as_str())]);
+    }
+}
+
+/// What every line says. The source address and the component's digest are not known here.
+fn common(request: &str) -> Map<String, Value> {
     Map::from_iter([
         ("request_id".to_owned(), request.into()),
-        ("principal".to_owned(), subject.into()),
-        ("scopes".to_owned(), SCOPES.as_slice().into()),
         ("policy".to_owned(), settings::policy_digest_short().into()),
     ])
+}
+
+/// What every line about a proved caller says.
+fn about(proved: &Proved) -> Map<String, Value> {
+    let mut members = Map::new();
+    members.insert("principal".to_owned(), proved.who.subject.as_str().into());
+    put(&mut members, "client", proved.who.client.as_deref());
+    members.insert("scopes".to_owned(), proved.scopes.as_slice().into());
+    members
 }
 
 fn put(members: &mut Map<String, Value>, name: &str, value: Option<&str>) {

@@ -1,7 +1,9 @@
 //! Environment variables, the standard error stream, clocks and randomness: the runtime's own, by WASI. Nothing
 //! here decides what a guest may learn of them.
 
-use aegis_custody::Timestamp;
+use std::time::Duration;
+
+use aegis_custody::{Random, Timestamp};
 use wasip2::cli::{environment, stderr};
 use wasip2::clocks::{monotonic_clock, wall_clock};
 
@@ -29,9 +31,40 @@ pub(crate) fn now() -> Timestamp {
     Timestamp::from_unix_millis(i64::try_from(millis).unwrap_or(i64::MAX))
 }
 
+/// So much later.
+pub(crate) fn later(now: Timestamp, span: Duration) -> Timestamp {
+    let millis = i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
+    Timestamp::from_unix_millis(now.unix_millis().saturating_add(millis))
+}
+
+/// Wait so long.
+pub(crate) fn pause(span: Duration) {
+    monotonic_clock::subscribe_duration(u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)).block();
+}
+
 /// Nanoseconds on a clock that only moves forward.
 pub(crate) fn ticks() -> u64 {
     monotonic_clock::now()
+}
+
+/// Unpredictable bytes of the runtime.
+pub(crate) struct Chance;
+
+impl Random for Chance {
+    fn fill(&self, out: &mut [u8]) {
+        let bytes = wasip2::random::random::get_random_bytes(out.len() as u64);
+        // WASI promises as many as were asked for.
+        out.copy_from_slice(&bytes);
+    }
+}
+
+/// Something went wrong that no answer tells of.
+pub(crate) fn warn(event: &str, why: &str) {
+    crate::telemetry::write(
+        crate::bindings::exports::aegis::gateway::telemetry::Level::Warning,
+        event,
+        &[("message", why)],
+    );
 }
 
 /// 128 random bits as 32 hex digits.

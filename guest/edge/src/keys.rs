@@ -61,7 +61,7 @@ pub(crate) fn prove<'a>(presented: &str, keys: &'a [Key]) -> Result<&'a Key, Ref
 }
 
 /// RFC 6750 section 2.1: the scheme in any case, one space or more, one token.
-fn token(presented: &str) -> Option<&str> {
+pub(crate) fn token(presented: &str) -> Option<&str> {
     let (scheme, rest) = presented.split_once(' ')?;
     let token = rest.trim_matches(' ');
     let graphic = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());

@@ -3,11 +3,13 @@
 //!
 //! It keeps the promises that a component can keep by itself: no Gitea call without a proved caller and a durable
 //! intent line, the same list of requests and the same spelling of paths as the native host, no secret readable
-//! through `settings`. What it cannot keep (counters across instances, source addresses, isolation of the
-//! credential from the runtime) is told in `docs/edge.md`. It must not import anything but WASI.
+//! through `settings`, single use and rotation among all instances that share a state directory. What it cannot keep
+//! (source addresses, isolation of the credential from the gateway) is told in `docs/edge.md`. It must not import
+//! anything but WASI, and keeps nothing of a caller in a static for longer than that caller lives.
 
 mod audit;
 mod automation;
+mod directory;
 mod environment;
 mod gitea;
 mod identity;
@@ -15,9 +17,12 @@ mod keys;
 mod limits;
 mod mailbox;
 mod origin;
+mod outgoing;
+mod records;
+mod root;
+mod seals;
 mod settings;
 mod sign_in;
-mod state;
 mod telemetry;
 mod trail;
 

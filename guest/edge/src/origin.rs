@@ -1,14 +1,16 @@
 //! Where Gitea is, read from its address. The guest has no say in it.
 
-/// Scheme, authority and path prefix of Gitea's API.
+use crate::environment;
+
+/// Scheme, authority and path of Gitea.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Origin {
     /// Whether TLS is used.
     pub(crate) tls: bool,
     /// Host and optional port.
     pub(crate) authority: String,
-    /// Path up to and including `/api/v1`.
-    pub(crate) prefix: String,
+    /// Path below which Gitea lives: empty, or a slash and more.
+    pub(crate) path: String,
 }
 
 impl Origin {
@@ -35,8 +37,18 @@ impl Origin {
         if !path.is_empty() && !path.split('/').all(plain) {
             return Err("the address of Gitea has a plain path, no query and no fragment");
         }
-        let prefix = if path.is_empty() { "/api/v1".to_owned() } else { format!("/{path}/api/v1") };
-        Ok(Self { tls, authority: authority.to_owned(), prefix })
+        let path = if path.is_empty() { String::new() } else { format!("/{path}") };
+        Ok(Self { tls, authority: authority.to_owned(), path })
+    }
+
+    /// As this component reaches Gitea: `GITEA_INTERNAL_URL`, else `GITEA_URL`.
+    ///
+    /// # Errors
+    /// As [`Origin::read`], or neither is set.
+    pub(crate) fn of_settings() -> Result<Self, &'static str> {
+        let address =
+            environment::variable("GITEA_INTERNAL_URL").or_else(|| environment::variable("GITEA_URL"));
+        Self::read(&address.ok_or("GITEA_URL is not set")?)
     }
 }
 
@@ -46,11 +58,11 @@ mod tests {
 
     #[test]
     fn reads_host_port_and_path() {
-        let read = |address| Origin::read(address).map(|o| (o.tls, o.authority, o.prefix));
-        let is = |tls, authority: &str, prefix: &str| Ok((tls, authority.to_owned(), prefix.to_owned()));
-        assert_eq!(read("https://git.example.com"), is(true, "git.example.com", "/api/v1"));
-        assert_eq!(read("http://[::1]:3000/"), is(false, "[::1]:3000", "/api/v1"));
-        assert_eq!(read("https://example.com/git/"), is(true, "example.com", "/git/api/v1"));
+        let read = |address| Origin::read(address).map(|o| (o.tls, o.authority, o.path));
+        let is = |tls, authority: &str, path: &str| Ok((tls, authority.to_owned(), path.to_owned()));
+        assert_eq!(read("https://git.example.com"), is(true, "git.example.com", ""));
+        assert_eq!(read("http://[::1]:3000/"), is(false, "[::1]:3000", ""));
+        assert_eq!(read("https://example.com/git/"), is(true, "example.com", "/git"));
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! `settings` from environment variables. Only the names that `settings.toml` lets a guest read are answered, so
 //! a secret cannot be asked for by any name, nor any other variable of the process.
 
+use std::ops::RangeInclusive;
+
 use sha2::{Digest as _, Sha256};
 
 use crate::bindings::exports::aegis::gateway::settings::Guest;
@@ -40,7 +42,27 @@ pub(crate) fn policy_digest_short() -> String {
 
 /// Whether changes may be sent to Gitea. Only the word `true` says so.
 pub(crate) fn writes_enabled() -> bool {
-    environment::variable("WRITE_MODE").is_some_and(|value| value.trim().eq_ignore_ascii_case("true"))
+    says_true("WRITE_MODE")
+}
+
+/// Whether people sign in; then keys count for nothing.
+pub(crate) fn sign_in() -> bool {
+    says_true("OAUTH_MODE")
+}
+
+fn says_true(name: &str) -> bool {
+    environment::variable(name).is_some_and(|value| value.trim().eq_ignore_ascii_case("true"))
+}
+
+/// A number that is set and within its range.
+pub(crate) fn number(name: &str, range: RangeInclusive<u64>) -> Option<u64> {
+    let number = environment::variable(name)?.trim().parse().ok()?;
+    range.contains(&number).then_some(number)
+}
+
+/// Seconds that one request to Gitea may take.
+pub(crate) fn timeout() -> u64 {
+    number("REQUEST_TIMEOUT_SECONDS", 1..=600).unwrap_or(30)
 }
 
 /// The value of a readable setting, by what is set or by default; none for every other name.
@@ -50,9 +72,13 @@ fn effective(name: &str, variable: impl Fn(&str) -> Option<String>) -> Option<St
         // A component cannot know that only this machine reaches it, so calls without a key are never accepted.
         return Some("true".to_owned());
     }
-    if *name == "OAUTH_MODE" {
-        // Signing in is not offered here (`docs/edge.md`), and half of it must not be advertised.
+    if *name == "ACCEPT_GITEA_TOKENS" {
+        // Tokens of Gitea are not taken here (`docs/edge.md`), so Gitea must not be advertised either.
         return Some("false".to_owned());
+    }
+    if *name == "CIMD_ALLOWED_HOSTS" {
+        // Documents of clients are not read here: a component cannot see which address a name leads to.
+        return Some("none".to_owned());
     }
     variable(name).or_else(|| default.map(str::to_owned))
 }
@@ -99,8 +125,8 @@ mod tests {
     }
 
     #[test]
-    fn sign_in_is_never_advertised() {
-        assert_eq!(effective("OAUTH_MODE", |_| Some("true".to_owned())).as_deref(), Some("false"));
+    fn tokens_of_gitea_are_never_advertised() {
+        assert_eq!(effective("ACCEPT_GITEA_TOKENS", |_| Some("true".to_owned())).as_deref(), Some("false"));
     }
 
     #[test]

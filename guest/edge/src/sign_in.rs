@@ -1,129 +1,131 @@
-//! `clients`, `login` and `seal`: signing in needs state that instances share and keys that stay, which a component
-//! by itself does not have, so every question is answered with a refusal (`docs/edge.md`).
+//! Signing in through Gitea: who may, what becomes of it, and what is remembered.
+//!
+//! The formats, the keys, the rules of the registry and what Gitea's answers mean are those of the native host
+//! (`aegis_custody`); this joins them with Gitea, the clock and the state directory. The order of steps is the native
+//! host's too. Nothing here is kept in the instance: a flow lies in its `state`, and single use, codes, families and
+//! grants in the journal that all instances share.
 
-use crate::Adapter;
-use crate::bindings::exports::aegis::gateway::{clients, login, seal};
+mod access;
+mod clients;
+mod flow;
+mod gitea;
+mod ports;
+mod session;
+mod signature;
+mod tokens;
 
-/// There is no client, so nobody ever holds one.
-pub(crate) enum Nobody {}
+use std::time::Duration;
 
-impl clients::GuestClient for Nobody {
-    fn profile(&self) -> clients::Profile {
-        match *self {}
+use aegis_custody::oauth::SecretText;
+use aegis_custody::oauth::allow::Allowed;
+use aegis_custody::oauth::keys::Keyring;
+use aegis_custody::oauth::registry::{Application as Which, Scopes};
+
+pub(crate) use access::{NoAccess, access, end_grant};
+pub(crate) use tokens::{NotHeld, holder};
+
+use crate::identity::{READ, WRITE};
+use crate::{environment, root, settings};
+
+/// An application registered in Gitea.
+struct Application {
+    /// `read` or `write`.
+    name: &'static str,
+    id: String,
+    secret: SecretText,
+}
+
+/// The authorization server by its settings, made anew for each question.
+struct Server {
+    keyring: Keyring,
+    read: Application,
+    write: Option<Application>,
+    allowed: Allowed,
+    /// `PUBLIC_BASE_URL`: the audience of every token.
+    origin: String,
+    writes: bool,
+}
+
+impl Server {
+    /// None where people do not sign in, or cannot: why is told to the operator.
+    fn of_settings() -> Option<Self> {
+        if !settings::sign_in() {
+            return None;
+        }
+        Self::read_settings().map_err(|why| environment::warn("sign_in_unusable", &why)).ok()
     }
 
-    fn permits(&self, _redirect_uri: String) -> bool {
-        match *self {}
+    fn read_settings() -> Result<Self, String> {
+        let needed =
+            |name: &str| environment::variable(name).ok_or_else(|| format!("OAUTH_MODE needs {name}"));
+        let origin = needed("PUBLIC_BASE_URL")?.trim().trim_end_matches('/').to_owned();
+        let read = Application {
+            name: "read",
+            id: needed("GITEA_OAUTH_CLIENT_ID")?,
+            secret: SecretText::new(needed("GITEA_OAUTH_CLIENT_SECRET")?),
+        };
+        let write = match environment::variable("GITEA_OAUTH_WRITE_CLIENT_ID") {
+            None => None,
+            Some(id) => {
+                let secret = SecretText::new(needed("GITEA_OAUTH_WRITE_CLIENT_SECRET")?);
+                Some(Application { name: "write", id, secret })
+            }
+        };
+        let listed = environment::variable("SIGNIN_ALLOW").unwrap_or_else(|| "all".to_owned());
+        let words: Vec<String> =
+            listed.split(',').map(str::trim).filter(|word| !word.is_empty()).map(str::to_owned).collect();
+        let allowed = Allowed::parse(&words).map_err(|why| format!("SIGNIN_ALLOW {why}"))?;
+        let keyring = root::keyring()?;
+        Ok(Self { keyring, read, write, allowed, origin, writes: settings::writes_enabled() })
+    }
+
+    /// Whether writes have an application of their own at Gitea.
+    fn application(&self, which: Which) -> &Application {
+        match (which, &self.write) {
+            (Which::Write, Some(write)) => write,
+            (Which::Write, None) | (Which::Read, _) => &self.read,
+        }
+    }
+
+    /// Which application a choice goes through.
+    fn which(&self, write: bool) -> Which {
+        if write && self.write.is_some() { Which::Write } else { Which::Read }
+    }
+
+    /// `__Host-` pins a cookie to this very origin; it needs `Secure`, which plain http does not have everywhere.
+    fn cookie_name(&self, what: &str, which: &str) -> String {
+        let prefix = if self.origin.starts_with("https:") { "__Host-" } else { "" };
+        format!("{prefix}aegis-{what}-{which}")
+    }
+
+    /// How long an access token lives.
+    fn token_life() -> Duration {
+        Duration::from_secs(settings::number("ACCESS_TOKEN_TTL_SECONDS", 60..=3600).unwrap_or(3600))
+    }
+
+    fn fingerprint(&self, secret: &[u8]) -> String {
+        aegis_custody::oauth::code::fingerprint(&self.keyring, secret)
     }
 }
 
-impl clients::Guest for Adapter {
-    type Client = Nobody;
-
-    fn register(_registration: clients::Registration) -> Result<clients::Registered, clients::NotRegistered> {
-        Err(clients::NotRegistered::Disabled)
+/// What a scope set is called in tokens.
+pub(crate) fn words(scopes: Scopes) -> Vec<String> {
+    let mut words = Vec::new();
+    if scopes.read {
+        words.push(READ.to_owned());
     }
-
-    fn lookup(_client_id: String) -> Result<clients::Client, clients::Unknown> {
-        Err(clients::Unknown::NotFound)
+    if scopes.write {
+        words.push(WRITE.to_owned());
     }
+    words
 }
 
-impl login::GuestFlow for Nobody {
-    fn upstream_url(&self) -> String {
-        match *self {}
-    }
-
-    fn cookie(&self) -> (String, String) {
-        match *self {}
-    }
-
-    fn approved(&self) -> login::Approved {
-        match *self {}
-    }
-
-    fn client(&self) -> login::Profile {
-        match *self {}
-    }
-
-    fn exchange(&self, _code: String) -> Result<login::Session, login::Refused> {
-        match *self {}
-    }
-
-    fn abandon(&self, _error: String) {
-        match *self {}
-    }
+/// The state could not be read or written: told to the operator, refused to the caller.
+fn lost(lost: crate::records::Lost) {
+    environment::warn("registry_unavailable", &lost.0);
 }
 
-impl login::GuestSession for Nobody {
-    fn who(&self) -> login::Person {
-        match *self {}
-    }
-
-    fn issue_code(&self) -> Option<String> {
-        match *self {}
-    }
-
-    fn remembrance(&self) -> Option<(String, String, u32)> {
-        match *self {}
-    }
-}
-
-impl login::Guest for Adapter {
-    type Flow = Nobody;
-    type Session = Nobody;
-
-    fn begin(
-        _client: login::ClientBorrow<'_>,
-        _approved: login::Approved,
-    ) -> Result<login::Flow, login::NotBegun> {
-        Err(login::NotBegun::RedirectNotPermitted)
-    }
-
-    fn open(_state: String, _cookies: Vec<(String, String)>) -> Result<login::Flow, login::NotOpened> {
-        Err(login::NotOpened::Invalid)
-    }
-
-    fn remembered(
-        _client: login::ClientBorrow<'_>,
-        _redirect_uri: String,
-        _cookies: Vec<(String, String)>,
-    ) -> Option<login::Person> {
-        None
-    }
-
-    fn redeem(
-        _client: login::Proof,
-        _code: String,
-        _verifier: Option<String>,
-        _redirect_uri: Option<String>,
-    ) -> Result<login::Tokens, login::Denied> {
-        Err(login::Denied::InvalidClient)
-    }
-
-    fn refresh(
-        _client: login::Proof,
-        _token: String,
-        _scopes: Option<Vec<String>>,
-    ) -> Result<login::Tokens, login::Denied> {
-        Err(login::Denied::InvalidClient)
-    }
-
-    fn revoke(_client: login::Proof, _token: String) -> Result<(), login::Denied> {
-        Err(login::Denied::InvalidClient)
-    }
-}
-
-impl seal::Guest for Adapter {
-    fn seal(_purpose: seal::Purpose, _value: Vec<u8>, _ttl_seconds: u32) -> Option<String> {
-        None
-    }
-
-    fn open(_purpose: seal::Purpose, _sealed: String) -> Result<Vec<u8>, seal::Broken> {
-        Err(seal::Broken::Forged)
-    }
-
-    fn answer(_sealed: String, _choice: seal::Choice) -> Result<Vec<u8>, seal::Broken> {
-        Err(seal::Broken::Forged)
-    }
+/// The first eight hex digits.
+fn hex8(bytes: &[u8]) -> String {
+    environment::hex(bytes).chars().take(8).collect()
 }

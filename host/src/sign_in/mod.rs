@@ -6,7 +6,6 @@
 //! protocol errors or what a tool may do.
 
 mod access;
-mod allow;
 mod caller;
 pub(crate) mod clients;
 pub(crate) mod flow;
@@ -24,12 +23,13 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use aegis_custody::Clock as _;
+use aegis_custody::oauth::allow::Allowed;
 use aegis_custody::oauth::keyring_file;
 use aegis_custody::oauth::keys::{Keyring, Root};
 use aegis_custody::oauth::registry::{Application as Which, Bounds, UserId};
 
 pub(crate) use access::NoAccess;
-use allow::Allowed;
+
 use preregistered::Preregistered;
 use records::Records;
 use timeline::Timeline;

@@ -16,7 +16,7 @@ use super::error::UpstreamError;
 use super::fault::Fault;
 use super::jwt::{self, Parts};
 use super::people::{Active, GiteaToken, Introspection, same_person};
-use super::{Application, Upstream, provider};
+use super::{Application, Upstream};
 use crate::settings::Secret;
 
 /// The longest token looked at. Gitea's have about 800 bytes with an RSA key of 4096 bits.
@@ -155,7 +155,7 @@ impl Upstream {
         let parts = jwt::take_apart(token, MOST).map_err(TokenRefused::Invalid)?;
         let seconds = now.unix_millis().div_euclid(1_000);
         let expires = access_claims(&parts, seconds, is_accepted).map_err(TokenRefused::Invalid)?;
-        if provider::is_symmetric(parts.algorithm) {
+        if jwt::is_symmetric(parts.algorithm) {
             return Err(TokenRefused::Invalid(Fault::Algorithm));
         }
         let kid = parts.kid.as_deref().ok_or(TokenRefused::Invalid(Fault::KeyId))?;

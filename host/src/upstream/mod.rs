@@ -10,26 +10,18 @@
 
 mod bearer;
 mod cached;
-mod discovery;
-mod error;
-mod fault;
-mod id_token;
-mod jwt;
-mod keys;
-mod people;
 mod probe;
 mod provider;
-mod scopes;
-mod strict;
 #[cfg(test)]
 mod tests;
-mod tokens;
-mod version;
 mod wire;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use aegis_custody::provider::{
+    discovery, error, fault, id_token, jwt, keys, people, scopes, strict, tokens, version,
+};
 use aegis_custody::{Clock, Timestamp};
 
 use crate::settings::Secret;
@@ -50,7 +42,6 @@ pub(crate) use fault::Fault;
 pub(crate) use people::{Identity, Introspection, Userinfo};
 pub(crate) use probe::{Because, Finding, Verdict};
 pub(crate) use scopes::{Judgement, READ_SET, WRITE_SET, judge};
-pub(crate) use tokens::Tokens;
 pub(crate) use version::{Number, Oldest};
 
 /// What is asked besides the API scopes: `openid` for the ID token, `profile` for the login in it.
@@ -86,6 +77,31 @@ pub(crate) struct UpstreamSettings {
     pub(crate) redirect_uri: String,
     /// `MIN_GITEA_VERSION`, and what becomes of an older one.
     pub(crate) oldest: Oldest,
+}
+
+/// What Gitea issued.
+#[derive(Debug)]
+pub(crate) struct Tokens {
+    /// For its API.
+    pub(crate) access: Secret,
+    /// For the next tokens.
+    pub(crate) refresh: Option<Secret>,
+    /// Who signed in.
+    pub(crate) id: Option<Secret>,
+    /// When `access` ends.
+    pub(crate) expires: Timestamp,
+}
+
+impl From<tokens::Tokens> for Tokens {
+    fn from(read: tokens::Tokens) -> Self {
+        let secret = |text: aegis_custody::oauth::SecretText| Secret::new(text.expose().to_owned());
+        Self {
+            access: secret(read.access),
+            refresh: read.refresh.map(secret),
+            id: read.id.map(secret),
+            expires: read.expires,
+        }
+    }
 }
 
 /// Gitea as provider. Cheap to share, safe to use from many tasks.
@@ -241,7 +257,7 @@ impl Upstream {
         if answer.status != 200 {
             return Err(tokens::refusal(&answer, asked, app.name));
         }
-        Tokens::read(&answer, asked_at)
+        tokens::Tokens::read(&answer, asked_at).map(Tokens::from)
     }
 
     /// Who signed in: the ID token is checked, then introspection must know the access token as ours and name the
@@ -347,7 +363,7 @@ impl Upstream {
         if key.algorithm != parts.algorithm {
             return Ok(Err(Fault::Algorithm));
         }
-        Ok(if parts.is_signed_by(&key.key) { Ok(()) } else { Err(Fault::Signature) })
+        Ok(if parts.is_signed_by(&key.key, provider::verify) { Ok(()) } else { Err(Fault::Signature) })
     }
 
     /// Checks an ID token; gives its subject.
@@ -362,11 +378,11 @@ impl Upstream {
         if !discovery.signs_with(parts.algorithm) {
             return Err(UpstreamError::IdToken(Fault::Algorithm));
         }
-        let checked = if provider::is_symmetric(parts.algorithm) {
+        let checked = if jwt::is_symmetric(parts.algorithm) {
             // The key is the client secret, so the algorithm must be Gitea's only one: beside a public key it would
             // be the way to sign with what everybody can read.
             let key = jsonwebtoken::DecodingKey::from_secret(app.client_secret.expose().as_bytes());
-            match (discovery.signs_only_with(parts.algorithm), parts.is_signed_by(&key)) {
+            match (discovery.signs_only_with(parts.algorithm), parts.is_signed_by(&key, provider::verify)) {
                 (false, _) => Err(Fault::Algorithm),
                 (true, false) => Err(Fault::Signature),
                 (true, true) => Ok(()),
@@ -376,7 +392,8 @@ impl Upstream {
             self.check_signature(&parts, kid).await?
         };
         checked.map_err(UpstreamError::IdToken)?;
-        let expected = Expected { discovery: &discovery, app, nonce, now: self.seconds() };
+        let expected =
+            Expected { discovery: &discovery, client_id: &app.client_id, nonce, now: self.seconds() };
         expected.claims(&parts).map_err(UpstreamError::IdToken)
     }
 

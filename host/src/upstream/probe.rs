@@ -9,7 +9,7 @@ use super::error::UpstreamError;
 use super::tokens::Asked;
 use super::version::{Number, WANTED};
 use super::wire::As;
-use super::{Application, Upstream, jwt, provider, strict};
+use super::{Application, Upstream, jwt, strict};
 use crate::settings::Secret;
 
 /// What errors call the version endpoint.
@@ -175,7 +175,7 @@ impl Upstream {
             (Err(error), _) | (_, Err(error)) => return Finding::failed(CHECK, &error),
         };
         let names = discovery.signing.join(", ");
-        let shared = |name: &String| jwt::algorithm(name).is_some_and(provider::is_symmetric);
+        let shared = |name: &String| jwt::algorithm(name).is_some_and(jwt::is_symmetric);
         if discovery.signing.iter().all(shared) {
             let says = format!(
                 "Gitea signs with {names}, a shared secret: logins work, ACCEPT_GITEA_TOKENS cannot; set \

@@ -5,7 +5,7 @@
 use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils};
 use jsonwebtoken::errors::{Error, ErrorKind, new_error};
 use jsonwebtoken::signature::{Error as BadSignature, Verifier};
-use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey, DecodingKeyKind, EncodingKey};
+use jsonwebtoken::{Algorithm, DecodingKey, DecodingKeyKind, EncodingKey};
 use ring::hmac;
 use ring::signature::{
     ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ED25519, RSA_PKCS1_2048_8192_SHA256,
@@ -109,11 +109,6 @@ impl JwtVerifier for Checker {
     fn algorithm(&self) -> Algorithm {
         self.algorithm
     }
-}
-
-/// Whether the algorithm is checked with a secret that both sides know.
-pub(super) fn is_symmetric(algorithm: Algorithm) -> bool {
-    algorithm.family() == AlgorithmFamily::Hmac
 }
 
 #[cfg(test)]

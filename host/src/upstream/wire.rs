@@ -15,6 +15,8 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use zeroize::{Zeroize as _, Zeroizing};
 
+use aegis_custody::provider::Answer;
+
 use super::Application;
 use super::error::UpstreamError;
 use super::fault::Fault;
@@ -39,14 +41,6 @@ pub(super) enum As<'a> {
     Application(&'a Application),
     /// The holder of an access token (RFC 6750 section 2.1).
     Bearer(&'a Secret),
-}
-
-/// An answer, read whole.
-pub(super) struct Answer {
-    pub(super) status: u16,
-    /// The header `Date`, as sent.
-    pub(super) date: Option<String>,
-    pub(super) body: Zeroizing<Vec<u8>>,
 }
 
 impl Wire {

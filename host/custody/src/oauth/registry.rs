@@ -2,8 +2,8 @@
 //!
 //! One [`Registry`] holds all of it in memory. Every operation is atomic under its `&mut self` and answers
 //! with the [`Change`]s that make the store follow; memory changes only together with a change, so whatever
-//! prefix of the changes reaches the disk is a state that the registry was in. Codes and claims are never
-//! written.
+//! prefix of the changes reaches the disk is a state that the registry was in. Codes and claims are in no change;
+//! a holder without a process to keep them in asks for them ([`Registry::passing`]).
 //!
 //! Nothing here knows a secret: tokens, codes and keys are made and proved elsewhere, and come in as ids,
 //! hashes, generations and sealed bytes. Nothing here reads a clock, waits, or fails because a disk did.
@@ -17,6 +17,7 @@ mod clients;
 mod codes;
 mod families;
 mod grants;
+mod passing;
 mod redeem;
 mod revocations;
 mod rows;
@@ -34,6 +35,7 @@ pub use clients::{ClientKind, ClientRevoked, ClientView, NotRefused};
 pub use codes::{BadCode, CODE_LIFE, Code, CodeHash, PresentedCode, REPLAY_WATCH};
 pub use families::Dead;
 pub use grants::{Grant, GrantState, NewGrant};
+pub use passing::{NotPassing, Passing};
 pub use redeem::{ForCode, NotRedeemed};
 pub use revocations::is_revocation;
 pub use rows::{Change, Row, Table, Unreadable};

@@ -1,7 +1,7 @@
 //! Single use of things that carry their own proof: states, consent forms, webhook deliveries.
 //!
-//! Kept in memory alone and never forgotten before their time, so a restart is the only way to present one
-//! again; whoever makes such things lets them expire, and binds them to more than this.
+//! Never forgotten before their time. The native host keeps them in memory alone, so a restart is the only way to present
+//! one again there; whoever makes such things lets them expire, and binds them to more than this.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -24,6 +24,25 @@ pub enum ClaimKind {
     Confirmation,
     /// A webhook delivery.
     Delivery,
+    /// The renewal of one state of a grant at Gitea, where instances share the grant and not a lock.
+    Renewal,
+}
+
+impl ClaimKind {
+    /// Every kind.
+    pub(super) const ALL: [Self; 5] =
+        [Self::State, Self::Consent, Self::Confirmation, Self::Delivery, Self::Renewal];
+
+    /// The kind's stable letter in a file.
+    pub(super) fn byte(self) -> u8 {
+        match self {
+            Self::State => b's',
+            Self::Consent => b'c',
+            Self::Confirmation => b'f',
+            Self::Delivery => b'd',
+            Self::Renewal => b'r',
+        }
+    }
 }
 
 /// The answer to a claim.
@@ -58,6 +77,13 @@ struct Kind {
 }
 
 impl Kind {
+    fn put(&mut self, id: [u8; 32], until: Timestamp) {
+        if let Some(before) = self.until.insert(id, until) {
+            self.by_end.remove(&(before, id));
+        }
+        self.by_end.insert((until, id));
+    }
+
     fn expire(&mut self, now: Timestamp) {
         while let Some((until, id)) = self.by_end.first().copied()
             && until < now
@@ -71,6 +97,14 @@ impl Kind {
 impl Claims {
     pub(super) fn len(&self) -> usize {
         self.kinds.values().map(|kind| kind.until.len()).sum()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (ClaimKind, &[u8; 32], Timestamp)> {
+        self.kinds.iter().flat_map(|(name, kind)| kind.until.iter().map(|(id, until)| (*name, id, *until)))
+    }
+
+    pub(super) fn put(&mut self, kind: ClaimKind, id: [u8; 32], until: Timestamp) {
+        self.kinds.entry(kind).or_default().put(id, until);
     }
 
     pub(super) fn expire(&mut self, now: Timestamp) {
@@ -96,8 +130,7 @@ impl Registry {
         if claims.until.len() >= most {
             return Claim::Full;
         }
-        claims.until.insert(id, until);
-        claims.by_end.insert((until, id));
+        claims.put(id, until);
         Claim::Won
     }
 }

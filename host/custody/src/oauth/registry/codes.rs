@@ -92,7 +92,7 @@ impl BadCode {
     }
 }
 
-enum State {
+pub(super) enum State {
     Unused(Code),
     Burnt,
     /// Redeemed; `replayed` if it came again before its family was known.
@@ -102,11 +102,11 @@ enum State {
     },
 }
 
-struct Entry {
-    user: UserId,
-    state: State,
+pub(super) struct Entry {
+    pub(super) user: UserId,
+    pub(super) state: State,
     /// When an unused code expires, or a used one is watched no longer.
-    until: Timestamp,
+    pub(super) until: Timestamp,
 }
 
 impl Entry {
@@ -129,7 +129,11 @@ impl Codes {
         self.entries.len()
     }
 
-    fn put(&mut self, hash: CodeHash, entry: Entry) {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&CodeHash, &Entry)> {
+        self.entries.iter()
+    }
+
+    pub(super) fn put(&mut self, hash: CodeHash, entry: Entry) {
         self.remove(&hash);
         self.by_end.insert((entry.unused(), entry.until, hash));
         self.by_user.insert((entry.user, entry.unused(), entry.until, hash));

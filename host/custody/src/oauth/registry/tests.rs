@@ -4,6 +4,7 @@ mod codes;
 mod families;
 mod model;
 mod others;
+mod passing;
 mod revocations;
 mod rows;
 mod sequences;

@@ -15,6 +15,7 @@ use super::*;
 enum Op {
     Wait(Duration),
     Restart,
+    Move,
     Open { id: u8, user: i64, client: usize },
     Rotate { id: u8, offset: i64, client: usize },
     Touch(u8),
@@ -47,6 +48,7 @@ fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
         4 => wait.prop_map(Op::Wait),
         1 => Just(Op::Restart),
+        3 => Just(Op::Move),
         8 => (id.clone(), user.clone(), client.clone()).prop_map(|(id, user, client)| Op::Open { id, user, client }),
         8 => (id.clone(), -3..3_i64, client.clone()).prop_map(|(id, offset, client)| Op::Rotate { id, offset, client }),
         2 => id.clone().prop_map(Op::Touch),
@@ -87,6 +89,15 @@ impl Both {
                 self.desk.restart();
                 self.model.codes.clear();
                 self.model.claims.clear();
+                return;
+            }
+            Op::Move => {
+                // To another instance, by rows alone: nothing is lost.
+                let passing = registry.passing();
+                let (mut moved, unreadable) = Registry::load(registry.export(), bounds());
+                assert_eq!((unreadable, moved.load_passing(passing.clone())), (Vec::new(), Ok(())));
+                assert!(moved.passing() == passing, "a code or a claim changed on its way");
+                *registry = moved;
                 return;
             }
             Op::Open { id, user, client } => {

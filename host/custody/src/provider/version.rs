@@ -3,35 +3,35 @@
 use std::fmt;
 
 /// The first version that shows a token to its own application alone (GHSA-vxv2-8j6r-pcpg).
-pub(super) const WANTED: Number = Number(1, 27, 0);
+pub const WANTED: Number = Number(1, 27, 0);
 
 /// Major, minor and patch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Number(pub(crate) u32, pub(crate) u32, pub(crate) u32);
+pub struct Number(pub u32, pub u32, pub u32);
 
 /// `MIN_GITEA_VERSION`, and what becomes of an older one.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Oldest {
+pub struct Oldest {
     /// The oldest that is taken.
-    pub(crate) number: Number,
+    pub number: Number,
     /// Whether an older one is refused: where people sign in, since its access tokens reach further than their scopes
     /// say. With keys it is a warning.
-    pub(crate) refuse: bool,
+    pub refuse: bool,
 }
 
 impl Number {
     /// Older than every other.
-    pub(super) const NONE: Self = Self(0, 0, 0);
+    pub const NONE: Self = Self(0, 0, 0);
 
     /// As a setting has it: `1.26.2`, or `1.26` for `1.26.0`.
-    pub(crate) fn of_setting(text: &str) -> Option<Self> {
+    pub fn of_setting(text: &str) -> Option<Self> {
         let (number, rest) = Self::leading(text)?;
         rest.is_empty().then_some(number)
     }
 
     /// As `GET /version` has it: `1.27.0`, `v1.27`, `1.26.3+12-gabc`, `1.28.0-rc0`. A fork that says which Gitea it is
     /// compatible with, as Forgejo does (`11.0.1+gitea-1.22.0`), counts as that. None where there is no number.
-    pub(super) fn of_gitea(text: &str) -> Option<Self> {
+    pub fn of_gitea(text: &str) -> Option<Self> {
         if let Some((_, base)) = text.split_once("+gitea-") {
             return Self::loosely(base);
         }

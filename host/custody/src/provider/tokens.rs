@@ -4,33 +4,33 @@
 //! dead refresh token alike, so its description decides where the word alone does not. A description that is not
 //! known counts against the code or the grant, never against the operator's settings.
 
-use aegis_custody::Timestamp;
 use serde_json::{Map, Value};
 
+use super::Answer;
 use super::error::{Dead, UpstreamError};
 use super::strict;
-use super::wire::Answer;
-use crate::settings::Secret;
+use crate::Timestamp;
+use crate::oauth::SecretText;
 
 /// What errors call it.
-pub(super) const WHAT: &str = "its token endpoint";
+pub const WHAT: &str = "its token endpoint";
 
 /// The tokens of one grant. `Debug` shows none of them.
 #[derive(Debug)]
-pub(crate) struct Tokens {
+pub struct Tokens {
     /// For calls of Gitea's API.
-    pub(crate) access: Secret,
+    pub access: SecretText,
     /// For the next refresh; none only where Gitea gave none.
-    pub(crate) refresh: Option<Secret>,
+    pub refresh: Option<SecretText>,
     /// Who signed in; of use once, in [`identify`](super::Upstream::identify).
-    pub(crate) id: Option<Secret>,
+    pub id: Option<SecretText>,
     /// When the access token ends, counted from before it was asked for.
-    pub(crate) expires: Timestamp,
+    pub expires: Timestamp,
 }
 
 impl Tokens {
     /// Reads a success; `asked_at` is from before the request.
-    pub(super) fn read(answer: &Answer, asked_at: Timestamp) -> Result<Self, UpstreamError> {
+    pub fn read(answer: &Answer, asked_at: Timestamp) -> Result<Self, UpstreamError> {
         let wrong = |why| UpstreamError::Unreadable(WHAT, why);
         let mut members =
             strict::object(&answer.body).ok_or(wrong("is not one JSON object with each member once"))?;
@@ -51,12 +51,12 @@ impl Tokens {
 }
 
 /// A member that is a token: visible ASCII, so that it can stand in a header.
-fn taken(members: &mut Map<String, Value>, name: &str) -> Result<Option<Secret>, UpstreamError> {
+fn taken(members: &mut Map<String, Value>, name: &str) -> Result<Option<SecretText>, UpstreamError> {
     match members.remove(name) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => {
             // Taken over first: whatever happens to it then, its memory is wiped.
-            let secret = Secret::new(text);
+            let secret = SecretText::new(text);
             let plain = !secret.expose().is_empty() && secret.expose().bytes().all(|b| b.is_ascii_graphic());
             if plain {
                 Ok(Some(secret))
@@ -70,13 +70,15 @@ fn taken(members: &mut Map<String, Value>, name: &str) -> Result<Option<Secret>,
 
 /// What was asked for when it was refused.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Asked {
+pub enum Asked {
+    /// A code.
     Code,
+    /// A refresh token.
     Refresh,
 }
 
 /// Reads a refusal for the application of that name.
-pub(super) fn refusal(answer: &Answer, asked: Asked, app: &'static str) -> UpstreamError {
+pub fn refusal(answer: &Answer, asked: Asked, app: &'static str) -> UpstreamError {
     match answer.status {
         400 | 401 => {}
         404 => return UpstreamError::OauthDisabled(WHAT),

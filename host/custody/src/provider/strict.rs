@@ -9,7 +9,7 @@ use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor}
 use serde_json::{Map, Number, Value};
 
 /// The one object that `bytes` hold; none where they are anything else, or repeat a member at any depth.
-pub(super) fn object(bytes: &[u8]) -> Option<Map<String, Value>> {
+pub fn object(bytes: &[u8]) -> Option<Map<String, Value>> {
     match serde_json::from_slice::<Once>(bytes).ok()?.0 {
         Value::Object(members) => Some(members),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => None,
@@ -17,12 +17,12 @@ pub(super) fn object(bytes: &[u8]) -> Option<Map<String, Value>> {
 }
 
 /// A member that is a text.
-pub(super) fn text<'m>(members: &'m Map<String, Value>, name: &str) -> Option<&'m str> {
+pub fn text<'m>(members: &'m Map<String, Value>, name: &str) -> Option<&'m str> {
     members.get(name).and_then(Value::as_str)
 }
 
 /// A member that is a list of texts and nothing else.
-pub(super) fn texts(members: &Map<String, Value>, name: &str) -> Option<Vec<String>> {
+pub fn texts(members: &Map<String, Value>, name: &str) -> Option<Vec<String>> {
     members.get(name)?.as_array()?.iter().map(|item| item.as_str().map(str::to_owned)).collect()
 }
 

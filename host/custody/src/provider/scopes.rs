@@ -5,17 +5,17 @@
 //! ever put into them, and a grant is judged by its words before it is kept.
 
 /// Always asked for: what the read tools need. <https://docs.gitea.com/development/oauth2-provider#scopes>
-pub(crate) const READ_SET: [&str; 4] = ["read:user", "read:repository", "read:issue", "read:organization"];
+pub const READ_SET: [&str; 4] = ["read:user", "read:repository", "read:issue", "read:organization"];
 
 /// Asked for besides where writes are on: what the write tools need.
-pub(crate) const WRITE_SET: [&str; 2] = ["write:repository", "write:issue"];
+pub const WRITE_SET: [&str; 2] = ["write:repository", "write:issue"];
 
 /// Words of OpenID Connect: Gitea takes them out before it reads the rest as API scopes.
 const OPENID: [&str; 4] = ["openid", "profile", "email", "groups"];
 
 /// What a grant allows, in our terms.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Judgement {
+pub enum Judgement {
     /// The whole read set, and not both write scopes: good for a read token.
     Read,
     /// The whole read set and both write scopes.
@@ -30,7 +30,7 @@ pub(crate) enum Judgement {
 /// Judges the scope words of a grant as introspection tells them. A write scope holds its read scope.
 ///
 /// Too wide wins over too narrow: one unknown word makes the rest meaningless.
-pub(crate) fn judge<'a>(words: impl IntoIterator<Item = &'a str>) -> Judgement {
+pub fn judge<'a>(words: impl IntoIterator<Item = &'a str>) -> Judgement {
     let api: Vec<&str> = words.into_iter().filter(|word| !OPENID.contains(word)).collect();
     let known = |word: &&str| READ_SET.contains(word) || WRITE_SET.contains(word);
     let unknown: Vec<String> = api.iter().filter(|word| !known(word)).map(|word| word.to_string()).collect();

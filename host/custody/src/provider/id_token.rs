@@ -6,24 +6,26 @@
 use serde_json::Value;
 use subtle::ConstantTimeEq as _;
 
-use super::Application;
 use super::discovery::{Discovery, without_slash};
 use super::fault::Fault;
 use super::jwt::Parts;
 use super::strict;
 
 /// What an ID token is checked against, besides its key.
-pub(super) struct Expected<'a> {
-    pub(super) discovery: &'a Discovery,
-    pub(super) app: &'a Application,
-    pub(super) nonce: &'a str,
+pub struct Expected<'a> {
+    /// Whose it has to be.
+    pub discovery: &'a Discovery,
+    /// The application it has to be for.
+    pub client_id: &'a str,
+    /// What was drawn for this sign-in.
+    pub nonce: &'a str,
     /// Seconds since 1970.
-    pub(super) now: i64,
+    pub now: i64,
 }
 
 impl Expected<'_> {
     /// Checks the claims of a token whose signature was found good; gives the subject.
-    pub(super) fn claims(&self, parts: &Parts<'_>) -> Result<String, Fault> {
+    pub fn claims(&self, parts: &Parts<'_>) -> Result<String, Fault> {
         let claims = &parts.claims;
         let issuer = strict::text(claims, "iss").ok_or(Fault::Issuer)?;
         if without_slash(issuer) != self.discovery.issuer {
@@ -39,7 +41,7 @@ impl Expected<'_> {
     }
 
     fn audience(&self, aud: Option<&Value>, azp: Option<&Value>) -> Result<(), Fault> {
-        let ours = |value: &Value| value.as_str() == Some(self.app.client_id.as_str());
+        let ours = |value: &Value| value.as_str() == Some(self.client_id);
         let several = match aud {
             Some(one @ Value::String(_)) if ours(one) => false,
             Some(Value::Array(list)) if list.iter().any(ours) && list.iter().all(Value::is_string) => {
@@ -57,7 +59,7 @@ impl Expected<'_> {
 }
 
 /// Gitea's user ids are positive 64-bit numbers, written in decimal without leading zeros.
-pub(super) fn is_user_id(text: &str) -> bool {
+pub fn is_user_id(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_digit())
         && !text.starts_with('0')
         && text.parse::<i64>().is_ok_and(|id| id > 0)

@@ -13,14 +13,14 @@ enum Entry {
 
 /// The list.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Allowed(Vec<Entry>);
+pub struct Allowed(Vec<Entry>);
 
 impl Allowed {
     /// From the words of the setting.
     ///
     /// # Errors
     /// A word that is none of `all`, a login, `org:name` and `team:org/name`, by its place.
-    pub(crate) fn parse(words: &[String]) -> Result<Self, String> {
+    pub fn parse(words: &[String]) -> Result<Self, String> {
         let entries = words.iter().enumerate().map(|(index, word)| {
             entry(word).ok_or_else(|| {
                 format!(
@@ -33,7 +33,7 @@ impl Allowed {
     }
 
     /// Whether somebody with this login and these groups may enter.
-    pub(crate) fn admits(&self, login: &str, groups: &[String]) -> bool {
+    pub fn admits(&self, login: &str, groups: &[String]) -> bool {
         self.0.iter().any(|entry| match entry {
             Entry::All => true,
             Entry::Login(name) => name.eq_ignore_ascii_case(login),
@@ -42,7 +42,7 @@ impl Allowed {
     }
 
     /// Whether groups matter, so that they have to be asked for.
-    pub(crate) fn names_groups(&self) -> bool {
+    pub fn names_groups(&self) -> bool {
         self.0.iter().any(|entry| matches!(entry, Entry::Group(_)))
     }
 }

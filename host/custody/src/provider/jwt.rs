@@ -5,35 +5,44 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::{Algorithm, DecodingKey};
+use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey};
 use serde_json::{Map, Value};
 
 use super::fault::Fault;
-use super::{provider, strict};
+use super::strict;
 
 /// How far the clocks of two machines may differ, in seconds.
-pub(super) const LEEWAY: i64 = 60;
+pub const LEEWAY: i64 = 60;
 /// The last second of the year 9999: a later time is a mistake or a trick.
 const LATEST: u64 = 253_402_300_799;
 
+/// How a signature is checked: algorithm, key, what was signed, and the signature as base64url. False for everything that
+/// is not a good signature of that very algorithm.
+pub type Verify = fn(Algorithm, &DecodingKey, &[u8], &str) -> bool;
+
 /// The parts of a JWT; its claims are not to be believed before [`Parts::is_signed_by`] said so.
-pub(super) struct Parts<'t> {
-    pub(super) algorithm: Algorithm,
-    pub(super) kid: Option<String>,
-    pub(super) claims: Map<String, Value>,
+pub struct Parts<'t> {
+    /// As the header says.
+    pub algorithm: Algorithm,
+    /// The key's name, as the header says.
+    pub kid: Option<String>,
+    /// What it says.
+    pub claims: Map<String, Value>,
     signed: &'t str,
     signature: &'t str,
 }
 
 /// Times of a JWT, in seconds since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Times {
-    pub(super) issued: i64,
-    pub(super) expires: i64,
+pub struct Times {
+    /// `iat`.
+    pub issued: i64,
+    /// `exp`.
+    pub expires: i64,
 }
 
 /// Takes a token of at most `most` bytes apart.
-pub(super) fn take_apart(token: &str, most: usize) -> Result<Parts<'_>, Fault> {
+pub fn take_apart(token: &str, most: usize) -> Result<Parts<'_>, Fault> {
     if token.len() > most {
         return Err(Fault::TooLong);
     }
@@ -66,7 +75,7 @@ fn object(part: &str) -> Result<Map<String, Value>, Fault> {
 }
 
 /// The algorithms that can be checked, by their names in RFC 7518 section 3.1 and RFC 8037, letter by letter.
-pub(super) fn algorithm(name: &str) -> Option<Algorithm> {
+pub fn algorithm(name: &str) -> Option<Algorithm> {
     Some(match name {
         "RS256" => Algorithm::RS256,
         "RS384" => Algorithm::RS384,
@@ -82,19 +91,19 @@ pub(super) fn algorithm(name: &str) -> Option<Algorithm> {
 }
 
 /// Gitea's key ids are the SHA-256 of the key in base64url: no path, no URL, no query fits in here.
-pub(super) fn is_key_id(kid: &str) -> bool {
+pub fn is_key_id(kid: &str) -> bool {
     (1..=128).contains(&kid.len()) && kid.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
 }
 
 impl Parts<'_> {
     /// Whether the signature is this key's with the algorithm of the header.
-    pub(super) fn is_signed_by(&self, key: &DecodingKey) -> bool {
-        provider::verify(self.algorithm, key, self.signed.as_bytes(), self.signature)
+    pub fn is_signed_by(&self, key: &DecodingKey, verify: Verify) -> bool {
+        verify(self.algorithm, key, self.signed.as_bytes(), self.signature)
     }
 
     /// Checks `exp`, `iat` and `nbf` (RFC 7519 section 4.1) against `now`, in seconds since 1970, with [`LEEWAY`].
     /// `exp` and `iat` must be there, as whole numbers; `nbf` need not, and Gitea does not write it.
-    pub(super) fn times(&self, now: i64) -> Result<Times, Fault> {
+    pub fn times(&self, now: i64) -> Result<Times, Fault> {
         let issued = self.second("iat")?.ok_or(Fault::Times)?;
         let expires = self.second("exp")?.ok_or(Fault::Times)?;
         let begins = self.second("nbf")?.unwrap_or(issued);
@@ -118,7 +127,13 @@ impl Parts<'_> {
     }
 
     /// Gitea's claim `tt` is 0 on access tokens and 1 on refresh tokens; ID tokens have none.
-    pub(super) fn is_access_token(&self) -> bool {
+    pub fn is_access_token(&self) -> bool {
         self.claims.get("tt").and_then(Value::as_u64) == Some(0)
     }
+}
+
+/// Whether the algorithm is checked with a secret that both sides know.
+#[must_use]
+pub fn is_symmetric(algorithm: Algorithm) -> bool {
+    algorithm.family() == AlgorithmFamily::Hmac
 }

@@ -9,7 +9,7 @@ use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey};
 use serde_json::{Map, Value};
 
 use super::error::UpstreamError;
-use super::{jwt, provider, strict};
+use super::{jwt, strict};
 
 /// The most keys read: Gitea publishes one.
 const MOST: usize = 16;
@@ -17,22 +17,24 @@ const MOST: usize = 16;
 const WHAT: &str = "its key set";
 
 /// A published key.
-pub(super) struct Key {
+pub struct Key {
     kid: String,
-    pub(super) algorithm: Algorithm,
-    pub(super) key: DecodingKey,
+    /// Its own, which must be the token's.
+    pub algorithm: Algorithm,
+    /// The public key.
+    pub key: DecodingKey,
 }
 
 /// The published keys that can check a signature.
-pub(super) struct Keys {
+pub struct Keys {
     keys: Vec<Key>,
     /// How many were left out: of another use or algorithm, too small, or secret (`oct`).
-    pub(super) left_out: usize,
+    pub left_out: usize,
 }
 
 impl Keys {
     /// Reads a key set.
-    pub(super) fn read(body: &[u8]) -> Result<Self, UpstreamError> {
+    pub fn read(body: &[u8]) -> Result<Self, UpstreamError> {
         let wrong = |why| UpstreamError::Unreadable(WHAT, why);
         let set = strict::object(body).ok_or(wrong("is not one JSON object with each member once"))?;
         let listed = set.get("keys").and_then(Value::as_array).ok_or(wrong("has no list of keys"))?;
@@ -49,12 +51,12 @@ impl Keys {
     }
 
     /// The key of that name.
-    pub(super) fn find(&self, kid: &str) -> Option<&Key> {
+    pub fn find(&self, kid: &str) -> Option<&Key> {
         self.keys.iter().find(|key| key.kid == kid)
     }
 
     /// The algorithms of the keys.
-    pub(super) fn algorithms(&self) -> impl Iterator<Item = Algorithm> + '_ {
+    pub fn algorithms(&self) -> impl Iterator<Item = Algorithm> + '_ {
         self.keys.iter().map(|key| key.algorithm)
     }
 }
@@ -65,7 +67,7 @@ fn key(members: &Map<String, Value>) -> Option<Key> {
     }
     let kid = strict::text(members, "kid").filter(|kid| jwt::is_key_id(kid))?;
     let algorithm = strict::text(members, "alg").and_then(jwt::algorithm)?;
-    if provider::is_symmetric(algorithm) {
+    if jwt::is_symmetric(algorithm) {
         return None;
     }
     let kind = (strict::text(members, "kty")?, strict::text(members, "crv"));

@@ -12,11 +12,11 @@ use super::error::UpstreamError;
 use super::{jwt, strict};
 
 /// What errors call it.
-pub(super) const WHAT: &str = "its discovery document";
+pub const WHAT: &str = "its discovery document";
 
 /// A base address: scheme, host, port, and the path below which Gitea lives.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Place {
+pub struct Place {
     /// `scheme://host:port`, in lower case, the port always written.
     origin: String,
     /// Empty, or `/` and segments, without a slash at the end.
@@ -25,7 +25,7 @@ pub(super) struct Place {
 
 impl Place {
     /// An absolute `http` or `https` address without user, query, fragment, escapes or dot segments.
-    pub(super) fn parse(url: &str) -> Option<Self> {
+    pub fn parse(url: &str) -> Option<Self> {
         // `Uri` drops a fragment silently.
         let uri: Uri = if url.contains('#') { return None } else { url.parse().ok()? };
         let scheme = uri.scheme_str()?.to_ascii_lowercase();
@@ -57,20 +57,24 @@ impl Place {
 
 /// The document, its endpoints at the address by which this host reaches Gitea.
 #[derive(Debug)]
-pub(crate) struct Discovery {
+pub struct Discovery {
     /// As the document says it, without a slash at the end.
-    pub(crate) issuer: String,
-    pub(super) token: String,
-    pub(super) keys: String,
-    pub(super) userinfo: String,
-    pub(super) introspection: String,
+    pub issuer: String,
+    /// The token endpoint.
+    pub token: String,
+    /// The key set.
+    pub keys: String,
+    /// The userinfo endpoint.
+    pub userinfo: String,
+    /// The introspection endpoint.
+    pub introspection: String,
     /// The names under which ID tokens are signed, as listed. Gitea lists one.
-    pub(crate) signing: Vec<String>,
+    pub signing: Vec<String>,
 }
 
 impl Discovery {
     /// Reads a document for the Gitea known as `public` that this host reaches at `internal` (no slash at its end).
-    pub(super) fn read(body: &[u8], public: &str, internal: &str) -> Result<Self, UpstreamError> {
+    pub fn read(body: &[u8], public: &str, internal: &str) -> Result<Self, UpstreamError> {
         let members = strict::object(body)
             .ok_or(UpstreamError::Unreadable(WHAT, "is not one JSON object with each member once"))?;
         let issuer = strict::text(&members, "issuer").ok_or(UpstreamError::Lacking("issuer"))?;
@@ -99,18 +103,18 @@ impl Discovery {
     }
 
     /// Whether the document names this algorithm for ID tokens.
-    pub(super) fn signs_with(&self, algorithm: Algorithm) -> bool {
+    pub fn signs_with(&self, algorithm: Algorithm) -> bool {
         self.signing.iter().any(|name| jwt::algorithm(name) == Some(algorithm))
     }
 
     /// Whether the document names this algorithm for ID tokens and no other.
-    pub(super) fn signs_only_with(&self, algorithm: Algorithm) -> bool {
+    pub fn signs_only_with(&self, algorithm: Algorithm) -> bool {
         self.signing.len() == 1 && self.signs_with(algorithm)
     }
 }
 
 /// Issuers are compared without one slash at the end: Gitea wrote one before 1.25 and writes none since.
-pub(super) fn without_slash(issuer: &str) -> &str {
+pub fn without_slash(issuer: &str) -> &str {
     issuer.strip_suffix('/').unwrap_or(issuer)
 }
 

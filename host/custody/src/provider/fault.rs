@@ -5,18 +5,18 @@ macro_rules! faults {
     ($($(#[doc = $doc:literal])+ $variant:ident $name:literal $text:literal)+) => {
         /// Why a JWT is not believed.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub(crate) enum Fault {
+        pub enum Fault {
             $($(#[doc = $doc])+ $variant,)+
         }
 
         impl Fault {
             /// The name of the error when it is the ID token's.
-            pub(crate) fn id_token_name(self) -> &'static str {
+            pub fn id_token_name(self) -> &'static str {
                 match self { $(Self::$variant => concat!("id_token_invalid:", $name),)+ }
             }
 
             /// The name of the error when it is the access token's.
-            pub(crate) fn access_token_name(self) -> &'static str {
+            pub fn access_token_name(self) -> &'static str {
                 match self { $(Self::$variant => concat!("access_token_invalid:", $name),)+ }
             }
         }

@@ -7,7 +7,7 @@ use super::version::Number;
 
 /// Why something asked of Gitea did not work.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum UpstreamError {
+pub enum UpstreamError {
     /// No connection, or it broke. Holds the client's reason, without URL.
     #[error(
         "Gitea cannot be reached: {0}; check that Gitea runs and that GITEA_URL or GITEA_INTERNAL_URL is right"
@@ -101,7 +101,7 @@ pub(crate) enum UpstreamError {
 
 /// Why a grant is dead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Dead {
+pub enum Dead {
     /// The person revoked it, or the user or the application was deleted.
     Gone,
     /// The refresh token was followed by a newer one (`INVALIDATE_REFRESH_TOKENS=true` in Gitea).
@@ -122,7 +122,7 @@ impl std::fmt::Display for Dead {
 
 /// Whose turn it is after an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Remedy {
+pub enum Remedy {
     /// The grant, code or token is dead: the person signs in again, and what was kept of it goes.
     SignIn,
     /// The operator mends the settings here or in Gitea: what is kept of the grant stays.
@@ -133,7 +133,7 @@ pub(crate) enum Remedy {
 
 impl UpstreamError {
     /// The name under which logs, metrics and pages know it. It does not change between versions.
-    pub(crate) fn name(&self) -> &'static str {
+    pub fn name(&self) -> &'static str {
         match self {
             Self::Unreachable(_) => "gitea_unreachable",
             Self::TimedOut => "gitea_timed_out",
@@ -162,7 +162,7 @@ impl UpstreamError {
     }
 
     /// Whether it may be over by itself soon: Gitea is away, or it or a proxy in front of it says that it is in trouble.
-    pub(crate) fn may_pass(&self) -> bool {
+    pub fn may_pass(&self) -> bool {
         if let Self::Failed(_, status) = self {
             return *status == 429 || *status >= 500;
         }
@@ -170,7 +170,7 @@ impl UpstreamError {
     }
 
     /// Who acts next.
-    pub(crate) fn remedy(&self) -> Remedy {
+    pub fn remedy(&self) -> Remedy {
         match self {
             Self::Unreachable(_) | Self::TimedOut | Self::Busy | Self::Failed(..) => Remedy::Retry,
             Self::TooLarge(_)

@@ -3,27 +3,28 @@
 //! Gitea takes the token in an introspection form for a credential of the request itself, so a dead one answers 401
 //! and not `active: false`; wrong credentials of ours answer 401 too, with another text.
 
-use aegis_custody::Timestamp;
 use serde_json::Value;
 
+use super::Answer;
 use super::discovery::without_slash;
 use super::error::UpstreamError;
 use super::id_token::is_user_id;
 use super::strict;
-use super::wire::Answer;
+use crate::Timestamp;
 
 /// What Gitea's pages for people who may not go on have in common. It shows one, with status 200, in place of an
 /// answer about a token whose user is blocked or not activated.
 const BLOCKED_PAGE: &[u8] = b"page-content user ";
 /// What errors call the endpoints.
-pub(super) const INTROSPECTION: &str = "its introspection endpoint";
-pub(super) const USERINFO: &str = "its userinfo endpoint";
+pub const INTROSPECTION: &str = "its introspection endpoint";
+/// What errors call the other one.
+pub const USERINFO: &str = "its userinfo endpoint";
 /// The most groups kept of one person.
 const MOST_GROUPS: usize = 4_096;
 
 /// What introspection says about a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Introspection {
+pub enum Introspection {
     /// It is good now.
     Active(Active),
     /// It is not, or is none, or belongs to another application (Gitea 1.27 and later).
@@ -32,60 +33,60 @@ pub(crate) enum Introspection {
 
 /// An active token.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Active {
+pub struct Active {
     /// The scope words of its grant as Gitea keeps them; see [`judge`](super::scopes::judge).
-    pub(crate) words: Vec<String>,
+    pub words: Vec<String>,
     /// Login of the user.
-    pub(crate) username: String,
+    pub username: String,
     /// Id of the user, decimal.
-    pub(crate) subject: String,
+    pub subject: String,
     /// Client ids it was made for.
-    pub(crate) audience: Vec<String>,
+    pub audience: Vec<String>,
 }
 
 /// What userinfo says about the holder of a token. A success does not prove an OAuth token: Gitea answers personal
 /// access tokens alike.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Userinfo {
+pub struct Userinfo {
     /// Id of the user, decimal.
-    pub(crate) subject: String,
+    pub subject: String,
     /// Login of the user.
-    pub(crate) login: String,
+    pub login: String,
     /// `org` and `org:team`.
-    pub(crate) groups: Vec<String>,
+    pub groups: Vec<String>,
 }
 
 /// Who signed in, and with what grant.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Identity {
+pub struct Identity {
     /// Id of the user, decimal: never reused by Gitea, unlike the login.
-    pub(crate) subject: String,
+    pub subject: String,
     /// Login of the user, of letters, digits and `._-`.
-    pub(crate) login: String,
+    pub login: String,
     /// `org` and `org:team`.
-    pub(crate) groups: Vec<String>,
+    pub groups: Vec<String>,
     /// The scope words of the grant; see [`judge`](super::scopes::judge).
-    pub(crate) words: Vec<String>,
+    pub words: Vec<String>,
 }
 
 /// A Gitea token that a client presented and that is good here.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct GiteaToken {
+pub struct GiteaToken {
     /// Id of the user, decimal.
-    pub(crate) subject: String,
+    pub subject: String,
     /// Login of the user.
-    pub(crate) login: String,
+    pub login: String,
     /// The scope words of its grant; see [`judge`](super::scopes::judge).
-    pub(crate) words: Vec<String>,
+    pub words: Vec<String>,
     /// The accepted client id that it was made for.
-    pub(crate) client_id: String,
+    pub client_id: String,
     /// When it ends; unknown for an opaque token.
-    pub(crate) expires: Option<Timestamp>,
+    pub expires: Option<Timestamp>,
 }
 
 impl Introspection {
     /// Reads the answer to a question of the application of that name, from the issuer.
-    pub(super) fn read(answer: &Answer, app: &'static str, issuer: &str) -> Result<Self, UpstreamError> {
+    pub fn read(answer: &Answer, app: &'static str, issuer: &str) -> Result<Self, UpstreamError> {
         let wrong = |why| UpstreamError::Unreadable(INTROSPECTION, why);
         match answer.status {
             200 if is_blocked_page(&answer.body) => return Err(UpstreamError::UserBlocked),
@@ -137,7 +138,7 @@ fn holds(body: &[u8], words: &[u8]) -> bool {
 
 impl Userinfo {
     /// Reads the answer to the holder of a token.
-    pub(super) fn read(answer: &Answer) -> Result<Self, UpstreamError> {
+    pub fn read(answer: &Answer) -> Result<Self, UpstreamError> {
         let wrong = |why| UpstreamError::Unreadable(USERINFO, why);
         match answer.status {
             200 if is_blocked_page(&answer.body) => return Err(UpstreamError::UserBlocked),
@@ -173,7 +174,7 @@ fn login(text: &str) -> Result<String, UpstreamError> {
 }
 
 /// Logins are one whatever their case, as in Gitea.
-pub(super) fn same_person(active: &Active, info: &Userinfo) -> Result<(), UpstreamError> {
+pub fn same_person(active: &Active, info: &Userinfo) -> Result<(), UpstreamError> {
     if active.subject != info.subject {
         return Err(UpstreamError::Disagreement("who the user is"));
     }
