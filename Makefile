@@ -169,9 +169,11 @@ browser-test: build ## The sign-in pages in headless Chromium; leaves screenshot
 	@scripts/setup-browser
 	@tests/browser/run.sh target/browser
 
+# Which runtimes; wasmtime is built from source the first time.
+EDGE_ON ?= jco wasmtime
 .PHONY: edge-test
-edge-test: build ## The portable component under jco
-	@SAMPLE_WATCH=no scripts/with-sample tests/clients/edge.sh $(DIST)/gateway.wasm $(DIST)/edge.wasm target/clients
+edge-test: build ## The portable component under stock runtimes (EDGE_ON): all tools, signing in, hostile surroundings
+	@EDGE_ON="$(EDGE_ON)" tests/clients/edge.sh target/clients
 
 .PHONY: proxy-test
 proxy-test: build ## What clients and attackers frame, behind a real nginx

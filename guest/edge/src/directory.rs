@@ -14,6 +14,9 @@ const MAX_FILE: u64 = 64 << 20;
 /// Most bytes asked for in one read.
 const PIECE: u64 = 64 << 10;
 
+/// How often a directory is listed again because files went while it was.
+const LISTINGS: u32 = 200;
+
 /// The directory, or one directly in it.
 pub(crate) struct Directory {
     root: Descriptor,
@@ -118,15 +121,27 @@ impl Directory {
     }
 }
 
+fn listed(directory: &Descriptor) -> Result<Vec<String>, ErrorCode> {
+    let stream = directory.read_directory()?;
+    let mut names = Vec::new();
+    while let Some(entry) = stream.read_directory_entry()? {
+        names.push(entry.name);
+    }
+    Ok(names)
+}
+
 impl Files for Directory {
     fn list(&self) -> Result<Vec<String>, String> {
         let cannot = |code: ErrorCode| format!("cannot list {}: {code:?}", self.below);
-        let stream = self.descriptor()?.read_directory().map_err(cannot)?;
-        let mut names = Vec::new();
-        while let Some(entry) = stream.read_directory_entry().map_err(cannot)? {
-            names.push(entry.name);
+        for _ in 0..LISTINGS {
+            match listed(&self.descriptor()?) {
+                Ok(names) => return Ok(names),
+                // Some runtimes look at each file, and fail where one went meanwhile.
+                Err(ErrorCode::NoEntry) => {}
+                Err(code) => return Err(cannot(code)),
+            }
         }
-        Ok(names)
+        Err(cannot(ErrorCode::NoEntry))
     }
 
     fn read(&self, name: &str) -> Result<Option<Vec<u8>>, String> {

@@ -7,12 +7,15 @@ use std::rc::Rc;
 
 use super::{Draft, Fault, Files, Journal, KEPT};
 
+/// What happens before a step, once.
+type Before = Option<(usize, Box<dyn FnOnce()>)>;
+
 /// A directory in memory. Before one step, something happens; from another on, every step fails.
 #[derive(Clone, Default)]
 struct Disk {
     names: Rc<RefCell<BTreeMap<String, Rc<Vec<u8>>>>>,
     step: Rc<Cell<usize>>,
-    before: Rc<RefCell<Option<(usize, Box<dyn FnOnce()>)>>>,
+    before: Rc<RefCell<Before>>,
     fails: Rc<Cell<Option<usize>>>,
 }
 
@@ -138,7 +141,7 @@ fn two_instances_never_take_the_same_whatever_the_other_does_in_between() {
                     take(&disk.elsewhere(), "before").unwrap();
                 }
                 let other = disk.elsewhere();
-                let act = move || (0..others).for_each(|_| drop(take(&other, "other").unwrap()));
+                let act = move || (0..others).for_each(|_| assert!(take(&other, "other").is_ok()));
                 *disk.before.borrow_mut() = Some((at, Box::new(act)));
                 let mine = take(&disk, "mine");
                 let interrupted = disk.before.borrow().is_none();
@@ -186,7 +189,7 @@ fn two_instances_that_begin_a_journal_at_once_begin_the_same_one() {
     for at in 0..12 {
         let disk = Disk::default();
         let other = disk.elsewhere();
-        *disk.before.borrow_mut() = Some((at, Box::new(move || drop(take(&other, "other").unwrap()))));
+        *disk.before.borrow_mut() = Some((at, Box::new(move || assert!(take(&other, "other").is_ok()))));
         take(&disk, "mine").unwrap();
         assert_whole(&all(&disk));
         assert_eq!(all(&disk).len(), 1 + usize::from(disk.before.borrow().is_none()));
