@@ -1,7 +1,7 @@
 //! Gitea as OAuth2 and OpenID provider: what its answers mean, and what about them is refused.
 //!
 //! Everything here is read from bytes that somebody else fetched. Signatures are checked by the caller's cryptography,
-//! which is handed in ([`jwt::Verify`]). Nothing asks the network or a clock, and no error repeats what Gitea wrote.
+//! which is handed in ([`signature::Verify`]). Nothing asks the network or a clock, and no error repeats what Gitea wrote.
 
 pub mod discovery;
 pub mod error;
@@ -11,6 +11,7 @@ pub mod jwt;
 pub mod keys;
 pub mod people;
 pub mod scopes;
+pub mod signature;
 pub mod strict;
 pub mod tokens;
 pub mod version;

@@ -155,7 +155,7 @@ impl Upstream {
         let parts = jwt::take_apart(token, MOST).map_err(TokenRefused::Invalid)?;
         let seconds = now.unix_millis().div_euclid(1_000);
         let expires = access_claims(&parts, seconds, is_accepted).map_err(TokenRefused::Invalid)?;
-        if jwt::is_symmetric(parts.algorithm) {
+        if parts.algorithm.is_symmetric() {
             return Err(TokenRefused::Invalid(Fault::Algorithm));
         }
         let kid = parts.kid.as_deref().ok_or(TokenRefused::Invalid(Fault::KeyId))?;

@@ -19,6 +19,8 @@ mod wire;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aegis_custody::oauth::SecretText;
+use aegis_custody::provider::signature::Material;
 use aegis_custody::provider::{
     discovery, error, fault, id_token, jwt, keys, people, scopes, strict, tokens, version,
 };
@@ -94,7 +96,7 @@ pub(crate) struct Tokens {
 
 impl From<tokens::Tokens> for Tokens {
     fn from(read: tokens::Tokens) -> Self {
-        let secret = |text: aegis_custody::oauth::SecretText| Secret::new(text.expose().to_owned());
+        let secret = |text: SecretText| Secret::new(text.expose().to_owned());
         Self {
             access: secret(read.access),
             refresh: read.refresh.map(secret),
@@ -378,10 +380,10 @@ impl Upstream {
         if !discovery.signs_with(parts.algorithm) {
             return Err(UpstreamError::IdToken(Fault::Algorithm));
         }
-        let checked = if jwt::is_symmetric(parts.algorithm) {
+        let checked = if parts.algorithm.is_symmetric() {
             // The key is the client secret, so the algorithm must be Gitea's only one: beside a public key it would
             // be the way to sign with what everybody can read.
-            let key = jsonwebtoken::DecodingKey::from_secret(app.client_secret.expose().as_bytes());
+            let key = Material::Secret(SecretText::new(app.client_secret.expose().to_owned()));
             match (discovery.signs_only_with(parts.algorithm), parts.is_signed_by(&key, provider::verify)) {
                 (false, _) => Err(Fault::Algorithm),
                 (true, false) => Err(Fault::Signature),

@@ -5,6 +5,8 @@
 
 use aegis_custody::Timestamp;
 
+use aegis_custody::provider::signature::Algorithm;
+
 use super::error::UpstreamError;
 use super::tokens::Asked;
 use super::version::{Number, WANTED};
@@ -175,7 +177,7 @@ impl Upstream {
             (Err(error), _) | (_, Err(error)) => return Finding::failed(CHECK, &error),
         };
         let names = discovery.signing.join(", ");
-        let shared = |name: &String| jwt::algorithm(name).is_some_and(jwt::is_symmetric);
+        let shared = |name: &String| jwt::algorithm(name).is_some_and(Algorithm::is_symmetric);
         if discovery.signing.iter().all(shared) {
             let says = format!(
                 "Gitea signs with {names}, a shared secret: logins work, ACCEPT_GITEA_TOKENS cannot; set \

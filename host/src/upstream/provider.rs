@@ -2,6 +2,7 @@
 //!
 //! ES512 and RSA-PSS are not taken: ring has no P-521, and Gitea never signs with PSS.
 
+use aegis_custody::provider::signature::{Algorithm as Taken, Material};
 use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils};
 use jsonwebtoken::errors::{Error, ErrorKind, new_error};
 use jsonwebtoken::signature::{Error as BadSignature, Verifier};
@@ -13,12 +14,33 @@ use ring::signature::{
     UnparsedPublicKey, VerificationAlgorithm,
 };
 
-/// Whether `signature` (base64url) is the key's for `message`, and the key is one for the algorithm.
-pub(super) fn verify(algorithm: Algorithm, key: &DecodingKey, message: &[u8], signature: &str) -> bool {
+/// Whether a signature is this key's of this message, by this algorithm.
+pub(super) fn verify(algorithm: Taken, key: &Material, message: &[u8], signature: &str) -> bool {
     // Setting it again changes nothing; without it jsonwebtoken would have no cryptography to ask.
     PROVIDER.install_default().ok();
+    let algorithm = named(algorithm);
+    let key = match key {
+        Material::Rsa { modulus, exponent } => DecodingKey::from_rsa_raw_components(modulus, exponent),
+        Material::Elliptic(point) => DecodingKey::from_ec_der(point),
+        Material::Edwards(key) => DecodingKey::from_ed_der(key),
+        Material::Secret(secret) => DecodingKey::from_secret(secret.expose().as_bytes()),
+    };
     key.family() == algorithm.family()
-        && jsonwebtoken::crypto::verify(signature, message, key, algorithm).unwrap_or(false)
+        && jsonwebtoken::crypto::verify(signature, message, &key, algorithm).unwrap_or(false)
+}
+
+fn named(algorithm: Taken) -> Algorithm {
+    match algorithm {
+        Taken::RS256 => Algorithm::RS256,
+        Taken::RS384 => Algorithm::RS384,
+        Taken::RS512 => Algorithm::RS512,
+        Taken::ES256 => Algorithm::ES256,
+        Taken::ES384 => Algorithm::ES384,
+        Taken::EdDSA => Algorithm::EdDSA,
+        Taken::HS256 => Algorithm::HS256,
+        Taken::HS384 => Algorithm::HS384,
+        Taken::HS512 => Algorithm::HS512,
+    }
 }
 
 static PROVIDER: CryptoProvider = CryptoProvider {
@@ -113,23 +135,32 @@ impl JwtVerifier for Checker {
 
 #[cfg(test)]
 mod tests {
-    use jsonwebtoken::{Algorithm, DecodingKey};
+    use aegis_custody::oauth::SecretText;
+    use aegis_custody::provider::signature::{Algorithm, Material};
 
     use super::verify;
+
+    fn secret(text: &str) -> Material {
+        Material::Secret(SecretText::new(text.to_owned()))
+    }
 
     #[test]
     fn a_key_serves_its_own_kind_alone_and_no_secret_is_no_key() {
         // HMAC-SHA-256 of RFC 4231 section 4.3, and of nothing under nothing.
-        let (key, text) = (DecodingKey::from_secret(b"Jefe"), b"what do ya want for nothing?");
+        let (key, text) = (secret("Jefe"), b"what do ya want for nothing?");
         let mac = "W9zBRr9gdU5qBCQmCJV1x1oAPwidJzmDnexYuWTsOEM";
         assert!(verify(Algorithm::HS256, &key, text, mac));
         assert!(!verify(Algorithm::HS256, &key, b"what do ya want", mac));
         assert!(!verify(Algorithm::HS384, &key, text, mac));
-        for algorithm in [Algorithm::RS256, Algorithm::ES256, Algorithm::EdDSA, Algorithm::PS256] {
+        for algorithm in [Algorithm::RS256, Algorithm::ES256, Algorithm::EdDSA] {
             assert!(!verify(algorithm, &key, text, mac), "{algorithm:?}");
         }
         let empty = "thNnmggU2ex3L5XXeMNfxf8Wl8STcVZTxscSFEKSxa0";
-        assert!(!verify(Algorithm::HS256, &DecodingKey::from_secret(b""), b"", empty));
-        assert!(!verify(Algorithm::RS256, &DecodingKey::from_rsa_der(b"Jefe"), text, mac));
+        assert!(!verify(Algorithm::HS256, &secret(""), b"", empty));
+        for other in [Material::Elliptic(b"Jefe".to_vec()), Material::Edwards(b"Jefe".to_vec())] {
+            assert!(
+                !verify(Algorithm::RS256, &other, text, mac) && !verify(Algorithm::HS256, &other, text, mac)
+            );
+        }
     }
 }

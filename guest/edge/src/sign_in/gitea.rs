@@ -11,6 +11,7 @@ use aegis_custody::provider::id_token::Expected;
 use aegis_custody::provider::keys::Keys;
 use aegis_custody::provider::people::{self, Identity, Introspection, Userinfo, same_person};
 use aegis_custody::provider::scopes::{READ_SET, WRITE_SET};
+use aegis_custody::provider::signature::Material;
 use aegis_custody::provider::tokens::{self, Asked, Tokens};
 use aegis_custody::provider::{Answer, jwt};
 use base64::Engine as _;
@@ -186,13 +187,13 @@ fn check_id_token(
     if !discovery.signs_with(parts.algorithm) {
         return Err(UpstreamError::IdToken(Fault::Algorithm));
     }
-    let signed = if jwt::is_symmetric(parts.algorithm) {
+    let signed = if parts.algorithm.is_symmetric() {
         // The key is the client secret, so the algorithm must be Gitea's only one: beside a public key it would be the
         // way to sign with what everybody can read.
         if !discovery.signs_only_with(parts.algorithm) {
             return Err(UpstreamError::IdToken(Fault::Algorithm));
         }
-        let key = jsonwebtoken::DecodingKey::from_secret(application.secret.expose().as_bytes());
+        let key = Material::Secret(application.secret.clone());
         parts.is_signed_by(&key, signature::verify)
     } else {
         let kid = parts.kid.as_deref().ok_or(UpstreamError::IdToken(Fault::KeyId))?;

