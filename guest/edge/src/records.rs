@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aegis_custody::Timestamp;
-use aegis_custody::journal::{Journal, Standing};
+use aegis_custody::journal::{Fault, Journal, Standing};
 use aegis_custody::oauth::registry::{Bounds, Change, Passing, Registry, Row, Table};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -56,7 +56,7 @@ pub(crate) fn change<T>(work: impl Fn(&mut Registry, Timestamp) -> (T, Vec<Chang
             return Ok(answer);
         }
         let draft = draft();
-        if !journal.append(&standing, &written(&changed), &draft).map_err(lost)? {
+        if !journal.append(&standing, &written(&changed), &draft)? {
             continue;
         }
         if standing.is_due() {
@@ -68,8 +68,10 @@ pub(crate) fn change<T>(work: impl Fn(&mut Registry, Timestamp) -> (T, Vec<Chang
     Err(Lost("other instances were always faster; try again".to_owned()))
 }
 
-fn lost(fault: aegis_custody::journal::Fault) -> Lost {
-    Lost(fault.to_string())
+impl From<Fault> for Lost {
+    fn from(fault: Fault) -> Self {
+        Self(fault.to_string())
+    }
 }
 
 fn journal() -> Result<Journal<Directory>, Lost> {
@@ -77,7 +79,7 @@ fn journal() -> Result<Journal<Directory>, Lost> {
 }
 
 fn standing(journal: &Journal<Directory>) -> Result<(Standing, Rows), Lost> {
-    let standing = journal.read(&draft()).map_err(lost)?;
+    let standing = journal.read(&draft())?;
     let mut rows = Rows::new();
     for entry in std::iter::once(&standing.whole).chain(&standing.entries).filter(|entry| !entry.is_empty()) {
         let read = understood(entry).ok_or_else(|| {
@@ -101,7 +103,7 @@ fn fold(
     let folded = changed(changes, passing, registry.passing()).and_then(|collected| {
         apply(&mut rows, collected);
         let all = rows.into_iter().map(|((table, key), value)| (table, key, Some(value))).collect::<Vec<_>>();
-        journal.fold(standing, &written(&all), &draft()).map_err(lost)
+        journal.fold(standing, &written(&all), &draft()).map_err(Lost::from)
     });
     if let Err(Lost(why)) = folded {
         environment::warn("registry_journal_not_folded", &why);

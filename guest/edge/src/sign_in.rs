@@ -122,7 +122,8 @@ pub(crate) fn words(scopes: Scopes) -> Vec<String> {
 
 /// The state could not be read or written: told to the operator, refused to the caller.
 fn lost(lost: crate::records::Lost) {
-    environment::warn("registry_unavailable", &lost.0);
+    let crate::records::Lost(why) = lost;
+    environment::warn("registry_unavailable", &why);
 }
 
 /// The first eight hex digits.

@@ -78,7 +78,7 @@ pub(crate) fn access(user: UserId, which: Which, refused: Option<u64>) -> Result
             (registry.claim(ClaimKind::Renewal, id, later(now, most), now), Vec::new())
         });
         if claimed.map_err(unavailable)?.won() {
-            return server.renew(user, which, standing);
+            return server.renew(user, which, &standing);
         }
         if now() >= patience {
             return Err(NoAccess::Unavailable);
@@ -113,7 +113,7 @@ fn binding(user: UserId, which: Which) -> Vec<u8> {
 }
 
 impl Server {
-    fn renew(&self, user: UserId, which: Which, standing: Standing) -> Result<UserAccess, NoAccess> {
+    fn renew(&self, user: UserId, which: Which, standing: &Standing) -> Result<UserAccess, NoAccess> {
         let Some(refresh) = &standing.refresh else {
             end_grant(user, which, standing.revision, "no_refresh_token");
             return Err(NoAccess::SignedOut);
