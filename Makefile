@@ -55,6 +55,7 @@ test: build ## Formatting, lints, generated files, and all hermetic tests
 	@scripts/setup-signing
 	$(MAKE) --no-print-directory lint
 	$(CARGO) test --locked --workspace $(addprefix --exclude ,$(GUESTS)) --no-fail-fast
+	$(CARGO) test --locked -p aegis-edge --lib
 
 .PHONY: long-tests
 long-tests: build ## The long forms of tests that run short in `make test`, with their progress

@@ -48,11 +48,10 @@ stop() {
   [ -z "$gitea" ] || { kill -INT "$gitea" 2>/dev/null; wait "$gitea" 2>/dev/null; gitea=; }
 }
 
-# gitea_start PORT [LOG]: a sample Gitea with applications for the server at this port. With the audit log it fails every
-# request whose intent is not in that log.
+# gitea_start PORT OPTION...: a sample Gitea with applications for the server at this port.
 gitea_start() {
-  local callback=http://127.0.0.1:$1/oauth/callback watch=(${2:+--audit "$2"}) name id secret
-  "$dist/forge" --port 0 "${watch[@]}" --app "$callback" --write-app "$callback" >"$work/gitea.txt" 2>&1 &
+  local callback=http://127.0.0.1:$1/oauth/callback name id secret
+  "$dist/forge" --port 0 "${@:2}" --app "$callback" --write-app "$callback" >"$work/gitea.txt" 2>&1 &
   gitea=$!
   for _ in $(seq 600); do grep -q ' alice/demo' "$work/gitea.txt" && break; sleep 0.1; done
   GITEA_URL=$(sed -n 's/^Sample Gitea .* at //p' "$work/gitea.txt")
@@ -132,7 +131,8 @@ expected=0
 for name in $runtimes; do
   export EDGE_RUNTIME=$name
   port=$(free_port)
-  gitea_start "$port" "$work/state/audit.log"
+  # It fails every request whose intent is not in the audit log.
+  gitea_start "$port" --audit "$work/state/audit.log"
   export AEGIS_URL=http://127.0.0.1:$port/mcp AEGIS_STATE_DIR=$work/state
   AEGIS_KEY=$(od -An -N24 -tx1 /dev/urandom | tr -d ' \n')
   export AEGIS_KEY
@@ -143,7 +143,7 @@ for name in $runtimes; do
   unset AEGIS_KEY
 
   port=$(free_port)
-  gitea_start "$port" "$work/state/audit.log"
+  gitea_start "$port" --audit "$work/state/audit.log"
   export AEGIS_URL=http://127.0.0.1:$port/mcp
   runtime_start "$name" "$port" "${by_sign_in[@]}"
   timeout 600 node "$cache/edge-sign-in.mjs" 2>&1 | tee -a "$log"
@@ -154,7 +154,7 @@ for name in $runtimes; do
 
   if [ "$name" = wasmtime ]; then
     port=$(free_port)
-    gitea_start "$port"
+    gitea_start "$port" --access-token-seconds 60 --invalidate-refresh-tokens
     EDGE_SIGN_IN=$(printf '%s\n' "${by_sign_in[@]}") EDGE_SIGN_IN_PORT=$port EDGE_COMPONENT=$compiled \
       EDGE_PROGRAM=$dist/aegis-mcp EDGE_WASMTIME=$EDGE_WASMTIME \
       timeout 900 node "$cache/edge-hostile.mjs" 2>&1 | tee -a "$log"

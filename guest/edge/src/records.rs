@@ -200,3 +200,48 @@ fn bounds() -> Bounds {
         ..Bounds::default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use aegis_custody::oauth::registry::{Change, Passing, Table};
+
+    use super::{Rows, apply, changed, understood, written};
+
+    fn passing(key: u8, value: &str) -> Passing {
+        Passing { key: vec![b'k', key], value: value.as_bytes().to_vec() }
+    }
+
+    #[test]
+    fn an_entry_is_read_as_it_was_written_and_holds_only_what_changed() {
+        let changes = vec![
+            Change { table: Table::Families, key: vec![0, 255], value: Some(b"{\"v\":1}".to_vec()) },
+            Change { table: Table::Grants, key: vec![7], value: None },
+        ];
+        let before = vec![passing(1, "stays"), passing(2, "changes"), passing(3, "goes")];
+        let after = vec![passing(1, "stays"), passing(2, "changed"), passing(4, "comes")];
+        let entry = changed(changes, before, after).unwrap();
+        assert_eq!(entry.len(), 5);
+        assert_eq!(understood(&written(&entry)), Some(entry.clone()));
+
+        let mut rows = Rows::new();
+        let gone = ("passing".to_owned(), vec![b'k', 3]);
+        rows.insert(gone.clone(), "goes".to_owned());
+        apply(&mut rows, entry);
+        assert!(!rows.contains_key(&gone));
+        assert_eq!(rows.get(&("passing".to_owned(), vec![b'k', 2])).map(String::as_str), Some("changed"));
+        assert_eq!(rows.get(&("families".to_owned(), vec![0, 255])).map(String::as_str), Some("{\"v\":1}"));
+    }
+
+    #[test]
+    fn an_operation_that_changes_nothing_writes_nothing() {
+        let same = || vec![passing(1, "a"), passing(2, "b")];
+        assert_eq!(changed(Vec::new(), same(), same()).unwrap(), []);
+    }
+
+    #[test]
+    fn what_no_version_writes_is_not_understood() {
+        for entry in ["", "{}", "[[\"t\",\"*\",null]]", "[[\"t\",\"AA\"]]", "[[\"t\",\"AA\",1]]", "[]x"] {
+            assert_eq!(understood(entry.as_bytes()), None, "{entry}");
+        }
+    }
+}

@@ -112,7 +112,9 @@ mod tests {
     fn the_table_holds_no_secret() {
         assert!(READABLE.iter().any(|(name, _)| *name == "WRITE_MODE"));
         for (name, _) in READABLE {
-            let secret = name.ends_with("_TOKEN") || name.ends_with("_KEYS") || name.ends_with("_FILE");
+            // A number of matches, and no file.
+            let file = name.ends_with("_FILE") && *name != "SEARCH_MATCHES_PER_FILE";
+            let secret = name.ends_with("_TOKEN") || name.ends_with("_KEYS") || file;
             assert!(!secret, "{name}");
         }
     }

@@ -35,7 +35,7 @@ pub(crate) fn record(event: Event, members: &Map<String, Value>) -> Result<(), S
         let draft = draft();
         let standing = journal.read(&draft).map_err(|fault| fault.to_string())?;
         let mut place = Place::of(&standing.whole, &standing.entries, &log)?;
-        let entry = place.extended(environment::now(), event, members);
+        let entry = place.extended(environment::now(), event, members, opening);
         if !journal.append(&standing, &entry, &draft).map_err(|fault| fault.to_string())? {
             continue;
         }
@@ -110,17 +110,17 @@ impl Place {
     }
 
     /// Add a line, after the line that opens a log where this is a new one; the entry for the journal.
-    fn extended(&mut self, now: Timestamp, event: Event, members: &Map<String, Value>) -> Vec<u8> {
+    fn extended(
+        &mut self,
+        now: Timestamp,
+        event: Event,
+        members: &Map<String, Value>,
+        opening: impl FnOnce() -> Map<String, Value>,
+    ) -> Vec<u8> {
         let at = self.ends();
         let before = self.written.len();
         if self.chain == Chain::EMPTY {
-            let opening = Map::from_iter([
-                ("log_id".to_owned(), environment::random_id().into()),
-                ("version".to_owned(), env!("CARGO_PKG_VERSION").into()),
-                ("host".to_owned(), "edge".into()),
-                ("policy_digest".to_owned(), settings::policy_digest_hex().into()),
-            ]);
-            self.chain.seal(&mut self.written, now, Event::LogOpen, &opening);
+            self.chain.seal(&mut self.written, now, Event::LogOpen, &opening());
         }
         self.chain.seal(&mut self.written, now, event, members);
         let lines = self.written.get(before..).unwrap_or_default();
@@ -132,6 +132,16 @@ impl Place {
         let last = last_line(&self.written).map(String::from_utf8_lossy).unwrap_or_default();
         Value::from_iter([("size", Value::from(self.ends())), ("last", Value::from(last))]).to_string()
     }
+}
+
+/// What a new log says about itself in its first line.
+fn opening() -> Map<String, Value> {
+    Map::from_iter([
+        ("log_id".to_owned(), environment::random_id().into()),
+        ("version".to_owned(), env!("CARGO_PKG_VERSION").into()),
+        ("host".to_owned(), "edge".into()),
+        ("policy_digest".to_owned(), settings::policy_digest_hex().into()),
+    ])
 }
 
 /// An entry: where its lines begin in the log, and the lines.
@@ -168,4 +178,83 @@ fn chain_at(log: &OpenFile, size: u64) -> Result<Chain, String> {
     let last = last_line(&tail).ok_or_else(|| damaged("ends within a line"))?;
     let line = Line::parse(last).map_err(|fault| damaged(&format!("ends with a bad line ({fault})")))?;
     Ok(Chain::after(line.seq(), line.hash()))
+}
+
+#[cfg(test)]
+mod tests {
+    use aegis_custody::Timestamp;
+    use aegis_custody::audit::{Chain, Event, Line};
+    use serde_json::{Map, Value};
+
+    use super::Place;
+
+    fn members(reason: &str) -> Map<String, Value> {
+        Map::from_iter([("reason".to_owned(), Value::from(reason))])
+    }
+
+    fn opening() -> Map<String, Value> {
+        Map::from_iter([("log_id".to_owned(), Value::from("0".repeat(32)))])
+    }
+
+    fn add(place: &mut Place, reason: &str) -> Vec<u8> {
+        let now = Timestamp::from_unix_millis(5);
+        place.extended(now, Event::AccessDenied, &members(reason), opening)
+    }
+
+    fn new() -> Place {
+        Place { begins: 0, written: Vec::new(), chain: Chain::EMPTY }
+    }
+
+    #[test]
+    fn whoever_reads_the_journal_goes_on_where_the_last_one_stopped() {
+        let mut whole = new();
+        let mut entries = Vec::new();
+        for reason in ["one", "two", "three"] {
+            let mut place = if entries.is_empty() { new() } else { Place::recorded(b"", &entries).unwrap() };
+            entries.push(add(&mut place, reason));
+            add(&mut whole, reason);
+            assert_eq!(place, whole, "another instance would have written something else");
+        }
+        let text = String::from_utf8(whole.written.clone()).unwrap();
+        let lines: Vec<_> = text.lines().map(|line| Line::parse(line.as_bytes()).unwrap()).collect();
+        assert_eq!(lines.iter().map(Line::seq).collect::<Vec<_>>(), [1, 2, 3, 4]);
+        assert_eq!(lines[0].event(), Some(Event::LogOpen));
+        for pair in lines.windows(2) {
+            assert_eq!(pair[1].prev(), pair[0].hash());
+        }
+    }
+
+    #[test]
+    fn a_whole_state_stands_for_all_lines_before_it() {
+        let mut before = new();
+        add(&mut before, "one");
+        let whole = before.whole();
+        let mut after = Place::recorded(whole.as_bytes(), &[]).unwrap();
+        assert_eq!((after.begins, after.chain), (before.ends(), before.chain));
+        let entry = add(&mut after, "two");
+        add(&mut before, "two");
+        assert_eq!(
+            [&before.written[..usize::try_from(after.begins).unwrap()], &after.written].concat(),
+            before.written
+        );
+        assert_eq!(Place::recorded(whole.as_bytes(), &[entry]), Some(after));
+    }
+
+    #[test]
+    fn a_journal_that_does_not_fit_together_is_none() {
+        let mut place = new();
+        let (one, two) = (add(&mut place, "one"), add(&mut place, "two"));
+        assert!(Place::recorded(b"", &[one.clone(), two.clone()]).is_some());
+        for bad in [
+            &[two.clone(), one.clone()][..],
+            &[one.clone(), one.clone()],
+            &[b"hello".to_vec()],
+            &[b"0\n".to_vec()],
+        ] {
+            assert_eq!(Place::recorded(b"", bad), None);
+        }
+        for whole in [&b"{}"[..], b"x", b"{\"size\":1,\"last\":\"x\"}"] {
+            assert_eq!(Place::recorded(whole, &[one.clone()]), None);
+        }
+    }
 }

@@ -78,7 +78,7 @@ pub(crate) fn access(user: UserId, which: Which, refused: Option<u64>) -> Result
             (registry.claim(ClaimKind::Renewal, id, later(now, most), now), Vec::new())
         });
         if claimed.map_err(unavailable)?.won() {
-            return server.renew(user, which, &standing);
+            return server.renew(user, which, &standing).inspect_err(|_| given_back(id));
         }
         if now() >= patience {
             return Err(NoAccess::Unavailable);
@@ -98,6 +98,17 @@ pub(crate) fn end_grant(user: UserId, which: Which, revision: u64, why: &str) {
 fn unavailable(not: records::Lost) -> NoAccess {
     lost(not);
     NoAccess::Unavailable
+}
+
+/// Let the next one try at once what has failed here.
+fn given_back(id: [u8; 32]) {
+    let given = records::change(|registry, _| {
+        registry.renewal_failed(&id);
+        ((), Vec::new())
+    });
+    if let Err(not) = given {
+        lost(not);
+    }
 }
 
 /// What is claimed for the renewal of one state of a grant.

@@ -107,6 +107,13 @@ impl Claims {
         self.kinds.entry(kind).or_default().put(id, until);
     }
 
+    fn remove(&mut self, kind: ClaimKind, id: &[u8; 32]) {
+        let Some(claims) = self.kinds.get_mut(&kind) else { return };
+        if let Some(until) = claims.until.remove(id) {
+            claims.by_end.remove(&(until, *id));
+        }
+    }
+
     pub(super) fn expire(&mut self, now: Timestamp) {
         for kind in self.kinds.values_mut() {
             kind.expire(now);
@@ -132,5 +139,10 @@ impl Registry {
         }
         claims.put(id, until);
         Claim::Won
+    }
+    /// Give back the claim to a renewal that came to nothing, so that the next one need not wait until it is over. No
+    /// other claim is ever given back.
+    pub fn renewal_failed(&mut self, id: &[u8; 32]) {
+        self.claims.remove(ClaimKind::Renewal, id);
     }
 }

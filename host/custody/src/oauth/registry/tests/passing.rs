@@ -38,6 +38,21 @@ fn a_claim_is_won_once_whichever_instance_asks_and_kinds_do_not_share() {
 }
 
 #[test]
+fn a_renewal_that_failed_may_be_claimed_again_and_nothing_else_may() {
+    let mut desk = Desk::new(Bounds::default());
+    let until = after(desk.now, seconds(60));
+    for kind in ClaimKind::ALL {
+        assert!(desk.registry.claim(kind, [1; 32], until, desk.now).won());
+    }
+    desk.registry.renewal_failed(&[1; 32]);
+    desk.registry = moved(&desk);
+    for kind in ClaimKind::ALL {
+        let again = desk.registry.claim(kind, [1; 32], until, desk.now).won();
+        assert_eq!(again, kind == ClaimKind::Renewal, "{kind:?}");
+    }
+}
+
+#[test]
 fn a_row_that_cannot_be_read_stops_the_registry() {
     let mut desk = Desk::new(Bounds::default());
     desk.put_code(1, 7).unwrap();
