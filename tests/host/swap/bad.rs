@@ -4,9 +4,15 @@ use aegis_tests::forge::{Fault, FaultKind};
 use aegis_tests::server::KEY;
 use serde_json::{Value, json};
 
-use super::components::{Components, component, guest, handed, in_force, patched, told};
+use super::components::{Components, component, digest, guest, handed, in_force, patched, told};
+use super::load::cache;
 use super::{lines, status};
 use crate::scene::{READ, Scene, call};
+
+/// A cache that holds the program's own guest and nothing else: a start finds it, and what is swapped in is compiled.
+fn own_alone(scene: &Scene) -> String {
+    cache(scene, &[digest(&std::fs::read(component("gateway.wasm")).expect("built"))])
+}
 
 /// A policy that tells the hostile guest how to behave.
 fn policy(candidate: &str) -> String {
@@ -122,8 +128,8 @@ async fn what_is_too_large_or_broken_off_or_not_there_is_refused_before_anything
 #[tokio::test]
 async fn while_one_is_tried_another_is_told_to_wait() {
     let scene = Scene::new().await;
-    // Nothing is compiled yet, so the first is at it for a while.
-    let cache = scene.folder.0.join("cache").display().to_string();
+    // The first is not compiled yet, so it takes a while.
+    let cache = own_alone(&scene);
     let server = scene.setup().set("GUEST_CACHE_DIR", &cache).start().await;
     let first = super::components::variant("first");
     let length = first.len();
@@ -144,7 +150,7 @@ async fn while_one_is_tried_another_is_told_to_wait() {
 #[tokio::test]
 async fn a_component_that_takes_more_to_compile_than_it_may_is_refused() {
     let scene = Scene::new().await;
-    let cache = scene.folder.0.join("cache").display().to_string();
+    let cache = own_alone(&scene);
     let server = scene.setup().set("GUEST_CACHE_DIR", &cache).start().await;
     let own = in_force(&server).await;
     let candidate = super::components::variant("heavy");
@@ -178,7 +184,7 @@ async fn a_component_that_takes_more_to_compile_than_it_may_is_refused() {
 #[tokio::test]
 async fn a_rollback_of_what_was_replaced_meanwhile_leaves_the_newer_one() {
     let scene = Scene::new().await;
-    let cache = scene.folder.0.join("cache").display().to_string();
+    let cache = own_alone(&scene);
     let server = scene.setup().policy(&policy("slow")).set("GUEST_CACHE_DIR", &cache).start().await;
     let components = Components::new();
     let (path, first) = components.variant("a").await;

@@ -69,7 +69,7 @@ impl Load {
 }
 
 /// A directory of compiled guests of this test's own, with these in it.
-fn cache(scene: &Scene, digests: &[String]) -> String {
+pub fn cache(scene: &Scene, digests: &[String]) -> String {
     let folder = scene.folder.0.join("cache");
     std::fs::DirBuilder::new().mode(0o700).create(&folder).expect("a folder");
     for digest in digests {
