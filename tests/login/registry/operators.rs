@@ -186,7 +186,10 @@ async fn a_revocation_that_is_kept_once_is_said_so_and_is_kept_twice_as_soon_as_
     let line = recorded(&server, "operator_revoked_user", "done").await;
     let kept = (&line["detail"]["durable"], &line["detail"]["kept_once"]);
     assert_eq!(kept, (&false.into(), &true.into()), "{line}");
-    assert_eq!(warnings(&server).await, serde_json::json!(["revocations_volatile"]));
+    // A checkpoint of the log that falls due meanwhile cannot be kept there either.
+    let warned = warnings(&server).await;
+    let either = [&["revocations_volatile"][..], &["revocations_volatile", "audit_high_water"]];
+    assert!(either.map(|names| serde_json::json!(names)).contains(&warned), "{warned}");
     let status = answered(&scene, &["registry", "info"]).await;
     assert!(status["status"]["durable"] == true && status["status"]["revocations"].is_string(), "{status}");
     let stopped = server.stop().await;
