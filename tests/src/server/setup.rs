@@ -114,11 +114,11 @@ impl Setup {
         self.set("GUEST_PATH", &path)
     }
 
-    /// Another build of the program, with its own guest, from this folder; it compiles for itself.
+    /// Another build of the program, with its own guest, from the folder where `make build` has left it.
     #[must_use]
     pub fn built_in(mut self, dist: &Path) -> Self {
         dist.clone_into(&mut self.dist);
-        self.unset("GUEST_CACHE_DIR")
+        self.set("GUEST_CACHE_DIR", &dist.join("guests").display().to_string())
     }
 
     /// Start the server by another program, such as `unshare --pid --fork`; signals then go to that program.
