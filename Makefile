@@ -171,7 +171,7 @@ browser-test: build ## The sign-in pages in headless Chromium; leaves screenshot
 	@tests/browser/run.sh target/browser
 
 # Which runtimes; wasmtime is built from source the first time.
-EDGE_ON ?= jco wasmtime
+EDGE_ON ?= jco jco-worker wasmtime
 .PHONY: edge-test
 edge-test: build ## The portable component under stock runtimes (EDGE_ON): all tools, signing in, hostile surroundings
 	@EDGE_ON="$(EDGE_ON)" tests/clients/edge.sh target/clients

@@ -5,14 +5,15 @@
 #   tests/clients/edge.sh [CACHE_DIR]
 #
 # Uses the built program, components and sample Gitea (AEGIS_DIST, default target/dist). EDGE_ON names the runtimes
-# (default `jco wasmtime`); both are installed at the versions written here, jco into CACHE_DIR (default target/clients)
-# and wasmtime, which is built from source, into target/tools. EDGE_WASMTIME names a wasmtime that is there already.
+# (default `jco jco-worker wasmtime`, of which the second is jco with an instance for each request). They are installed
+# at the versions written here: jco into CACHE_DIR (default target/clients), wasmtime, which is built from source, into
+# target/tools. EDGE_WASMTIME names a wasmtime that is there already.
 # Ends with `N passed, N failed` and fails unless every case of every runtime passed.
 set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 cd "$here/../.." || exit 2
 dist=$(cd "${AEGIS_DIST:-target/dist}" && pwd) || exit 2
-runtimes=${EDGE_ON:-jco wasmtime}
+runtimes=${EDGE_ON:-jco jco-worker wasmtime}
 cache=${1:-target/clients}
 mkdir -p "$cache/jco" || exit 2
 cache=$(cd "$cache/jco" && pwd)
@@ -82,12 +83,16 @@ runtime_start() {
     WRITE_MODE=true WRITE_REPOSITORY_WHITELIST=alice/demo RATE_LIMIT_PER_MINUTE=100000
     TOKEN_RATE_LIMIT_PER_MINUTE=100000 MAX_AUTH_FAILURES=1000 LOGIN_RATE_LIMIT_PER_MINUTE=100000
     REGISTER_RATE_LIMIT_PER_MINUTE=100000 TOKEN_ENDPOINT_RATE_LIMIT_PER_MINUTE=100000 "$@")
+  local isolated=()
   case $name in
-  jco)
+  jco | jco-worker)
+    # By default jco keeps one instance for all requests; workers are an instance for each.
+    [ "$name" = jco ] || isolated=(--isolate-requests worker)
     # The whole environment of jco is open to the component, so it gets what it needs and no more.
     setsid env -i PATH="$PATH" HOME="$work" AEGIS_STATE_DIR="$work/state" "${all[@]}" \
       node "$cache/node_modules/@bytecodealliance/jco/dist/jco.js" serve "$component" \
-      --host 127.0.0.1 --port "$port" --jco-dir "$work/jco" --jco-import "$cache/edge-setup.mjs" >"$work/runtime.log" 2>&1 &
+      --host 127.0.0.1 --port "$port" --jco-dir "$work/jco" --jco-import "$cache/edge-setup.mjs" "${isolated[@]}" \
+      >"$work/runtime.log" 2>&1 &
     ;;
   wasmtime)
     for setting in "${all[@]}"; do given+=(--env "$setting"); done
