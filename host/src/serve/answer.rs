@@ -8,6 +8,7 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_TYPE, TRANSFER_ENCODING};
@@ -128,6 +129,8 @@ async fn run(
 struct Fault {
     server: Arc<Server>,
     guest: Arc<Generation>,
+    /// How long the guest had been in force when the request began.
+    age: Duration,
     is_told: AtomicBool,
 }
 
@@ -135,7 +138,8 @@ impl Fault {
     /// A request begins.
     fn new(server: &Arc<Server>, guest: &Arc<Generation>) -> Self {
         guest.tally.begin();
-        Self { server: server.clone(), guest: guest.clone(), is_told: AtomicBool::new(false) }
+        let age = guest.since.elapsed();
+        Self { server: server.clone(), guest: guest.clone(), age, is_told: AtomicBool::new(false) }
     }
 
     fn of(&self, refusal: Refusal) {
@@ -147,7 +151,7 @@ impl Fault {
     fn is_the_guests(&self) {
         if !self.is_told.swap(true, Ordering::AcqRel) {
             self.guest.tally.fail();
-            crate::swap::look(&self.server, &self.guest);
+            crate::swap::look(&self.server, &self.guest, self.age);
         }
     }
 }

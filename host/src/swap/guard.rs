@@ -15,10 +15,10 @@ const LEAST: u64 = 5;
 /// More than one request in so many has failed.
 const ONE_IN: u64 = 20;
 
-/// A request has failed for the guest's own fault: see whether it has to go.
-pub(crate) fn look(server: &Arc<Server>, guest: &Arc<Generation>) {
-    // Nobody has put the first one in place of another.
-    if guest.number == 1 || guest.since.elapsed() > WATCHED {
+/// A request that began at this age of the guest has failed for the guest's own fault: see whether it has to go.
+pub(crate) fn look(server: &Arc<Server>, guest: &Arc<Generation>, age: Duration) {
+    // Nobody has put the first one in place of another. When the request began counts: one that hangs fails long after.
+    if guest.number == 1 || age > WATCHED {
         return;
     }
     let share = guest.tally.share();

@@ -202,18 +202,42 @@ pub(crate) async fn roll_back(server: &Arc<Server>, by: By) -> Result<Done, Refu
     done
 }
 
-/// Put the one before this guest in its place, if it is in force still.
+/// Put the one before this guest in its place, if it is in force still. One that cannot come back is passed over: it is on
+/// record, and the way down ends at the program's own guest, which is in memory.
 async fn replace(server: &Arc<Server>, guest: &Generation, by: By) -> Result<Done, Refused> {
     let swaps = server.swaps.get().cloned().ok_or_else(Refused::stopping)?;
-    let below =
-        swaps.record().below().ok_or_else(|| Cause::NothingBefore.because(refused::NOTHING_BEFORE))?;
-    let runtime = server.shared.runtime.clone();
-    let (linked, signer) = swaps.fetch(guest, below, &runtime).await?;
+    loop {
+        let below =
+            swaps.record().below().ok_or_else(|| Cause::NothingBefore.because(refused::NOTHING_BEFORE))?;
+        let digest = below.digest.clone();
+        match come_back(server, &swaps, guest, below, by).await {
+            Ok(mut done) => {
+                done.volatile = swaps.write(&server.shared.runtime, None).await;
+                return Ok(done);
+            }
+            Err(refused) => {
+                let is_its_own = refused.cause.is_the_components();
+                if !is_its_own || !swaps.record().pass_over(guest.digest(), &digest) {
+                    return Err(refused);
+                }
+                tell_refused(server, &refused, &digest, by);
+            }
+        }
+    }
+}
+
+/// Put a guest of before in place of this one.
+async fn come_back(
+    server: &Arc<Server>,
+    swaps: &Arc<Swaps>,
+    guest: &Generation,
+    below: Step,
+    by: By,
+) -> Result<Done, Refused> {
+    let (linked, signer) = swaps.fetch(guest, below, &server.shared.runtime).await?;
     let what = if matches!(by, By::Failures(_)) { What::GaveUp } else { What::RolledBack };
     let switch = Switch { what, by, signer, in_place_of: Some(guest.number) };
-    let mut done = put_in_force(server, linked, switch).await?;
-    done.volatile = swaps.write(&runtime, None).await;
-    Ok(done)
+    put_in_force(server, linked, switch).await
 }
 
 /// How a guest comes to be in force.

@@ -200,13 +200,24 @@ impl Record {
         })
     }
 
+    /// Forget the one below the guest on top: it cannot come back. Whether it was there, and was not the program's own.
+    pub(super) fn pass_over(&mut self, on_top: &str, below: &str) -> bool {
+        let [.., under, top] = self.line.as_slice() else { return false };
+        let is_there = top.digest == on_top && under.digest == below;
+        if is_there {
+            self.line.remove(self.line.len().saturating_sub(2));
+        }
+        is_there
+    }
+
     /// What became of a guest last, where that is known.
     pub(super) fn last_of(&self, digest: &str) -> Option<Left> {
         self.past.iter().rev().find_map(|past| {
             if past.digest == digest {
                 return Some(Left::InForce);
             }
-            (past.before == digest && past.what.takes_off()).then_some(Left::TakenOff)
+            // One that could not be restored at a start may be good by now.
+            (past.before == digest && past.what != What::NotRestored).then_some(Left::TakenOff)
         })
     }
 
@@ -289,6 +300,6 @@ impl Record {
 pub(super) enum Left {
     /// It was put in force.
     InForce,
-    /// It was taken down again.
+    /// It was taken down again, or another one was put in its place.
     TakenOff,
 }

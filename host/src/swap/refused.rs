@@ -69,6 +69,26 @@ impl Cause {
         }
     }
 
+    /// Whether it lies with the component, its signature or where it is kept, and not with the moment.
+    pub(super) fn is_the_components(self) -> bool {
+        match self {
+            Self::TooLarge
+            | Self::Unsigned
+            | Self::BadSignature
+            | Self::UnknownSigner
+            | Self::NoKeys
+            | Self::NotAComponent
+            | Self::ForbiddenImport
+            | Self::OtherVersion
+            | Self::NoHandler
+            | Self::Preflight
+            | Self::PolicyRejected
+            | Self::SelfTest
+            | Self::NotKept => true,
+            Self::UnderWay | Self::Stopping | Self::AuditUnavailable | Self::NothingBefore => false,
+        }
+    }
+
     /// With a text for people: what is wrong, and what helps.
     pub(crate) fn because(self, text: impl Into<String>) -> Refused {
         Refused { cause: self, text: text.into() }

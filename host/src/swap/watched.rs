@@ -96,7 +96,7 @@ impl Looks {
     }
 }
 
-/// What was taken down before the start is not put in force by it: the file is as it was.
+/// What was taken down or replaced before the start, also by a newer program, is not put in force by it: the file is as it was.
 fn was_taken_off(server: &Weak<Server>, digest: &str) -> bool {
     let Some(server) = server.upgrade() else { return false };
     let Some(swaps) = server.swaps.get() else { return false };
@@ -105,7 +105,7 @@ fn was_taken_off(server: &Weak<Server>, digest: &str) -> bool {
         tracing::warn!(
             event = "guest_file_left",
             component = digest,
-            "it was rolled back before; change the file to have it tried again"
+            "another guest has taken its place before; change the file to have it tried again"
         );
     }
     is

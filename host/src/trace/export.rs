@@ -137,10 +137,15 @@ impl Exporter {
     }
 }
 
-/// What each value in the list of headers is, as it is written and as it is meant: secrets of this server.
+/// What each value in the list of headers is, as it is written and as it is meant, with and without the word of its
+/// scheme (`Bearer`, `Basic`): secrets of this server.
 pub(crate) fn header_values(list: &str) -> impl Iterator<Item = String> {
     let values = list.split(',').filter_map(|pair| pair.split_once('=')).map(|(_, value)| value.trim());
-    values.flat_map(|value| [value.to_owned(), percent_decode_str(value).decode_utf8_lossy().into_owned()])
+    values.flat_map(|value| {
+        let meant = percent_decode_str(value).decode_utf8_lossy().into_owned();
+        let bare = meant.split_once(' ').map(|(_, credential)| credential.trim().to_owned());
+        [Some(value.to_owned()), bare, Some(meant)].into_iter().flatten()
+    })
 }
 
 /// `name=value` separated by commas, the values with percent signs (OTLP Exporter Configuration).

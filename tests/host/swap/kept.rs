@@ -116,6 +116,32 @@ async fn a_kept_guest_or_history_that_was_changed_is_not_served_and_that_is_on_r
 }
 
 #[tokio::test]
+async fn a_guest_that_cannot_come_back_is_passed_over_and_the_way_down_ends_at_the_programs_own() {
+    let scene = Scene::new().await;
+    let server = scene.setup().start().await;
+    let own = in_force(&server).await;
+    let components = Components::new();
+    let ((a, first), (b, second)) = (components.variant("a").await, components.variant("b").await);
+    done(&server, &["swap", &a]).await;
+    done(&server, &["swap", &b]).await;
+    assert_eq!(server.stop().await.code, 0);
+    // After a restart the one below is read from where it is kept, and it is not there.
+    std::fs::remove_file(guests(&scene).join(format!("{first}.wasm"))).expect("kept");
+    let server = scene.setup().start().await;
+    assert_eq!(in_force(&server).await, second);
+    assert_eq!(done(&server, &["rollback"]).await["after"], json!(own));
+    assert_eq!((in_force(&server).await, status(&server).await), (own, 200));
+    assert_eq!(told(&server).await["rollback_to"], Value::Null);
+    let stopped = server.stop().await;
+    let refused = lines(&stopped.audit, "guest_swap_refused");
+    assert_eq!(refused.len(), 1, "{refused:?}");
+    let detail = &refused[0]["detail"];
+    assert_eq!((&detail["cause"], &detail["offered"]), (&json!("not_kept"), &json!(first)));
+    assert_eq!(lines(&stopped.audit, "guest_rolled_back").len(), 1);
+    assert_eq!(scene.verify().await.0, 0);
+}
+
+#[tokio::test]
 async fn where_the_volume_takes_nothing_a_swap_holds_until_the_stop_and_says_so() {
     let scene = Scene::new().await;
     let server = scene.setup().start().await;

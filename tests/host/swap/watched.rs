@@ -66,3 +66,41 @@ async fn a_signed_file_is_put_in_force_when_it_comes_and_a_bad_one_changes_nothi
     assert_eq!(server.stop().await.code, 0);
     assert_eq!(scene.verify().await.0, 0);
 }
+
+#[tokio::test]
+async fn a_file_whose_guest_was_replaced_by_an_operator_or_a_newer_program_stays_so_after_a_start() {
+    let scene = Scene::new().await;
+    let components = Components::new();
+    let folder = components.0.0.clone();
+    for tag in ["a", "b", "newer"] {
+        components.variant(tag).await;
+    }
+    let (keys, _) = components.file("signers", key(&folder, "ours").as_bytes());
+    let (watched, first) = components.file("guest.wasm", &variant("a"));
+    sign(&folder, "ours", &watched);
+    let setup = || scene.setup().set("GUEST_TRUSTED_KEYS", &keys).set("GUEST_WATCH_PATH", &watched);
+    let looked = async |server: &Server| {
+        until("the file is looked at", async || server.log().contains("guest_file_left")).await;
+    };
+    let server = setup().start().await;
+    becomes(&server, &first).await;
+    let (other, second) = components.file("other.wasm", &variant("b"));
+    sign(&folder, "ours", &other);
+    done(&server, &["swap", &other]).await;
+    assert_eq!(server.stop().await.code, 0);
+    let server = setup().start().await;
+    looked(&server).await;
+    assert_eq!(in_force(&server).await, second, "what was swapped in last");
+    assert_eq!(server.stop().await.code, 0);
+    // The program comes with another guest from here on.
+    let (newer, image) = components.variant("newer").await;
+    let server = setup().set("GUEST_PATH", &newer).start().await;
+    looked(&server).await;
+    assert_eq!(in_force(&server).await, image, "an upgrade is not undone by an older file");
+    // A file that changes is taken.
+    std::fs::copy(&other, &watched).expect("copied");
+    sign(&folder, "ours", &watched);
+    becomes(&server, &second).await;
+    assert_eq!(server.stop().await.code, 0);
+    assert_eq!(scene.verify().await.0, 0);
+}
