@@ -78,7 +78,7 @@ repositories:
 runtime_start() {
   local name=$1 port=$2 all=() given=()
   shift 2
-  rm -rf "$work/state" && mkdir "$work/state"
+  rm -rf "$work/state" && install -d -m 700 "$work/state"
   all=(GITEA_URL="$GITEA_URL" STATE_DIR=/state PUBLIC_BASE_URL="http://127.0.0.1:$port" POLICY_DOCUMENT="$policy"
     WRITE_MODE=true WRITE_REPOSITORY_WHITELIST=alice/demo RATE_LIMIT_PER_MINUTE=100000
     TOKEN_RATE_LIMIT_PER_MINUTE=100000 MAX_AUTH_FAILURES=1000 LOGIN_RATE_LIMIT_PER_MINUTE=100000
@@ -119,7 +119,8 @@ after() {
   verdict*valid*) echo "PASS $1: the program's own check takes the audit log" ;;
   *) echo "FAIL $1: the program's own check does not take the audit log: $verdict" ;;
   esac
-  leaks=$(grep -rhoaE 'aegis_(at|rt|code|cs|key)_.{8}|gt[ao]_.{8}|eyJ[A-Za-z0-9_-]{8}'"|$AEGIS_PASSWORD" \
+  # Longer than what sealed bytes look like by chance.
+  leaks=$(grep -rhoaE 'aegis_(at|rt|code|cs|key)_.{8}|gt[ao]_[a-z0-9]{16}|eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{16}'"|$AEGIS_PASSWORD" \
     "$work/runtime.log" "$work/state" | sort -u)
   if [ -z "$leaks" ]; then echo "PASS $1: no credential in log or state"; else
     printf 'FAIL %s: credentials in the log or the state\n%s\n' "$1" "$leaks"

@@ -5,6 +5,7 @@
 use aegis_custody::journal::{Draft, Files};
 use wasip2::filesystem::preopens;
 use wasip2::filesystem::types::{Descriptor, DescriptorFlags, ErrorCode, OpenFlags, PathFlags};
+use wasip2::io::streams::StreamError;
 
 use crate::environment;
 
@@ -13,6 +14,9 @@ const MAX_FILE: u64 = 64 << 20;
 
 /// Most bytes asked for in one read.
 const PIECE: u64 = 64 << 10;
+
+/// Most bytes of one write (`wasi:io/streams`, `blocking-write-and-flush`).
+const AT_ONCE: usize = 4096;
 
 /// How often a directory is listed again because files went while it was.
 const LISTINGS: u32 = 200;
@@ -233,14 +237,14 @@ impl OpenFile {
     /// # Errors
     /// Some may be written.
     pub(crate) fn write(&self, bytes: &[u8], offset: u64) -> Result<(), String> {
-        let mut done = 0_usize;
-        while let Some(rest) = bytes.get(done..).filter(|rest| !rest.is_empty()) {
-            let wrote = self.file.write(rest, offset + done as u64);
-            let wrote = wrote.map_err(|code| format!("cannot write {}: {code:?}", self.path))?;
-            if wrote == 0 {
-                return Err(format!("cannot write {}: nothing was taken", self.path));
-            }
-            done += usize::try_from(wrote).unwrap_or(usize::MAX).min(rest.len());
+        let cannot = |why: String| format!("cannot write {}: {why}", self.path);
+        // Not by `write`: where the disk is full, that ends the whole process under jco.
+        let stream = self.file.write_via_stream(offset).map_err(|code| cannot(format!("{code:?}")))?;
+        for piece in bytes.chunks(AT_ONCE) {
+            stream.blocking_write_and_flush(piece).map_err(|error| match error {
+                StreamError::LastOperationFailed(error) => cannot(error.to_debug_string()),
+                StreamError::Closed => cannot("it was closed".to_owned()),
+            })?;
         }
         Ok(())
     }

@@ -194,7 +194,8 @@ fn bounds() -> Bounds {
         clients: 1_024,
         users: 1_024,
         codes: 256,
-        claims_per_kind: 1_024,
+        // Pages live for ten minutes, and as many may be answered in a minute as LOGIN_RATE_LIMIT_PER_MINUTE says.
+        claims_per_kind: 4_096,
         client_idle: idle,
         approval_idle: idle,
         ..Bounds::default()

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use aegis_custody::oauth::registry::ClaimKind;
+use aegis_custody::oauth::registry::{Claim, ClaimKind};
 use aegis_custody::oauth::seal::{OpenError, Opened, Purpose as Kind, Seal};
 use aegis_custody::{Timestamp, oauth};
 use sha2::{Digest as _, Sha256};
@@ -64,6 +64,13 @@ fn used_up(kind: ClaimKind, sealed: &str, until: Timestamp) -> Result<(), Broken
     let claimed = records::change(|registry, now| (registry.claim(kind, id, until, now), Vec::new()));
     match claimed {
         Ok(claim) if claim.won() => Ok(()),
+        Ok(Claim::Full) => {
+            environment::warn(
+                "claims_full",
+                "more is used up at this moment than is remembered: nothing is taken",
+            );
+            Err(Broken::Expired)
+        }
         Ok(_) => Err(Broken::Expired),
         Err(records::Lost(why)) => {
             environment::warn("registry_unavailable", &why);

@@ -3,6 +3,7 @@
 
 use aegis_custody::oauth::client_id::{self, AuthMethod, Registered};
 
+use super::tokens::Denied;
 use super::{Server, lost};
 use crate::records;
 
@@ -20,6 +21,8 @@ pub(super) enum NoClient {
     NotFound,
     Revoked,
     Document,
+    /// Whether it was revoked cannot be known now.
+    Unreadable,
 }
 
 /// How a client proved itself.
@@ -43,8 +46,10 @@ impl Server {
     /// # Errors
     /// See [`NoClient`].
     pub(super) fn lookup(&self, id: &str) -> Result<Known, NoClient> {
-        if is_refused(id) {
-            return Err(NoClient::Revoked);
+        match refused(id) {
+            Some(false) => {}
+            Some(true) => return Err(NoClient::Revoked),
+            None => return Err(NoClient::Unreadable),
         }
         if id.starts_with("https://") {
             return Err(NoClient::Document);
@@ -54,11 +59,19 @@ impl Server {
         Ok(Known { id: id.to_owned(), name, registered })
     }
 
-    /// Whether a client is the one it says at the token endpoint.
-    pub(super) fn proves(&self, proof: &Proof) -> bool {
-        if is_refused(&proof.client) {
-            return false;
+    /// See that a client is the one it says at the token endpoint.
+    ///
+    /// # Errors
+    /// It is not, or that cannot be known now: a client that is told that it is unknown throws its registration away.
+    pub(super) fn prove(&self, proof: &Proof) -> Result<(), Denied> {
+        match refused(&proof.client) {
+            Some(false) if self.shows(proof) => Ok(()),
+            Some(_) => Err(Denied::InvalidClient),
+            None => Err(Denied::Unavailable),
         }
+    }
+
+    fn shows(&self, proof: &Proof) -> bool {
         let right = |method: AuthMethod| match method {
             AuthMethod::None => false,
             AuthMethod::Basic => proof.shown == Shown::Basic,
@@ -83,5 +96,10 @@ impl Server {
 
 /// Whether a client was revoked; where that cannot be known it counts as revoked.
 pub(super) fn is_refused(id: &str) -> bool {
-    records::read(|registry, _| registry.client_refused(id)).map_err(lost).unwrap_or(true)
+    refused(id).unwrap_or(true)
+}
+
+/// The same; none where it cannot be known.
+fn refused(id: &str) -> Option<bool> {
+    records::read(|registry, _| registry.client_refused(id)).map_err(lost).ok()
 }

@@ -96,6 +96,9 @@ impl clients::Guest for Adapter {
             Err(NoClient::NotFound) => Err(clients::Unknown::NotFound),
             Err(NoClient::Revoked) => Err(clients::Unknown::Revoked),
             Err(NoClient::Document) => Err(clients::Unknown::HostNotAllowed),
+            Err(NoClient::Unreadable) => Err(clients::Unknown::Document(
+                "this server cannot read what it keeps of clients at this moment: try again later".to_owned(),
+            )),
         }
     }
 }
@@ -236,7 +239,7 @@ impl login::Guest for Adapter {
         verifier: Option<String>,
         redirect_uri: Option<String>,
     ) -> Result<login::Tokens, login::Denied> {
-        let server = Server::of_settings().ok_or(login::Denied::InvalidClient)?;
+        let server = Server::of_settings().ok_or(login::Denied::Unavailable)?;
         let proof = proof(client);
         let issued = server.redeem(&proof, &code, verifier.as_deref(), redirect_uri.as_deref());
         handed_out(&server, "tokens_issued", "code_replayed", &proof.client, issued)
@@ -247,7 +250,7 @@ impl login::Guest for Adapter {
         token: String,
         scopes: Option<Vec<String>>,
     ) -> Result<login::Tokens, login::Denied> {
-        let server = Server::of_settings().ok_or(login::Denied::InvalidClient)?;
+        let server = Server::of_settings().ok_or(login::Denied::Unavailable)?;
         let proof = proof(client);
         let issued = match scopes.map(narrowed) {
             None => server.refresh(&proof, &token, None),
@@ -258,7 +261,7 @@ impl login::Guest for Adapter {
     }
 
     fn revoke(client: login::Proof, token: String) -> Result<(), login::Denied> {
-        let server = Server::of_settings().ok_or(login::Denied::InvalidClient)?;
+        let server = Server::of_settings().ok_or(login::Denied::Unavailable)?;
         match server.revoke(&proof(client), &token) {
             Ok(Some(view)) => {
                 let detail = [("client", view.client), ("login", view.login)];

@@ -85,9 +85,7 @@ impl Server {
         verifier: Option<&str>,
         redirect_uri: Option<&str>,
     ) -> Result<Issued, Denied> {
-        if !self.proves(proof) {
-            return Err(Denied::InvalidClient);
-        }
+        self.prove(proof)?;
         let hash = code::hash(presented).map_err(|_| Denied::InvalidGrant("code_unknown"))?;
         // A verifier that cannot be one matches no challenge, and burns the code like a wrong one.
         let challenge = verifier.and_then(|verifier| pkce::challenge(verifier).ok()).unwrap_or_default();
@@ -128,9 +126,7 @@ impl Server {
         token: &str,
         narrowed: Option<Scopes>,
     ) -> Result<Issued, Denied> {
-        if !self.proves(proof) {
-            return Err(Denied::InvalidClient);
-        }
+        self.prove(proof)?;
         let presented = refresh_token::verify(token, &self.keyring, &proof.client)
             .map_err(|_| Denied::InvalidGrant("refresh_token_unknown"))?;
         self.rotated(proof, presented, narrowed).map_err(|denied| match denied {
@@ -247,9 +243,7 @@ impl Server {
     /// # Errors
     /// See [`Denied`].
     pub(super) fn revoke(&self, proof: &Proof, token: &str) -> Result<Option<FamilyView>, Denied> {
-        if !self.proves(proof) {
-            return Err(Denied::InvalidClient);
-        }
+        self.prove(proof)?;
         let family = if access_token::looks_like(token) {
             let opened = access_token::open(token, &self.keyring, &self.origin, now());
             opened.ok().filter(|claims| claims.client_id == proof.client).map(|claims| claims.family)
