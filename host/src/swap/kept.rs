@@ -45,15 +45,19 @@ pub(super) fn component(folder: &Path, digest: &str) -> Result<Offered, String> 
     Ok(Offered { bytes, signature })
 }
 
-/// Keep the history, and the component that it names last where that is new. What it names no more is removed.
+/// Keep the history, and those of its components that are new. What it names no more is removed.
 ///
 /// # Errors
 /// The folder is not ours alone, or cannot be written.
-pub(super) fn write(folder: &Path, history: &File, new: Option<(&str, &Offered)>) -> Result<(), String> {
-    prepare(folder)?;
+pub(super) fn write<'o>(
+    folder: &Path,
+    history: &File,
+    new: impl Iterator<Item = (&'o str, &'o Offered)>,
+) -> Result<(), String> {
+    prepare(folder).map_err(|why| format!("{} cannot be used: {why}", folder.display()))?;
     let text = serde_json::to_vec_pretty(history).map_err(|error| error.to_string())?;
     let written = || {
-        if let Some((digest, offered)) = new {
+        for (digest, offered) in new {
             keep(folder, &format!("{digest}.wasm"), &offered.bytes)?;
             match &offered.signature {
                 Some(signature) => keep(folder, &format!("{digest}.wasm.sig"), signature.as_bytes())?,

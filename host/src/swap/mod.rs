@@ -376,7 +376,7 @@ impl Swaps {
         let swaps = self.clone();
         let kept = runtime.spawn_blocking(move || {
             let mut record = swaps.record();
-            record.write(offered.as_ref());
+            record.write(offered);
             record.trouble()
         });
         kept.await.unwrap_or_else(|error| Some(error.to_string()))

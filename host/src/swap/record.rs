@@ -85,17 +85,27 @@ pub(super) struct Step {
     pub(super) signer: Option<String>,
     by: String,
     uid: Option<u32>,
+    /// The component, until it is on the volume.
+    unwritten: Option<Offered>,
 }
 
 impl Step {
     /// One that is kept, and not read yet.
     pub(super) fn unread(digest: &str) -> Self {
-        Self { digest: digest.to_owned(), linked: None, signer: None, by: String::new(), uid: None }
+        let digest = digest.to_owned();
+        Self { digest, linked: None, signer: None, by: String::new(), uid: None, unwritten: None }
     }
 
     pub(super) fn new(linked: Arc<Linked>, by: By, signer: Option<String>) -> Self {
         let digest = linked.guest.digest.clone();
-        Self { digest, linked: Some(linked), signer, by: by.name().to_owned(), uid: by.uid() }
+        Self {
+            digest,
+            linked: Some(linked),
+            signer,
+            by: by.name().to_owned(),
+            uid: by.uid(),
+            unwritten: None,
+        }
     }
 }
 
@@ -197,6 +207,7 @@ impl Record {
             signer: below.signer.clone(),
             by: below.by.clone(),
             uid: below.uid,
+            unwritten: None,
         })
     }
 
@@ -259,24 +270,28 @@ impl Record {
         }
     }
 
-    /// Bring it to the volume, with a component that is new there. What fails is tried again with the next change.
-    pub(super) fn write(&mut self, offered: Option<&Offered>) {
+    /// Bring it to the volume, with the components that are new there. What fails is tried again with the next change.
+    pub(super) fn write(&mut self, offered: Option<Offered>) {
+        if let Some(offered) = offered {
+            let name = digest(&offered.bytes);
+            // It may have been taken down again already.
+            if let Some(step) = self.line.iter_mut().rev().find(|step| step.digest == name) {
+                step.unwritten = Some(offered);
+            }
+        }
         let file = File {
             version: VERSION,
             image: self.image.guest.digest.clone(),
             line: self.line.iter().map(|step| step.digest.clone()).collect(),
             history: self.past.clone(),
         };
-        // It may have been taken down again already.
-        let new = offered.map(|offered| (digest(&offered.bytes), offered));
-        let new = new.filter(|(digest, _)| file.line.contains(digest));
-        let written = kept::write(
-            &self.folder,
-            &file,
-            new.as_ref().map(|(digest, offered)| (digest.as_str(), *offered)),
-        );
-        if let Err(why) = &written {
-            tracing::warn!(event = "guest_not_kept", folder = %self.folder.display(), why, "a restart serves another guest");
+        let new = self.line.iter().filter_map(|step| Some((step.digest.as_str(), step.unwritten.as_ref()?)));
+        let written = kept::write(&self.folder, &file, new);
+        match &written {
+            Ok(()) => self.line.iter_mut().for_each(|step| step.unwritten = None),
+            Err(why) => {
+                tracing::warn!(event = "guest_not_kept", folder = %self.folder.display(), why, "a restart serves another guest");
+            }
         }
         self.trouble = written.err();
     }

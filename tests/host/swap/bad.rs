@@ -1,7 +1,5 @@
 //! A component that is not put in force: one name, one exit code, one line, and everything stays as it was.
 
-use std::time::Duration;
-
 use aegis_tests::forge::{Fault, FaultKind};
 use aegis_tests::server::KEY;
 use serde_json::{Value, json};
@@ -9,22 +7,11 @@ use serde_json::{Value, json};
 use super::components::{Components, component, digest, guest, handed, in_force, patched, told};
 use super::load::cache;
 use super::{lines, status};
-use crate::scene::{READ, Scene, call};
+use crate::scene::{READ, Scene, call, until};
 
-/// A cache that holds the program's own guest and these: a start finds it, and what else is swapped in is compiled.
-fn own_and(scene: &Scene, others: &[String]) -> String {
-    let own = digest(&std::fs::read(component("gateway.wasm")).expect("built"));
-    cache(scene, &[&[own], others].concat())
-}
-
-/// Wait for the child that compiles, which gives way to everything else on a busy machine.
-async fn compiled(server: u32) {
-    crate::scene::until("it is compiled", async || compiling(server).is_some()).await;
-    let deadline = tokio::time::Instant::now() + Duration::from_secs(120);
-    while compiling(server).is_some() {
-        assert!(tokio::time::Instant::now() < deadline, "it is compiled to its end");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+/// A cache that holds the program's own guest and nothing else: a start finds it, and what is swapped in is compiled.
+fn own_alone(scene: &Scene) -> String {
+    cache(scene, &[digest(&std::fs::read(component("gateway.wasm")).expect("built"))])
 }
 
 /// A policy that tells the hostile guest how to behave.
@@ -142,13 +129,13 @@ async fn what_is_too_large_or_broken_off_or_not_there_is_refused_before_anything
 async fn while_one_is_tried_another_is_told_to_wait() {
     let scene = Scene::new().await;
     // The first is not compiled yet, so it takes a while.
-    let cache = own_and(&scene, &[]);
+    let cache = own_alone(&scene);
     let server = scene.setup().set("GUEST_CACHE_DIR", &cache).start().await;
     let first = super::components::variant("first");
     let length = first.len();
     let trying = handed(&server, length, first);
     let second = async {
-        crate::scene::until("the first is compiled", async || compiling(server.pid()).is_some()).await;
+        until("the first is compiled", async || compiling(server.pid()).is_some()).await;
         let hostile = component("hostile.wasm").display().to_string();
         guest(&server, &["swap", &hostile]).await
     };
@@ -163,17 +150,17 @@ async fn while_one_is_tried_another_is_told_to_wait() {
 #[tokio::test]
 async fn a_component_that_takes_more_to_compile_than_it_may_is_refused() {
     let scene = Scene::new().await;
-    let cache = own_and(&scene, &[]);
+    let cache = own_alone(&scene);
     let server = scene.setup().set("GUEST_CACHE_DIR", &cache).start().await;
     let own = in_force(&server).await;
     let candidate = super::components::variant("heavy");
     let trying = handed(&server, candidate.len(), candidate);
     let pid = server.pid();
     let bounds = async {
-        crate::scene::until("it is compiled", async || compiling(pid).is_some()).await;
+        until("it is compiled", async || compiling(pid).is_some()).await;
         let child = compiling(pid).expect("it is at it still");
         let of = |file: &str| std::fs::read_to_string(format!("/proc/{child}/{file}")).unwrap_or_default();
-        crate::scene::until("it is bounded", async || of("limits").contains("8589934592")).await;
+        until("it is bounded", async || of("limits").contains("8589934592")).await;
         let limits = of("limits");
         let cpu = limits.lines().find(|line| line.starts_with("Max cpu time")).unwrap_or_default();
         assert_eq!(cpu.split_ascii_whitespace().nth(3), Some("120"), "{limits}");
@@ -199,15 +186,14 @@ async fn a_rollback_of_what_was_replaced_meanwhile_leaves_the_newer_one() {
     let scene = Scene::new().await;
     let components = Components::new();
     let (path, first) = components.variant("a").await;
-    let cache = own_and(&scene, std::slice::from_ref(&first));
-    let server = scene.setup().policy(&policy("slow")).set("GUEST_CACHE_DIR", &cache).start().await;
+    let server = scene.setup().policy(&policy("slow")).start().await;
     assert_eq!(guest(&server, &["swap", &path]).await.0, 0);
-    // It is compiled first, and then tries itself for six seconds: in these the rollback comes.
+    // It tries itself for six seconds, and says when they begin: in these the rollback comes.
     let hostile = component("hostile.wasm").display().to_string();
     let arguments = ["swap", hostile.as_str()];
     let swap = guest(&server, &arguments);
     let rollback = async {
-        compiled(server.pid()).await;
+        until("it tries itself", async || server.log().contains("candidate_is_slow")).await;
         guest(&server, &["rollback"]).await
     };
     let (swapped, (code, _, err)) = tokio::join!(swap, rollback);
@@ -248,7 +234,7 @@ async fn a_server_that_ends_takes_no_other_guest() {
     let running = call(&server.url, KEY, READ);
     scene.seen("GET", 1).await;
     server.signal("TERM").await;
-    crate::scene::until("it drains", async || server.log().contains("\"draining\"")).await;
+    until("it drains", async || server.log().contains("\"draining\"")).await;
     let (code, _, err) = guest(&server, &["swap", &path]).await;
     assert!(code == 1 && err.starts_with("stopping: "), "{code} {err}");
     scene.forge.release(1);
@@ -273,7 +259,7 @@ async fn without_a_record_of_it_nothing_is_swapped() {
     assert_eq!(in_force(&server).await, own);
     std::fs::rename(&away, server.audit_path()).expect("moved back");
     let is_ready = async || server.stranger("GET", "/ready", &[], b"").await.status == 200;
-    crate::scene::until("it is ready again", is_ready).await;
+    until("it is ready again", is_ready).await;
     assert_eq!(guest(&server, &["swap", &path]).await.0, 0);
     assert_eq!(server.stop().await.code, 0);
     assert_eq!(scene.verify().await.0, 0);

@@ -162,5 +162,14 @@ async fn where_the_volume_takes_nothing_a_swap_holds_until_the_stop_and_says_so(
     std::fs::remove_file(guests(&scene)).expect("removed");
     let server = scene.setup().start().await;
     assert_eq!(in_force(&server).await, own);
+    // What could not be kept is, with the next change that can.
+    std::fs::write(guests(&scene), b"in the way").expect("written");
+    done(&server, &["swap", &path]).await;
+    std::fs::remove_file(guests(&scene)).expect("removed");
+    let (other, _) = components.variant("b").await;
+    assert_eq!(done(&server, &["swap", &other]).await["volatile"], Value::Null);
+    assert_eq!(server.stop().await.code, 0);
+    let server = scene.setup().start().await;
+    assert_eq!(done(&server, &["rollback"]).await["after"], json!(digest), "read from where it is kept");
     assert_eq!(server.stop().await.code, 0);
 }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::bindings::aegis::gateway::settings;
 use crate::bindings::aegis::gateway::types::Problem;
+use crate::bindings::aegis::gateway::{settings, telemetry};
 use crate::spin;
 
 /// The entry of a prepared policy that says that the manners of a gateway are wanted.
@@ -17,6 +17,7 @@ pub fn preflight(policy: &str) -> Result<Vec<(String, Vec<u8>)>, Vec<Problem>> {
         Some("loop") => spin(),
         Some("wait") => std::thread::sleep(Duration::from_secs(3600)),
         Some("slow") => {
+            telemetry::log(telemetry::Level::Warning, "candidate_is_slow", &[]);
             std::thread::sleep(Duration::from_secs(6));
             return Ok(vec![(POLITE.to_owned(), Vec::new())]);
         }
